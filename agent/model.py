@@ -1,0 +1,263 @@
+"""The nouns of Ottla. Frozen, without behaviour beyond reading themselves; everything else imports these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Labels = tuple[tuple[str, str], ...]  # sorted by name; hashable, so a series can be a key
+
+
+def labels_of(pairs: Mapping[str, str]) -> Labels:
+    """The canonical form of a label set."""
+    return tuple(sorted(pairs.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file something was written; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a source saw: one value of one series. `at` is milliseconds since the epoch."""
+
+    name: str
+    labels: Labels
+    at: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One element of an instant vector: what an expression evaluates to."""
+
+    labels: Labels
+    value: float
+
+
+class AlertState(StrEnum):
+    """Prometheus's states of one alert."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+class RuleHealth(StrEnum):
+    """Whether a rule can be judged at all. Only OK acts or clears."""
+
+    OK = "ok"
+    COLD = "cold"  # the window does not yet cover what the expression needs
+    BLIND = "blind"  # a selector has matched nothing in the whole window
+    FAILING = "failing"  # the expression or its source errs
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """One `alert:` of a Prometheus rule file. Durations are milliseconds."""
+
+    name: str
+    expr: str
+    for_ms: int
+    keep_firing_for_ms: int
+    labels: Labels
+    annotations: Labels
+    group: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One active alert: a rule and one label set (rule labels and alertname included)."""
+
+    rule: str
+    labels: Labels
+    state: AlertState
+    active_at: int
+    value: float
+
+    def label(self, name: str) -> str:
+        """The value of a label; absent is the empty string, as in Prometheus."""
+        return dict(self.labels).get(name, "")
+
+
+class Mode(StrEnum):
+    """What a remedy may do."""
+
+    OBSERVE = "observe"
+    PROPOSE = "propose"
+    ACT = "act"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in any `window_ms`."""
+
+    count: int
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Help is `expr` having a result for `stable_for_ms`, at the latest `within_ms` after the action."""
+
+    expr: str
+    within_ms: int
+    stable_for_ms: int
+
+
+Argument = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung of the ladder. `args` are typed already; a `$label` stays text until an alert fills it in."""
+
+    do: str
+    args: tuple[tuple[str, Argument], ...]
+    lease_ms: int | None
+    verify: Verify | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A remedy's own limits; the host's policy and the cluster's budgets come on top."""
+
+    cooldown_ms: int = 30 * 60_000
+    per_host: Rate | None = None
+    per_cluster: Rate | None = None
+    max_targets: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to do for one alert."""
+
+    alert: str
+    owner: str
+    mode: Mode
+    target: str  # the label that names the patient
+    unless: tuple[str, ...]
+    steps: tuple[Step, ...]
+    limits: Limits
+    worse_if: str | None
+    place: Place
+
+
+class Operation(StrEnum):
+    """How a change is made; undo is its inverse."""
+
+    SET = "set"  # undo: set the prior, or delete where it was absent
+    DELETE = "delete"  # undo: set the prior
+    APPEND = "append"  # to a list; `new` holds only the entries that were absent; undo subtracts just these
+    SUBTRACT = "subtract"  # from a list; `new` holds the entries that were there; undo appends them
+    MOVE = "move"  # of a replica between log dirs; undo cancels what has not ended
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that an effect sets. `prior` None means absent, which is not empty.
+
+    `resource` is `broker/2`, `topic/orders` or `replica/orders-0`; `key` the config's name, or `log.dir`.
+    """
+
+    resource: str
+    key: str
+    operation: Operation
+    prior: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an action does to the world: complete, data only, undone from itself alone."""
+
+    action: str
+    owner: str  # broker-<node id>
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: the question that was asked and the answer in words, facts and not countdowns."""
+
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, complete: nothing is left to choose but the effect's prior values, read at the instant."""
+
+    incident: str
+    alert: str
+    step: int
+    do: str
+    args: tuple[tuple[str, Argument], ...]
+    target: str
+    labels: Labels
+    value: float  # of the alert, when decided
+    lease_ms: int | None = None
+    verify: Verify | None = None
+    worse_if: str | None = None
+    steps: int = 1  # the ladder's length
+
+
+class Kind(StrEnum):
+    """The kinds of fact."""
+
+    REFUSED = "refused"
+    WAITING = "waiting"  # queued for a claim
+    STARTED = "started"  # written before the first effect; carries the effect
+    DONE = "done"  # the effect stands
+    FAILED = "failed"  # it does not, or nobody knows
+    HEALED = "healed"
+    NO_BETTER = "no better"
+    WORSE = "worse"
+    UNDONE = "undone"
+    ESCALATED = "escalated"
+    WITHDRAWN = "withdrawn"  # the alert ended before anything was done
+    CLOSED = "closed"  # nothing of it stands, and nothing more will be done
+    OPERATOR = "operator"  # pause, resume, undo: what a person said
+    AGENT = "agent"  # the agent's own life: started, stopped, rules loaded or refused
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact: the journal's line, the control topic's note and the status feed are all this."""
+
+    at: int
+    kind: Kind
+    reason: str
+    incident: str = ""
+    question: str = ""
+    decision: Decision | None = None
+    effect: Effect | None = None
+    claim: int | None = None
+
+
+class Settle(StrEnum):
+    """What to do with an effect found after a crash."""
+
+    DONE = "done"
+    APPLY = "apply"  # again: it is idempotent, and was not finished
+    UNDO = "undo"
+    GONE = "gone"  # nothing of it stands any more
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is really set now, change by change: `ours`, `theirs` (someone else's value) or `gone` (the prior)."""
+
+    ours: tuple[Change, ...]
+    theirs: tuple[tuple[Change, str | None], ...]
+    gone: tuple[Change, ...]
