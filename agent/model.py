@@ -245,6 +245,38 @@ class Entry:
     claim: int | None = None
 
 
+class Blast(StrEnum):
+    """How much an action takes from the cluster while it lasts."""
+
+    NOTHING = "nothing"  # local and reversible, takes no capacity
+    HOST = "host"  # takes capacity from the own host
+    CLUSTER = "cluster"  # changes what others see
+    DISRUPTIVE = "disruptive"  # takes a broker, or its leadership, away
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One keyword argument of an action, as `with:` may give it."""
+
+    name: str
+    kind: str  # duration | size | rate | ratio | string | strings | integer | boolean
+    required: bool
+    default: Argument | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """What rules and gate must know of an action; read from its signature, class line and docstring."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    blast: Blast
+    reversible: bool
+    corroborate: int  # how many independent signals it wants
+    keeps: bool  # what healed stays in place: nothing to undo after success
+    manual: str
+
+
 class Settle(StrEnum):
     """What to do with an effect found after a crash."""
 
@@ -256,7 +288,7 @@ class Settle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is really set now, change by change: `ours`, `theirs` (someone else's value) or `gone` (the prior)."""
+    """What is really set now, a change each: `ours`, `theirs` (another's value) or `gone` (the prior)."""
 
     ours: tuple[Change, ...]
     theirs: tuple[tuple[Change, str | None], ...]
