@@ -239,10 +239,11 @@ class Entry:
     kind: Kind
     reason: str
     incident: str = ""
-    question: str = ""
+    question: str = ""  # the gate's question that refused; of an operator's entry the verb
     decision: Decision | None = None
     effect: Effect | None = None
     claim: int | None = None
+    until: int | None = None  # the end of the lease, or of a pause
 
 
 class Blast(StrEnum):

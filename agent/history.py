@@ -1,0 +1,223 @@
+"""Entries folded to incidents by a transition table: the only state that decides, live and after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from agent.model import Decision, Effect, Entry, Kind
+
+KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
+KEPT_INCIDENTS = 2_000
+
+
+class Phase(StrEnum):
+    """Where one incident stands."""
+
+    NEW = "new"
+    REFUSED = "refused"  # wanted, and told no
+    WAITING = "waiting"  # for a claim
+    ACTING = "acting"  # an effect is written down; perhaps it stands, perhaps not
+    VERIFYING = "verifying"  # it stands; does it help?
+    HELD = "held"  # it helped, and stands until its lease ends
+    UNDOING = "undoing"  # it must go
+    SETTLED = "settled"  # nothing of this step stands; the next step, or the end
+    ESCALATED = "escalated"  # a person is needed
+    CLOSED = "closed"
+
+
+_WANTED = {
+    Kind.REFUSED: Phase.REFUSED,
+    Kind.WAITING: Phase.WAITING,
+    Kind.STARTED: Phase.ACTING,
+    Kind.ESCALATED: Phase.ESCALATED,
+    Kind.WITHDRAWN: Phase.CLOSED,
+}
+TRANSITIONS: Mapping[Phase, Mapping[Kind, Phase]] = {
+    Phase.NEW: _WANTED,
+    Phase.REFUSED: _WANTED,
+    Phase.WAITING: _WANTED,
+    Phase.ACTING: {
+        Kind.STARTED: Phase.ACTING,  # written again after a crash, with what was found
+        Kind.DONE: Phase.VERIFYING,
+        Kind.FAILED: Phase.UNDOING,  # it may stand in part: undo finds out
+        Kind.WORSE: Phase.UNDOING,
+        Kind.UNDONE: Phase.SETTLED,
+    },
+    Phase.VERIFYING: {
+        Kind.HEALED: Phase.HELD,
+        Kind.NO_BETTER: Phase.UNDOING,
+        Kind.WORSE: Phase.UNDOING,
+        Kind.UNDONE: Phase.SETTLED,  # the lease ended, or a person said so
+    },
+    Phase.HELD: {Kind.UNDONE: Phase.SETTLED, Kind.WORSE: Phase.UNDOING, Kind.CLOSED: Phase.CLOSED},
+    Phase.UNDOING: {Kind.UNDONE: Phase.SETTLED, Kind.FAILED: Phase.UNDOING},
+    Phase.SETTLED: {**_WANTED, Kind.CLOSED: Phase.CLOSED},
+    Phase.ESCALATED: {Kind.CLOSED: Phase.CLOSED},
+    Phase.CLOSED: {},
+}
+STANDING = frozenset({Phase.ACTING, Phase.VERIFYING, Phase.HELD, Phase.UNDOING})
+VERDICTS = frozenset({Kind.HEALED, Kind.NO_BETTER, Kind.WORSE, Kind.FAILED})
+
+
+class ImpossibleTransition(RuntimeError):
+    """An entry that its incident's phase does not allow: a bug, or a journal that was tampered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One problem of one patient, from the first decision to the end."""
+
+    id: str
+    phase: Phase
+    decision: Decision
+    opened_at: int
+    at: int  # of the newest entry
+    reason: str  # of the newest entry
+    question: str = ""
+    effect: Effect | None = None
+    claim: int | None = None
+    started_at: int | None = None
+    done_at: int | None = None
+    until: int | None = None
+    verdict: Kind | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether an effect of it may stand in the world."""
+        return self.phase in STANDING
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One action begun: what rates and cool-downs count."""
+
+    at: int
+    alert: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the entries amount to."""
+
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    starts: tuple[Start, ...] = ()
+    written: frozenset[tuple[str, str, str]] = frozenset()  # (resource, key, value) that we ever set
+    unverified: int = 0  # verdicts in a row that were not `healed`
+    pause: Entry | None = None
+
+    def open(self, alert: str, target: str) -> Incident | None:
+        """The open incident of this patient, if there is one."""
+        for incident in self.incidents.values():
+            same = incident.decision.alert == alert and incident.decision.target == target
+            if same and incident.phase is not Phase.CLOSED:
+                return incident
+        return None
+
+    def standing(self) -> tuple[Incident, ...]:
+        """Incidents whose effect may stand, oldest first."""
+        return tuple(i for i in self.incidents.values() if i.stands)
+
+    def ended(self, alert: str, target: str) -> int | None:
+        """When the newest action on this patient began or its incident last moved; the cool-down's start."""
+        ends = [
+            i.at
+            for i in self.incidents.values()
+            if i.decision.alert == alert and i.decision.target == target and i.started_at is not None
+        ]
+        return max(ends, default=None)
+
+    def paused(self, now: int) -> Entry | None:
+        """The pause in force, if one is."""
+        ended = self.pause is not None and self.pause.until is not None and now >= self.pause.until
+        return None if ended else self.pause
+
+
+def fold(history: History, entry: Entry) -> History:
+    """The history after one more entry. Raises ImpossibleTransition."""
+    if entry.kind is Kind.OPERATOR:
+        return _operator(history, entry)
+    if not entry.incident:
+        return history
+    incident = _step(_incident(history, entry), entry)
+    history = replace(history, incidents={**history.incidents, incident.id: incident})
+    if entry.kind is Kind.STARTED:
+        history = _remember_start(history, incident)
+    if entry.kind in VERDICTS:
+        history = replace(history, unverified=0 if entry.kind is Kind.HEALED else history.unverified + 1)
+    return _forget(history, entry.at)
+
+
+def replay(entries: Iterable[Entry], history: History | None = None) -> History:
+    """Fold many."""
+    history = history or History()
+    for entry in entries:
+        history = fold(history, entry)
+    return history
+
+
+def _incident(history: History, entry: Entry) -> Incident:
+    known = history.incidents.get(entry.incident)
+    if known is not None:
+        return known
+    if entry.decision is None:
+        raise ImpossibleTransition(f"{entry.kind} for {entry.incident!r}, which no decision opened")
+    return Incident(entry.incident, Phase.NEW, entry.decision, entry.at, entry.at, entry.reason)
+
+
+def _step(incident: Incident, entry: Entry) -> Incident:
+    phase = TRANSITIONS[incident.phase].get(entry.kind)
+    if phase is None:
+        raise ImpossibleTransition(f"{entry.kind} for {entry.incident!r}, which is {incident.phase}")
+    moved = replace(
+        incident,
+        phase=phase,
+        at=entry.at,
+        reason=entry.reason,
+        question=entry.question,
+        decision=entry.decision or incident.decision,
+    )
+    if entry.kind is Kind.STARTED:
+        return replace(
+            moved,
+            effect=entry.effect,
+            claim=entry.claim,
+            started_at=entry.at,
+            done_at=None,
+            until=entry.until,
+            verdict=None,
+        )
+    if entry.kind is Kind.DONE:
+        return replace(moved, done_at=entry.at)
+    return replace(moved, verdict=entry.kind) if entry.kind in VERDICTS else moved
+
+
+def _remember_start(history: History, incident: Incident) -> History:
+    decision, effect = incident.decision, incident.effect
+    values = {(c.resource, c.key, c.new) for c in effect.changes if c.new is not None} if effect else set()
+    start = Start(incident.at, decision.alert, decision.target)
+    return replace(history, starts=(*history.starts, start), written=history.written | values)
+
+
+def _operator(history: History, entry: Entry) -> History:
+    if entry.question == "pause":
+        return replace(history, pause=entry)
+    if entry.question == "resume":  # a person who resumes has looked: the breaker closes too
+        return replace(history, pause=None, unverified=0)
+    return history
+
+
+def _forget(history: History, now: int) -> History:
+    """Closed incidents and counts older than any limit may look; what is open is never forgotten."""
+    old = [i for i in history.incidents.values() if i.phase is Phase.CLOSED]
+    excess = len(history.incidents) - KEPT_INCIDENTS
+    gone = {i.id for n, i in enumerate(old) if i.at < now - KEPT_MS or n < excess}
+    if not gone and (not history.starts or history.starts[0].at >= now - KEPT_MS):
+        return history
+    return replace(
+        history,
+        incidents={k: v for k, v in history.incidents.items() if k not in gone},
+        starts=tuple(s for s in history.starts if s.at >= now - KEPT_MS),
+    )
