@@ -1,4 +1,4 @@
-"""Entries folded to incidents by a transition table: the only state that decides, live and after a restart."""
+"""Entries folded to incidents by a transition table: the only state that decides, live or replayed."""
 
 from __future__ import annotations
 

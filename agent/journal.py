@@ -1,0 +1,138 @@
+"""The journal: entries in SQLite, synced to disk by a thread of their own before `append` returns."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from agent.model import Entry
+from agent.wire import BadEntry, decode, encode
+
+MAX_PAGES = 65_536  # of 4 KiB: 256 MiB, so that a runaway cannot fill the volume that must record it
+KEPT_ENTRIES = 200_000
+FILE = "journal.db"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, line BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+"""
+_Answer = TypeVar("_Answer")
+
+
+class JournalFailed(RuntimeError):
+    """The journal could not be written or read: nothing new may be begun."""
+
+
+class JournalLocked(JournalFailed):
+    """Another process holds this journal."""
+
+
+class Journal:
+    """One writer: the folder's lock is held from `open` to `close`, or until the process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._db: sqlite3.Connection | None = None
+        self._lock = -1
+
+    async def open(self) -> tuple[Entry, ...]:
+        """Take the lock and read every entry, oldest first. Raises JournalLocked, JournalFailed."""
+        return await self._run(self._open)
+
+    async def append(self, *entries: Entry) -> None:
+        """Durable when this returns, all or none. Raises JournalFailed."""
+        lines = [(entry.at, encode(entry)) for entry in entries]
+        await self._run(lambda: self._insert(lines))
+
+    async def load(self, name: str) -> bytes | None:
+        """A small value kept beside the entries (a source's positions, say), or None."""
+        return await self._run(lambda: self._load(name))
+
+    async def save(self, name: str, value: bytes) -> None:
+        """Keep a value; it replaces the former one in one transaction."""
+        await self._run(lambda: self._save(name, value))
+
+    async def close(self) -> None:
+        """Give the lock back."""
+        await self._run(self._close)
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[], _Answer]) -> _Answer:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError, BadEntry) as error:
+            raise JournalFailed(f"journal {self._folder / FILE}: {error}") from error
+
+    def _open(self) -> tuple[Entry, ...]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(self._folder / "lock")
+        # check_same_thread: every use is on the one thread, but close() may run after it has ended
+        self._db = sqlite3.connect(self._folder / FILE, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"max_page_count={MAX_PAGES}"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(_SCHEMA)
+        return tuple(_entries(self._db))
+
+    def _insert(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        assert self._db is not None, "the journal is not open"
+        with self._db as db:
+            db.executemany("INSERT INTO entries (at, line) VALUES (?, ?)", lines)
+            db.execute("DELETE FROM entries WHERE seq <= (SELECT max(seq) FROM entries) - ?", (KEPT_ENTRIES,))
+
+    def _load(self, name: str) -> bytes | None:
+        assert self._db is not None, "the journal is not open"
+        row = self._db.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def _save(self, name: str, value: bytes) -> None:
+        assert self._db is not None, "the journal is not open"
+        with self._db as db:
+            db.execute("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, value))
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+        if self._lock >= 0:
+            os.close(self._lock)  # closing gives the flock back
+        self._db, self._lock = None, -1
+
+
+def read(folder: Path) -> tuple[Entry, ...]:
+    """Every entry, without the lock: for the commands that work while the daemon lives or is dead.
+
+    Raises JournalFailed, also where there is no journal yet.
+    """
+    file = folder / FILE
+    if not file.exists():
+        raise JournalFailed(f"no journal at {file}: has the agent ever run with this state folder?")
+    try:
+        db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return tuple(_entries(db))
+        finally:
+            db.close()
+    except (sqlite3.Error, OSError, BadEntry) as error:
+        raise JournalFailed(f"journal {file}: {error}") from error
+
+
+def _entries(db: sqlite3.Connection) -> Iterator[Entry]:
+    for (line,) in db.execute("SELECT line FROM entries ORDER BY seq"):
+        yield decode(line)
+
+
+def _lock(path: Path) -> int:
+    """The file descriptor that holds the lock; it goes with the process, however that ends."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise JournalLocked(f"{path} is held by another agent: stop it first (ottla stop)") from None
+    return descriptor
