@@ -153,6 +153,32 @@ class Remedy:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class LogPattern:
+    """One pattern of a `logs.yml`: each line that `regex` finds counts one in `log_<name>_total`.
+
+    `regex` is RE2 syntax, searched within the line; its named groups become the counter's labels.
+    """
+
+    name: str
+    file: str  # a glob over the log file's base name, as in server.log or *gc*.log
+    regex: str
+    help: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this host allows, whatever the rules say. Rates of data are bytes a second."""
+
+    per_host: Rate = Rate(6, 3_600_000)
+    breaker: int = 3  # so many unverified in a row, and a person must look
+    startup_grace_ms: int = 30_000
+    drain_headroom: float = 0.20  # of a target log dir stays free, whatever moves there
+    max_move_rate: int = 50 << 20
+    min_throttle_rate: int = 1 << 20
+
+
 class Operation(StrEnum):
     """How a change is made; undo is its inverse."""
 
