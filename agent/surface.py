@@ -1,23 +1,23 @@
-"""What the daemon shows and lets people do: the port between it and every way in. All answers are plain JSON data."""
+"""What the daemon shows and lets people do: the port between it and every way in. Answers are plain data."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-Plain = dict[str, Any]  # str, int, float, bool, None, lists and dicts of these
+Plain = dict[str, Any]  # str, int, float, bool, None, lists and dicts of these: ready for JSON
 
 
 class Refused(Exception):
     """A person's order that the agent does not carry out; the text says why and what to do instead."""
 
 
-class Surface(Protocol):
-    """One running agent, seen from outside. Instants and durations are milliseconds; `by` names the person."""
+class View(Protocol):
+    """What can be read. Instants and durations are milliseconds; nothing here waits."""
 
     def status(self) -> Plain:
         """Everything at a glance: `report.status(...)` with what only a live agent knows filled in.
 
-        agent, node_id, version, started_at; modes: {stopped, degraded: words or None};
+        agent, node_id, version, started_at; modes: {paused, stopped, degraded: words or None};
         sources: [{name, up, age_ms, why}]; rules: {count, digest, not_ok: [{rule, health, why}],
         reload: {at, ok, complaints} or None}; control: {caught_up, degraded, peers: [name]} or None.
         """
@@ -39,6 +39,10 @@ class Surface(Protocol):
         """`report.actions(...)`, newest first."""
         ...
 
+
+class Pulse(Protocol):
+    """What machines ask: the service manager, the load balancer, Prometheus."""
+
     def live(self) -> bool:
         """Whether the agent's loop turns; a restart is the cure where it does not."""
         ...
@@ -51,22 +55,30 @@ class Surface(Protocol):
         """Prometheus text exposition, format 0.0.4."""
         ...
 
+
+class Orders(Protocol):
+    """What a person may order. `by` names the person; each raises Refused with the reason."""
+
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
-        """Begin nothing new until `resume`, or for so long. Undo goes on. Raises Refused."""
+        """Begin nothing new for so long, None: until `resume`. Undo goes on."""
         ...
 
     async def resume(self, by: str) -> None:
-        """End the pause; the breaker closes too. Raises Refused."""
+        """End the pause; the breaker closes too."""
         ...
 
     async def undo(self, incident: str | None, by: str) -> list[Plain]:
-        """Undo one incident's effect, None: all that stand. Gives the entries written. Raises Refused."""
+        """Undo one incident's effect, None: all that stand. Gives the entries written, as `wire.plain`."""
         ...
 
     async def stop(self, handover: bool, by: str) -> None:
-        """End the agent: undo what is reversible first, or (handover) leave it to its successor. Raises Refused."""
+        """End the agent: undo what is reversible first, or (handover) leave it to its successor."""
         ...
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
         """Read the rules again: {"ok": bool, "complaints": [words]}. Complaints keep the old rules."""
         ...
+
+
+class Surface(View, Pulse, Orders, Protocol):
+    """One running agent, seen from outside."""

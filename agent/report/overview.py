@@ -1,0 +1,98 @@
+"""The overview: what is active, what stands, what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.history import History, Incident, Phase
+from agent.model import Alert, Entry, Kind, Mode, RuleHealth
+from agent.report.words import changes
+
+Plain = dict[str, Any]  # ready for JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What only a running agent knows; without it a report says what the journal says."""
+
+    alerts: tuple[Alert, ...] = ()
+    rules: Mapping[str, tuple[RuleHealth, str]] = field(default_factory=dict)  # health, and it in words
+    remedies: Mapping[str, Mode] = field(default_factory=dict)  # by the alert's name
+    blockers: Mapping[int, Sequence[str]] = field(default_factory=dict)  # by claim: who holds what, in words
+
+
+def status(history: History, entries: Sequence[Entry], now: int, live: Live | None = None) -> Plain:
+    """The overview. What the journal cannot know is None or empty; `live` says which of the two it is."""
+    seen = live or Live()
+    said = next((e for e in reversed(entries) if e.kind is Kind.AGENT), None)
+    return {
+        "live": live is not None,
+        "now": now,
+        "as_of": entries[-1].at if entries else None,
+        "agent": None,
+        "node_id": None,
+        "version": None,
+        "started_at": None,
+        "last_agent_entry": said and {"at": said.at, "reason": said.reason},
+        "modes": {"paused": _pause(history.paused(now)), "stopped": None, "degraded": None},
+        "unverified_in_a_row": history.unverified,
+        "sources": [],
+        "rules": {"count": len(seen.rules), "digest": None, "not_ok": _not_ok(seen), "reload": None},
+        "alerts": [alert(a) for a in seen.alerts],
+        "incidents": incidents(history),
+        "control": None,
+    }
+
+
+def alert(active: Alert) -> Plain:
+    """One active alert: its rule, labels, state, since when (ms) and value."""
+    return {
+        "rule": active.rule,
+        "labels": dict(active.labels),
+        "state": str(active.state),
+        "active_at": active.active_at,
+        "value": active.value,
+    }
+
+
+def incident(one: Incident) -> Plain:
+    """One incident: where it stands, what it changed, until when (ms)."""
+    return {
+        "id": one.id,
+        "alert": one.decision.alert,
+        "target": one.decision.target,
+        "do": one.decision.do,
+        "step": one.decision.step + 1,
+        "steps": one.decision.steps,
+        "phase": str(one.phase),
+        "question": one.question,
+        "reason": one.reason,
+        "opened_at": one.opened_at,
+        "at": one.at,
+        "started_at": one.started_at,
+        "done_at": one.done_at,
+        "until": one.until,
+        "verdict": one.verdict and str(one.verdict),
+        "claim": one.claim,
+        "stands": one.stands,
+        "changes": changes(one.effect) if one.stands else [],
+    }
+
+
+def incidents(history: History) -> list[Plain]:
+    """Those that are not closed, oldest first."""
+    return [incident(i) for i in history.incidents.values() if i.phase is not Phase.CLOSED]
+
+
+def _pause(entry: Entry | None) -> Plain | None:
+    return entry and {"reason": entry.reason, "since": entry.at, "until": entry.until}
+
+
+def _not_ok(live: Live) -> list[Plain]:
+    return [
+        {"rule": rule, "health": str(health), "why": words}
+        for rule, (health, words) in live.rules.items()
+        if health is not RuleHealth.OK
+    ]

@@ -1,0 +1,151 @@
+"""Why: the facts about a rule, a target or an incident in order, and what stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+
+from agent.history import History, Incident, Phase
+from agent.model import Alert, AlertState, Decision, Entry, Kind, RuleHealth
+from agent.report.overview import Live, Plain, incident
+from agent.report.words import changes, fact, wanted
+
+KEPT_STORIES = 20  # the newest; a screen for a person, and how many more there are is told
+
+_PHASES = {
+    Phase.NEW: "was decided just now",
+    Phase.REFUSED: "is not done",
+    Phase.WAITING: "waits",
+    Phase.ACTING: "is being done",
+    Phase.VERIFYING: "was done; whether it helps is being watched",
+    Phase.HELD: "healed it, and what it set still stands",
+    Phase.UNDOING: "must be undone; that has not succeeded yet",
+    Phase.SETTLED: "is over and nothing of it stands; the next step, or the end, comes next",
+    Phase.ESCALATED: "did not heal it: a person is needed",
+    Phase.CLOSED: "is closed and nothing of it stands",
+}
+
+
+def why(
+    history: History, entries: Iterable[Entry], subject: str, now: int, live: Live | None = None
+) -> Plain:
+    """The facts, oldest first, and `stands`: what is true now, a sentence each.
+
+    `known` is False where nobody has heard of the subject; `suggestions` then has the names that look alike.
+    """
+    stories = _stories(entries)
+    mine = {i: s for i, s in stories.items() if subject in _names(i, s)}
+    kept = list(mine)[-KEPT_STORIES:]
+    names = {n for i, s in stories.items() for n in _names(i, s)} | _live_names(live)
+    known = bool(mine) or subject in names
+    return {
+        "subject": subject,
+        "known": known,
+        "suggestions": [] if known else get_close_matches(subject, sorted(names), n=3),
+        "facts": [fact for i in kept for fact in _facts(mine[i])],
+        "omitted_incidents": len(mine) - len(kept),
+        "incidents": [incident(history.incidents[i]) for i in kept if i in history.incidents],
+        "stands": _stands(history, {i: mine[i] for i in kept}, subject, now, live),
+    }
+
+
+def _stories(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Entries by incident, each with its first decision; one whose beginning is no longer kept is left out."""
+    stories: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.incident and (entry.incident in stories or entry.decision is not None):
+            stories.setdefault(entry.incident, []).append(entry)
+    return stories
+
+
+def _names(one: str, story: Sequence[Entry]) -> set[str]:
+    first = _decision(story[0])
+    return {one, first.alert, first.target}
+
+
+def _decision(entry: Entry) -> Decision:
+    assert entry.decision is not None, "a story begins with a decision"
+    return entry.decision
+
+
+def _live_names(live: Live | None) -> set[str]:
+    if live is None:
+        return set()
+    return {*live.rules, *live.remedies} | {v for a in live.alerts for v in _targets(a)}
+
+
+def _targets(alert: Alert) -> set[str]:
+    return {value for name, value in alert.labels if name not in ("alertname", "severity")}
+
+
+def _facts(story: Sequence[Entry]) -> Iterator[Plain]:
+    step = None
+    for entry in story:
+        if entry.decision is not None and entry.decision.step != step:
+            step = entry.decision.step
+            yield _plain_fact(entry, "alert", wanted(entry.decision))
+        yield _plain_fact(entry, str(entry.kind), fact(entry))
+
+
+def _plain_fact(entry: Entry, kind: str, text: str) -> Plain:
+    shown = kind == Kind.STARTED
+    return {
+        "at": entry.at,
+        "incident": entry.incident,
+        "kind": kind,
+        "text": text,
+        "question": entry.question,
+        "reason": entry.reason,
+        "changes": changes(entry.effect) if shown else [],
+        "until": entry.until if shown else None,
+    }
+
+
+def _stands(
+    history: History, stories: dict[str, list[Entry]], subject: str, now: int, live: Live | None
+) -> list[str]:
+    known = [history.incidents[i] for i in stories if i in history.incidents]
+    still = [i for i in known if i.phase is not Phase.CLOSED] or known[-1:]
+    told = [_incident(i, stories[i.id], live) for i in still]
+    told += _alerts(subject, live) if live else []
+    pause = history.paused(now)
+    if pause:
+        told.append(f"the agent is paused, it begins nothing new: {pause.reason}")
+    return told if len(told) > (pause is not None) else [f"nothing is recorded about {subject}", *told]
+
+
+def _incident(one: Incident, story: Sequence[Entry], live: Live | None) -> str:
+    doing = f"{one.decision.do} for {one.decision.target} {_PHASES[one.phase]}"
+    asked = f"{one.question}: " if one.question else ""
+    reason = one.reason
+    if (
+        one.phase is Phase.WAITING and live
+    ):  # the journal's reason is as old as the wait; a live agent knows better
+        claim = next((e.claim for e in reversed(story) if e.kind is Kind.WAITING), None)
+        holders = live.blockers.get(claim, ()) if claim is not None else ()
+        reason = "; ".join(holders) or reason
+    return f"{doing}: {asked}{reason}"
+
+
+def _alerts(subject: str, live: Live) -> list[str]:
+    told = [
+        f"alert {a.rule} is {a.state} for {_patient(a)} (value {a.value:g}){_without_remedy(a, live)}"
+        for a in live.alerts
+        if subject == a.rule or subject in _targets(a)
+    ]
+    health, words = live.rules.get(subject, (None, ""))
+    if health is not None and health is not RuleHealth.OK:
+        told.append(f"rule {subject} is {health}, so it neither acts nor clears: {words}")
+    elif health is RuleHealth.OK and not told:
+        told.append(f"rule {subject} is ok and its expression has no result: there is nothing to heal")
+    return told
+
+
+def _patient(alert: Alert) -> str:
+    return ", ".join(f"{n}={v}" for n, v in alert.labels if n not in ("alertname", "severity")) or "no label"
+
+
+def _without_remedy(alert: Alert, live: Live) -> str:
+    if alert.state is AlertState.FIRING and alert.rule not in live.remedies:
+        return "; no remedy is written for it, so nothing is done"
+    return ""
