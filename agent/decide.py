@@ -1,0 +1,122 @@
+"""Firing alerts and their remedies to decisions; what has ended to its last entry. Proposes, never acts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from agent.history import History, Incident, Phase
+from agent.model import Alert, AlertState, Argument, Decision, Entry, Kind, Labels, Remedy, Step, Verify
+
+_LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+ESCALATE = "escalate"  # the one step that is no action: a person is called
+
+
+def decide(
+    alerts: Sequence[Alert], remedies: Mapping[str, Remedy], history: History, now: int
+) -> tuple[Decision, ...]:
+    """What each firing alert with a remedy wants next; nothing while its incident is under way."""
+    decisions = []
+    for alert in alerts:
+        remedy = remedies.get(alert.rule)
+        if remedy is None or alert.state is not AlertState.FIRING:
+            continue
+        incident = history.open(alert.rule, alert.label(remedy.target))
+        step = _next_step(incident, remedy)
+        if step is not None:
+            decisions.append(_decision(alert, remedy, step, incident, now))
+    return tuple(decisions)
+
+
+def endings(
+    alerts: Sequence[Alert], remedies: Mapping[str, Remedy], history: History, now: int
+) -> tuple[Entry, ...]:
+    """The last entries of incidents that are over: withdrawn, closed or handed to a person."""
+    firing = {
+        (a.rule, a.label(remedies[a.rule].target))
+        for a in alerts
+        if a.rule in remedies and a.state is AlertState.FIRING
+    }
+    ends = []
+    for incident in history.incidents.values():
+        still = (incident.decision.alert, incident.decision.target) in firing
+        kind, reason = _ending(incident, still)
+        if kind is not None:
+            ends.append(Entry(now, kind, reason, incident.id))
+    return tuple(ends)
+
+
+def fill(text: str, labels: Labels) -> str:
+    """`$label` replaced by the alert's label, escaped as inside a PromQL string; unknown ones stay."""
+    known = dict(labels)
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            return match[0]
+        return known[match[1]].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+    return _LABEL.sub(value, text)
+
+
+def _next_step(incident: Incident | None, remedy: Remedy) -> int | None:
+    if incident is None:
+        return 0
+    if incident.phase is Phase.REFUSED:
+        return min(incident.decision.step, len(remedy.steps) - 1)
+    failed = incident.phase is Phase.SETTLED and incident.verdict in (Kind.NO_BETTER, Kind.FAILED)
+    following = incident.decision.step + 1
+    return following if failed and following < len(remedy.steps) else None
+
+
+def _decision(alert: Alert, remedy: Remedy, step: int, incident: Incident | None, now: int) -> Decision:
+    rung = remedy.steps[step]
+    target = alert.label(remedy.target)
+    return Decision(
+        incident=incident.id if incident else f"{alert.rule}/{target}@{now}",
+        alert=alert.rule,
+        step=step,
+        do=rung.do,
+        args=tuple((name, _argument(value, alert)) for name, value in rung.args),
+        target=target,
+        labels=alert.labels,
+        value=alert.value,
+        lease_ms=rung.lease_ms,
+        verify=_verify(rung, alert.labels),
+        worse_if=fill(remedy.worse_if, alert.labels) if remedy.worse_if else None,
+        steps=len(remedy.steps),
+    )
+
+
+def _argument(value: Argument, alert: Alert) -> Argument:
+    """Only whole words: an argument is a label or it is not; nothing is pasted together."""
+    if isinstance(value, str) and (match := _LABEL.fullmatch(value)):
+        return alert.label(match[1])
+    return value
+
+
+def _verify(step: Step, labels: Labels) -> Verify | None:
+    if step.verify is None:
+        return None
+    return Verify(fill(step.verify.expr, labels), step.verify.within_ms, step.verify.stable_for_ms)
+
+
+def _ending(incident: Incident, firing: bool) -> tuple[Kind | None, str]:
+    """Why an incident needs no more work of ours, if it does not."""
+    phase, verdict = incident.phase, incident.verdict
+    if phase is Phase.REFUSED and not firing:
+        return Kind.WITHDRAWN, "the alert ended"
+    if phase is Phase.ESCALATED and not firing:
+        return Kind.CLOSED, "the alert ended"
+    if phase is not Phase.SETTLED:
+        return None, ""
+    if verdict is Kind.HEALED:
+        return Kind.CLOSED, "healed; nothing of it stands"
+    if verdict is None:
+        return Kind.CLOSED, "undone before it was judged; nothing of it stands"
+    if not firing:
+        return Kind.CLOSED, f"{verdict}, undone, and the alert ended"
+    if verdict is Kind.WORSE:
+        return Kind.ESCALATED, f"{incident.decision.do} made it worse and was undone: a person is needed"
+    if incident.decision.step + 1 >= incident.decision.steps:
+        return Kind.ESCALATED, f"{verdict} after the last step: a person is needed"
+    return None, ""

@@ -1,0 +1,226 @@
+"""The questions every action must pass, in order, before the claim and again at the instant of effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agent.history import History
+from agent.model import ActionSpec, Blast, Decision, Effect, Mode, Policy, Rate, Refusal, Remedy, RuleHealth
+from agent.quantities import show_duration
+
+_TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The cluster as a peer sees it. `at` is when, in ms; `asked` the node that said so."""
+
+    at: int
+    asked: int
+    fenced: frozenset[int] = frozenset()
+    reassigning: int = 0
+    under_min_isr: int = 0
+    offline: int = 0
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a question may look at. Built anew each time it is judged."""
+
+    now: int
+    decision: Decision
+    remedy: Remedy
+    spec: ActionSpec
+    policy: Policy
+    history: History
+    node_id: int
+    agent_started_at: int
+    stop_file: str | None = None  # its text; None where it is absent
+    health: RuleHealth = RuleHealth.OK
+    health_reason: str = ""
+    signals: frozenset[str] = frozenset()  # the sources of the series that the alert reads
+    patients: int = 1  # targets of this alert that fire here
+    unless: tuple[str, ...] = ()  # the remedy's `unless` expressions that have a result
+    peers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what fires at each other agent
+    world: World | None = None
+    control: str = ""  # why claims cannot be had; empty where they can
+    plan: Effect | Refusal | None = None
+    claims: bool = False  # the plan needs a claim
+
+
+Question = Callable[[Scene], str | None]
+STALE_MS = 60_000  # a view of the cluster older than this is no view
+
+
+def judge(scene: Scene) -> Refusal | None:
+    """The first objection, or None."""
+    for name, question in QUESTIONS:
+        reason = question(scene)
+        if reason is not None:
+            return Refusal(name, reason)
+    return scene.plan if isinstance(scene.plan, Refusal) else None
+
+
+def stopped(scene: Scene) -> str | None:
+    """1: the stop file."""
+    return (
+        None if scene.stop_file is None else f"the stop file stands: {scene.stop_file or 'no reason given'}"
+    )
+
+
+def paused(scene: Scene) -> str | None:
+    """1: a pause that a person ordered."""
+    pause = scene.history.paused(scene.now)
+    return None if pause is None else f"paused: {pause.reason}"
+
+
+def mode(scene: Scene) -> str | None:
+    """2: what the remedy is allowed."""
+    if scene.remedy.mode is Mode.OBSERVE:
+        return f"mode is observe: would have done {scene.decision.do} on {scene.decision.target}"
+    if scene.remedy.mode is Mode.PROPOSE:
+        return f"mode is propose: {scene.decision.do} on {scene.decision.target} awaits approval"
+    return None
+
+
+def inputs(scene: Scene) -> str | None:
+    """3: the rule can be judged, and the agent has looked long enough."""
+    if scene.health is not RuleHealth.OK:
+        return f"{scene.decision.alert} is {scene.health}: {scene.health_reason}"
+    if scene.now - scene.agent_started_at < scene.policy.startup_grace_ms:
+        return f"the agent looks for {show_duration(scene.policy.startup_grace_ms)} before it acts"
+    return None
+
+
+def corroborated(scene: Scene) -> str | None:
+    """4: independent signals; a log line alone can be forged, repeated or late."""
+    if scene.spec.blast in _TAKES and scene.signals == frozenset({"logs"}):
+        return "log lines alone never suffice for an action that takes something from the cluster"
+    if scene.spec.blast is Blast.DISRUPTIVE and len(scene.signals) < scene.spec.corroborate:
+        seen = ", ".join(sorted(scene.signals)) or "none"
+        return f"{scene.spec.corroborate} independent signals are needed; seen: {seen}"
+    return None
+
+
+def not_everybody(scene: Scene) -> str | None:
+    """5: a symptom of many hosts has one cause, and it is not this host."""
+    if scene.spec.blast is not Blast.DISRUPTIVE:
+        return None
+    same = sorted(peer for peer, firing in scene.peers.items() if scene.decision.alert in firing)
+    if len(same) >= 2 and 2 * len(same) >= len(scene.peers):
+        return f"{', '.join(same)} show the same: nobody acts alone"
+    return None
+
+
+def storm(scene: Scene) -> str | None:
+    """6: more patients than the rule foresaw."""
+    most = scene.remedy.limits.max_targets
+    return f"{scene.patients} patients are more than max_targets {most}" if scene.patients > most else None
+
+
+def one_at_a_time(scene: Scene) -> str | None:
+    """7: one remedy a patient, one owner a setting."""
+    mine = {(c.resource, c.key) for c in scene.plan.changes} if isinstance(scene.plan, Effect) else set()
+    for other in scene.history.incidents.values():
+        if other.id == scene.decision.incident:
+            continue
+        if other.stands and other.decision.target == scene.decision.target:
+            return f"{other.decision.do} for {other.decision.alert} is under way on {other.decision.target}"
+        held = {(c.resource, c.key) for c in other.effect.changes} if other.stands and other.effect else set()
+        if mine & held:
+            resource, key = min(mine & held)
+            return f"{other.decision.alert} holds {key} of {resource}"
+    return None
+
+
+def cooldown(scene: Scene) -> str | None:
+    """8: time for the last action on this patient to show its worth; a ladder's next rung is no repeat."""
+    ended = scene.history.ended(scene.decision.alert, scene.decision.target)
+    length = scene.remedy.limits.cooldown_ms
+    if scene.decision.step > 0 or ended is None or scene.now - ended >= length:
+        return None
+    return (
+        f"the last action on {scene.decision.target} is younger than the cooldown of {show_duration(length)}"
+    )
+
+
+def rates(scene: Scene) -> str | None:
+    """8: how often; counted in the journal, so that a restart refills nothing."""
+    for rate, alert, name in (
+        (scene.remedy.limits.per_host, scene.decision.alert, "the rule's per_host"),
+        (scene.policy.per_host, None, "the host's policy per_host"),
+    ):
+        if rate is not None and _starts(scene, rate, alert) >= rate.count:
+            return f"{name} of {rate.count} in {show_duration(rate.window_ms)} is used up"
+    return None
+
+
+def breaker(scene: Scene) -> str | None:
+    """9: what does not help is not repeated until a person has looked."""
+    count = scene.history.unverified
+    if count < scene.policy.breaker:
+        return None
+    return f"the breaker is open: {count} actions in a row did not heal (ottla resume closes it)"
+
+
+def coexistence(scene: Scene) -> str | None:
+    """10: a reassignment that somebody else runs."""
+    if scene.spec.blast in _TAKES and scene.world is not None and scene.world.reassigning:
+        return f"{scene.world.reassigning} partitions are being reassigned"
+    return None
+
+
+def unless(scene: Scene) -> str | None:
+    """10: the rule's own objections."""
+    return f"unless: {scene.unless[0]}" if scene.unless else None
+
+
+def healthy_elsewhere(scene: Scene) -> str | None:
+    """11: nothing is taken from a cluster that already misses something."""
+    if scene.spec.blast not in _TAKES:
+        return None
+    world = scene.world
+    if world is None or scene.now - world.at > STALE_MS:
+        return "the cluster's state is not known"
+    others = sorted(world.fenced - {scene.node_id})
+    if others:
+        return f"broker {others[0]} is down: one patient at a time"
+    if world.offline or world.under_min_isr:
+        return (
+            f"{world.offline} partitions are offline and {world.under_min_isr} under min.insync.replicas"
+            f" (as broker {world.asked} sees it)"
+        )
+    if scene.spec.blast is Blast.DISRUPTIVE and world.alone:
+        return "no peer to ask"
+    return None
+
+
+def claimable(scene: Scene) -> str | None:
+    """12: where a claim is needed, the control topic must be there to give it."""
+    return scene.control if scene.claims and scene.control else None
+
+
+QUESTIONS: tuple[tuple[str, Question], ...] = (
+    ("stop file", stopped),
+    ("pause", paused),
+    ("mode", mode),
+    ("inputs", inputs),
+    ("corroboration", corroborated),
+    ("not everybody", not_everybody),
+    ("storm", storm),
+    ("one at a time", one_at_a_time),
+    ("cooldown", cooldown),
+    ("rates", rates),
+    ("breaker", breaker),
+    ("coexistence", coexistence),
+    ("unless", unless),
+    ("healthy elsewhere", healthy_elsewhere),
+    ("control topic", claimable),
+)
+
+
+def _starts(scene: Scene, rate: Rate, alert: str | None) -> int:
+    since = scene.now - rate.window_ms
+    return sum(1 for s in scene.history.starts if s.at > since and (alert is None or s.alert == alert))
