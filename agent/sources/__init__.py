@@ -1,0 +1,45 @@
+"""What every source is: a named reader of samples with declared metrics, polled on its own schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.model import Sample
+
+
+class SourceFailed(Exception):
+    """A reading gave nothing. The text says what was asked, what came back and what to look at."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """The declaration of one metric: `type` is gauge or counter, `unit` a Prometheus base unit or empty."""
+
+    name: str
+    type: str
+    unit: str
+    help: str
+
+
+class Source(Protocol):
+    """A reader of samples. `read` is never called twice at once; `now` is milliseconds since the epoch."""
+
+    @property
+    def name(self) -> str:
+        """The label `source` of this source's own series."""
+
+    @property
+    def interval_ms(self) -> int:
+        """Time between two readings."""
+
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        """What it can yield."""
+
+    async def read(self, now: int) -> list[Sample]:
+        """One reading. SourceFailed, TimeoutError and OSError mean that there is none this time."""

@@ -1,0 +1,129 @@
+"""The host's view of the log dirs: space and inodes, as a process that is not root may use them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from agent.model import Sample
+from agent.sources import MetricInfo, SourceFailed
+from agent.sources.lone_thread import LoneThread
+
+_BLOCK = 512  # the unit of st_blocks, whatever the file system's own
+
+METRICS = (
+    MetricInfo(
+        "host_log_dir_used_ratio",
+        "gauge",
+        "ratio",
+        "1 - f_bavail/f_blocks of its file system: the share that the broker, who is not root, cannot use",
+    ),
+    MetricInfo("host_log_dir_total_bytes", "gauge", "bytes", "Size of the log dir's file system"),
+    MetricInfo("host_log_dir_usable_bytes", "gauge", "bytes", "What the broker can still write there"),
+    MetricInfo(
+        "host_log_dir_inodes_used_ratio", "gauge", "ratio", "Inodes in use; absent where there is no limit"
+    ),
+    MetricInfo(
+        "host_log_dir_unread_total",
+        "counter",
+        "",
+        "Readings that gave nothing: the log dir is missing, errs, or hangs",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogDirPath:
+    """A log dir. `capacity` (bytes) makes a plain folder a disk of that size; its usage is then summed up."""
+
+    path: str
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of one log dir, and its inodes in use (0 to 1, None without a limit)."""
+
+    total: int
+    usable: int
+    inodes_used: float | None
+
+
+class LogDirs:
+    """Reads the space of each log dir, each in a thread of its own: a hung disk hides only itself.
+
+    `deadline` (seconds) is for one log dir's answer.
+    """
+
+    name = "log_dirs"
+    metrics = METRICS
+
+    def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:
+        self.interval_ms = interval_ms
+        self._folders = {folder.path: folder for folder in folders}
+        self._threads = {path: LoneThread(f"reading of {path}") for path in self._folders}
+        self._unread = dict.fromkeys(self._folders, 0)
+        self._deadline = deadline
+
+    async def read(self, now: int) -> list[Sample]:
+        """One reading of all log dirs; one that gives nothing is counted and its other samples are left out."""
+        readings = await asyncio.gather(*(self._read_one(path, now) for path in self._folders))
+        return [sample for reading in readings for sample in reading]
+
+    async def free_bytes(self, path: str) -> tuple[int, int]:
+        """(usable, total) bytes of a log dir, as of now. TimeoutError where its disk hangs, OSError where it
+        errs, SourceFailed where it is none of this broker's."""
+        space = await self._space(path)
+        return space.usable, space.total
+
+    async def _space(self, path: str) -> Space:
+        if path not in self._folders:
+            raise SourceFailed(f"{path} is not a log dir of this broker; it has {', '.join(self._folders)}")
+        return await self._threads[path].run(partial(measure, self._folders[path]), self._deadline)
+
+    async def _read_one(self, path: str, now: int) -> list[Sample]:
+        values: dict[str, float] = {}
+        try:
+            space = await self._space(path)
+        except OSError:  # TimeoutError is one
+            self._unread[path] += 1
+        else:
+            values = {
+                "host_log_dir_used_ratio": 1 - space.usable / space.total if space.total else 1.0,
+                "host_log_dir_total_bytes": float(space.total),
+                "host_log_dir_usable_bytes": float(space.usable),
+            }
+            if space.inodes_used is not None:
+                values["host_log_dir_inodes_used_ratio"] = space.inodes_used
+        values["host_log_dir_unread_total"] = float(self._unread[path])
+        return [Sample(name, (("path", path),), now, value) for name, value in values.items()]
+
+
+def measure(folder: LogDirPath) -> Space:
+    """The space of one log dir; blocks, perhaps for ever where the disk hangs. OSError where it errs."""
+    stats = os.statvfs(folder.path)
+    inodes_used = 1 - stats.f_favail / stats.f_files if stats.f_files else None
+    usable = stats.f_bavail * stats.f_frsize
+    if folder.capacity is None:
+        return Space(stats.f_blocks * stats.f_frsize, usable, inodes_used)
+    return Space(folder.capacity, max(0, min(folder.capacity - _usage(folder.path), usable)), inodes_used)
+
+
+def _usage(path: str) -> int:
+    """Bytes on disk below a folder; what vanishes while it is counted counts nothing."""
+    total = 0
+    folders = [path]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+        except FileNotFoundError:
+            continue
+    return total

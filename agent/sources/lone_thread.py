@@ -1,0 +1,54 @@
+"""Blocking calls that may never return: each in a daemon thread, one at a time, with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class LoneThread:
+    """Runs blocking calls one after another. A call that hangs costs its own thread and nothing else: later
+    calls are refused while it lasts, and a daemon thread does not keep the process from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._busy = False
+        self._turn = asyncio.Lock()
+
+    async def run(self, call: Callable[[], T], deadline: float) -> T:
+        """What `call` returns or raises; TimeoutError after `deadline` seconds, or at once while an earlier
+        call still hangs."""
+        try:
+            async with asyncio.timeout(deadline), self._turn:
+                if self._busy:
+                    raise TimeoutError
+                return await self._start(call)
+        except TimeoutError as error:
+            raise TimeoutError(str(error) or f"{self._name} has not returned for {deadline:g} s") from None
+
+    def _start(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def tell(settle: Callable[[], None]) -> None:
+            if not future.done():  # else the deadline has passed, and nobody listens
+                settle()
+
+        def work() -> None:
+            try:
+                settle = partial(future.set_result, call())
+            except BaseException as error:  # noqa: BLE001 raised again where it is awaited
+                settle = partial(future.set_exception, error)
+            self._busy = False
+            with suppress(RuntimeError):  # the loop was closed while the call hung
+                loop.call_soon_threadsafe(tell, settle)
+
+        self._busy = True
+        threading.Thread(target=work, name=self._name, daemon=True).start()
+        return future

@@ -1,0 +1,80 @@
+"""Polling: one task a source with a deadline and a jittered schedule, so that no source delays another."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+from agent.model import Sample
+from agent.sources import MetricInfo, Source, SourceFailed
+
+OnSamples = Callable[[list[Sample]], None]
+
+# Twenty agents started at one moment must not ask the brokers at one moment for ever.
+_JITTER = 0.05
+
+METRICS = (
+    MetricInfo("ottla_source_up", "gauge", "", "1 if the source's last reading succeeded, else 0"),
+    MetricInfo("ottla_source_duration_seconds", "gauge", "seconds", "How long the last reading took"),
+    MetricInfo("ottla_source_samples", "gauge", "", "Samples which the last reading gave"),
+    MetricInfo("ottla_source_errors_total", "counter", "", "Readings of the source that gave nothing"),
+)
+
+
+class Polling:
+    """The readings of one source, one after another, and what became of them.
+
+    `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples and the
+    `ottla_source_*` series; where a reading failed, with the latter alone.
+    """
+
+    def __init__(
+        self, source: Source, on_samples: OnSamples, clock: Callable[[], int], deadline: float = 10.0
+    ):
+        self.source = source
+        self.last_error: str | None = None
+        self._on_samples = on_samples
+        self._clock = clock
+        self._deadline = deadline
+        self._errors = 0
+
+    async def run(self) -> None:
+        """Read for ever, at once and then each interval; missed ones are not made up for."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self.once()
+            interval = self.source.interval_ms / 1000
+            due = max(due + interval * random.uniform(1 - _JITTER, 1 + _JITTER), loop.time())  # noqa: S311 not a secret
+            await asyncio.sleep(due - loop.time())
+
+    async def once(self) -> None:
+        """One reading, handed on. Only failures to read are caught; a fault of ours is raised."""
+        loop = asyncio.get_running_loop()
+        now, began = self._clock(), loop.time()
+        samples: list[Sample] = []
+        self.last_error = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                samples = await self.source.read(now)
+        except (SourceFailed, TimeoutError, OSError) as error:
+            self._errors += 1
+            self.last_error = str(error) or f"no answer within {self._deadline:g} s"
+        self._on_samples(samples + self._own(now, loop.time() - began, len(samples)))
+
+    def _own(self, now: int, seconds: float, count: int) -> list[Sample]:
+        """The source's own series, in the order of METRICS."""
+        labels = (("source", self.source.name),)
+        values = (float(self.last_error is None), seconds, float(count), float(self._errors))
+        return [Sample(m.name, labels, now, value) for m, value in zip(METRICS, values, strict=True)]
+
+
+async def poll(
+    sources: Sequence[Source], on_samples: OnSamples, clock: Callable[[], int], deadline: float = 10.0
+) -> None:
+    """Poll all sources until cancelled, each in a task of its own."""
+    async with asyncio.TaskGroup() as tasks:
+        for source in sources:
+            polling = Polling(source, on_samples, clock, deadline)
+            tasks.create_task(polling.run(), name=f"source {source.name}")
