@@ -1,0 +1,1 @@
+"""Kafka's admin and record protocols: kio's message types over aiokafka's authenticated connections."""

@@ -1,0 +1,170 @@
+"""What Ottla asks of a cluster and changes in it, as plain values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from agent.kafka.cluster import Cluster
+from agent.kafka.configs import (
+    ConfigChange,
+    check_altered,
+    describe_configs,
+    in_force,
+    incremental_alter_configs,
+    node_of,
+    split_resource,
+    values_of,
+)
+from agent.kafka.connection import Security
+from agent.kafka.errors import KafkaError, KafkaInDoubt
+from agent.kafka.log_dirs import (
+    LogDir,
+    alter_replica_log_dirs,
+    describe_log_dirs,
+    log_dirs_of,
+    refused_moves,
+)
+from agent.kafka.metadata import BrokerInfo, PartitionInfo, describe_topic_partitions, partitions_of
+from agent.kafka.reassignments import list_partition_reassignments, reassigning
+from agent.kafka.topics import NewTopic, check_created, check_deleted, create_topics, delete_topics
+
+# Of a change's deadline, the part for its answer; the rest is for reading back where none came.
+_WRITE_SHARE = 0.6
+# A value reaches the broker that is asked some 10 to 100 ms after the controller took it.
+_READ_BACK_PAUSE = 0.1
+# What a controller gets of our deadline, so that its "no" still arrives.
+_CONTROLLER_SHARE = 0.8
+
+
+class Admin:
+    """The admin protocol. Every call ends within `deadline` seconds, with an answer or one of
+    KafkaUnreachable, KafkaRefused and, for writes, KafkaInDoubt. A hung broker delays only calls to
+    itself, and at most a third of one call that any broker may answer."""
+
+    def __init__(
+        self, bootstrap: Sequence[str], security: Security, *, client_id: str, deadline: float = 5.0
+    ) -> None:
+        self._cluster = Cluster(bootstrap, security, client_id=client_id, deadline=deadline)
+        self._deadline = deadline
+
+    async def brokers(self) -> Mapping[int, BrokerInfo]:
+        """The registered brokers by node id; fenced ones too where the cluster can tell (Kafka 4.0)."""
+        return await self._cluster.brokers()
+
+    async def partitions(
+        self, topics: Sequence[str] | None = None, *, ask: int | None = None
+    ) -> tuple[PartitionInfo, ...]:
+        """The partitions of some topics or all, as broker `ask` (or any) sees them.
+
+        A topic that does not exist is left out.
+        """
+        if topics is not None and not topics:
+            return ()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._deadline
+        found: list[PartitionInfo] = []
+        cursor = None
+        while True:
+            call = describe_topic_partitions(topics or (), cursor)
+            answer = await self._cluster.ask(call, node=ask, deadline=until - loop.time())
+            found += partitions_of(answer)
+            cursor = answer.next_cursor
+            if cursor is None:
+                return tuple(found)
+
+    async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
+        """What is set dynamically at `broker/2` or `topic/orders` itself; absent keys are not in it."""
+        return await self._values(resource, keys, dynamic=True)
+
+    async def effective_configs(self, resource: str, keys: Sequence[str] | None) -> Mapping[str, str]:
+        """The values in effect, whatever their source."""
+        return await self._values(resource, keys, dynamic=False)
+
+    async def topic_configs(
+        self, topics: Sequence[str], keys: Sequence[str] | None
+    ) -> Mapping[str, Mapping[str, str]]:
+        """What is set dynamically at each topic; a topic that does not exist is left out."""
+        if not topics:
+            return {}
+        call = describe_configs([f"topic/{name}" for name in topics], keys)
+        return values_of(await self._cluster.ask(call), dynamic=True)
+
+    async def alter_configs(self, changes: Sequence[ConfigChange]) -> None:
+        """Make the changes, resource by resource in the order given, each all or nothing.
+
+        KafkaRefused at one leaves those before it changed. A change that was not answered is read back: if it
+        is in force all is well, otherwise KafkaInDoubt, and it may still come into force later.
+        """
+        by_resource: dict[str, list[ConfigChange]] = defaultdict(list)
+        for change in changes:
+            by_resource[change.resource].append(change)
+        for resource, own in by_resource.items():
+            await self._alter(resource, own)
+
+    async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
+        """The broker's log dirs, as it sees them. While one is offline each call costs the broker's log a
+        stack trace: ask once a minute then."""
+        return log_dirs_of(await self._cluster.ask(describe_log_dirs(), node=broker))
+
+    async def move_replicas(
+        self, broker: int, moves: Mapping[tuple[str, int], str]
+    ) -> Mapping[tuple[str, int], str]:
+        """Begin to move replicas between the broker's log dirs; those refused, with the error's name."""
+        if not moves:
+            return {}
+        answer = await self._cluster.ask(alter_replica_log_dirs(moves), node=broker)
+        return refused_moves(answer)
+
+    async def reassignments(self) -> frozenset[tuple[str, int]]:
+        """The partitions that are being moved between brokers."""
+        call = list_partition_reassignments(self._deadline * _CONTROLLER_SHARE)
+        return reassigning(await self._cluster.ask(call))
+
+    async def create_topic(
+        self, name: str, partitions: int, replication_factor: int, configs: Mapping[str, str]
+    ) -> None:
+        """Make a topic. KafkaRefused with TOPIC_ALREADY_EXISTS if it is there."""
+        topic = NewTopic(name, partitions, replication_factor, configs)
+        call = create_topics([topic], self._deadline * _CONTROLLER_SHARE)
+        check_created(await self._cluster.ask(call))
+
+    async def delete_topics(self, names: Sequence[str]) -> None:
+        """Delete topics and their data."""
+        call = delete_topics(names, self._deadline * _CONTROLLER_SHARE)
+        check_deleted(await self._cluster.ask(call))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._cluster.close()
+
+    async def _values(
+        self, resource: str, keys: Sequence[str] | None, *, dynamic: bool, deadline: float | None = None
+    ) -> Mapping[str, str]:
+        call = describe_configs([resource], keys)
+        answer = await self._cluster.ask(call, node=node_of(resource), deadline=deadline)
+        values = values_of(answer, dynamic=dynamic)
+        return values.get(split_resource(resource)[1], {})
+
+    async def _alter(self, resource: str, changes: Sequence[ConfigChange]) -> None:
+        until = asyncio.get_running_loop().time() + self._deadline
+        call = incremental_alter_configs(resource, changes)
+        node = node_of(resource)
+        try:
+            check_altered(await self._cluster.ask(call, node=node, deadline=self._deadline * _WRITE_SHARE))
+        except KafkaInDoubt as doubt:
+            if not await self._seen_in_force(resource, changes, until):
+                raise doubt from None
+
+    async def _seen_in_force(self, resource: str, changes: Sequence[ConfigChange], until: float) -> bool:
+        loop = asyncio.get_running_loop()
+        while (left := until - loop.time()) > 0:
+            try:
+                values = await self._values(resource, [c.key for c in changes], dynamic=True, deadline=left)
+            except KafkaError:
+                return False  # it cannot be read, so it stays in doubt
+            if all(in_force(change, values) for change in changes):
+                return True
+            await asyncio.sleep(_READ_BACK_PAUSE)
+        return False

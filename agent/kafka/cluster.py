@@ -1,0 +1,118 @@
+"""The brokers of a cluster, found from the bootstrap servers, and a connection to each for each purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.kafka.bridge import Call
+from agent.kafka.connection import Broker, Security
+from agent.kafka.errors import KafkaUnreachable
+from agent.kafka.metadata import BrokerInfo, brokers_of, describe_cluster
+
+# So many servers get a fair share of one call's deadline; more only where some fail fast.
+_TRIES = 3
+
+
+class Cluster:
+    """Sends each call to the right broker. Which one is asked first is the same every time: the first
+    bootstrap server, usually the own broker, unless it failed more recently than the next."""
+
+    def __init__(
+        self, bootstrap: Sequence[str], security: Security, *, client_id: str, deadline: float
+    ) -> None:
+        if not bootstrap:
+            raise ValueError("no bootstrap server is given: name at least one, such as 127.0.0.1:9092")
+        self.deadline = deadline
+        self._bootstrap = tuple(bootstrap)
+        self._security = security
+        self._client_id = client_id
+        self._known: Mapping[int, BrokerInfo] = {}
+        self._failed_at: dict[str, float] = {}
+        self._connections: dict[tuple[str, str], Broker] = {}
+
+    async def ask(
+        self, call: Call, *, node: int | None = None, purpose: str = "", deadline: float | None = None
+    ) -> Any:
+        """kio's answer of broker `node`, or of any broker. Errors are those of `Broker.ask`.
+
+        Calls of different `purpose` do not wait for each other; by default reads and writes have one each.
+        A write to any broker goes to one that has just answered a read, so that it is not sent into silence.
+        """
+        until = _now() + (self.deadline if deadline is None else deadline)
+        purpose = purpose or ("write" if call.write else "read")
+        if node is not None:
+            return await self._send(await self._locate(node, until), call, purpose, until)
+        if call.write:
+            _, address = await self._ask_any(describe_cluster(), "read", until)
+            return await self._send(address, call, purpose, until)
+        answer, _ = await self._ask_any(call, purpose, until)
+        return answer
+
+    async def brokers(self, deadline: float | None = None) -> Mapping[int, BrokerInfo]:
+        """Who is in the cluster by node id, asked anew; the addresses are used from then on."""
+        until = _now() + (self.deadline if deadline is None else deadline)
+        answer, _ = await self._ask_any(describe_cluster(), "read", until)
+        self._known = brokers_of(answer)
+        return self._known
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        await asyncio.sleep(0)  # transports close in the loop's next round
+
+    async def _locate(self, node: int, until: float) -> str:
+        """The node's address; asked again where its last call failed, for it may have moved."""
+        info = self._known.get(node)
+        if info is None or _address(info) in self._failed_at:
+            try:
+                await self.brokers((until - _now()) / 2)
+            except KafkaUnreachable:
+                if info is None:
+                    raise
+        info = self._known.get(node, info)
+        if info is None or not info.host:
+            raise KafkaUnreachable(f"broker {node}", "no broker of the cluster knows an address of it")
+        return _address(info)
+
+    async def _ask_any(self, call: Call, purpose: str, until: float) -> tuple[Any, str]:
+        candidates = self._candidates()
+        failures = []
+        for index, address in enumerate(candidates):
+            share = (until - _now()) / min(len(candidates) - index, _TRIES)
+            if share <= 0:
+                break
+            try:
+                return await self._send(address, call, purpose, _now() + share), address
+            except KafkaUnreachable as error:
+                failures.append(str(error))
+        raise KafkaUnreachable(f"the cluster ({', '.join(candidates)})", "; ".join(failures))
+
+    def _candidates(self) -> list[str]:
+        """Every address, each once; those that failed come last, the latest of them at the end."""
+        known = (_address(info) for info in self._known.values() if info.host and not info.fenced)
+        return sorted(dict.fromkeys([*self._bootstrap, *known]), key=lambda a: self._failed_at.get(a, 0.0))
+
+    async def _send(self, address: str, call: Call, purpose: str, until: float) -> Any:
+        connection = self._connections.get((address, purpose))
+        if connection is None:
+            connection = Broker(address, self._security, client_id=self._client_id)
+            self._connections[address, purpose] = connection
+        try:
+            answer = await connection.ask(call, until - _now())
+        except KafkaUnreachable:
+            self._failed_at[address] = _now()
+            raise
+        self._failed_at.pop(address, None)
+        return answer
+
+
+def _address(info: BrokerInfo) -> str:
+    return f"{info.host}:{info.port}"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,154 @@
+"""One connection to one broker, with a deadline on everything."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import KafkaError as AiokafkaError
+
+from agent.kafka.bridge import Answer, Call, MalformedAnswerError
+from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
+
+# A broker that wants re-authentication, or drops idle clients after ten minutes, closes at the next call
+# without a word before it; aiokafka does not tell when, so no connection gets that old.
+_MAX_AGE = 240.0
+_AIOKAFKA_TIMEOUT_MS = 600_000  # never reached: each call has its own, shorter deadline
+
+
+@dataclass(frozen=True)
+class Security:
+    """How to reach the brokers: Kafka's protocol names, SASL's mechanism names, PEM files."""
+
+    protocol: str = "PLAINTEXT"  # PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL
+    mechanism: str | None = None  # PLAIN | SCRAM-SHA-256 | SCRAM-SHA-512
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None  # None: the system's authorities
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    def context(self) -> ssl.SSLContext | None:
+        """The TLS settings, None for plaintext. Reads files: call it in a thread. OSError, ssl.SSLError."""
+        if self.protocol not in ("SSL", "SASL_SSL"):
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+
+class _LostError(Exception):
+    """The connection ended before the answer came."""
+
+
+class Broker:
+    """One connection, made when needed. Calls may overlap; a time-out closes it under all of them, since
+    later answers wait behind the one that does not come."""
+
+    def __init__(
+        self, address: str, security: Security, *, client_id: str, max_age: float = _MAX_AGE
+    ) -> None:
+        self.address = address
+        self._security = security
+        self._client_id = client_id
+        self._max_age = max_age
+        self._connecting = asyncio.Lock()
+        self._connection: AIOKafkaConnection | None = None
+        self._connected_at = 0.0
+        self._in_flight = 0
+
+    async def ask(self, call: Call, deadline: float) -> Any:
+        """kio's answer within `deadline` seconds, connecting included.
+
+        KafkaUnreachable: nothing was sent, or it was a read (repeated once after a lost connection).
+        KafkaInDoubt: a write was sent and not answered. KafkaRefused: the broker lacks the API.
+        """
+        until = asyncio.get_running_loop().time() + deadline
+        for repeat in (not call.write, False):
+            connection = await self._connect(until, deadline)
+            try:
+                return await self._exchange(connection, call, until)
+            except (_LostError, MalformedAnswerError, TimeoutError) as error:
+                self._drop(connection)
+                if isinstance(error, _LostError) and repeat:
+                    continue
+                raise self._unanswered(call, error, deadline) from error
+        raise AssertionError("the second attempt either returns or raises")
+
+    def close(self) -> None:
+        """Close the connection; calls in flight fail. A later call connects again."""
+        if self._connection:
+            self._drop(self._connection)
+
+    async def _connect(self, until: float, deadline: float) -> AIOKafkaConnection:
+        try:
+            async with asyncio.timeout_at(until), self._connecting:
+                return await self._current()
+        except TimeoutError as error:
+            raise KafkaUnreachable(self.address, f"no connection within {deadline:.3g} s") from error
+        except (OSError, AiokafkaError) as error:
+            raise KafkaUnreachable(self.address, f"cannot connect: {_words(error)}") from error
+
+    async def _current(self) -> AIOKafkaConnection:
+        now = asyncio.get_running_loop().time()
+        if self._connection and not self._in_flight and now - self._connected_at > self._max_age:
+            self.close()
+        if self._connection is None or not self._connection.connected():
+            self._connection = await self._open()
+            self._connected_at = now
+        return self._connection
+
+    async def _open(self) -> AIOKafkaConnection:
+        host, _, port = self.address.rpartition(":")
+        return await create_conn(
+            host.strip("[]"),
+            int(port),
+            client_id=self._client_id,
+            request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
+            security_protocol=self._security.protocol,
+            ssl_context=await asyncio.to_thread(self._security.context),
+            sasl_mechanism=self._security.mechanism,
+            sasl_plain_username=self._security.username,
+            sasl_plain_password=self._security.password,
+        )
+
+    async def _exchange(self, connection: AIOKafkaConnection, call: Call, until: float) -> Any:
+        try:
+            waiting = connection.send(call)
+        except AiokafkaError as error:  # raised here means that nothing was sent
+            self._drop(connection)
+            raise KafkaUnreachable(self.address, _words(error)) from error
+        self._in_flight += 1
+        try:
+            async with asyncio.timeout_at(until):
+                answer: Answer = await waiting
+        except (OSError, AiokafkaError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise _LostError(_words(error)) from error
+        finally:
+            self._in_flight -= 1
+        return answer.read()
+
+    def _unanswered(self, call: Call, error: Exception, deadline: float) -> KafkaInDoubt | KafkaUnreachable:
+        why = f"no answer within {deadline:.3g} s" if isinstance(error, TimeoutError) else str(error)
+        if call.write:
+            return KafkaInDoubt(call.api, f"{self.address}: {why}")
+        return KafkaUnreachable(self.address, f"{call.api}: {why}")
+
+    def _drop(self, connection: AIOKafkaConnection) -> None:
+        connection.close()
+        if self._connection is connection:
+            self._connection = None
+
+
+def _words(error: BaseException) -> str:
+    """An error and what is beneath it; aiokafka's own text often says only that something closed."""
+    causes = [error, *([error.__cause__] if error.__cause__ else [])]
+    return "; ".join(
+        f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__ for cause in causes
+    )
