@@ -72,7 +72,10 @@ class Orders(Protocol):
         ...
 
     async def stop(self, handover: bool, by: str) -> None:
-        """End the agent: undo what is reversible first, or (handover) leave it to its successor."""
+        """End the agent: undo what is reversible first, or (handover) leave it to its successor.
+
+        Returns when the order is taken, not when it is carried out: the answer must still go out.
+        """
         ...
 
     async def reload(self, dry_run: bool, by: str) -> Plain:

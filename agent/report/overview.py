@@ -87,7 +87,7 @@ def incidents(history: History) -> list[Plain]:
 
 
 def _pause(entry: Entry | None) -> Plain | None:
-    return entry and {"reason": entry.reason, "since": entry.at, "until": entry.until}
+    return {"reason": entry.reason, "since": entry.at, "until": entry.until} if entry else None
 
 
 def _not_ok(live: Live) -> list[Plain]:

@@ -50,7 +50,7 @@ def why(
 
 
 def _stories(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Entries by incident, each with its first decision; one whose beginning is no longer kept is left out."""
+    """Entries by incident, each from its decision on; one whose beginning is gone is left out."""
     stories: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.incident and (entry.incident in stories or entry.decision is not None):
@@ -109,9 +109,8 @@ def _stands(
     told = [_incident(i, stories[i.id], live) for i in still]
     told += _alerts(subject, live) if live else []
     pause = history.paused(now)
-    if pause:
-        told.append(f"the agent is paused, it begins nothing new: {pause.reason}")
-    return told if len(told) > (pause is not None) else [f"nothing is recorded about {subject}", *told]
+    paused = [f"the agent is paused, it begins nothing new: {pause.reason}"] if pause else []
+    return [*(told or [f"nothing is recorded about {subject}"]), *paused]
 
 
 def _incident(one: Incident, story: Sequence[Entry], live: Live | None) -> str:

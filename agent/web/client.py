@@ -1,0 +1,83 @@
+"""A small client of the API, standard library only: a command must answer before its user looks away."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+READ_S = 10.0
+ORDER_S = 60.0  # an undo may take 30 s
+MAX_ANSWER = 32 * 1024 * 1024
+
+
+class Unreachable(Exception):
+    """Nobody answered, or not in our language; the text says where and why."""
+
+
+class Rejected(Exception):
+    """The agent answered no, in words."""
+
+
+class Agent:
+    """One agent's API: over its unix socket (a Path) or `http://host:port`. Raises ValueError."""
+
+    def __init__(self, address: Path | str) -> None:
+        self._address = address
+        if isinstance(address, str):
+            parts = urlsplit(address)
+            if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+                raise ValueError(f"bad address {address!r}: write it like http://127.0.0.1:9901")
+
+    def get(self, name: str, **query: str | int) -> Any:
+        """GET /api/v1/<name>. Raises Unreachable, Rejected."""
+        return self._ask("GET", f"/api/v1/{name}?{urlencode(query)}".removesuffix("?"), None, READ_S)
+
+    def post(self, name: str, **order: Any) -> Any:
+        """POST /api/v1/<name> with the order as JSON. Raises Unreachable, Rejected."""
+        return self._ask("POST", f"/api/v1/{name}", json.dumps(order), ORDER_S)
+
+    def _ask(self, method: str, path: str, body: str | None, seconds: float) -> Any:
+        connection = self._connection(seconds)
+        try:
+            connection.request(method, path, body, {"Connection": "close"})
+            response = connection.getresponse()
+            text = response.read(MAX_ANSWER)
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Unreachable(f"no agent answers at {self._address}: {why}") from error
+        finally:
+            connection.close()
+        return self._answer(response.status, text)
+
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
+        if isinstance(self._address, Path):
+            return _Unix(self._address, seconds)
+        parts = urlsplit(self._address)
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+
+    def _answer(self, status: int, text: bytes) -> Any:
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise Unreachable(f"{self._address} answers {status} and no JSON: is it an agent?") from error
+        if status >= 400:
+            raise Rejected(data.get("error", str(data)) if isinstance(data, dict) else str(data))
+        return data
+
+
+class _Unix(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket's file, not to the host."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

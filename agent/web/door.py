@@ -1,0 +1,95 @@
+"""Who is let in: so many connections for so long, loopback names only, and what a peer's uid may do."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import pwd
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+MAX_CONNECTIONS = 64  # a runaway poller must not take the descriptors with which the agent reads its logs
+MAX_CONNECTION_S = 120.0  # the longest order is an undo, 30 s; one that says nothing does not keep its place
+_BUSY = b'{"error":"too many connections: try again in a moment"}\n'
+_UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Door:
+    """Makes the protocol of each new connection; beyond the limit, one that says 503 and hangs up."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+        self.turned_away = 0
+
+    def __call__(self) -> asyncio.Protocol:
+        if len(self._server.connections) >= MAX_CONNECTIONS:
+            self.turned_away += 1
+            return _Busy()
+        handler = self._server()
+        asyncio.get_running_loop().call_later(MAX_CONNECTION_S, handler.force_close)
+        return handler
+
+
+class _Busy(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        transport.write(f"{head}Retry-After: 1\r\nContent-Length: {len(_BUSY)}\r\n\r\n".encode() + _BUSY)
+        transport.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address (no port) can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+@web.middleware
+async def loopback_names(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a Host that is not ours: a web page whose name was rebound to 127.0.0.1 must not read us."""
+    try:
+        host = request.url.host or ""
+    except ValueError:
+        host = ""
+    if not is_loopback(host):
+        raise web.HTTPForbidden(
+            text=f"Host {request.host!r} is not a name of this machine: use http://localhost or 127.0.0.1"
+        )
+    return await handler(request)
+
+
+def peer_uid(request: web.Request) -> int:
+    """The uid of the process at the other end of a unix socket, as the kernel says it."""
+    assert request.transport is not None, "a request being handled has its transport"
+    connection = request.transport.get_extra_info("socket")
+    _, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return int(uid)
+
+
+@web.middleware
+async def operators_order(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let root and the agent's own user order; whoever else can connect may look. Sets `by`."""
+    if request.method != "POST":
+        return await handler(request)
+    uid = peer_uid(request)
+    name = await asyncio.to_thread(_name, uid)  # the name service may ask the network
+    if uid not in (0, os.geteuid()):
+        own = await asyncio.to_thread(_name, os.geteuid())
+        raise web.HTTPForbidden(text=f"{name} may look, not order: be root or {own} (sudo -u)")
+    request["by"] = name
+    return await handler(request)
+
+
+def _name(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:
+        return f"uid {uid}"

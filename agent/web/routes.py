@@ -1,0 +1,185 @@
+"""The answers: reading routes for everybody, orders for the unix socket, errors as JSON in words."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from agent.surface import Refused, Surface
+from agent.web.door import Handler
+
+MAX_BODY = 64 * 1024
+MAX_ACTIONS = 1_000
+MAX_SUBJECT = 1_000  # characters; a path is the longest that anybody asks for
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+_Order = TypeVar("_Order", bound="Order")
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a POST."""
+
+
+class Pause(Order):
+    """Begin nothing new: why, and for how many milliseconds (None: until resumed)."""
+
+    reason: str
+    for_ms: int | None = None
+
+
+class Resume(Order):
+    """End the pause."""
+
+
+class Undo(Order):
+    """One incident, or `all` said aloud: an empty body must not undo everything."""
+
+    incident: str | None = None
+    all: bool = False
+
+
+class Stop(Order):
+    """End the agent; `handover` keeps its effects for the successor."""
+
+    handover: bool = False
+
+
+class Reload(Order):
+    """Read the rules again; `dry_run` only complains."""
+
+    dry_run: bool = False
+
+
+def answer(data: Any, status: int = 200) -> web.Response:
+    """Plain data as JSON, with a newline for people with curl."""
+    return web.Response(
+        body=msgspec.json.encode(data) + b"\n", status=status, content_type="application/json"
+    )
+
+
+@web.middleware
+async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal is {"error": words} with its status."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return answer({"error": str(refused)}, 409)
+    except msgspec.MsgspecError as error:
+        return answer({"error": f"bad body: {error}"}, 400)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = " or ".join(sorted(error.allowed_methods - {"HEAD"}))
+        response = answer({"error": f"{request.path} takes {allowed}, not {request.method}"}, 405)
+        response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except web.HTTPNotFound:
+        return answer({"error": f"there is nothing at {request.path}: /api/v1/status is a good start"}, 404)
+    except web.HTTPRequestEntityTooLarge:
+        return answer({"error": f"the body is too large: at most {MAX_BODY} bytes"}, 413)
+    except web.HTTPException as error:
+        return answer({"error": error.text or error.reason}, error.status)
+
+
+class Reading:
+    """GET: what the agent shows."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table of the reading routes."""
+        shows = {"status": self._status, "alerts": self._alerts, "incidents": self._incidents}
+        asks = {"why": self._why, "actions": self._actions}
+        return [
+            web.get("/livez", self._livez),
+            web.get("/readyz", self._readyz),
+            web.get("/metrics", self._metrics),
+            *(web.get(f"/api/v1/{name}", handler) for name, handler in {**shows, **asks}.items()),
+        ]
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        live = self._surface.live()
+        return answer({"live": live}, 200 if live else 503)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready, why = self._surface.ready()
+        return answer({"ready": ready, "why": why}, 200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._surface.metrics(), headers={"Content-Type": _EXPOSITION})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return answer(self._surface.status())
+
+    async def _alerts(self, _: web.Request) -> web.Response:
+        return answer(self._surface.alerts())
+
+    async def _incidents(self, _: web.Request) -> web.Response:
+        return answer(self._surface.incidents())
+
+    async def _why(self, request: web.Request) -> web.Response:
+        subject = request.query.get("of", "")
+        if not 0 < len(subject) <= MAX_SUBJECT:
+            raise web.HTTPBadRequest(text="say of what: /api/v1/why?of=<a rule, a target or an incident>")
+        return answer(self._surface.why(subject))
+
+    async def _actions(self, request: web.Request) -> web.Response:
+        text = request.query.get("limit", "50")
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_ACTIONS):
+            raise web.HTTPBadRequest(text=f"limit={text!r}: a number from 1 to {MAX_ACTIONS}")
+        return answer(self._surface.actions(int(text)))
+
+
+class Ordering:
+    """POST: what a person orders."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+
+    def routes(self) -> list[web.RouteDef]:
+        """The table of the ordering routes."""
+        orders = (self.pause, self.resume, self.undo, self.stop, self.reload)
+        return [web.post(f"/api/v1/{order.__name__}", order) for order in orders]
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """Takes a Pause; a pause has a reason, and an end that lies ahead."""
+        order = await _order(request, Pause)
+        if not order.reason.strip() or (order.for_ms is not None and order.for_ms <= 0):
+            raise web.HTTPBadRequest(text="a pause needs a reason, and a duration above 0 if it has one")
+        await self._surface.pause(order.reason, request["by"], order.for_ms)
+        return answer({"ok": True})
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Takes a Resume."""
+        await _order(request, Resume)
+        await self._surface.resume(request["by"])
+        return answer({"ok": True})
+
+    async def undo(self, request: web.Request) -> web.Response:
+        """Takes an Undo; answers with the entries written."""
+        order = await _order(request, Undo)
+        if order.all is (order.incident is not None):
+            raise web.HTTPBadRequest(text='say what to undo: either "incident" or "all": true')
+        return answer(await self._surface.undo(order.incident, request["by"]))
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """Takes a Stop; the end comes after the answer."""
+        order = await _order(request, Stop)
+        await self._surface.stop(order.handover, request["by"])
+        return answer({"ok": True})
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Takes a Reload; complaints are an answer, not an error."""
+        order = await _order(request, Reload)
+        return answer(await self._surface.reload(order.dry_run, request["by"]))
+
+
+async def no_orders(request: web.Request) -> web.Response:
+    """What TCP says to an order: nobody there can be told apart."""
+    raise web.HTTPForbidden(
+        text=f"{request.path} is taken on the unix socket only: use the ottla command there"
+    )
+
+
+async def _order(request: web.Request, shape: type[_Order]) -> _Order:
+    return msgspec.json.decode(await request.read() or b"{}", type=shape)

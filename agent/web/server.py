@@ -1,0 +1,106 @@
+"""The HTTP API: reading on loopback TCP, reading and orders on a unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+from aiohttp import web
+
+from agent.surface import Surface
+from agent.web.door import Door, loopback_names, operators_order
+from agent.web.listeners import CannotListen, tcp_listener, unix_listener
+from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
+
+ADDRESS_FILE = "http.address"  # in the state folder: where a free port's number is told
+KEEPALIVE_S = 15.0
+CLOSE_S = 2.0  # answers under way may end
+
+
+class Server:
+    """Serves one surface on `listen` (host:port, port 0 a free one) and on the unix socket at `path`."""
+
+    def __init__(self, surface: Surface, *, listen: str, path: Path, state: Path) -> None:
+        self._surface = surface
+        self._listen = listen
+        self._path = path
+        self._state = state
+        self._runners: list[web.AppRunner] = []
+        self._servers: list[asyncio.Server] = []
+        self._inode = 0
+
+    async def start(self) -> str:
+        """Listen on both; gives the TCP address (host:port), which is also in <state>/http.address.
+
+        Raises CannotListen; then nothing is left open.
+        """
+        try:
+            tcp = tcp_listener(self._listen)
+            await self._serve(tcp, _reading(self._surface))
+            unix = await asyncio.to_thread(unix_listener, self._path)
+            self._inode = await asyncio.to_thread(_inode, self._path)
+            await self._serve(unix, _ordering(self._surface))
+            host, port = tcp.getsockname()[:2]
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            await asyncio.to_thread(_write, self._state / ADDRESS_FILE, address)
+        except CannotListen:
+            await self.close()
+            raise
+        except OSError as error:
+            await self.close()
+            raise CannotListen(f"cannot serve {self._listen} and {self._path}: {error}") from error
+        return address
+
+    async def close(self) -> None:
+        """Answer what is under way, then hang up; the socket's file goes if it is still ours."""
+        for server in self._servers:
+            server.close()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._servers, self._runners = [], []
+        if self._inode:
+            await asyncio.to_thread(_remove, self._path, self._inode)
+
+    async def _serve(self, listener: socket.socket, app: web.Application) -> None:
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=CLOSE_S)
+        await runner.setup()
+        self._runners.append(runner)
+        assert runner.server is not None, "setup makes the server"
+        loop = asyncio.get_running_loop()
+        serve = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+        self._servers.append(await serve(Door(runner.server), sock=listener, backlog=64))
+
+
+def _reading(surface: Surface) -> web.Application:
+    app = web.Application(middlewares=[errors_in_words, loopback_names], client_max_size=MAX_BODY)
+    app.add_routes(Reading(surface).routes())
+    app.add_routes([web.post(order.path, no_orders) for order in Ordering(surface).routes()])
+    return app
+
+
+def _ordering(surface: Surface) -> web.Application:
+    app = web.Application(middlewares=[errors_in_words, operators_order], client_max_size=MAX_BODY)
+    app.add_routes([*Reading(surface).routes(), *Ordering(surface).routes()])
+    return app
+
+
+def _inode(path: Path) -> int:
+    return path.lstat().st_ino
+
+
+def _remove(path: Path, inode: int) -> None:
+    try:
+        if path.lstat().st_ino == inode:
+            path.unlink()
+    except FileNotFoundError:
+        return
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: who waits for the file must not read half an address."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(f"{text}\n")
+    aside.replace(path)
