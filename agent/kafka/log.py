@@ -1,0 +1,198 @@
+"""One partition as a log: append a record, read from an offset on, and learn when the log has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from agent.kafka.batches import Record, decode, encode
+from agent.kafka.bridge import Call
+from agent.kafka.cluster import Cluster
+from agent.kafka.connection import Security
+from agent.kafka.epochs import Epochs
+from agent.kafka.errors import (
+    OFFSET_OUT_OF_RANGE,
+    KafkaInDoubt,
+    KafkaRefused,
+    KafkaUnreachable,
+    LogRecreated,
+    LogTruncated,
+    check,
+    error_name,
+)
+from agent.kafka.metadata import describe_topic_partitions, parse_id, partitions_of
+from agent.kafka.partition import (
+    EARLIEST,
+    LATEST,
+    Leader,
+    Reading,
+    fetch,
+    fetched,
+    list_offsets,
+    listed,
+    produce,
+    produced,
+)
+
+# Nothing was done, and another broker, or the same a little later, may do it: UNKNOWN_TOPIC_OR_PARTITION
+# (metadata not there yet), LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, REPLICA_NOT_AVAILABLE,
+# KAFKA_STORAGE_ERROR, FENCED_ and UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE, UNKNOWN_TOPIC_ID,
+# INCONSISTENT_TOPIC_ID.
+_ELSEWHERE = frozenset({3, 5, 6, 9, 56, 74, 75, 78, 100, 103})
+_PAUSE = 0.05  # before the leader is looked for again
+_REPLICAS_SHARE = 0.8  # what in-sync replicas get of the deadline, so that the leader's answer still arrives
+
+
+class PartitionLog:
+    """Its leader is found, and found again, by itself. Appends are one at a time; a long poll has its own
+    connection, so nothing waits behind it.
+
+    Every call ends within `deadline` seconds (`fetch`: and `max_wait_ms` more) and may raise
+    KafkaUnreachable, KafkaRefused and LogRecreated, the last one for ever: then make a new PartitionLog.
+    """
+
+    def __init__(
+        self,
+        bootstrap: Sequence[str],
+        security: Security,
+        topic: str,
+        *,
+        client_id: str,
+        partition: int = 0,
+        deadline: float = 5.0,
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.topic_id = ""  # as Kafka's tools print it; known after the first call
+        self.high_watermark = -1  # as of the last fetch or bounds
+        self.void = 0  # how many batches could not be read
+        self._cluster = Cluster(bootstrap, security, client_id=client_id, deadline=deadline)
+        self._deadline = deadline
+        self._appending = asyncio.Lock()
+        self._leader: Leader | None = None
+        self._epochs = Epochs()
+
+    async def append(self, value: bytes) -> int:
+        """The offset of the new record, once every in-sync replica has it.
+
+        KafkaInDoubt: it may be in the log, or come into it later. Appending again may double it.
+        """
+        until = _now() + self._deadline
+        batch = encode(value)
+        try:
+            async with asyncio.timeout_at(until):
+                await self._appending.acquire()
+        except TimeoutError as error:
+            why = "an earlier append is still under way"
+            raise KafkaUnreachable(f"the leader of {self.topic}", why) from error
+        try:
+            part = await self._at_leader(
+                lambda leader: produce(leader, batch, self._deadline * _REPLICAS_SHARE), produced, until
+            )
+            check("produce", part.error_code, part.error_message, write=True)
+            return int(part.base_offset)
+        except KafkaInDoubt:
+            self._leader = None
+            raise
+        finally:
+            self._appending.release()
+
+    async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> tuple[Record, ...]:
+        """Committed records from `offset` on: as soon as there are `min_bytes`, or what there is, if
+        anything, after `max_wait_ms`.
+
+        LogTruncated: the log no longer has what was read before `offset`. KafkaRefused with
+        OFFSET_OUT_OF_RANGE: retention has deleted `offset`.
+        """
+        reading = Reading(offset, self._epochs.before(offset), max_wait_ms, min_bytes)
+        until = _now() + max_wait_ms / 1000 + self._deadline
+        part = await self._at_leader(lambda leader: fetch(leader, reading), fetched, until)
+        if part.error_code == OFFSET_OUT_OF_RANGE:
+            await self._out_of_range(offset)
+        check("fetch", part.error_code)
+        if part.diverging_epoch.epoch >= 0:
+            self._epochs.cut(part.diverging_epoch.end_offset)
+            raise LogTruncated(part.diverging_epoch.epoch, part.diverging_epoch.end_offset)
+        self.high_watermark = part.high_watermark
+        return self._read(part.records or b"", offset)
+
+    async def bounds(self) -> tuple[int, int]:
+        """The first offset that retention has left, and the high watermark: the offset after the last
+        committed record."""
+        until = _now() + self._deadline
+        start = await self._offset(EARLIEST, until)
+        self.high_watermark = await self._offset(LATEST, until)
+        return start, self.high_watermark
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._cluster.close()
+
+    async def _offset(self, which: int, until: float) -> int:
+        part = await self._at_leader(
+            lambda leader: list_offsets(leader, which, self._deadline), listed, until
+        )
+        check("list_offsets", part.error_code)
+        return int(part.offset)
+
+    def _read(self, data: bytes, offset: int) -> tuple[Record, ...]:
+        records = decode(data, offset)
+        if data and not records:
+            raise KafkaUnreachable(
+                f"the leader of {self.topic}", f"{len(data)} bytes hold no batch at {offset}"
+            )
+        self.void += sum(1 for record in records if record.void)
+        for record in records:
+            self._epochs.saw(record.offset, record.leader_epoch)
+        return records
+
+    async def _out_of_range(self, offset: int) -> NoReturn:
+        start, end = await self.bounds()
+        if offset < start:
+            raise KafkaRefused("fetch", OFFSET_OUT_OF_RANGE, f"the log of {self.topic} begins at {start}")
+        self._epochs.cut(min(offset, end))
+        raise LogTruncated(-1, min(offset, end))
+
+    async def _at_leader(
+        self, call: Callable[[Leader], Call], part_of: Callable[[Any], Any], until: float
+    ) -> Any:
+        """The partition's part of the leader's answer; its error_code does not mean elsewhere."""
+        while True:
+            try:
+                leader = self._leader or await self._locate(until)
+                request = call(leader)
+                left = until - _now()
+                answer = await self._cluster.ask(
+                    request, node=leader.node, purpose=request.api, deadline=left
+                )
+                part = part_of(answer)
+                if part.error_code not in _ELSEWHERE:
+                    return part
+                error = KafkaUnreachable(f"the leader of {self.topic}", error_name(part.error_code))
+            except KafkaUnreachable as unreachable:
+                error = unreachable
+            self._leader = None
+            if _now() + _PAUSE >= until:
+                raise error
+            await asyncio.sleep(_PAUSE)
+
+    async def _locate(self, until: float) -> Leader:
+        call = describe_topic_partitions([self.topic])
+        found = partitions_of(await self._cluster.ask(call, purpose="locate", deadline=until - _now()))
+        mine = next((p for p in found if p.partition == self.partition), None)
+        if mine is None:
+            raise KafkaUnreachable(f"topic {self.topic}", f"it has no partition {self.partition}")
+        if self.topic_id and mine.topic_id != self.topic_id:
+            raise LogRecreated(self.topic, self.topic_id, mine.topic_id)
+        self.topic_id = mine.topic_id
+        if mine.leader < 0:
+            raise KafkaUnreachable(f"topic {self.topic}", f"partition {self.partition} has no leader")
+        self._leader = Leader(
+            self.topic, self.partition, parse_id(mine.topic_id), mine.leader, mine.leader_epoch
+        )
+        return self._leader
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
