@@ -69,7 +69,7 @@ class LogDirs:
         self._deadline = deadline
 
     async def read(self, now: int) -> list[Sample]:
-        """One reading of all log dirs; one that gives nothing is counted and its other samples are left out."""
+        """One reading of all log dirs; what gives nothing is counted and left out."""
         readings = await asyncio.gather(*(self._read_one(path, now) for path in self._folders))
         return [sample for reading in readings for sample in reading]
 
