@@ -1,0 +1,104 @@
+"""Every request can be built at every version it is declared for, and no bytes of an answer surprise us."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kio.index import load_entity_schema
+from kio.static.constants import EntityType
+
+from agent.kafka.bridge import Answer, Call, MalformedAnswerError
+from agent.kafka.configs import ConfigChange, describe_configs, incremental_alter_configs
+from agent.kafka.errors import KafkaRefused
+from agent.kafka.log_dirs import alter_replica_log_dirs, describe_log_dirs
+from agent.kafka.metadata import describe_cluster, describe_topic_partitions
+from agent.kafka.partition import EARLIEST, Leader, Reading, fetch, list_offsets, produce
+from agent.kafka.reassignments import list_partition_reassignments
+from agent.kafka.topics import NewTopic, create_topics, delete_topics
+
+_LEADER = Leader("t", 0, uuid.UUID(int=7), node=1, epoch=3)
+_CURSOR = SimpleNamespace(topic_name="orders", partition_index=5)
+_SET = ConfigChange("broker/2", "leader.replication.throttled.rate", "set", "1000")
+_CALLS = [
+    describe_cluster(),
+    describe_topic_partitions(["orders"], _CURSOR),
+    describe_configs(["broker/2", "topic/orders"], ["retention.ms"]),
+    incremental_alter_configs("broker/2", [_SET]),
+    describe_log_dirs(),
+    alter_replica_log_dirs({("orders", 0): "/d1", ("orders", 1): "/d1", ("bills", 0): "/d2"}),
+    list_partition_reassignments(4.0),
+    create_topics([NewTopic("t", 1, 3, {"retention.ms": "-1"})], 4.0),
+    delete_topics(["t"], 4.0),
+    produce(_LEADER, b"batch", 4.0),
+    fetch(_LEADER, Reading(10, 2, 500, 1)),
+    list_offsets(_LEADER, EARLIEST, 4.0),
+]
+_RESPONSES = [
+    load_entity_schema(call.api, version, EntityType.response)
+    for call in _CALLS
+    for version in (call.oldest, call.newest)
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "version"),
+    [pytest.param(c, v, id=f"{c.api} v{v}") for c in _CALLS for v in range(c.oldest, c.newest + 1)],
+)
+def test_each_declared_version_is_built(call: Call, version: int) -> None:
+    """Field names differ between versions; one that is missing would fail only at some other broker."""
+    exchange = call.prepare({call.key: (version, version)})
+
+    assert (call.key, version) == (exchange.API_KEY, exchange.API_VERSION)
+    assert exchange.encode()
+
+
+def test_the_newest_common_version_is_chosen() -> None:
+    """A newer broker gets the newest version that was tested, not the newest that kio knows."""
+    call = Call("describe_cluster", 60, 0, 1, describe_cluster().build)
+
+    assert call.prepare({60: (0, 9)}).API_VERSION == 1
+
+
+@pytest.mark.parametrize(
+    ("versions", "says"),
+    [({}, "does not offer it"), ({60: (3, 9)}, "offers 3 to 9; Ottla needs one of 0 to 2")],
+)
+def test_a_broker_without_a_common_version_is_refused(
+    versions: dict[int, tuple[int, int]], says: str
+) -> None:
+    """What the broker offers and what is needed are both named."""
+    with pytest.raises(KafkaRefused, match=says) as caught:
+        describe_cluster().prepare(versions)
+
+    assert caught.value.name == "UNSUPPORTED_VERSION"
+
+
+def test_no_setting_is_shown_in_logs() -> None:
+    """aiokafka logs requests and answers at DEBUG."""
+    exchange = incremental_alter_configs(
+        "topic/t", [ConfigChange("topic/t", "key", "set", "secret")]
+    ).prepare({44: (0, 1)})
+
+    assert "secret" not in repr(exchange)
+    assert "secret" not in repr(Answer(None, b"secret"))
+
+
+def test_bytes_left_over_are_an_error() -> None:
+    """They mean that the answer was not understood, even where its beginning looked right."""
+    response = load_entity_schema("describe_configs", 1, EntityType.response)
+
+    assert Answer(response, bytes(8)).read().results == ()
+    with pytest.raises(MalformedAnswerError, match="1 bytes left over"):
+        Answer(response, bytes(9)).read()
+
+
+@given(st.sampled_from(_RESPONSES), st.binary(max_size=300))
+def test_garbage_is_malformed_and_nothing_else(response: object, data: bytes) -> None:
+    """Whatever a broker sends, reading it ends in a message or in MalformedAnswerError."""
+    with contextlib.suppress(MalformedAnswerError):
+        Answer(response, data).read()
