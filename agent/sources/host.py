@@ -58,7 +58,7 @@ class LogDirs:
     `deadline` (seconds) is for one log dir's answer.
     """
 
-    name = "log_dirs"
+    name = "host"
     metrics = METRICS
 
     def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:

@@ -87,7 +87,7 @@ class Jolokia:
     same connection by 40 ms (delayed ACK against Nagle), and a restarted broker leaves no dead one behind.
     """
 
-    name = "jolokia"
+    name = "jmx"
     metrics: tuple[MetricInfo, ...]
 
     def __init__(
