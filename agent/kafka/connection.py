@@ -32,12 +32,16 @@ class Security:
     key_file: str | None = None
 
     def context(self) -> ssl.SSLContext | None:
-        """The TLS settings, None for plaintext. Reads files: call it in a thread. OSError, ssl.SSLError."""
+        """The TLS settings, None for plaintext. Reads files: call it in a thread. OSError."""
         if self.protocol not in ("SSL", "SASL_SSL"):
             return None
-        context = ssl.create_default_context(cafile=self.ca_file)
-        if self.cert_file:
-            context.load_cert_chain(self.cert_file, self.key_file)
+        files = ", ".join(filter(None, (self.ca_file, self.cert_file, self.key_file)))
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except OSError as error:  # Python's own text names no file
+            raise OSError(f"{error.strerror or error}, reading the TLS files {files}") from error
         return context
 
 
