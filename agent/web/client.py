@@ -46,6 +46,10 @@ class Agent:
             connection.request(method, path, body, {"Connection": "close"})
             response = connection.getresponse()
             text = response.read(MAX_ANSWER)
+        except PermissionError as error:
+            raise Unreachable(
+                f"may not connect to {self._address}: be root, or in its file's group"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Unreachable(f"no agent answers at {self._address}: {why}") from error

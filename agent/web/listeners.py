@@ -16,7 +16,7 @@ class CannotListen(RuntimeError):
 
 
 def tcp_listener(listen: str) -> socket.socket:
-    """A bound loopback socket; `localhost` is 127.0.0.1, so that no resolver is asked. Raises CannotListen."""
+    """A bound loopback socket; `localhost` means 127.0.0.1: no resolver is asked. Raises CannotListen."""
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (port.isascii() and port.isdigit() and int(port) < 65_536):

@@ -1,0 +1,58 @@
+"""`ottla undo`: take back what the agent did, by the agent or, where it is dead, from its journal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.commands.options import ordering, tell
+from agent.commands.reach import CONFIG, find, order
+from agent.commands.show import cleaned
+from agent.config import load
+from agent.journal import JournalFailed
+from agent.recovery import undo_all
+from agent.wire import plain
+from agent.yaml_marks import BadFiles
+
+
+@click.command()
+@click.argument("incident", required=False)
+@click.option("--all", "all_", is_flag=True, help="Everything that stands.")
+@click.option("--offline", is_flag=True, help="From the journal, while no agent runs (with --all).")
+@ordering
+def undo(incident: str | None, all_: bool, offline: bool, output: str, **where: Any) -> None:
+    """Take back what was done for INCIDENT, or everything.
+
+    Only values that are still the agent's own are put back: what somebody else changed since is left alone
+    and reported. Exit code 1 where something could not be undone.
+    """
+    if all_ is (incident is not None):
+        raise click.UsageError("say what to undo: an INCIDENT (ottla status shows them), or --all")
+    if offline and not all_:
+        raise click.UsageError("--offline undoes everything: add --all, or leave --offline out")
+    if offline:
+        written = _offline(where.get("config") or CONFIG)
+    else:
+        written = order(find(**where), "undo", **({"all": True} if all_ else {"incident": incident}))
+    tell(output, written, _text(cleaned(written)))
+    sys.exit(1 if any(entry["kind"] == "failed" for entry in written) else 0)
+
+
+def _offline(file: Path) -> list[Any]:
+    try:
+        entries = undo_all(load(file), round(time.time() * 1000))
+    except (BadFiles, JournalFailed, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    return [plain(entry) for entry in entries]
+
+
+def _text(written: Sequence[dict[str, Any]]) -> str:
+    return (
+        "\n".join(f"{e['incident']}: {e['kind']}: {e['reason']}" for e in written)
+        or "nothing stands: nothing to undo"
+    )
