@@ -14,6 +14,10 @@ UNBORN = "0" * 64  # the digest before the first record
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
+class Refused(Exception):
+    """A record is void; the text says why, up to a colon always in the same words."""
+
+
 class ClaimState(StrEnum):
     """The life of a claim; granted and dirty ones occupy their scopes."""
 
@@ -50,7 +54,7 @@ class Claim:
     token: int
     at: int  # append time of the record that last moved it
     state: ClaimState = ClaimState.QUEUED
-    effect: Mapping[str, Any] | None = None
+    effect: str | None = None  # canonical JSON
     via: int | None = None  # node id the effect is sent to
 
 
@@ -75,11 +79,12 @@ class Move:
     before: ClaimState
     after: ClaimState
     event: str
+    session: int  # that held it before
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The whole state at `offset`. `clock` is the log's virtual time in milliseconds: ages and rates, never leases."""
+    """The whole state at `offset`. `clock` is virtual log time in ms: for ages and rates, never leases."""
 
     offset: int = -1
     clock: int = 0

@@ -11,7 +11,7 @@ DAY = 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most `cap` at once and, if `rate` > 0, at most `rate` that became dirty in `window` ms of log time."""
+    """At most `cap` at once and, if `rate` > 0, at most `rate` that began in `window` ms of log time."""
 
     cap: int
     rate: int = 0

@@ -1,0 +1,114 @@
+"""This process's session in the log, what it stamps, and whether it may act (coordination.md 4 and 8)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from agent.control.bodies import FOLD
+from agent.control.fold import Verdict
+from agent.control.records import Record, encode
+from agent.control.state import State
+from agent.control.times import Settings, genesis
+from agent.control.words import clock_time
+
+Key = tuple[str, int, int]  # nonce of a join, else ""; session; sequence: which record of ours it is
+GENESIS: Key = ("", -1, 0)
+ATTEMPTS = 64
+NOT_JOINED = "not joined yet"
+
+
+class Membership:
+    """Mutable, without I/O; `now` is milliseconds since the epoch."""
+
+    def __init__(self, settings: Settings, now: int) -> None:
+        self.session: int | None = None
+        self.accepted_at = now  # when an own record was last seen accepted
+        self._settings = settings
+        self._n = 0
+        self._nonces: deque[str] = deque(maxlen=ATTEMPTS)
+        self._failure: str | None = None
+        self._lost: str | None = NOT_JOINED
+        self._halted: str | None = None
+
+    def genesis(self, state: State, log: str) -> tuple[Key, bytes]:
+        """The record with which the log of this topic id is born."""
+        return GENESIS, encode(self._record(state, "genesis", log, -1, 0, genesis(log, self._settings)))
+
+    def join(self, state: State, nonce: str) -> tuple[Key, bytes]:
+        """One attempt to join; only the join with the latest attempt's nonce is ours."""
+        self._nonces.append(nonce)
+        body = {
+            "host": self._settings.host,
+            "rack": self._settings.rack,
+            "incarnation": state.incarnations.get(self._settings.agent, 0) + 1,
+            "nonce": nonce,
+            "fold_max": FOLD,
+            "version": self._settings.version,
+            "redeclare": [],
+            "handled": [],
+        }
+        return (nonce, -1, 0), encode(self._record(state, "join", state.log, -1, 0, body))
+
+    def stamp(self, state: State, t: str, x: Mapping[str, object]) -> tuple[Key, bytes]:
+        """A record of the live session with the next sequence number; BadRecord if it would not be one."""
+        assert self.session is not None
+        raw = encode(self._record(state, t, state.log, self.session, self._n + 1, x))
+        self._n += 1
+        return ("", self.session, self._n), raw
+
+    def _record(self, state: State, t: str, log: str, s: int, n: int, x: Mapping[str, object]) -> Record:
+        return Record(t, FOLD, log, self._settings.agent, s, n, state.offset, state.digest, x)
+
+    def key(self, record: Record) -> Key | None:
+        """Which record of this process it is; None for another's."""
+        if record.a != self._settings.agent:
+            return None
+        if record.t == "genesis":
+            return GENESIS
+        if record.t == "join" and record.x["nonce"] in self._nonces:
+            return record.x["nonce"], -1, 0
+        return ("", record.s, record.n) if record.s == self.session and record.s >= 0 else None
+
+    def saw(self, state: State, verdict: Verdict, now: int) -> None:
+        """What a folded record means for this session."""
+        record = verdict.record
+        if record is None or verdict.void is not None:
+            return
+        if key := self.key(record):
+            self.accepted_at, self._failure = now, None
+            if record.t == "join" and key[0] == self._nonces[-1]:
+                self.session, self._n, self._lost = state.offset, 0, None
+        elif record.t == "join" and record.a == self._settings.agent and self.session is not None:
+            self.halt(f"another process joined as {record.a} at offset {state.offset}: stop one of the two")
+        if self.session is not None and self.session not in state.sessions:
+            self.lose("the session ended")
+
+    def fail(self, why: str, now: int) -> None:
+        """A read or a write failed; after long enough without an accepted record that is degraded mode."""
+        self._failure = why
+        self.watch(now)
+
+    def watch(self, now: int) -> None:
+        """Enters degraded mode when no own record was accepted for too long although something failed."""
+        if self._failure and now - self.accepted_at >= self._settings.times.degraded:
+            since = clock_time(self.accepted_at)
+            self.lose(f"control topic unreadable since {since}: {self._failure}")
+
+    def lose(self, why: str) -> None:
+        """The session is over; only a fresh join ends that."""
+        self.session, self._lost = None, why
+
+    def halt(self, why: str) -> None:
+        """Nothing at all is done with this log any more."""
+        self.session, self._halted = None, why
+
+    @property
+    def halted(self) -> bool:
+        """Whether not even a fresh join would help."""
+        return self._halted is not None
+
+    @property
+    def degraded(self) -> str | None:
+        """Why nothing may be claimed, in words."""
+        return self._halted or self._lost

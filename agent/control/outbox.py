@@ -1,0 +1,58 @@
+"""What an agent has to say: notes, firing alerts; and when its next beat is due (coordination.md 5)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from agent.control.bodies import MAX_FIRING, MAX_NOTE, MAX_STATUS
+from agent.control.session_rules import MINUTE, NOTES_A_MINUTE
+from agent.control.times import Times
+
+FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change of `firing` calls for
+
+
+class Outbox:
+    """Mutable, without I/O; `now` is milliseconds since the epoch."""
+
+    def __init__(self, times: Times) -> None:
+        self.dropped = 0  # notes: too long, too many or void
+        self._times = times
+        self._notes: deque[str] = deque()
+        self._taken: deque[int] = deque(maxlen=NOTES_A_MINUTE)  # when
+        self._firing: tuple[str, ...] = ()
+        self._status = ""
+        self._changed = False
+
+    def note(self, line: str, now: int) -> None:
+        """Takes a note, or drops and counts it: the log carries only so many a minute."""
+        full = len(self._taken) == NOTES_A_MINUTE and self._taken[0] > now - MINUTE
+        if len(line) > MAX_NOTE or full or len(self._notes) >= NOTES_A_MINUTE:
+            self.dropped += 1
+            return
+        self._taken.append(now)
+        self._notes.append(line)
+
+    def next_note(self) -> str | None:
+        """The oldest note that waits; it stays until `noted`."""
+        return self._notes[0] if self._notes else None
+
+    def noted(self, accepted: bool) -> None:
+        """The oldest note was written, or is void."""
+        self._notes.popleft()
+        self.dropped += not accepted
+
+    def say(self, firing: tuple[str, ...], status: str) -> None:
+        """What the beats carry from now on."""
+        firing = firing[:MAX_FIRING]
+        self._changed |= firing != self._firing
+        self._firing, self._status = firing, status[:MAX_STATUS]
+
+    def beat(self) -> dict[str, object]:
+        """The body of a beat that is about to be written."""
+        self._changed = False
+        return {"firing": list(self._firing), "status": self._status}
+
+    def due(self, accepted_at: int, sessions: int, busy: bool) -> int:
+        """When the next beat is due, after the last own record was accepted."""
+        pause = self._times.beat(sessions, busy)
+        return accepted_at + (min(pause, FIRING_PAUSE) if self._changed else pause)

@@ -1,0 +1,28 @@
+"""The control topic's reader and writer: joins the log, folds it, and waits for its order to decide."""
+
+from agent.control.gossip import Peer
+from agent.control.state import Claim, ClaimState, Limit, State
+from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget, Settings, Times
+from agent.control_topic.ports import ClaimVoid, ControlUnavailable, CreateTopic, Log, LogRecord, NotAccepted
+from agent.control_topic.topic import ControlTopic
+
+__all__ = [
+    "BUDGETS",
+    "LAB",
+    "PRODUCTION",
+    "Budget",
+    "Claim",
+    "ClaimState",
+    "ClaimVoid",
+    "ControlTopic",
+    "ControlUnavailable",
+    "CreateTopic",
+    "Limit",
+    "Log",
+    "LogRecord",
+    "NotAccepted",
+    "Peer",
+    "Settings",
+    "State",
+    "Times",
+]

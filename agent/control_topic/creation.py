@@ -1,0 +1,42 @@
+"""Creates the control topic with the settings of coordination.md section 1."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.control_topic.ports import CreateTopic
+from agent.kafka.errors import KafkaRefused
+
+_LOG = logging.getLogger(__name__)
+INVALID_REPLICATION_FACTOR = 38
+TOPIC_ALREADY_EXISTS = 36
+
+
+def configs(replicas: int) -> dict[str, str]:
+    """The topic's settings: nothing of it may be lost, compacted, compressed or re-ordered."""
+    return {
+        "cleanup.policy": "delete",
+        "compression.type": "uncompressed",
+        "max.message.bytes": str(1024**2),
+        "message.timestamp.type": "LogAppendTime",
+        "min.insync.replicas": str(min(2, replicas)),
+        "retention.bytes": str(4 * 1024**3),
+        "retention.ms": "-1",
+        "unclean.leader.election.enable": "false",
+    }
+
+
+async def create(create_topic: CreateTopic, name: str) -> None:
+    """Sees to it that the topic exists, with three replicas or one a broker. Raises KafkaError."""
+    for replicas in (3, 2, 1):
+        try:
+            await create_topic(name, 1, replicas, configs(replicas))
+        except KafkaRefused as error:
+            if error.code == TOPIC_ALREADY_EXISTS:
+                return
+            if error.code != INVALID_REPLICATION_FACTOR or replicas == 1:
+                raise
+            continue
+        if replicas < 3:
+            _LOG.warning("control topic %s has %d replica(s) only: too few brokers for three", name, replicas)
+        return

@@ -1,0 +1,62 @@
+"""What the control topic's shell needs of Kafka, and what it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+
+class ClaimVoid(Exception):
+    """The claim is no longer open: dropped, cancelled or handled by another; the text says why."""
+
+
+class NotAccepted(Exception):
+    """A record was written and is void by the log's order; the text says why."""
+
+
+class ControlUnavailable(Exception):
+    """The log cannot be used now; the text says why. A record of ours may still land."""
+
+
+class LogRecord(Protocol):
+    """One record as it lies in the log. `at` is LogAppendTime in ms, `batch_bytes` its whole batch's size.
+
+    `void` says why nothing can be read here; such a record stands for its batch, at the batch's last offset.
+    """
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def leader_epoch(self) -> int: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def batch_bytes(self) -> int: ...
+    @property
+    def void(self) -> str: ...
+
+
+class Log(Protocol):
+    """One partition, as agent.kafka.log.PartitionLog gives it; the errors are those of agent.kafka.errors."""
+
+    @property
+    def topic_id(self) -> str:
+        """Kafka's id of the topic; known after the first call."""
+        ...
+
+    async def append(self, value: bytes) -> int:
+        """Its offset once all in-sync replicas have it."""
+        ...
+
+    async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[LogRecord]:
+        """Records from `offset` on; a long poll."""
+        ...
+
+    async def bounds(self) -> tuple[int, int]:
+        """Log start and high watermark."""
+        ...
+
+
+CreateTopic = Callable[[str, int, int, Mapping[str, str]], Awaitable[None]]  # name, partitions, RF, configs

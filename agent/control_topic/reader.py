@@ -1,0 +1,91 @@
+"""The reading loop: folds what comes, and tells a lost tail, another log and a bug from a bad connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from agent.control.fold import LogGap, Verdict
+from agent.control.state import State
+from agent.control_topic.follower import Follower, ShorterLog
+from agent.control_topic.ports import Log
+from agent.kafka.errors import KafkaError, LogRecreated, LogTruncated
+
+_LOG = logging.getLogger(__name__)
+RETRY = 0.2  # seconds after a read that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of what was read. All but `turned` get words or what was folded."""
+
+    saw: Callable[[int, Verdict], None]  # a record's offset and verdict; the state is the reader's
+    failed: Callable[[str], None]  # a read failed; it is tried again
+    lost: Callable[[str], None]  # the state was dropped, and the log is folded anew
+    halted: Callable[[str], None]  # nothing is read any more
+    turned: Callable[[], Awaitable[None]]  # after each read
+
+
+class Reader:
+    """Reads one log for ever, or until it is no longer that log."""
+
+    def __init__(self, log: Log, settle: int, clock: Callable[[], int], listener: Listener) -> None:
+        self._log = log
+        self._settle = settle
+        self._clock = clock
+        self._listener = listener
+        self._follower = Follower(log)
+        self._short_since: int | None = None
+
+    @property
+    def state(self) -> State:
+        """The state as far as the log was read."""
+        return self._follower.state
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything readable was read."""
+        return self._follower.caught_up
+
+    async def run(self, eager: Callable[[], bool]) -> None:
+        """Returns only when reading has no sense any more. `eager`: whether each record is waited for."""
+        while True:
+            try:
+                await self._read(eager())
+            except (LogRecreated, LogGap) as error:
+                return self._listener.halted(f"the control topic cannot be followed any more: {error}")
+            except LogTruncated as error:
+                self._drop(str(error))
+            except ShorterLog as error:
+                await self._wait_or_drop(str(error))
+            except KafkaError as error:
+                await self._stumble(str(error))
+            except Exception as bug:  # noqa: BLE001 - stop folding and say so, never skip a record
+                _LOG.exception("the fold failed after offset %d", self.state.offset)
+                return self._listener.halted(f"a bug stopped the fold after {self.state.offset}: {bug!r}")
+            await self._listener.turned()
+
+    async def _read(self, eager: bool) -> None:
+        async for offset, verdict in self._follower.read(eager):
+            self._listener.saw(offset, verdict)
+        self._short_since = None
+
+    def _drop(self, why: str) -> None:
+        self._follower = Follower(self._log)
+        self._short_since = None
+        self._listener.lost(f"control topic's tail was lost: {why}")
+
+    async def _wait_or_drop(self, why: str) -> None:
+        now = self._clock()
+        self._short_since = now if self._short_since is None else self._short_since
+        if now - self._short_since >= self._settle:
+            self._drop(why)
+        else:
+            await self._stumble(why)
+
+    async def _stumble(self, why: str) -> None:
+        self._follower.doubt()
+        self._listener.failed(why)
+        await asyncio.sleep(RETRY)
