@@ -1,0 +1,57 @@
+"""PromQL inside rule files: checked as it is read, with the place of what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from agent.model import Place
+from agent.promql import BadExpression, compile  # noqa: A004  named as Python names it
+from agent.rulebook.labels import MayHave
+from agent.yaml_marks import Node, Scalar, Wrong, closest
+from agent.yaml_marks.readers import text
+
+LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.DOTALL)
+
+
+def promql(node: Node) -> str:
+    """An expression that can be evaluated."""
+    written = text(node)
+    _check(node, written)
+    return written
+
+
+def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
+    """An expression in which `$label` may stand inside quotes, to be filled in from the alert."""
+
+    def read(node: Node) -> str:
+        written = text(node)
+        bare = LABEL.search(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), written))
+        if bare:  # there, a label's value would be code
+            hint = f'write it like {{{bare[1]}="{bare[0]}"}}'
+            raise Wrong(f"{bare[0]} stands outside quotes", hint, _place(node, bare.start()))
+        for match in LABEL.finditer(written):
+            check_label(match[1], may_have, _place(node, match.start()))
+        _check(node, LABEL.sub(r"x\1", written))  # as long as before: columns stay right
+        return written
+
+    return read
+
+
+def check_label(name: str, may_have: MayHave, place: Place | None) -> None:
+    """Wrong where the alert can never have this label."""
+    if may_have is not None and name not in may_have:
+        hint = closest(name, may_have) or f"its labels: {', '.join(sorted(may_have))}"
+        raise Wrong(f"the alert never has a label {name!r}", hint, place)
+
+
+def _check(node: Node, expression: str) -> None:
+    try:
+        compile(expression)
+    except BadExpression as e:
+        raise Wrong(e.message, place=None if e.column is None else _place(node, e.column - 1)) from None
+
+
+def _place(node: Node, index: int) -> Place:
+    return node.place_of(index) if isinstance(node, Scalar) else node.place

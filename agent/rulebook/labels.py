@@ -1,0 +1,57 @@
+"""Which labels an alert can have, as far as its expression tells."""
+
+from __future__ import annotations
+
+from agent.model import AlertRule
+from agent.promql import compile  # noqa: A004  named as Python names it
+from agent.promql.nodes import Aggregate, Binary, Call, Negate, Node, Number
+
+MayHave = frozenset[str] | None  # None: any, the series decide
+_KEEPING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})  # these choose elements as they are
+_MAKING = frozenset({"absent", "absent_over_time", "label_replace", "label_join"})
+
+
+def alert_labels(rule: AlertRule) -> MayHave:
+    """The labels of the rule's alerts: the expression's, the rule's own and alertname."""
+    labels = _labels(compile(rule.expr).node)
+    return None if labels is None else labels | {name for name, _ in rule.labels} | {"alertname"}
+
+
+def _labels(node: Node) -> MayHave:
+    match node:
+        case Number():
+            return frozenset()
+        case Negate():
+            return _labels(node.expr)
+        case Aggregate():
+            if node.op in _KEEPING:
+                return _labels(node.expr)
+            inner = _labels(node.expr)
+            if node.without:
+                return None if inner is None else inner - node.labels
+            return node.labels
+        case Call() if node.function not in _MAKING:
+            return _union([_labels(argument) for argument in node.args])
+        case Binary():
+            return _of_binary(node)
+        case _:
+            return None
+
+
+def _of_binary(node: Binary) -> MayHave:
+    left, right = _labels(node.left), _labels(node.right)
+    if isinstance(node.left, Number) or node.op == "or":
+        return _union([left, right])
+    if node.op in ("and", "unless") or isinstance(node.right, Number):
+        return left
+    if node.matching.many:
+        many = left if node.matching.many == "left" else right
+        return None if many is None else many | set(node.matching.include)
+    if node.matching.on:
+        return node.matching.labels
+    return left
+
+
+def _union(sets: list[MayHave]) -> MayHave:
+    known = [labels for labels in sets if labels is not None]
+    return frozenset[str]().union(*known) if len(known) == len(sets) else None

@@ -1,0 +1,92 @@
+"""Finds the rule files, reads them all and says everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.model import ActionSpec, AlertRule, LogPattern, Place, Remedy
+from agent.rulebook.alert_files import read_alerts
+from agent.rulebook.log_files import read_logs
+from agent.rulebook.remedy_files import Known, read_remedies
+from agent.yaml_marks import BadFiles, Complaints, Node, compose
+from agent.yaml_marks.compose import MAX_BYTES
+
+ALERTS, REMEDIES, LOGS = "alerts.yml", "remedies.yml", "logs.yml"
+MAX_FILES = 500
+MAX_DEPTH = 3  # folders below the one named: also what ends a loop of symbolic links
+
+
+class BadRules(BadFiles):
+    """The rules cannot be used; `complaints` says why, sorted by place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All rules of a host. `digest` is the same wherever the same files stand, whatever the folder's name."""
+
+    alerts: tuple[AlertRule, ...]
+    remedies: Mapping[str, Remedy]  # by the alert's name
+    logs: tuple[LogPattern, ...]
+    digest: str
+
+
+def load(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Rulebook:
+    """Read every rule file in these folders (or these very files). Raises BadRules with all complaints."""
+    complaints = Complaints()
+    digest = hashlib.sha256()
+    trees: dict[str, list[Node]] = {ALERTS: [], REMEDIES: [], LOGS: []}
+    unread = False
+    for kind, path, name in _files(paths, complaints):
+        data = _bytes(path, complaints)
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+        node = compose(str(path), data, complaints)
+        unread |= node is None and kind == ALERTS and bool(complaints)
+        if node is not None:
+            trees[kind].append(node)
+    alerts = read_alerts(trees[ALERTS], complaints)
+    known = None if unread else {alert.name: alert for alert in alerts}
+    remedies = read_remedies(trees[REMEDIES], Known(actions, known), complaints)
+    logs = read_logs(trees[LOGS], complaints)
+    if complaints:
+        raise BadRules(complaints.sorted())
+    return Rulebook(alerts, remedies, logs, digest.hexdigest()[:16])
+
+
+def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str, Path, str]]:
+    """Kind, path and name under its root. A file given by a name of its own is taken for alerts."""
+    count = 0
+    for root in paths:
+        found = [root] if root.is_file() else sorted(_below(root, 0))
+        if not found:
+            what = f"holds no {ALERTS}, {REMEDIES} or {LOGS}" if root.is_dir() else "is no file and no folder"
+            complaints.add(Place(str(root), 1, 1), f"this {what}")
+        for path in found:
+            count += 1
+            if count > MAX_FILES:
+                complaints.add(Place(str(root), 1, 1), f"there are more than {MAX_FILES} rule files")
+                return
+            kind = path.name if path.name in (REMEDIES, LOGS) else ALERTS
+            yield kind, path, path.name if path is root else path.relative_to(root).as_posix()
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there."""
+    for name in (ALERTS, REMEDIES, LOGS):
+        if (folder / name).is_file():
+            yield folder / name
+    if depth < MAX_DEPTH and folder.is_dir():
+        for child in folder.iterdir():
+            if child.is_dir() and not child.name.startswith("."):
+                yield from _below(child, depth + 1)
+
+
+def _bytes(path: Path, complaints: Complaints) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as e:
+        complaints.add(Place(str(path), 1, 1), f"cannot be read: {e.strerror}")
+        return b""

@@ -1,0 +1,86 @@
+"""Remedies: what to do for which alert, checked against the actions' own signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from agent.model import ActionSpec, AlertRule, Limits, Mode, Remedy
+from agent.rulebook.alert_files import LABEL_NAME
+from agent.rulebook.expressions import check_label, promql_with_labels
+from agent.rulebook.labels import MayHave, alert_labels
+from agent.rulebook.steps import read_steps
+from agent.yaml_marks import Complaints, Form, Node, Wrong, closest
+from agent.yaml_marks.readers import choice, duration, positive, text, times
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a remedy may refer to. `alerts` None: an alert file could not be read, so nothing dangles."""
+
+    actions: Mapping[str, ActionSpec]
+    alerts: Mapping[str, AlertRule] | None
+
+
+def read_remedies(trees: Iterable[Node], known: Known, complaints: Complaints) -> Mapping[str, Remedy]:
+    """Every remedy of these files, by its alert."""
+    remedies: dict[str, Remedy] = {}
+    for tree in trees:
+        file = Form(tree, "a remedy file", complaints)
+        owner = file.get("owner", text, "", required=True)
+        named = file.form("remedies", "`remedies`", required=True)
+        for alert, place, form in named.named("the remedy of {}") if named else ():
+            remedy = _remedy(form, alert, owner, known)
+            first = remedies.setdefault(alert, remedy)
+            if first is not remedy:
+                message = f"duplicate remedy of {alert!r}: the first is at {first.place}"
+                complaints.add(place, message, width=len(alert))
+            if known.alerts is not None and alert not in known.alerts:
+                hint = closest(alert, known.alerts) or "add the alert, or leave out its remedy"
+                complaints.add(place, f"there is no alert {alert!r}", hint, len(alert))
+        file.close()
+    return remedies
+
+
+def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
+    rule = known.alerts.get(alert) if known.alerts else None
+    labels = alert_labels(rule) if rule and rule.expr else None
+    remedy = Remedy(
+        alert=alert,
+        owner=owner,
+        mode=form.get("mode", choice(Mode), Mode.OBSERVE),
+        target=form.get("target", _target(labels), "alertname"),
+        unless=form.each("unless", promql_with_labels(labels)),
+        steps=read_steps(form, known.actions, labels),
+        limits=_limits(form),
+        worse_if=form.get("worse_if", promql_with_labels(labels), None),
+        place=form.place,
+    )
+    form.close()
+    return remedy
+
+
+def _target(labels: MayHave) -> Callable[[Node], str]:
+    def read(node: Node) -> str:
+        name = text(node)
+        if not LABEL_NAME.fullmatch(name):
+            raise Wrong(f"{name!r} is no label name", "letters, digits and _ only")
+        check_label(name, labels, None)
+        return name
+
+    return read
+
+
+def _limits(remedy: Form) -> Limits:
+    form = remedy.form("limits", "`limits`")
+    default = Limits()
+    if form is None:
+        return default
+    limits = Limits(
+        cooldown_ms=form.get("cooldown", duration, default.cooldown_ms),
+        per_host=form.get("per_host", times, None),
+        per_cluster=form.get("per_cluster", times, None),
+        max_targets=form.get("max_targets", positive, default.max_targets),
+    )
+    form.close()
+    return limits
