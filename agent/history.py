@@ -39,7 +39,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Kind, Phase]] = {
     Phase.REFUSED: _WANTED,
     Phase.WAITING: _WANTED,
     Phase.ACTING: {
-        Kind.STARTED: Phase.ACTING,  # written again after a crash, with what was found
+        Kind.REFUSED: Phase.REFUSED,  # at the instant of effect: nothing was begun
         Kind.DONE: Phase.VERIFYING,
         Kind.FAILED: Phase.UNDOING,  # it may stand in part: undo finds out
         Kind.WORSE: Phase.UNDOING,

@@ -1,0 +1,1 @@
+"""The shell's loop: read, verify, decide, judge, record, act."""

@@ -1,0 +1,182 @@
+"""From a decision to a written start: plan, gate, claim, plan and gate again on fresh data, record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from agent import gate
+from agent.actions import Action, restamp, spec
+from agent.actions.ports import Ports
+from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, NotAccepted
+from agent.daemon.ledger import Ledger
+from agent.daemon.sight import Local, Sight
+from agent.kafka.errors import KafkaError
+from agent.model import Decision, Effect, Entry, Kind, Refusal
+from agent.wire import encode_effect
+
+GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
+LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What acting needs. `sight` is asked for each time, since a reload replaces it; `local` reads anew."""
+
+    ledger: Ledger
+    sight: Callable[[], Sight]
+    local: Callable[[], Awaitable[Local]]
+    actions: Mapping[str, Action]
+    ports: Ports
+    control: ControlTopic | None
+    clock: Callable[[], int]
+
+
+class Attempt:
+    """One decision on its way to a start. Nothing here touches the world but the claim."""
+
+    def __init__(self, means: Means, decision: Decision) -> None:
+        self._means = means
+        self._decision = decision
+        self._action = means.actions[decision.do]
+        self._before = means.ledger.history  # without the own start: cooldown must not object to itself
+
+    async def start(self) -> bool:
+        """True where STARTED is written and, where it claims, the claim is dirty and the barrier passed."""
+        plan = await self._allowed()
+        if isinstance(plan, Refusal):
+            return await self._refuse(plan)
+        scopes = self._action.scopes(plan)
+        if not scopes:
+            return await self._write(plan, None)
+        claim = await self._granted(scopes)
+        if claim is None:
+            return False
+        plan = await self._allowed()
+        if isinstance(plan, Refusal):
+            await self._release(claim, "cancelled")
+            return await self._refuse(plan)
+        return await self._write(restamp(plan, claim), claim)
+
+    async def objection(self, plan: Effect | None) -> Refusal | None:
+        """The gate's answer on what is seen now; `plan` None asks only what needs no plan."""
+        means, now = self._means, self._means.clock()
+        local = await means.local()
+        scene = means.sight().scene(
+            self._decision, spec(type(self._action)), means.ledger.history, now, local
+        )
+        if isinstance(scene, Refusal):
+            return scene
+        claims = plan is not None and bool(self._action.scopes(plan))
+        if means.ledger.failed:
+            return Refusal("journal", means.ledger.failed)
+        return gate.judge(replace(scene, plan=plan, claims=claims))
+
+    async def _allowed(self) -> Effect | Refusal:
+        """The plan, where nothing objects; the cheap questions come before the plan's reads."""
+        refusal = await self.objection(None)
+        if refusal is not None:
+            return refusal
+        decision = self._decision
+        try:
+            plan = await self._action.plan(self._means.ports, target=decision.target, **dict(decision.args))
+        except KafkaError as error:
+            return Refusal("preconditions", f"the plan could not be made: {error}")
+        if isinstance(plan, Refusal):
+            return plan
+        return await self.objection(plan) or plan
+
+    async def _granted(self, scopes: tuple[str, ...]) -> int | None:
+        """The claim's id once the log's order grants it; None where it was refused or no longer wanted."""
+        control, decision = self._means.control, self._decision
+        if control is None:
+            await self._refuse(
+                Refusal("control topic", "no control topic is configured, and this needs a claim")
+            )
+            return None
+        problem = f"{decision.alert}/{decision.step}/{decision.target}"
+        try:
+            claim = await control.claim(decision.do, scopes, problem, f"{decision.do} on {decision.target}")
+            return claim if await self._await_grant(control, claim) else None
+        except (ClaimVoid, NotAccepted, ControlUnavailable) as error:
+            await self._refuse(Refusal("cluster's claim", str(error)))
+            return None
+
+    async def _await_grant(self, control: ControlTopic, claim: int) -> bool:
+        grant = asyncio.ensure_future(control.granted(claim))
+        told, patience = "", GRANT_S
+        try:
+            while not (await asyncio.wait({grant}, timeout=patience))[0]:
+                words = "; ".join(control.blockers(claim)) or "the log's order has not granted it yet"
+                if not self._still_wanted():
+                    await self._withdraw(claim)
+                    return False
+                if words != told:
+                    await self._record(Kind.WAITING, words, claim=claim)
+                told, patience = words, LOOK_S
+            grant.result()
+            return True
+        finally:
+            grant.cancel()
+
+    async def _write(self, effect: Effect, claim: int | None) -> bool:
+        """Write down, then do: the entry, the intent, the barrier, and the gate once more."""
+        lease = self._decision.lease_ms
+        until = self._means.clock() + lease if lease is not None else None
+        self._before = self._means.ledger.history
+        await self._record(Kind.STARTED, "nothing objects", effect=effect, claim=claim, until=until)
+        control = self._means.control
+        try:
+            if claim is not None and control is not None:
+                await control.intent(claim, encode_effect(effect))
+                await control.barrier()
+        except (ClaimVoid, NotAccepted, ControlUnavailable) as error:
+            return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
+        refusal = await self.last_look()
+        return refusal is None or await self._take_back(refusal, claim, "undone")
+
+    async def last_look(self) -> Refusal | None:
+        """At the instant of effect only what may have changed since: stop file, pause, mode, world."""
+        means = self._means
+        local = await means.local()
+        scene = means.sight().scene(
+            self._decision, spec(type(self._action)), self._before, means.clock(), local
+        )
+        return scene if isinstance(scene, Refusal) else gate.judge(scene)
+
+    async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
+        await self._refuse(refusal)
+        if claim is not None:
+            await self._release(claim, outcome)
+        return False
+
+    async def _release(self, claim: int, outcome: str) -> None:
+        if self._means.control is not None:
+            try:
+                await self._means.control.release(claim, outcome)
+            except (NotAccepted, ControlUnavailable):
+                return  # the claim stays ours; the next join of this agent finds it and closes it
+
+    def _still_wanted(self) -> bool:
+        firing = self._means.sight().firing()
+        return any(a.rule == self._decision.alert and a.labels == self._decision.labels for a in firing)
+
+    async def _withdraw(self, claim: int) -> None:
+        await self._release(claim, "cancelled")
+        await self._record(Kind.WITHDRAWN, "the alert ended while the claim waited")
+
+    async def _refuse(self, refusal: Refusal) -> bool:
+        """Edges only: the same refusal again is no new fact."""
+        known = self._means.ledger.history.incidents.get(self._decision.incident)
+        if (
+            known is None
+            or known.stands
+            or (known.question, known.reason) != (refusal.question, refusal.reason)
+        ):
+            await self._record(Kind.REFUSED, refusal.reason, question=refusal.question)
+        return False
+
+    async def _record(self, kind: Kind, reason: str, **more: object) -> None:
+        entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
+        await self._means.ledger.record(replace(entry, **more))

@@ -1,0 +1,246 @@
+"""Carries one incident from its start to the point where nothing of it stands: act, verify, hold, undo."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from agent.actions import spec
+from agent.control_topic import ControlUnavailable, NotAccepted
+from agent.daemon.attempt import Means
+from agent.history import Incident, Phase
+from agent.model import Effect, Entry, Kind, Seen, Settle
+from agent.verify import Before, judge, worsened
+
+log = logging.getLogger(__name__)
+LOOK_S = 0.5
+RETRY_S = (1, 2, 5, 10, 30)
+_Answer = TypeVar("_Answer")
+
+
+class Broken(Exception):
+    """An action's own code failed; the text says how."""
+
+
+class Carrier:
+    """One incident with an effect that may stand. `troubles` says what keeps it from going on."""
+
+    def __init__(self, means: Means, incident: str) -> None:
+        self._means = means
+        self._id = incident
+        self._before = Before()
+        self._resumed = False
+        self._undo_asked: str | None = None
+        self.trouble = ""
+
+    @property
+    def incident(self) -> Incident:
+        """It, as it stands now."""
+        return self._means.ledger.history.incidents[self._id]
+
+    def ask_undo(self, reason: str) -> None:
+        """Undo it soon, whatever it does now."""
+        self._undo_asked = reason
+
+    async def carry(self, *, resumed: bool = False) -> None:
+        """Until nothing stands; then the claim is given back. Raises JournalFailed."""
+        world = self._means.sight().world()
+        if world is not None:
+            self._before = Before(world.offline, world.under_min_isr)
+        self._resumed = resumed
+        while self.incident.stands:
+            await _HANDLERS[self.incident.phase](self)
+        await self._release()
+
+    async def act(self) -> None:
+        """ACTING: apply, watching that nothing gets worse meanwhile."""
+        if self._resumed and await self._settled():
+            return
+        work = asyncio.ensure_future(self._run(self._action.apply(self._effect, self._means.ports)))
+        stop = await self._watch(work)
+        if stop is not None:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await self._end_early(*stop)
+            return
+        try:
+            work.result()
+        except Broken as error:
+            await self._record(Kind.FAILED, str(error))
+        else:
+            await self._record(Kind.DONE, "the effect stands")
+
+    async def verify(self) -> None:
+        """VERIFYING: wait for the verdict, the end of the lease, or a person."""
+        since = None
+        while True:
+            early = self._early()
+            if early is not None:
+                await self._end_early(*early)
+                return
+            one, now = self.incident, self._means.clock()
+            view = self._means.sight().view(one.decision, one.done_at, now)
+            found = judge(one.decision, self._before, view, one.done_at, since)
+            since = found.since
+            if found.verdict is not None:
+                await self._record(found.verdict, found.reason)
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def hold(self) -> None:
+        """HELD: it helped. Kept for good, or until the lease ends, or put back at once."""
+        if spec(type(self._action)).keeps:
+            await self._record(Kind.CLOSED, "healed; what was mended stays")
+            return
+        while True:
+            early = self._early()
+            if early is not None:
+                await self._end_early(*early)
+                return
+            if self.incident.until is None:
+                await self._undo("healed: what it needed meanwhile is put back")
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def put_back(self) -> None:
+        """UNDOING: until it is gone; only the stop file stops that."""
+        await self._undo(f"{self.incident.verdict}: {self.incident.reason}")
+
+    @property
+    def _action(self) -> Any:  # an Action; its class is known only by its name
+        return self._means.actions[self.incident.decision.do]
+
+    @property
+    def _effect(self) -> Effect:
+        effect = self.incident.effect
+        assert effect is not None, "what started has an effect"
+        return effect
+
+    def _early(self) -> tuple[Kind, str] | None:
+        """Why it ends before its verdict: a person, or the lease."""
+        if self._undo_asked is not None:
+            return Kind.UNDONE, self._undo_asked
+        until = self.incident.until
+        if until is not None and self._means.clock() >= until:
+            return Kind.UNDONE, "the lease ended"
+        return None
+
+    async def _end_early(self, kind: Kind, reason: str) -> None:
+        if kind is Kind.UNDONE:
+            await self._undo(reason)
+        else:
+            await self._record(kind, reason)
+
+    async def _watch(self, work: asyncio.Future[Any]) -> tuple[Kind, str] | None:
+        """None once the work has ended by itself; else why it must be stopped."""
+        while not (await asyncio.wait({work}, timeout=LOOK_S))[0]:
+            early = self._early()
+            if early is not None:
+                return early
+            one = self.incident
+            worse = worsened(
+                one.decision, self._before, self._means.sight().view(one.decision, None, self._means.clock())
+            )
+            if worse:
+                return Kind.WORSE, worse
+        return None
+
+    async def _settled(self) -> bool:
+        """After a restart: True where what was found is the outcome, False where it must be applied on."""
+        settle, words = await self._settle()
+        self._resumed = False
+        if settle is Settle.APPLY:
+            return False
+        kind = Kind.DONE if settle is Settle.DONE else Kind.FAILED
+        await self._record(kind, f"found after a restart: {words}")
+        return True
+
+    async def _settle(self) -> tuple[Settle, str]:
+        """What a crash left: asked of the world until it answers."""
+        await self._claim_known()
+        seen = await self._insist(lambda: self._action.observe(self._effect, self._means.ports))
+        settle = self._action.settle(self._effect, seen)
+        if settle is Settle.APPLY and not self._claim_held():
+            return Settle.UNDO, "unfinished, and its claim is not held any more"
+        ours, theirs, every = len(seen.ours), len(seen.theirs), len(self._effect.changes)
+        return settle, f"{ours} of {every} changes stand as ours, {theirs} as others'"
+
+    async def _claim_known(self) -> None:
+        control = self._means.control
+        while self.incident.claim is not None and control is not None and not control.caught_up:
+            self.trouble = "the control topic must be read to its end first"
+            if self._undo_asked is not None:
+                break
+            await asyncio.sleep(LOOK_S)
+        self.trouble = ""
+
+    def _claim_held(self) -> bool:
+        claim, control = self.incident.claim, self._means.control
+        return claim is None or (control is not None and claim in control.own_claims())
+
+    async def _undo(self, reason: str) -> None:
+        """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""
+        seen: Seen = await self._insist(self._undo_once)
+        left = "; ".join(
+            f"{c.key} of {c.resource} is {value!r} now, which is not ours: left alone"
+            for c, value in seen.theirs
+        )
+        await self._record(Kind.UNDONE, f"{reason}; {left}" if left else reason)
+
+    async def _undo_once(self) -> Seen:
+        local = await self._means.local()
+        if local.stop_file is not None:
+            raise Broken(f"the stop file stands: {local.stop_file or 'no reason given'}")
+        seen: Seen = await self._action.undo(self._effect, self._means.ports)
+        return seen
+
+    async def _insist(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Again and again, slower each time: an effect that stands is never given up."""
+        for attempt in range(1_000_000):
+            try:
+                answer = await self._run(ask())
+            except Broken as error:
+                if str(error) != self.trouble:
+                    log.warning("%s: %s", self._id, error)
+                self.trouble = str(error)
+                await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+            else:
+                self.trouble = ""
+                return answer
+        raise Broken(self.trouble)
+
+    async def _run(self, work: Awaitable[_Answer]) -> _Answer:
+        try:
+            return await work
+        except Broken:
+            raise
+        except Exception as error:
+            if not str(error):
+                log.exception("%s", self._id)
+            raise Broken(f"{type(error).__name__}: {error}") from error
+
+    async def _record(self, kind: Kind, reason: str) -> None:
+        await self._means.ledger.record(Entry(self._means.clock(), kind, reason, self._id))
+
+    async def _release(self) -> None:
+        claim, control = self.incident.claim, self._means.control
+        if claim is None or control is None:
+            return
+        outcome = "done" if self.incident.verdict is Kind.HEALED else "undone"
+        while claim in control.own_claims() or not control.caught_up:
+            try:
+                await control.release(claim, outcome)
+                return
+            except (NotAccepted, ControlUnavailable) as error:
+                self.trouble = f"the claim is not given back yet: {error}"
+                await asyncio.sleep(RETRY_S[1])
+
+
+_HANDLERS: Mapping[Phase, Callable[[Carrier], Coroutine[Any, Any, None]]] = {
+    Phase.ACTING: Carrier.act,
+    Phase.VERIFYING: Carrier.verify,
+    Phase.HELD: Carrier.hold,
+    Phase.UNDOING: Carrier.put_back,
+}

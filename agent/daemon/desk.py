@@ -1,0 +1,219 @@
+"""The desk where people ask and order: the Surface over a running daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from agent import report, stop_file
+from agent.daemon.attempt import Means
+from agent.daemon.loop import Daemon
+from agent.daemon.sight import Sight
+from agent.model import Entry, Kind
+from agent.rulebook import BadRules, Rulebook
+from agent.sources.schedule import Polling
+from agent.surface import Plain, Refused
+from agent.wire import plain
+
+STUCK_MS = 30_000  # a loop that did not turn for so long does not live
+UNDO_S = 60.0
+
+
+@dataclass
+class Desk:
+    """Implements agent.surface.Surface. `load` reads the rules; `make_sight` gives them their samples."""
+
+    name: str
+    version: str
+    means: Means
+    daemon: Daemon
+    pollings: list[Polling]
+    load: Callable[[], Rulebook]
+    make_sight: Callable[[Rulebook], Sight]
+    stop_file: Path
+    started_at: int
+    end: asyncio.Event = field(default_factory=asyncio.Event)
+    handover: bool = False
+    last_reload: Plain | None = None
+
+    def status(self) -> Plain:
+        """See agent.surface.View.status."""
+        now, control = self.means.clock(), self.means.control
+        known = report.status(self.means.ledger.history, tuple(self.means.ledger.entries), now, self._live())
+        sight = self.daemon.sight
+        return known | {
+            "agent": self.name,
+            "node_id": self.means.ports.node_id,
+            "version": self.version,
+            "started_at": self.started_at,
+            "modes": self._modes(now),
+            "sources": [
+                {"name": p.source.name, "up": p.last_error is None, "why": p.last_error or ""}
+                for p in self.pollings
+            ],
+            "rules": {
+                "count": len(sight.book.alerts),
+                "digest": sight.book.digest,
+                "not_ok": self._not_ok(),
+                "reload": self.last_reload,
+            },
+            "control": control
+            and {
+                "caught_up": control.caught_up,
+                "degraded": control.degraded,
+                "peers": sorted(control.peers()),
+            },
+            "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
+        }
+
+    def alerts(self) -> list[Plain]:
+        """Active alerts."""
+        return [report.alert(a) for a in self.daemon.sight.alerts.active()]
+
+    def incidents(self) -> list[Plain]:
+        """Open incidents."""
+        return report.incidents(self.means.ledger.history)
+
+    def why(self, subject: str) -> Plain:
+        """The story of a rule, a target or an incident."""
+        ledger = self.means.ledger
+        return report.why(ledger.history, tuple(ledger.entries), subject, self.means.clock(), self._live())
+
+    def actions(self, limit: int) -> list[Plain]:
+        """What was done, newest first."""
+        return report.actions(tuple(self.means.ledger.entries))[:limit]
+
+    def live(self) -> bool:
+        """Whether the loop turns."""
+        return self.means.clock() - self.daemon.beat_at < STUCK_MS
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the agent can judge and act."""
+        down = [f"{p.source.name}: {p.last_error}" for p in self.pollings if p.last_error]
+        control = self.means.control
+        reasons = [self.means.ledger.failed or "", *down]
+        if control is not None and control.degraded:
+            reasons.append(control.degraded)
+        elif control is not None and not control.caught_up:
+            reasons.append("the control topic is not read to its end yet")
+        words = "; ".join(r for r in reasons if r)
+        return not words, words or "ready"
+
+    def metrics(self) -> bytes:
+        """The agent's own series."""
+        registry = CollectorRegistry()
+        incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
+        for one in self.means.ledger.history.incidents.values():
+            incidents.labels(one.phase).inc()
+        alerts = Gauge("ottla_alerts", "Active alerts", ["alertname", "state"], registry=registry)
+        for alert in self.daemon.sight.alerts.active():
+            alerts.labels(alert.rule, alert.state).inc()
+        rules = Gauge(
+            "ottla_rule_ok", "1 where a rule can be judged", ["alertname", "health"], registry=registry
+        )
+        for rule in self.daemon.sight.book.alerts:
+            health = self.daemon.sight.alerts.health(rule.name)
+            rules.labels(rule.name, health).set(health == "ok")
+        up = Gauge("ottla_source_up", "1 where the last reading succeeded", ["source"], registry=registry)
+        for polling in self.pollings:
+            up.labels(polling.source.name).set(polling.last_error is None)
+        control = self.means.control
+        degraded = Gauge("ottla_control_degraded", "1 where no claim can be had", registry=registry)
+        degraded.set(control is not None and control.degraded is not None)
+        return generate_latest(registry)
+
+    async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
+        """Begin nothing new."""
+        until = None if for_ms is None else self.means.clock() + for_ms
+        await self._operator("pause", f"{reason} ({by})", until)
+
+    async def resume(self, by: str) -> None:
+        """End the pause; close the breaker."""
+        await self._operator("resume", by, None)
+
+    async def undo(self, incident: str | None, by: str) -> list[Plain]:
+        """Undo what stands, and wait for it."""
+        standing = [i.id for i in self.means.ledger.history.standing() if incident in (None, i.id)]
+        if incident is not None and not standing:
+            raise Refused(f"nothing of {incident!r} stands: `ottla status` lists what does")
+        before = len(self.means.ledger.entries)
+        await self._operator("undo", f"{incident or 'everything'} ({by})", None)
+        for name in standing:
+            if name in self.daemon.carriers:
+                self.daemon.carriers[name].ask_undo(f"undone by {by}")
+        await self._until(lambda: not any(self._stands(i) for i in standing), UNDO_S)
+        written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
+        return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
+
+    async def stop(self, handover: bool, by: str) -> None:
+        """End the agent."""
+        self.handover = handover
+        await self._operator("stop", f"{by}{', with handover' if handover else ''}", None)
+        self.end.set()
+
+    async def reload(self, dry_run: bool, by: str) -> Plain:
+        """Read the rules again, all or nothing."""
+        try:
+            book = await asyncio.to_thread(self.load)
+        except BadRules as error:
+            complaints = [str(c) for c in error.complaints]
+            self.last_reload = {"at": self.means.clock(), "ok": False, "complaints": complaints}
+            await self._agent(f"rules refused ({by}): {len(complaints)} problems; the old ones stay in force")
+            return {"ok": False, "complaints": complaints}
+        if not dry_run:
+            self.daemon.replace(self.make_sight(book))
+            self.last_reload = {"at": self.means.clock(), "ok": True, "complaints": []}
+            await self._agent(f"rules {book.digest} loaded ({by}): {len(book.alerts)} alerts")
+        return {"ok": True, "complaints": []}
+
+    def _stands(self, incident: str) -> bool:
+        one = self.means.ledger.history.incidents.get(incident)
+        return one is not None and one.stands
+
+    def _modes(self, now: int) -> Plain:
+        pause = self.means.ledger.history.paused(now)
+        control = self.means.control
+        return {
+            "paused": pause and pause.reason,
+            "stopped": stop_file.read(self.stop_file),
+            "degraded": (control and control.degraded) or self.means.ledger.failed,
+        }
+
+    def _not_ok(self) -> list[Plain]:
+        alerts = self.daemon.sight.alerts
+        names = [r.name for r in self.daemon.sight.book.alerts if alerts.health(r.name) != "ok"]
+        return [{"rule": n, "health": str(alerts.health(n)), "why": alerts.why(n)} for n in names]
+
+    def _live(self) -> report.Live:
+        sight, control = self.daemon.sight, self.means.control
+        waiting = [i.claim for i in self.means.ledger.history.incidents.values() if i.claim is not None]
+        return report.Live(
+            alerts=sight.alerts.active(),
+            rules={
+                r.name: (sight.alerts.health(r.name), sight.alerts.why(r.name)) for r in sight.book.alerts
+            },
+            remedies={name: remedy.mode for name, remedy in sight.book.remedies.items()},
+            blockers={c: control.blockers(c) for c in waiting} if control is not None else {},
+        )
+
+    async def _operator(self, verb: str, reason: str, until: int | None) -> None:
+        await self.means.ledger.record(
+            Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
+        )
+
+    async def _agent(self, reason: str) -> None:
+        await self.means.ledger.record(Entry(self.means.clock(), Kind.AGENT, reason))
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not done():  # noqa: ASYNC110  the history is a value: nothing in it can be waited for
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise Refused(
+                f"not undone within {seconds:g} s and still tried: `ottla status` says what keeps it"
+            ) from None

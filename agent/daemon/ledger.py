@@ -1,0 +1,45 @@
+"""The one way to record a fact: folded to see that it may be, made durable, then told to everybody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from agent.history import History, fold, replay
+from agent.journal import Journal, JournalFailed
+from agent.model import Entry
+
+SHOWN = 5_000  # entries kept in memory for `why` and `actions`
+
+
+class Ledger:
+    """The journal and what its entries amount to. `failed` says why nothing new may be begun."""
+
+    def __init__(self, journal: Journal, told: Callable[[Entry], None]) -> None:
+        self._journal = journal
+        self._told = told
+        self._turn = asyncio.Lock()
+        self.history = History()
+        self.entries: deque[Entry] = deque(maxlen=SHOWN)
+        self.failed: str | None = None
+
+    async def open(self) -> None:
+        """Replay everything. Raises JournalFailed, ImpossibleTransition."""
+        entries = await self._journal.open()
+        self.history = replay(entries)
+        self.entries.extend(entries)
+
+    async def record(self, entry: Entry) -> None:
+        """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition."""
+        async with self._turn:
+            after = fold(self.history, entry)
+            try:
+                await self._journal.append(entry)
+            except JournalFailed as error:
+                self.failed = str(error)
+                raise
+            self.failed = None
+            self.history = after
+            self.entries.append(entry)
+        self._told(entry)

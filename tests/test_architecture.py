@@ -1,0 +1,175 @@
+"""The structure is a promise: layers, purity, names, imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+AGENT = ROOT / "agent"
+LAYERS = {
+    "model": 1,
+    "quantities": 1,
+    "promql": 2,
+    "wire": 2,
+    "yaml_marks": 2,
+    "series": 3,
+    "rulebook": 3,
+    "history": 3,
+    "alerts": 4,
+    "decide": 4,
+    "gate": 4,
+    "verify": 4,
+    "control": 4,
+    "report": 4,
+    "surface": 4,
+    "stop_file": 5,
+    "kafka": 5,
+    "control_topic": 6,
+    "journal": 6,
+    "sources": 6,
+    "actions": 6,
+    "web": 6,
+    "lab": 6,
+    "daemon": 7,
+    "config": 8,
+    "recovery": 8,
+    "assembly": 8,
+    "commands": 9,
+    "cli": 10,
+    "__main__": 11,
+}
+PURE = (
+    "model",
+    "quantities",
+    "promql",
+    "wire",
+    "series",
+    "history",
+    "alerts",
+    "decide",
+    "gate",
+    "verify",
+    "control",
+    "report",
+)
+IMPURE = {
+    "asyncio",
+    "socket",
+    "time",
+    "random",
+    "os",
+    "pathlib",
+    "logging",
+    "subprocess",
+    "threading",
+    "sqlite3",
+    "aiohttp",
+}
+BANNED = {"utils", "util", "manager", "core", "base", "types", "signal", "http", "common", "helpers", "misc"}
+LAZY = {"boto3", "temporalio", "jinja2", "pydantic", "rich"}
+
+
+def files() -> list[Path]:
+    """Every module of the package."""
+    return sorted(AGENT.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """The layer's name that a file belongs to."""
+    inner = path.relative_to(AGENT)
+    return inner.parts[0] if len(inner.parts) > 1 else inner.stem
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Modules named by a file's imports, and whether the import stands at the top."""
+    tree = ast.parse(path.read_text())
+    top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) in top
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: absolute imports only"
+            yield node.module, id(node) in top
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) in top
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(AGENT)))
+def test_imports_point_down(path: Path) -> None:
+    """A module imports its own part and lower layers only; parts of one layer are strangers."""
+    own = part(path)
+    if own == "__init__":
+        return
+    for name, _ in imports(path):
+        pieces = name.split(".")
+        if pieces[0] != "agent" or len(pieces) < 2 or pieces[1] == own or name in NOT_MODULES:
+            continue
+        assert pieces[1] in LAYERS, f"{pieces[1]} has no layer"
+        assert LAYERS[pieces[1]] < LAYERS[own], f"{own} (layer {LAYERS[own]}) imports {name}"
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_the_core_is_pure(name: str) -> None:
+    """No clock, no I/O, no logging in the core: time is an argument."""
+    for path in [AGENT / f"{name}.py", *(AGENT / name).rglob("*.py")]:
+        if path.exists():
+            found = {module.split(".")[0] for module, _ in imports(path)} & IMPURE
+            assert not found, f"{path} imports {found}"
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    """Nor one that shadows the standard library."""
+    assert not {p.stem for p in files()} & BANNED
+
+
+def test_imports_stand_at_the_top() -> None:
+    """But for the heavy ones that most hosts never need."""
+    inner = [
+        (str(path), name)
+        for path in files()
+        for name, top in imports(path)
+        if not top and name.split(".")[0] not in LAZY
+    ]
+    # TYPE_CHECKING blocks and the command table's import_module are no function-level imports
+    assert inner == []
+
+
+def test_no_import_cycle_within_a_part() -> None:
+    """Files inside one package may know each other, but not in a circle."""
+    graph = {
+        module(path): {n for n, _ in imports(path) if n.startswith("agent.")} & {module(p) for p in files()}
+        for path in files()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " → ".join((*trail, name))
+        if name not in done:
+            for other in graph[name] - {name}:
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def module(path: Path) -> str:
+    """The dotted name of a file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_the_daemon_loads_nothing_heavy() -> None:
+    """boto3 alone would double the memory of an idle agent."""
+    code = f"import sys, agent.assembly; print(sorted({LAZY!r} & {{m.split('.')[0] for m in sys.modules}}))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert shown.stdout.strip() == "[]", shown.stdout + shown.stderr

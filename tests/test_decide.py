@@ -1,0 +1,112 @@
+"""What firing alerts want next, and how incidents end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stories import decision, entry
+
+from agent.decide import decide, endings, fill
+from agent.history import History, replay
+from agent.model import Alert, AlertState, Kind, Limits, Mode, Place, Remedy, Step, Verify, labels_of
+
+PLACE = Place("r.yml", 1, 1)
+CHECK = Verify('used{path="$path"} < 0.8', 60_000, 10_000)
+STEPS = (
+    Step("trim", (("log_dir", "$path"), ("note", "a $path b")), 1_000, CHECK, PLACE),
+    Step("throttle", (), None, CHECK, PLACE),
+)
+REMEDIES = {"Full": Remedy("Full", "sre", Mode.ACT, "path", (), STEPS, Limits(), None, PLACE)}
+ALERT = Alert("Full", labels_of({"alertname": "Full", "path": "/d1"}), AlertState.FIRING, 0, 0.9)
+TWO = decision(steps=2)
+
+
+def test_a_firing_alert_wants_the_first_step() -> None:
+    """Complete: labels filled in, only whole words."""
+    (one,) = decide([ALERT], REMEDIES, History(), 5)
+
+    assert (one.incident, one.do, one.target, one.lease_ms, one.steps) == (
+        "Full//d1@5",
+        "trim",
+        "/d1",
+        1_000,
+        2,
+    )
+    assert one.args == (("log_dir", "/d1"), ("note", "a $path b"))
+    assert one.verify == Verify('used{path="/d1"} < 0.8', 60_000, 10_000)
+
+
+def test_pending_alerts_and_alerts_without_a_remedy_want_nothing() -> None:
+    """`for` is the rule author's patience."""
+    assert (
+        decide(
+            [replace(ALERT, state=AlertState.PENDING), replace(ALERT, rule="Other")], REMEDIES, History(), 5
+        )
+        == ()
+    )
+
+
+def test_a_refused_incident_is_asked_again_under_its_own_name() -> None:
+    """One incident, however often it is refused."""
+    (again,) = decide([ALERT], REMEDIES, replay([entry(1, Kind.REFUSED, of=TWO)]), 5)
+
+    assert (again.incident, again.step) == (TWO.incident, 0)
+
+
+@pytest.mark.parametrize("verdict", [Kind.NO_BETTER, Kind.FAILED])
+def test_the_next_step_only_if_this_one_did_not_help(verdict: Kind) -> None:
+    """And only once nothing of it stands."""
+    story = [entry(1, Kind.STARTED, of=TWO), entry(2, Kind.DONE), entry(3, Kind.NO_BETTER)]
+    if verdict is Kind.FAILED:
+        story = [entry(1, Kind.STARTED, of=TWO), entry(2, Kind.FAILED)]
+    assert decide([ALERT], REMEDIES, replay(story), 5) == ()
+
+    (following,) = decide([ALERT], REMEDIES, replay([*story, entry(4, Kind.UNDONE)]), 5)
+
+    assert (following.step, following.do) == (1, "throttle")
+
+
+@pytest.mark.parametrize(
+    ("story", "firing", "end", "words"),
+    [
+        ((Kind.REFUSED,), False, Kind.WITHDRAWN, "the alert ended"),
+        ((Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE), True, Kind.CLOSED, "healed"),
+        ((Kind.STARTED, Kind.DONE, Kind.WORSE, Kind.UNDONE), True, Kind.ESCALATED, "a person is needed"),
+        ((Kind.STARTED, Kind.DONE, Kind.NO_BETTER, Kind.UNDONE), True, Kind.ESCALATED, "after the last step"),
+        ((Kind.STARTED, Kind.DONE, Kind.NO_BETTER, Kind.UNDONE), False, Kind.CLOSED, "the alert ended"),
+        ((Kind.ESCALATED,), False, Kind.CLOSED, "the alert ended"),
+        ((Kind.STARTED, Kind.UNDONE), True, Kind.CLOSED, "undone before it was judged"),
+    ],
+)
+def test_how_incidents_end(story: tuple[Kind, ...], firing: bool, end: Kind, words: str) -> None:
+    """One entry, in words."""
+    history = replay(entry(n, kind) for n, kind in enumerate(story))
+
+    (last,) = endings([ALERT] if firing else [], REMEDIES, history, 9)
+
+    assert last.kind is end
+    assert words in last.reason
+
+
+@pytest.mark.parametrize(
+    "story", [(Kind.STARTED,), (Kind.STARTED, Kind.DONE), (Kind.WAITING,), (Kind.ESCALATED,)]
+)
+def test_what_is_under_way_is_left_alone(story: tuple[Kind, ...]) -> None:
+    """Neither decided again nor ended."""
+    history = replay(entry(n, kind) for n, kind in enumerate(story))
+
+    assert decide([ALERT], REMEDIES, history, 9) == ()
+    assert endings([ALERT], REMEDIES, history, 9) == ()
+
+
+@given(st.text())
+def test_a_label_cannot_leave_its_string(value: str) -> None:
+    """Topic names and paths come from outside: quotes and backslashes stay inside the PromQL string."""
+    filled = fill('a{b="$path"}', labels_of({"path": value}))
+
+    inner = filled[len('a{b="') : -len('"}')]
+    assert '"' not in inner.replace("\\\\", "").replace('\\"', "")
+    assert "\n" not in inner

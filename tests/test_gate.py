@@ -1,0 +1,179 @@
+"""Every question of the gate: when it objects, in which words, and that they are asked in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from stories import EFFECT, decision, entry
+
+from agent.gate import QUESTIONS, Scene, World, judge
+from agent.history import replay
+from agent.model import (
+    ActionSpec,
+    Blast,
+    Entry,
+    Kind,
+    Limits,
+    Mode,
+    Place,
+    Policy,
+    Rate,
+    Refusal,
+    Remedy,
+    RuleHealth,
+)
+
+NOW = 10_000_000
+PLACE = Place("r.yml", 1, 1)
+REMEDY = Remedy("Full", "sre", Mode.ACT, "path", (), (), Limits(max_targets=1), None, PLACE)
+SPEC = ActionSpec("throttle", (), Blast.HOST, True, 1, False, "")
+DISRUPTIVE = replace(SPEC, blast=Blast.DISRUPTIVE, corroborate=2)
+FINE = Scene(
+    now=NOW,
+    decision=decision(),
+    remedy=REMEDY,
+    spec=SPEC,
+    policy=Policy(),
+    history=replay([]),
+    node_id=1,
+    agent_started_at=0,
+    signals=frozenset({"host"}),
+    world=World(at=NOW, asked=2),
+    plan=EFFECT,
+)
+PAUSED = replay([Entry(1, Kind.OPERATOR, "upgrade", question="pause")])
+ENDED = replay(
+    entry(NOW - 1000 + n, k)
+    for n, k in enumerate((Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE, Kind.CLOSED))
+)
+ELSEWHERE = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other", target="/d2"))])
+SAME_PATIENT = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other"))])
+FAILURES = replay(
+    e
+    for n in range(3)
+    for e in (
+        entry(n, Kind.STARTED, of=replace(decision(f"{n}@0"), target=f"/{n}")),
+        entry(n, Kind.FAILED, of=replace(decision(f"{n}@0"), target=f"/{n}")),
+        entry(n, Kind.UNDONE, of=replace(decision(f"{n}@0"), target=f"/{n}")),
+    )
+)
+
+
+def test_nothing_objects_to_a_fine_scene() -> None:
+    """So each test below fails for the one thing it changes."""
+    assert judge(FINE) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "question", "words"),
+    [
+        ({"stop_file": "moving racks"}, "stop file", "the stop file stands: moving racks"),
+        ({"history": PAUSED}, "pause", "paused: upgrade"),
+        (
+            {"remedy": replace(REMEDY, mode=Mode.OBSERVE)},
+            "mode",
+            "mode is observe: would have done throttle on /d1",
+        ),
+        (
+            {"remedy": replace(REMEDY, mode=Mode.PROPOSE)},
+            "mode",
+            "mode is propose: throttle on /d1 awaits approval",
+        ),
+        ({"health": RuleHealth.BLIND, "health_reason": "no series"}, "inputs", "Full is blind: no series"),
+        ({"agent_started_at": NOW - 1}, "inputs", "the agent looks for 30s before it acts"),
+        ({"signals": frozenset({"logs"})}, "corroboration", "log lines alone never suffice"),
+        ({"spec": DISRUPTIVE}, "corroboration", "2 independent signals are needed; seen: host"),
+        ({"patients": 2}, "storm", "2 patients are more than max_targets 1"),
+        ({"history": SAME_PATIENT}, "one at a time", "throttle for Other is under way on /d1"),
+        (
+            {"history": ELSEWHERE},
+            "one at a time",
+            "Other holds follower.replication.throttled.rate of broker/1",
+        ),
+        ({"history": ENDED}, "cooldown", "the last action on /d1 is younger than the cooldown of 30m"),
+        ({"policy": Policy(per_host=Rate(2, NOW)), "history": FAILURES}, "rates", "per_host of 2 in"),
+        ({"history": FAILURES}, "breaker", "the breaker is open: 3 actions in a row did not heal"),
+        ({"world": World(NOW, 2, reassigning=4)}, "coexistence", "4 partitions are being reassigned"),
+        ({"unless": ("maintenance > 0",)}, "unless", "unless: maintenance > 0"),
+        ({"world": None}, "healthy elsewhere", "the cluster's state is not known"),
+        ({"world": World(0, 2)}, "healthy elsewhere", "the cluster's state is not known"),
+        (
+            {"world": World(NOW, 2, fenced=frozenset({3}))},
+            "healthy elsewhere",
+            "broker 3 is down: one patient at a time",
+        ),
+        ({"world": World(NOW, 2, under_min_isr=1)}, "healthy elsewhere", "1 under min.insync.replicas"),
+        (
+            {"claims": True, "control": "control topic unreadable"},
+            "control topic",
+            "control topic unreadable",
+        ),
+        ({"plan": Refusal("preconditions", "no room")}, "preconditions", "no room"),
+    ],
+)
+def test_each_question_objects_in_words(changed: dict[str, object], question: str, words: str) -> None:
+    """One change to a fine scene, one refusal."""
+    refusal = judge(replace(FINE, **changed))
+
+    assert refusal is not None
+    assert refusal.question == question
+    assert words in refusal.reason
+
+
+def test_nobody_acts_alone_on_a_symptom_of_many() -> None:
+    """Two peers and half of them; one peer, or a minority, is no crowd."""
+    scene = replace(FINE, spec=DISRUPTIVE, signals=frozenset({"host", "jmx"}))
+    sick, well = frozenset({"Full"}), frozenset[str]()
+
+    assert judge(replace(scene, peers={"broker-2": sick, "broker-3": sick})) == Refusal(
+        "not everybody", "broker-2, broker-3 show the same: nobody acts alone"
+    )
+    assert judge(replace(scene, peers={"broker-2": sick, "broker-3": well})) is None
+    assert (
+        judge(
+            replace(
+                scene,
+                peers={**{f"broker-{n}": well for n in range(4, 9)}, "broker-2": sick, "broker-3": sick},
+            )
+        )
+        is None
+    )
+
+
+def test_the_own_broker_being_down_is_no_other_patient() -> None:
+    """It is the patient."""
+    assert judge(replace(FINE, world=World(NOW, 2, fenced=frozenset({1})))) is None
+
+
+def test_what_takes_nothing_may_run_while_a_broker_is_down() -> None:
+    """Clearing a throttle brings replicas back: refusing it would be the second fault."""
+    scene = replace(FINE, spec=replace(SPEC, blast=Blast.NOTHING), world=World(NOW, 2, fenced=frozenset({3})))
+
+    assert judge(scene) is None
+
+
+def test_the_next_rung_of_a_ladder_is_no_repeat() -> None:
+    """Cool-down is between incidents, not between the steps of one."""
+    assert judge(replace(FINE, history=ENDED, decision=decision(step=1, steps=2))) is None
+
+
+def test_the_questions_are_asked_in_the_order_of_the_design() -> None:
+    """Policy is a list that one can read; whoever changes the list changes this too."""
+    assert [name for name, _ in QUESTIONS] == [
+        "stop file",
+        "pause",
+        "mode",
+        "inputs",
+        "corroboration",
+        "not everybody",
+        "storm",
+        "one at a time",
+        "cooldown",
+        "rates",
+        "breaker",
+        "coexistence",
+        "unless",
+        "healthy elsewhere",
+        "control topic",
+    ]

@@ -1,0 +1,119 @@
+"""Laws of the fold: what the table allows, what is remembered, and that replay equals live."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stories import EFFECT, decision, entry
+
+from agent.history import KEPT_MS, STANDING, TRANSITIONS, History, ImpossibleTransition, Phase, fold, replay
+from agent.model import Entry, Kind
+from agent.wire import decode, encode
+
+HAPPY = (Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE, Kind.CLOSED)
+
+
+@st.composite
+def allowed(draw: st.DrawFn) -> list[Entry]:
+    """Any walk through the table, of up to three incidents, times rising."""
+    phases: dict[str, Phase] = {}
+    entries: list[Entry] = []
+    for at in range(draw(st.integers(1, 25))):
+        name = draw(st.sampled_from(("a@0", "b@0", "c@0")))
+        choices = sorted(TRANSITIONS[phases.get(name, Phase.NEW)])
+        if not choices:
+            continue
+        kind = draw(st.sampled_from(choices))
+        if phases.get(name, Phase.NEW) is Phase.NEW and kind is Kind.WITHDRAWN:
+            continue
+        phases[name] = TRANSITIONS[phases.get(name, Phase.NEW)][kind]
+        entries.append(entry(at * 1_000, kind, of=decision(name)))
+    return entries
+
+
+@given(allowed())
+def test_replay_equals_live_after_any_entry(entries: list[Entry]) -> None:
+    """A crash after any entry: what is folded again from the lines is what stood."""
+    live = History()
+    for n, one in enumerate(entries, 1):
+        live = fold(live, one)
+
+        again = replay(decode(encode(e)) for e in entries[:n])
+
+        assert again == live
+
+
+@given(allowed())
+def test_what_may_stand_is_known_by_its_effect(entries: list[Entry]) -> None:
+    """From STARTED until UNDONE, CLOSED or an untouched refusal, the incident names its effect."""
+    for incident in replay(entries).incidents.values():
+        if incident.phase in STANDING:
+            assert incident.effect == EFFECT
+            assert incident.started_at is not None
+
+
+@given(allowed())
+def test_every_phase_but_closed_leads_on(entries: list[Entry]) -> None:
+    """No incident is stuck for ever: the table has a way on from wherever a crash leaves it."""
+    for incident in replay(entries).incidents.values():
+        assert incident.phase is Phase.CLOSED or TRANSITIONS[incident.phase]
+
+
+def test_a_whole_story_ends_closed() -> None:
+    """Started, done, healed, undone, closed."""
+    history = replay(entry(n, kind) for n, kind in enumerate(HAPPY))
+
+    assert history.incidents["Full//d1@0"].phase is Phase.CLOSED
+    assert history.standing() == ()
+    assert history.unverified == 0
+
+
+def test_what_the_table_does_not_allow_is_a_bug() -> None:
+    """It raises, naming the incident and its phase."""
+    history = replay([entry(0, Kind.STARTED)])
+
+    with pytest.raises(ImpossibleTransition, match=r"healed for 'Full//d1@0', which is acting"):
+        fold(history, entry(1, Kind.HEALED))
+
+
+def test_an_entry_without_a_decision_opens_nothing() -> None:
+    """A journal that begins in the middle is refused, not guessed at."""
+    with pytest.raises(ImpossibleTransition, match="no decision opened"):
+        fold(History(), entry(0, Kind.DONE))
+
+
+def test_verdicts_that_did_not_heal_are_counted_until_one_does() -> None:
+    """The breaker's count; a person who resumes closes it too."""
+    bad = replay(
+        e
+        for n in range(3)
+        for e in (
+            entry(n, Kind.STARTED, of=decision(f"{n}@0")),
+            entry(n, Kind.FAILED, of=decision(f"{n}@0")),
+        )
+    )
+    assert bad.unverified == 3
+
+    assert fold(bad, Entry(9, Kind.OPERATOR, "looked", question="resume")).unverified == 0
+
+
+def test_open_incidents_are_never_forgotten() -> None:
+    """Closed ones are, once no limit looks back so far."""
+    old = [entry(n, kind) for n, kind in enumerate(HAPPY)]
+    standing = entry(5, Kind.STARTED, of=decision("other@5"))
+    late = entry(KEPT_MS + 10_000, Kind.REFUSED, of=decision("late@9"))
+
+    history = replay([*old, standing, late])
+
+    assert set(history.incidents) == {"other@5", "late@9"}
+    assert [s.at for s in history.starts] == []
+
+
+def test_a_pause_ends_by_itself_or_by_a_person() -> None:
+    """Its end is exclusive."""
+    paused = fold(History(), Entry(0, Kind.OPERATOR, "upgrade", question="pause", until=100))
+
+    assert paused.paused(99) is not None
+    assert paused.paused(100) is None
+    assert fold(paused, Entry(1, Kind.OPERATOR, "done", question="resume")).paused(2) is None
