@@ -152,7 +152,8 @@ class Admin:
         call = incremental_alter_configs(resource, changes)
         node = node_of(resource)
         try:
-            check_altered(await self._cluster.ask(call, node=node, deadline=self._deadline * _WRITE_SHARE))
+            answer = await self._cluster.ask(call, node=node, deadline=self._deadline * _WRITE_SHARE)
+            check_altered(resource, answer)
         except KafkaInDoubt as doubt:
             if not await self._seen_in_force(resource, changes, until):
                 raise doubt from None

@@ -94,10 +94,15 @@ class Answer:
         self._data = data
 
     def read(self) -> Any:
-        """kio's message; MalformedAnswerError if it cannot be read, or bytes are left over."""
+        """kio's message; MalformedAnswerError if it cannot be read, or bytes are left over.
+
+        A broker is trusted in one thing: kio reserves memory for an array's length as claimed, so one of
+        billions would end the process.
+        """
         try:
             message, size = entity_reader(self._response)(self._data, 0)
-        except (SerialError, ValueError, OverflowError) as error:
+        # a KeyError is a tagged field that kio does not know
+        except (SerialError, ValueError, OverflowError, KeyError) as error:
             raise MalformedAnswerError(f"{self._response.__name__}: {error}") from error
         if size != len(self._data):
             left = len(self._data) - size

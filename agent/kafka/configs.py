@@ -96,11 +96,11 @@ def incremental_alter_configs(resource: str, changes: Sequence[ConfigChange]) ->
     return Call("incremental_alter_configs", 44, 0, 1, build, write=True)
 
 
-def check_altered(answer: Any) -> None:
+def check_altered(resource: str, answer: Any) -> None:
     """KafkaRefused or KafkaInDoubt where the resource was not changed."""
     for response in answer.responses:
-        named = f"{response.resource_name}: {response.error_message or ''}"
-        check("incremental_alter_configs", response.error_code, named, write=True)
+        words = f"{resource}: {response.error_message or ''}"
+        check("incremental_alter_configs", response.error_code, words, write=True)
 
 
 def in_force(change: ConfigChange, values: Mapping[str, str]) -> bool:

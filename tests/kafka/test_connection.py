@@ -75,9 +75,7 @@ async def test_a_port_where_nobody_listens_is_unreachable() -> None:
     """At once, and with the reason."""
     async with FakeBroker({}) as fake:
         address = fake.address
-    with pytest.raises(
-        KafkaUnreachable, match=rf"{address} is unreachable: cannot connect: ConnectionRefused"
-    ):
+    with pytest.raises(KafkaUnreachable, match=rf"^{address} is .*: ConnectionRefused"):
         await Broker(address, Security(), client_id="test").ask(_READ, 5)
 
 
