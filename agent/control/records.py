@@ -59,7 +59,7 @@ def decode(raw: bytes) -> Record:
     if value["t"] not in BODIES:
         raise BadRecord("unknown type")
     if not BODIES[value["t"]](value["x"]):
-        raise BadRecord(f"not the body of a {value['t']}")
+        raise BadRecord(f"not a body of type {value['t']}")
     return Record(**value)
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
 
 from agent.control.times import Budget
 
 UNBORN = "0" * 64  # the digest before the first record
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Refused(Exception):
@@ -91,14 +88,16 @@ class State:
     time: int = 0  # append time of the last record
     log: str = ""  # empty: no log is born
     version: int = 0  # of the fold
-    params: Mapping[str, int] = NOTHING
-    budgets: Mapping[str, Budget] = NOTHING
-    sessions: Mapping[int, Session] = NOTHING  # the live ones
-    incarnations: Mapping[str, int] = NOTHING  # the highest of each agent
-    claims: Mapping[int, Claim] = NOTHING  # the open ones
-    handled: Mapping[str, int] = NOTHING  # problem → until when it is remembered (virtual)
+    params: Mapping[str, int] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    sessions: Mapping[int, Session] = field(default_factory=dict)  # the live ones
+    incarnations: Mapping[str, int] = field(default_factory=dict)  # the highest of each agent
+    claims: Mapping[int, Claim] = field(default_factory=dict)  # the open ones
+    handled: Mapping[str, int] = field(
+        default_factory=dict
+    )  # problem → until when it is remembered (virtual)
     dirtied: tuple[tuple[int, tuple[str, ...]], ...] = ()  # when (virtual) which rated scopes became dirty
-    voids: Mapping[str, int] = NOTHING  # how many records had no effect, by reason
+    voids: Mapping[str, int] = field(default_factory=dict)  # how many records had no effect, by reason
     moves: tuple[Move, ...] = ()  # of the last record
     digests: tuple[str, ...] = field(default=(UNBORN,), repr=False)  # up to `offset`, at most 4,096
 

@@ -52,7 +52,7 @@ class ControlTopic:
         return self._life.outbox.dropped
 
     async def start(self) -> None:
-        """Joins the log. Returns when that is done or cannot be for now (see `degraded`); it goes on trying."""
+        """Joins the log; returns when that is done, or cannot be for now (`degraded`). It goes on trying."""
         await self._life.start()
 
     async def close(self) -> None:
@@ -79,7 +79,7 @@ class ControlTopic:
         return await self._life.write("claim", body)
 
     async def granted(self, claim_id: int) -> int:
-        """Waits until the log's order grants the claim; its token. Raises ClaimVoid and ControlUnavailable."""
+        """Waits till the log's order grants the claim; its token. Raises ClaimVoid, ControlUnavailable."""
         await self._life.until(lambda: not self._waits(claim_id))
         claim = self.own_claims().get(claim_id)
         if claim is None:

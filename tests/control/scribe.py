@@ -1,0 +1,153 @@
+"""Writes records as agents do into a log that is a list, and folds them; the tests of the core share it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.control.fold import Verdict, fold
+from agent.control.records import Record, encode
+from agent.control.state import State
+from agent.control.times import LAB, Budget, Settings, genesis
+
+LOG = "log-1"
+NONCE = "0" * 32
+
+
+@dataclass(frozen=True)
+class Written:
+    """One record of the log."""
+
+    offset: int
+    leader_epoch: int
+    at: int
+    value: bytes
+
+
+def effect(*keys: str, new: str = "1") -> dict[str, Any]:
+    """An effect with one change for each key."""
+    return {
+        "action": "throttle_replication",
+        "owner": "broker-1",
+        "changes": [
+            {"resource": "broker/1", "key": k, "operation": "set", "prior": None, "new": new} for k in keys
+        ],
+    }
+
+
+@dataclass
+class Scribe:
+    """A log and its state; time passes by `step` ms a record."""
+
+    state: State = field(default_factory=State)
+    log: list[Written] = field(default_factory=list)
+    step: int = 100
+    now: int = 1_000_000
+    sequence: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def born(cls, **budgets: Budget) -> Scribe:
+        """A log after genesis in lab times."""
+        self = cls()
+        settings = Settings(
+            "broker-1", "h", times=LAB, budgets={k.replace("__", "/"): v for k, v in budgets.items()}
+        )
+        self.put("genesis", "broker-1", -1, genesis(LOG, settings))
+        return self
+
+    def raw(self, value: bytes) -> Verdict:
+        """Appends any bytes."""
+        self.now += self.step
+        record = Written(len(self.log), 0, self.now, value)
+        self.log.append(record)
+        self.state, verdict = fold(self.state, record)
+        return verdict
+
+    def put(self, t: str, agent: str, session: int, x: Mapping[str, Any], **envelope: Any) -> Verdict:
+        """Appends a record of this session, stamped rightly but for what `envelope` says."""
+        self.sequence[session] = n = 0 if session < 0 else self.sequence.get(session, 0) + 1
+        record = Record(t, 1, LOG, agent, session, n, self.state.offset, self.state.digest, x)
+        return self.raw(encode(replace(record, **envelope)))
+
+    def join(self, agent: str, **body: Any) -> int:
+        """A session that must be accepted."""
+        last = self.state.incarnations.get(agent, 0)
+        x = {
+            "host": agent,
+            "rack": "",
+            "incarnation": last + 1,
+            "nonce": NONCE,
+            "fold_max": 1,
+            "version": "0",
+            "redeclare": [],
+            "handled": [],
+        }
+        verdict = self.put("join", agent, -1, x | body)
+        assert verdict.void is None, verdict
+        return self.state.offset
+
+    def agent(self, session: int) -> str:
+        """Whose session it is or was."""
+        live = self.state.sessions.get(session)
+        return live.agent if live else "broker-1"
+
+    def say(self, session: int, t: str, **x: Any) -> Verdict:
+        """Any record of this session."""
+        return self.put(t, self.agent(session), session, x)
+
+    def beat(self, session: int) -> Verdict:
+        """A beat."""
+        return self.say(session, "beat", status="", firing=[])
+
+    def claim(self, session: int, *scopes: str, problem: str = "", **x: Any) -> Verdict:
+        """A claim; a problem of its own unless one is named."""
+        body = {
+            "kind": "throttle_replication",
+            "scopes": list(scopes),
+            "problem": problem or f"p{len(self.log)}",
+            "host": "h",
+            "priority": 5,
+            "why": "too slow",
+        }
+        return self.put("claim", self.agent(session), session, body | x)
+
+    def claimed(self, session: int, *scopes: str, **x: Any) -> int:
+        """The id of a claim that must be accepted."""
+        verdict = self.claim(session, *scopes, **x)
+        assert verdict.void is None, verdict
+        return self.state.offset
+
+    def intent(self, session: int, claim: int, *keys: str, **x: Any) -> Verdict:
+        """An intent with the claim's token unless another is given."""
+        known = self.state.claims.get(claim)
+        body = {
+            "id": claim,
+            "token": known.token if known else 0,
+            "effect": effect(*keys or ("k",)),
+            "via": 1,
+        }
+        return self.put("intent", self.agent(session), session, body | x)
+
+    def release(self, session: int, claim: int, outcome: str, **x: Any) -> Verdict:
+        """A release with the claim's token unless another is given."""
+        known = self.state.claims.get(claim)
+        body = {"id": claim, "token": known.token if known else 0, "outcome": outcome}
+        return self.put("release", self.agent(session), session, body | x)
+
+    def dirty(self, session: int, *scopes: str, **x: Any) -> int:
+        """The id of a claim that was granted and is dirty."""
+        claim = self.claimed(session, *scopes, **x)
+        assert self.intent(session, claim).void is None
+        return claim
+
+    def is_(self, claim: int) -> str:
+        """The claim's state in a word."""
+        return str(self.state.claims[claim].state) if claim in self.state.claims else "closed"
+
+    def wait(self, session: int, ms: int) -> None:
+        """Lets so much log time pass, by beats."""
+        until = self.state.clock + ms
+        while self.state.clock < until:
+            self.now += min(5_000, until - self.state.clock) - self.step
+            self.beat(session)
