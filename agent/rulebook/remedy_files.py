@@ -48,7 +48,7 @@ def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
     remedy = Remedy(
         alert=alert,
         owner=owner,
-        mode=form.get("mode", choice(Mode), Mode.OBSERVE),
+        mode=form.get("mode", choice({mode.value: mode for mode in Mode}), Mode.OBSERVE),
         target=form.get("target", _target(labels), "alertname"),
         unless=form.each("unless", promql_with_labels(labels)),
         steps=read_steps(form, known.actions, labels),

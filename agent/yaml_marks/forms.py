@@ -47,9 +47,9 @@ class Form:
         node = self._node(key, required)
         return default if node is None else self._read(key, read, node, default)
 
-    def each(self, key: str, read: Reader[T]) -> tuple[T, ...]:
+    def each(self, key: str, read: Reader[T], *, required: bool = False) -> tuple[T, ...]:
         """The values listed under `key`, without those that `read` cannot use."""
-        found = [self._read(key, read, node, None) for node in self._items(key, required=False)]
+        found = [self._read(key, read, node, None) for node in self._items(key, required)]
         return tuple(value for value in found if value is not None)
 
     def form(self, key: str, what: str, *, required: bool = False) -> Form | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from agent.model import Labels, Rate, labels_of
@@ -12,7 +11,7 @@ from agent.yaml_marks.complaints import closest
 from agent.yaml_marks.compose import Fields, Items, Node, Scalar
 from agent.yaml_marks.forms import Wrong, kind
 
-E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 N = TypeVar("N", int, float)
 MAX_QUANTITY = 1 << 62  # fits every store's signed 64 bits; nothing real comes near
 
@@ -73,15 +72,15 @@ def pairs(node: Node) -> Labels:
     return labels_of(found)
 
 
-def choice(options: type[E]) -> Callable[[Node], E]:
-    """One of an enumeration's words."""
+def choice(options: Mapping[str, T]) -> Callable[[Node], T]:
+    """What one of these words stands for."""
 
-    def read(node: Node) -> E:
+    def read(node: Node) -> T:
         word = node.text if isinstance(node, Scalar) else ""
-        if word not in list(options):
+        if word not in options:
             known = ", ".join(options)
             raise Wrong(f"expected one of {known}, but here stands {kind(node)}", closest(word, options))
-        return options(word)
+        return options[word]
 
     return read
 

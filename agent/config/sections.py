@@ -1,0 +1,124 @@
+"""Reads the sections of the configuration; what is absent keeps its default, what is wrong is a complaint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from agent.config.settings import BrokerSettings, ControlSettings, JolokiaSettings
+from agent.config.values import Files, address, url
+from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
+from agent.kafka.connection import Security
+from agent.model import Policy
+from agent.server_properties import ServerProperties
+from agent.sources.host import LogDirPath
+from agent.yaml_marks import Complaints, Form, Node, Scalar
+from agent.yaml_marks.readers import choice, duration, flag, integer, positive, rate, ratio, size, text, times
+
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+def jolokia(form: Form, files: Files) -> JolokiaSettings:
+    """`jolokia:`."""
+    settings = JolokiaSettings(
+        url=form.get("url", url, "", required=True),
+        username=form.get("username", text, None),
+        password=files.password(form, "OTTLA_JOLOKIA_PASSWORD_FILE"),
+    )
+    if (settings.username is None) is not (settings.password is None):
+        form.complain("username and password_file go together")
+    form.close()
+    return settings
+
+
+def broker(form: Form, files: Files, complaints: Complaints) -> BrokerSettings:
+    """`broker:`; what it does not say comes from the broker's own server.properties."""
+    said = form.get("server_properties", files.properties, ServerProperties(None, (), ()))
+    node_id = form.get("node_id", integer, said.node_id)
+    named = form.each("log_dirs", partial(_log_dir, files=files, complaints=complaints))
+    log_dirs = named or tuple(LogDirPath(path) for path in said.log_dirs)
+    for what, known in (("node id", node_id is not None), ("log dirs", bool(log_dirs))):
+        if not known:
+            key = what.replace(" ", "_")
+            form.complain(f"nothing says the broker's {what}", f"add `server_properties:` or `{key}:`")
+    logs = form.each("logs", files.name)
+    form.close()
+    return BrokerSettings(-1 if node_id is None else node_id, log_dirs, logs, said.listeners)
+
+
+def _log_dir(node: Node, files: Files, complaints: Complaints) -> LogDirPath:
+    if isinstance(node, Scalar):
+        return LogDirPath(files.name(node))
+    form = Form(node, "a log dir", complaints)
+    log_dir = LogDirPath(form.get("path", files.name, "", required=True), form.get("capacity", size, None))
+    form.close()
+    return log_dir
+
+
+def control(form: Form, servers: tuple[str, ...]) -> ControlSettings:
+    """`control:`; `servers` are the cluster's own."""
+    default = ControlSettings(servers)
+    own = form.each("bootstrap_servers", address)
+    budgets = form.form("budgets", "`budgets`")
+    settings = ControlSettings(
+        bootstrap_servers=own or servers,
+        topic=form.get("topic", text, default.topic),
+        create=form.get("create", flag, default.create),
+        times=form.get("times", choice({"production": PRODUCTION, "lab": LAB}), default.times),
+        budgets=_budgets(budgets) if budgets else {},
+    )
+    form.close()
+    return settings
+
+
+def _budgets(form: Form) -> Mapping[str, Budget]:
+    """How many at once; the rate of a known budget stays."""
+    found = {}
+    for name, known in BUDGETS.items():
+        cap = form.get(name, positive, None)
+        if cap is not None:
+            found[name] = replace(known, cap=cap)
+    form.close()
+    return found
+
+
+def security(form: Form, files: Files) -> Security:
+    """`security:`: the names and their meaning are Kafka's."""
+    protocol = form.get("protocol", choice({name: name for name in _PROTOCOLS}), "PLAINTEXT")
+    settings = Security(
+        protocol=protocol,
+        mechanism=form.get("mechanism", choice({name: name for name in _MECHANISMS}), None),
+        username=form.get("username", text, None),
+        password=files.password(form, "OTTLA_SECURITY_PASSWORD_FILE"),
+        ca_file=form.get("ca_file", files.name, None),
+        cert_file=form.get("cert_file", files.name, None),
+        key_file=form.get("key_file", files.name, None),
+    )
+    form.close()
+    login = (settings.mechanism, settings.username, settings.password)
+    if protocol.startswith("SASL") and None in login:
+        form.complain(f"{protocol} needs mechanism, username and password_file")
+    if not protocol.startswith("SASL") and login != (None, None, None):
+        form.complain(f"{protocol} has no login", f"write `protocol: SASL_{protocol}`")
+    if (settings.cert_file is None) is not (settings.key_file is None):
+        form.complain("cert_file and key_file go together")
+    if "SSL" not in protocol and (settings.ca_file or settings.cert_file):
+        form.complain(f"{protocol} is not encrypted, so certificates have no use")
+    return settings
+
+
+def policy(form: Form) -> Policy:
+    """`policy:`: what this host allows, whatever the rules say."""
+    default = Policy()
+    settings = Policy(
+        per_host=form.get("per_host", times, default.per_host),
+        breaker=form.get("breaker", positive, default.breaker),
+        startup_grace_ms=form.get("startup_grace", duration, default.startup_grace_ms),
+        drain_headroom=form.get("drain_headroom", ratio, default.drain_headroom),
+        max_move_rate=form.get("max_move_rate", rate, default.max_move_rate),
+        min_throttle_rate=form.get("min_throttle_rate", rate, default.min_throttle_rate),
+    )
+    form.close()
+    return settings

@@ -1,0 +1,71 @@
+"""All settings of an agent, frozen, with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.control.times import PRODUCTION, Budget, Times
+from agent.kafka.connection import Security
+from agent.model import Policy
+from agent.sources.host import LogDirPath
+
+STATE = Path("/var/lib/ottla")
+SOCKET = Path("/run/ottla/ottla.sock")
+STOP_FILE = Path("/etc/ottla/stop")
+LISTEN = "127.0.0.1:9901"
+INTERVAL_MS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class JolokiaSettings:
+    """Where the broker's Jolokia answers; username and password stand together or not at all."""
+
+    url: str = ""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """For basic authentication."""
+        return None if self.username is None or self.password is None else (self.username, self.password)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The broker beside which the agent runs. `logs` are files to follow, `listeners` Kafka's."""
+
+    node_id: int = -1
+    log_dirs: tuple[LogDirPath, ...] = ()
+    logs: tuple[str, ...] = ()
+    listeners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """The control topic. `budgets` are for genesis only: a log that is born already keeps its own."""
+
+    bootstrap_servers: tuple[str, ...]  # the cluster's own, unless the file names others
+    topic: str = "ottla-control"
+    create: bool = False
+    times: Times = PRODUCTION
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says. Paths are absolute; `listen` is host:port, port 0 a free one."""
+
+    bootstrap_servers: tuple[str, ...]
+    jolokia: JolokiaSettings
+    rules: tuple[Path, ...]
+    broker: BrokerSettings
+    control: ControlSettings
+    security: Security
+    policy: Policy
+    state: Path = STATE
+    socket: Path = SOCKET
+    stop_file: Path = STOP_FILE
+    listen: str = LISTEN
+    interval_ms: int = INTERVAL_MS

@@ -1,0 +1,101 @@
+"""Reads the single values that only the configuration has: addresses, paths, secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agent.server_properties import ServerProperties, parse
+from agent.yaml_marks import Form, Node, Wrong
+from agent.yaml_marks.readers import duration, text, texts
+
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+MAX_BYTES = 1 << 20
+
+
+def address(node: Node) -> str:
+    """host:port."""
+    written = text(node)
+    match = _ADDRESS.fullmatch(written)
+    if not match or int(match[1]) > 65_535:
+        raise Wrong(f"{written[:100]!r} is no address", "write it like 127.0.0.1:9092")
+    return written
+
+
+def url(node: Node) -> str:
+    """An http or https URL without credentials, which logs and messages would show."""
+    written = text(node)
+    try:
+        parts = urlsplit(written)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Wrong(f"{written[:100]!r} is no URL", "write it like http://127.0.0.1:8778/jolokia")
+    if parts.username or parts.password:
+        raise Wrong("credentials in a URL are shown in logs", "use username and password_file")
+    return written
+
+
+def interval(node: Node) -> int:
+    """How often sources are read: a tenth of a second to an hour."""
+    written = duration(node)
+    if not 100 <= written <= 3_600_000:
+        raise Wrong("must lie between 100ms and 1h")
+    return written
+
+
+class Files:
+    """Paths as the file writes them (relative ones start at `folder`), and what stands in them."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._folder, self._environ = folder, environ
+
+    def path(self, node: Node) -> Path:
+        """One path, absolute."""
+        return self._at(text(node))
+
+    def name(self, node: Node) -> str:
+        """One path as text."""
+        return str(self.path(node))
+
+    def paths(self, node: Node) -> tuple[Path, ...]:
+        """One path or a list of them."""
+        return tuple(map(self._at, texts(node)))
+
+    def properties(self, node: Node) -> ServerProperties:
+        """The broker's own settings."""
+        return parse(self._content(self.path(node)))
+
+    def password(self, form: Form, variable: str) -> str | None:
+        """The first line of `password_file`, or of the file that `variable` of the environment names."""
+        override = self._environ.get(variable)
+        if override is None:
+            return form.get("password_file", self._secret, None)
+        form.get("password_file", text, None)
+        try:
+            return self._first_line(Path(override))
+        except Wrong as e:
+            form.complain(f"{variable}: {e}")
+            return None
+
+    def _secret(self, node: Node) -> str:
+        return self._first_line(self.path(node))
+
+    def _first_line(self, path: Path) -> str:
+        lines = self._content(path).splitlines()
+        if not lines or not lines[0]:
+            raise Wrong(f"{path} is empty; the password is its first line")
+        return lines[0]
+
+    def _content(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError) as e:  # ValueError: a NUL in the path
+            raise Wrong(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
+
+    def _at(self, written: str) -> Path:
+        return self._folder / written

@@ -1,0 +1,61 @@
+"""The broker's own server.properties: what an agent needs of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_CONTINUED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:\r\n|\r|\n)[ \t\f]*")  # an odd number of backslashes
+_PAIR = re.compile(r"((?:\\.|[^\\\s:=])+)[ \t\f]*[:=]?[ \t\f]*(.*)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProperties:
+    """`node_id` None where neither node.id nor broker.id stands there."""
+
+    node_id: int | None
+    log_dirs: tuple[str, ...]
+    listeners: tuple[str, ...]
+
+
+def parse(text: str) -> ServerProperties:
+    """Read a Java properties file as Kafka does: log.dirs before log.dir, the last of equal keys wins."""
+    found = properties(text)
+    node_id = found.get("node.id", found.get("broker.id", "")).strip()
+    return ServerProperties(
+        node_id=int(node_id) if re.fullmatch("[0-9]{1,10}", node_id, re.ASCII) else None,
+        log_dirs=_listed(found.get("log.dirs") or found.get("log.dir", "")),
+        listeners=_listed(found.get("listeners", "")),
+    )
+
+
+def properties(text: str) -> Mapping[str, str]:
+    """Keys and values of java.util.Properties' format: comments, continued lines, escapes."""
+    found = {}
+    for line in re.split(r"\r\n|\r|\n", _joined(text)):
+        written = line.lstrip(" \t\f")
+        match = _PAIR.fullmatch(written)
+        if match and written[0] not in "#!":
+            found[_plain(match[1])] = _plain(match[2])
+    return found
+
+
+def _joined(text: str) -> str:
+    """Without continuations. Comments never continue, so they go first."""
+    without = re.sub(r"(?m)^[ \t\f]*[#!].*$", "", text)
+    return _CONTINUED.sub(r"\1", without)
+
+
+def _plain(text: str) -> str:
+    def letter(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(int(code[1:], 16)) if len(code) > 1 else _CONTROL.get(code, code)
+
+    return _ESCAPE.sub(letter, text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
