@@ -75,7 +75,7 @@ class Counters:
 def _compile(regex: str) -> Any:
     options = re2.Options()
     options.max_mem, options.log_errors = _DFA_BYTES, False
-    return re2.compile(regex.encode(), options)
+    return re2.compile(regex, options)
 
 
 def _labels(groups: Mapping[str, bytes]) -> Labels:
