@@ -1,0 +1,5 @@
+"""The window store: what rules read, and no more than they read."""
+
+from agent.series.store import Series
+
+__all__ = ["Series"]
