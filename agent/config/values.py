@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.server_properties import ServerProperties, parse
+from agent.config.server_properties import ServerProperties, parse
 from agent.yaml_marks import Form, Node, Wrong
 from agent.yaml_marks.readers import duration, text, texts
 
