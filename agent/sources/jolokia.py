@@ -20,6 +20,10 @@ _START = "process_start_time_seconds"  # asked for with every read: it tells a r
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
 _OTHERS = ("host_", "log_", "ottla_", "kafka_admin_", "ALERTS")  # other sources' names begin so
 
+# One attribute's error must not hide the others, and needs no stack trace; nor do we need the request back.
+_CONFIG = {"ignoreErrors": "true", "includeStackTrace": "false", "includeRequest": "false"}
+_ABSENT = ("InstanceNotFoundException", "AttributeNotFoundException")
+
 METRICS = (MetricInfo("ottla_jolokia_failed_reads", "gauge", "", "MBeans that erred in the last bulk read"),)
 
 # Jolokia writes NaN and infinities as text or null, and nests composite attributes.
@@ -60,18 +64,19 @@ class _Read(msgspec.Struct, frozen=True):
             "config": {"ignoreErrors": "true"},
         }
 
-    def samples(self, entry: _Entry, at: int) -> Iterator[Sample]:
-        """The numbers in an answer, none where the MBean is absent; _EntryError where it erred."""
+    def objects(self, entry: _Entry) -> dict[str, dict[str, Value]]:
+        """The attributes by ObjectName, none where the MBean is absent; _EntryError where it erred."""
         if entry.status == HTTPStatus.NOT_FOUND:
-            return
+            return {}
         if entry.status != HTTPStatus.OK:
             raise _EntryError(f"status {entry.status}: {entry.error}")
         try:
-            objects = (
-                _MANY.decode(entry.value) if "*" in self.mbean else {self.mbean: _ONE.decode(entry.value)}
-            )
+            return _MANY.decode(entry.value) if "*" in self.mbean else {self.mbean: _ONE.decode(entry.value)}
         except msgspec.DecodeError as error:
             raise _EntryError(f"an answer of another shape: {error}") from error
+
+    def samples(self, objects: Mapping[str, Mapping[str, Value]], at: int) -> Iterator[Sample]:
+        """The numbers in an answer."""
         for object_name, attributes in objects.items():
             for name, metric in self.metrics:
                 number = _number(attributes.get(metric.attribute))
@@ -125,7 +130,9 @@ class Jolokia:
         failed: dict[str, str] = {}
         for read, entry in zip(reads, entries, strict=True):
             try:
-                samples.extend(read.samples(entry, now))
+                objects = read.objects(entry)
+                samples.extend(read.samples(objects, now))
+                _check_attributes(objects)
             except _EntryError as error:
                 failed[read.mbean] = str(error)
             await asyncio.sleep(0)  # thousands of partitions must not hold the loop in one piece
@@ -167,6 +174,15 @@ class Jolokia:
         started = next((s.value for s in samples if s.name == _START), self._started)
         self.restarted = self._started is not None and started != self._started
         self._started = started
+
+
+def _check_attributes(objects: Mapping[str, Mapping[str, Value]]) -> None:
+    """_EntryError if an attribute erred; that one is absent is no error."""
+    for attributes in objects.values():
+        for attribute, value in attributes.items():
+            kind = str(value.get("error_type", "")) if isinstance(value, dict) else ""
+            if kind and not kind.endswith(_ABSENT):
+                raise _EntryError(f"{attribute}: {kind}: {value}")
 
 
 def _number(value: Value) -> float | None:

@@ -1,18 +1,23 @@
-"""Polling: one task a source with a deadline and a jittered schedule, so that no source delays another."""
+"""Polling of a source: a deadline, a jittered schedule, the end of series, and series about the source."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable
 
-from agent.model import Sample
+from agent.model import Labels, Sample
+from agent.promql.vectors import STALE_BITS
 from agent.sources import MetricInfo, Source, SourceFailed
 
 OnSamples = Callable[[list[Sample]], None]
 
 # Twenty agents started at one moment must not ask the brokers at one moment for ever.
 _JITTER = 0.05
+
+# Prometheus's marker of a series' end: a NaN told from others by its bits.
+STALE = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 
 METRICS = (
     MetricInfo("ottla_source_up", "gauge", "", "1 if the source's last reading succeeded, else 0"),
@@ -25,8 +30,9 @@ METRICS = (
 class Polling:
     """The readings of one source, one after another, and what became of them.
 
-    `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples and the
-    `ottla_source_*` series; where a reading failed, with the latter alone.
+    `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE one
+    for each series of the reading before that is gone, and the `ottla_source_*` series; where a reading
+    failed, with the latter alone. Run each in a task of its own, so that no source delays another.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class Polling:
         self._clock = clock
         self._deadline = deadline
         self._errors = 0
+        self._series: set[tuple[str, Labels]] = set()
 
     async def run(self) -> None:
         """Read for ever, at once and then each interval; missed ones are not made up for."""
@@ -54,27 +61,23 @@ class Polling:
         loop = asyncio.get_running_loop()
         now, began = self._clock(), loop.time()
         samples: list[Sample] = []
-        self.last_error = None
+        stale: list[Sample] = []
         try:
             async with asyncio.timeout(self._deadline):
                 samples = await self.source.read(now)
+            stale, self.last_error = self._ended(samples, now), None
         except (SourceFailed, TimeoutError, OSError) as error:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
-        self._on_samples(samples + self._own(now, loop.time() - began, len(samples)))
+        self._on_samples(samples + stale + self._own(now, loop.time() - began, len(samples)))
+
+    def _ended(self, samples: list[Sample], now: int) -> list[Sample]:
+        """The end of each series that the reading before had and this one has not."""
+        before, self._series = self._series, {(sample.name, sample.labels) for sample in samples}
+        return [Sample(name, labels, now, STALE) for name, labels in before - self._series]
 
     def _own(self, now: int, seconds: float, count: int) -> list[Sample]:
         """The source's own series, in the order of METRICS."""
         labels = (("source", self.source.name),)
         values = (float(self.last_error is None), seconds, float(count), float(self._errors))
         return [Sample(m.name, labels, now, value) for m, value in zip(METRICS, values, strict=True)]
-
-
-async def poll(
-    sources: Sequence[Source], on_samples: OnSamples, clock: Callable[[], int], deadline: float = 10.0
-) -> None:
-    """Poll all sources until cancelled, each in a task of its own."""
-    async with asyncio.TaskGroup() as tasks:
-        for source in sources:
-            polling = Polling(source, on_samples, clock, deadline)
-            tasks.create_task(polling.run(), name=f"source {source.name}")
