@@ -55,14 +55,14 @@ class Cluster:
         until = _now() + (self.deadline if deadline is None else deadline)
         answer, _ = await self._ask_any(describe_cluster(), "read", until)
         self._known = brokers_of(answer)
+        self._forget_old_addresses()
         return self._known
 
     async def close(self) -> None:
-        """Close every connection."""
-        for connection in self._connections.values():
-            connection.close()
+        """Close every connection. Cancel the calls under way first: a read would be repeated."""
+        closing = [connection.close() for connection in self._connections.values()]
         self._connections.clear()
-        await asyncio.sleep(0)  # transports close in the loop's next round
+        await asyncio.gather(*closing)
 
     async def _locate(self, node: int, until: float) -> str:
         """The node's address; asked again where its last call failed, for it may have moved."""
@@ -77,6 +77,13 @@ class Cluster:
         if info is None or not info.host:
             raise KafkaUnreachable(f"broker {node}", "no broker of the cluster knows an address of it")
         return _address(info)
+
+    def _forget_old_addresses(self) -> None:
+        current = {*self._bootstrap, *map(_address, self._known.values())}
+        for key in [key for key in self._connections if key[0] not in current]:
+            self._connections.pop(key).abandon()
+        for address in self._failed_at.keys() - current:
+            del self._failed_at[address]
 
     async def _ask_any(self, call: Call, purpose: str, until: float) -> tuple[Any, str]:
         candidates = self._candidates()

@@ -83,10 +83,14 @@ class Broker:
                 raise self._unanswered(call, error, deadline) from error
         raise AssertionError("the second attempt either returns or raises")
 
-    def close(self) -> None:
-        """Close the connection; calls in flight fail. A later call connects again."""
-        if self._connection:
-            self._drop(self._connection)
+    def abandon(self) -> asyncio.Future[None] | None:
+        """Close the connection without waiting for its end; calls in flight fail, later ones connect anew."""
+        return self._drop(self._connection) if self._connection else None
+
+    async def close(self) -> None:
+        """Close the connection and see it closed, for a second at most: a hung broker says no goodbye."""
+        if closing := self.abandon():
+            await asyncio.wait({closing}, timeout=1.0)
 
     async def _connect(self, until: float, deadline: float) -> AIOKafkaConnection:
         try:
@@ -100,7 +104,7 @@ class Broker:
     async def _current(self) -> AIOKafkaConnection:
         now = asyncio.get_running_loop().time()
         if self._connection and not self._in_flight and now - self._connected_at > self._max_age:
-            self.close()
+            self.abandon()
         if self._connection is None or not self._connection.connected():
             self._connection = await self._open()
             self._connected_at = now
@@ -144,10 +148,11 @@ class Broker:
             return KafkaInDoubt(call.api, f"{self.address}: {why}")
         return KafkaUnreachable(self.address, f"{call.api}: {why}")
 
-    def _drop(self, connection: AIOKafkaConnection) -> None:
-        connection.close()
+    def _drop(self, connection: AIOKafkaConnection) -> asyncio.Future[None]:
         if self._connection is connection:
             self._connection = None
+        closing: asyncio.Future[None] = connection.close()
+        return closing
 
 
 def _words(error: BaseException) -> str:

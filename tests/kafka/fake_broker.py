@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import ssl
 import struct
 from collections.abc import Callable
 from typing import Any, Self
@@ -19,8 +20,15 @@ class FakeBroker:
     """`answers` maps an API's key to what is done at its n-th request, counted from 0: a kio response, HANG,
     HANG_UP or raw bytes after the header. An API not named is not offered."""
 
-    def __init__(self, answers: dict[int, Callable[[int], Any]], *, deaf: bool = False) -> None:
+    def __init__(
+        self,
+        answers: dict[int, Callable[[int], Any]],
+        *,
+        deaf: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answers = answers
+        self.tls = tls
         self.deaf = deaf  # accepts connections and reads nothing, like a stopped process
         self.asked: list[int] = []  # the APIs' keys, ApiVersions left out
         self.connections = 0
@@ -28,7 +36,7 @@ class FakeBroker:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         host, port = self._server.sockets[0].getsockname()
         self.address = f"{host}:{port}"
         return self

@@ -156,6 +156,21 @@ async def test_a_broker_that_moved_is_found_again() -> None:
         assert brokers[2].asked == [_LOG_DIRS]
 
 
+async def test_connections_to_former_addresses_are_closed() -> None:
+    """In years of brokers that come and go nothing piles up."""
+    async with _cluster(False, False) as (cluster, brokers):
+        await cluster.ask(_READ, node=2)
+        old = brokers[2]
+        brokers[2] = _fake(brokers)
+        await brokers[2].__aenter__()
+        cluster._bootstrap = (brokers[1].address,)
+        await cluster.brokers()
+        await cluster.ask(_READ, node=2)
+        await old.__aexit__()
+
+        assert {address for address, _ in cluster._connections} == {b.address for b in brokers.values()}
+
+
 async def test_an_unknown_broker_is_unreachable() -> None:
     """The node's id is named."""
     async with _cluster(False) as (cluster, _):

@@ -47,8 +47,7 @@ async def _connected(fake: FakeBroker, **options: Any) -> AsyncIterator[Broker]:
         try:
             yield broker
         finally:
-            broker.close()
-            await asyncio.sleep(0)
+            await broker.close()
 
 
 async def test_one_connection_serves_every_call() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import pytest
@@ -29,6 +29,10 @@ def _bootstrap() -> list[str]:
     if not servers:
         pytest.skip("no cluster: OTTLA_TEST_BOOTSTRAP is not set, e.g. to 127.0.0.1:9092")
     return servers.split(",")
+
+
+def _is(expected: object) -> Callable[[object], bool]:
+    return lambda seen: seen == expected
 
 
 async def _until(what: str, read: Callable[[], Awaitable[_T]], right: Callable[[_T], bool]) -> _T:
@@ -114,12 +118,12 @@ async def test_a_brokers_setting_is_made_and_unmade(admin: Admin) -> None:
     resource = f"broker/{first}"
     await admin.alter_configs([ConfigChange(resource, _RATE, "set", "123456")])
 
-    await _until("the rate", lambda: admin.configs(resource, [_RATE]), {_RATE: "123456"}.__eq__)
+    await _until("the rate", lambda: admin.configs(resource, [_RATE]), _is({_RATE: "123456"}))
     assert _RATE not in await admin.configs(f"broker/{second}")
     assert (await admin.effective_configs(resource, [_RATE]))[_RATE] == "123456"
 
     await admin.alter_configs([ConfigChange(resource, _RATE, "delete")])
-    await _until("no rate", lambda: admin.configs(resource, [_RATE]), {}.__eq__)
+    await _until("no rate", lambda: admin.configs(resource, [_RATE]), _is({}))
 
 
 async def test_a_default_is_not_a_value_set_at_the_broker(admin: Admin) -> None:
@@ -131,7 +135,7 @@ async def test_a_default_is_not_a_value_set_at_the_broker(admin: Admin) -> None:
         async def effective() -> str | None:
             return (await admin.effective_configs(f"broker/{node}", None)).get("log.retention.ms")
 
-        await _until("the cluster's default", effective, "604800001".__eq__)
+        await _until("the cluster's default", effective, _is("604800001"))
         assert "log.retention.ms" not in await admin.configs(f"broker/{node}")
         assert (await admin.configs("broker/"))["log.retention.ms"] == "604800001"
     finally:
@@ -148,11 +152,15 @@ async def test_a_list_is_appended_to_and_subtracted_from(admin: Admin, topic: st
         ("subtract", "0:1,0:2", "0:3"),
         ("subtract", "0:3", ""),
     ]
+
+    async def entries() -> Mapping[str, str]:
+        return await admin.configs(resource, [_REPLICAS])
+
     for operation, value, expected in steps:
         await admin.alter_configs([ConfigChange(resource, _REPLICAS, operation, value)])
-        await _until(expected, lambda: admin.configs(resource, [_REPLICAS]), {_REPLICAS: expected}.__eq__)
+        await _until(expected, entries, _is({_REPLICAS: expected}))
     await admin.alter_configs([ConfigChange(resource, _REPLICAS, "delete")])
-    await _until("no list", lambda: admin.configs(resource, [_REPLICAS]), {}.__eq__)
+    await _until("no list", entries, _is({}))
 
 
 async def test_topics_are_read_in_one_call(admin: Admin, topic: str) -> None:
@@ -162,7 +170,7 @@ async def test_topics_are_read_in_one_call(admin: Admin, topic: str) -> None:
     await _until(
         "the retention",
         lambda: admin.topic_configs([topic, "no-such-topic"], ["retention.ms", "retention.bytes"]),
-        {topic: {"retention.ms": "1000"}}.__eq__,
+        _is({topic: {"retention.ms": "1000"}}),
     )
     assert (await admin.effective_configs(f"topic/{topic}", ["retention.bytes"])) == {"retention.bytes": "-1"}
 
@@ -221,7 +229,7 @@ async def test_a_replica_is_moved_to_another_log_dir(admin: Admin, topic: str) -
     async def where() -> list[str]:
         return [d.path for d in await admin.log_dirs(node) for r in d.replicas if r.topic == topic]
 
-    await _until(f"the replica in {target}", where, [target].__eq__)
+    await _until(f"the replica in {target}", where, _is([target]))
 
 
 async def test_no_reassignment_is_under_way(admin: Admin) -> None:
