@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agent import gate
 from agent.actions import Action, restamp, spec
@@ -177,6 +178,6 @@ class Attempt:
             await self._record(Kind.REFUSED, refusal.reason, question=refusal.question)
         return False
 
-    async def _record(self, kind: Kind, reason: str, **more: object) -> None:
+    async def _record(self, kind: Kind, reason: str, **more: Any) -> None:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
         await self._means.ledger.record(replace(entry, **more))

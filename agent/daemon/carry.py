@@ -238,6 +238,14 @@ class Carrier:
                 await asyncio.sleep(RETRY_S[1])
 
 
+def left_alone(seen: Seen) -> str:
+    """What an undo found changed by somebody else, as the end of a sentence; empty where there is nothing."""
+    return "".join(
+        f"; {c.key} of {c.resource} is {value!r} now, which is not ours: left alone"
+        for c, value in seen.theirs
+    )
+
+
 _HANDLERS: Mapping[Phase, Callable[[Carrier], Coroutine[Any, Any, None]]] = {
     Phase.ACTING: Carrier.act,
     Phase.VERIFYING: Carrier.verify,

@@ -35,9 +35,11 @@ class Daemon:
         self._wake = asyncio.Event()
         self._stopping = False
 
-    def take(self, source: str, samples: list[Sample], error: str | None) -> None:
-        """One reading of a source; `error` where it gave nothing."""
-        (self._down.discard if error is None else self._down.add)(source)
+    def take(self, samples: list[Sample]) -> None:
+        """One reading of a source, its own series `ottla_source_up` included."""
+        for sample in samples:
+            if sample.name == "ottla_source_up":
+                (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
         self.sight.take(samples, self._means.clock(), frozenset(self._down))
         self._wake.set()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.alerts import Alerts
@@ -63,6 +63,7 @@ class Sight:
         self.world = world
         self._expressions = {rule.name: compile(rule.expr) for rule in book.alerts}
         self._newest: dict[str, int] = {}
+        self.names = frozenset[str]().union(*map(_names, _expressions(book)))
 
     def take(self, samples: Sequence[Sample], now: int, down: frozenset[str]) -> None:
         """New samples wake just the rules that read them. `down`: the sources that do not answer."""
@@ -144,3 +145,15 @@ class Sight:
     def _signals(self, rule: str) -> frozenset[str]:
         expression = self._expressions.get(rule)
         return frozenset(source_of(n) for n in expression.names) if expression else frozenset()
+
+
+def _expressions(book: Rulebook) -> Iterator[str]:
+    """Every expression that may be evaluated: what they read is what the sources are asked for."""
+    yield from (rule.expr for rule in book.alerts)
+    for remedy in book.remedies.values():
+        yield from remedy.unless
+        yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
+
+
+def _names(text: str) -> frozenset[str]:
+    return compile(text).names

@@ -1,0 +1,31 @@
+# Everything sets itself up: the virtual environment here, Java, Maven and Kafka's jars by the lab.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: test lint unit e2e demo bench lock clean help
+
+help: ## What can be made
+	@grep -hE '^[a-z0-9]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+test: lint unit ## Lint, types, and all tests but the slow stories on a real cluster
+
+lint: ## ruff and mypy
+	@V=$$(tools/venv); $$V/bin/ruff check . && $$V/bin/ruff format --check . && $$V/bin/mypy
+
+unit: ## The tests that need no cluster
+	@V=$$(tools/venv); $$V/bin/python -m pytest -n 2 -m 'not e2e'
+
+e2e: ## The stories on a real Kafka cluster (fetches Kafka's jars the first time)
+	@V=$$(tools/venv); $$V/bin/python -m pytest -m e2e
+
+demo: ## A real cluster is started, broken and healed, on this machine, in under three minutes
+	@V=$$(tools/venv); $$V/bin/ottla demo $(ARGS)
+
+bench: ## The figures of the README, measured here
+	@V=$$(tools/venv); $$V/bin/python -m tests.bench
+
+lock: ## Pin every dependency again, with hashes
+	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements.lock pyproject.toml
+
+clean: ## Remove what was set up
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

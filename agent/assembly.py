@@ -1,0 +1,158 @@
+"""The only wiring: a configuration to a running agent's parts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from functools import partial
+from importlib.metadata import version
+
+from agent import stop_file
+from agent.actions import Ports, load, spec
+from agent.config import Config
+from agent.control_topic import ControlTopic, Settings
+from agent.daemon.attempt import Means
+from agent.daemon.desk import Desk
+from agent.daemon.ledger import Ledger
+from agent.daemon.loop import Daemon
+from agent.daemon.service import Notes, Service, restored
+from agent.daemon.sight import Local, Sight
+from agent.journal import Journal
+from agent.kafka.admin import Admin
+from agent.kafka.log import PartitionLog
+from agent.model import Alert
+from agent.rulebook import Rulebook
+from agent.rulebook import load as load_rules
+from agent.series import Series
+from agent.sources.cluster import ClusterFacts
+from agent.sources.host import LogDirs
+from agent.sources.jolokia import Jolokia
+from agent.sources.logs import LogTail
+from agent.sources.schedule import Polling
+from agent.web.server import Server
+
+WINDOW_MS = 2 * 3_600_000  # how long samples are kept; a rule that looks further back is refused
+
+
+def clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def read_rules(config: Config) -> Rulebook:
+    """The rules of this host. Raises BadRules."""
+    return load_rules(config.rules, {name: spec(cls) for name, cls in load().items()})
+
+
+class Kept:
+    """One value of the journal, as the log tail wants to keep it."""
+
+    def __init__(self, journal: Journal, name: str) -> None:
+        self._journal, self._name = journal, name
+
+    async def load(self) -> bytes | None:
+        """What was saved last."""
+        return await self._journal.load(self._name)
+
+    async def save(self, value: bytes) -> None:
+        """Replace it; durable when this returns."""
+        await self._journal.save(self._name, value)
+
+
+def make_admin(config: Config) -> Admin:
+    """The admin client of this agent."""
+    return Admin(config.bootstrap_servers, config.security, client_id=_name(config))
+
+
+def make_ports(config: Config, admin: Admin, dirs: LogDirs, ledger: Ledger) -> Ports:
+    """What actions reach the world by."""
+    return Ports(
+        admin=admin,
+        node_id=config.broker.node_id,
+        free_bytes=dirs.free_bytes,
+        policy=config.policy,
+        clock=clock,
+        sleep=asyncio.sleep,
+        recorded=lambda *value: value in ledger.history.written,
+    )
+
+
+def make_dirs(config: Config) -> LogDirs:
+    """The space of the broker's log dirs."""
+    return LogDirs(config.broker.log_dirs, config.interval_ms)
+
+
+async def make_service(config: Config) -> Service:
+    """All parts of an agent, wired; nothing runs yet, but the journal is open and locked.
+
+    Raises BadRules, JournalFailed, ImpossibleTransition.
+    """
+    book = await asyncio.to_thread(read_rules, config)
+    journal, notes = Journal(config.state), Notes()
+    ledger = Ledger(journal, notes.told)
+    await ledger.open()
+    admin, dirs = make_admin(config), make_dirs(config)
+    control = make_control(config, admin)
+    facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
+    series, started = Series(WINDOW_MS), clock()
+    jmx = Jolokia(config.jolokia.url, config.jolokia.auth, frozenset(), config.interval_ms)
+    tail = LogTail(config.broker.logs, book.logs, Kept(journal, "logs"), config.interval_ms)
+
+    def sight_of(rules: Rulebook, alerts: tuple[Alert, ...] | None = None) -> Sight:
+        before = daemon.sight.alerts.active() if alerts is None else alerts
+        sight = Sight(rules, series, lambda: facts.facts, before)
+        jmx.select(sight.names)
+        tail.patterns = rules.logs
+        series.want(sight.names)
+        return sight
+
+    async def local() -> Local:
+        stop = await asyncio.to_thread(stop_file.read, config.stop_file)
+        return Local(config.broker.node_id, config.policy, started, stop, *_fleet(control))
+
+    ports = make_ports(config, admin, dirs, ledger)
+    actions = {name: cls() for name, cls in load().items()}
+    means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock)
+    daemon = Daemon(means, sight_of(book, await restored(journal)))
+    pollings = [Polling(source, daemon.take, clock) for source in (dirs, jmx, facts, tail)]
+    desk = Desk(
+        name=_name(config),
+        version=version("ottla"),
+        means=means,
+        daemon=daemon,
+        pollings=pollings,
+        load=partial(read_rules, config),
+        make_sight=sight_of,
+        stop_file=config.stop_file,
+        started_at=started,
+    )
+    server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
+    return Service(journal, ledger, daemon, desk, server, pollings, control, notes)
+
+
+def make_control(config: Config, admin: Admin) -> ControlTopic:
+    """This agent's part in the control topic, perhaps of another cluster."""
+    settings = config.control
+    log = PartitionLog(settings.bootstrap_servers, config.security, settings.topic, client_id=_name(config))
+    own = settings.bootstrap_servers == config.bootstrap_servers
+    who = Settings(
+        agent=f"broker-{config.broker.node_id}",
+        host=socket.gethostname(),
+        topic=settings.topic,
+        times=settings.times,
+        budgets=settings.budgets,
+        create=settings.create and own,
+        version=version("ottla"),
+    )
+    return ControlTopic(log, who, clock, admin.create_topic if own else None)
+
+
+def _fleet(control: ControlTopic) -> tuple[str, dict[str, frozenset[str]]]:
+    """Why claims cannot be had, and what fires at each peer."""
+    why = control.degraded or ("" if control.caught_up else "the control topic is not read to its end yet")
+    return why, {name: frozenset(peer.firing) for name, peer in control.peers().items()}
+
+
+def _name(config: Config) -> str:
+    return f"ottla-broker-{config.broker.node_id}"

@@ -1,0 +1,50 @@
+"""`ottla run`: the agent of this broker, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from agent.assembly import make_service
+from agent.commands.reach import CONFIG
+from agent.config import Config, load
+from agent.history import ImpossibleTransition
+from agent.journal import JournalFailed
+from agent.web.listeners import CannotListen
+from agent.yaml_marks import BadFiles
+
+
+@click.command()
+@click.option("--config", "file", type=click.Path(path_type=Path), default=CONFIG, show_default=True)
+@click.option("--verbose", is_flag=True, help="Say more on stderr.")
+def run(file: Path, verbose: bool) -> None:
+    """Run the agent until it is stopped.
+
+    SIGTERM undoes what is reversible (30 s at most) and ends it; SIGHUP reads the rules again.
+    """
+    if os.getpid() == 1:
+        raise click.ClickException(
+            "as process 1 of a container the kernel ignores the deadman's signal: run it under an init"
+            " (docker run --init, or tini)"
+        )
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every failure is told by the call that met it
+    try:
+        asyncio.run(_serve(load(file)))
+    except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(config: Config) -> None:
+    service = await make_service(config)
+    await service.run(
+        lambda address: click.echo(f"ottla: http://{address}, socket {config.socket}", err=True)
+    )

@@ -1,0 +1,145 @@
+"""One agent's life: open the journal, serve, poll, decide, until a person or a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from agent.control_topic import ControlTopic
+from agent.daemon.desk import Desk
+from agent.daemon.ledger import Ledger
+from agent.daemon.loop import Daemon
+from agent.journal import Journal, JournalFailed
+from agent.model import Alert, Entry, Kind
+from agent.sources.schedule import Polling
+from agent.web.server import Server
+from agent.wire import encode
+
+log = logging.getLogger(__name__)
+ALERTS = "alerts"  # the name under which the journal keeps them
+KEEP_S = 5.0
+NOTES = 200  # waiting for the control topic; more are dropped and counted there
+_ALERTS = msgspec.json.Decoder(tuple[Alert, ...])
+
+
+class Notes:
+    """Entries on their way to the control topic: the fleet's history. Nobody waits for them."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Entry] = asyncio.Queue(NOTES)
+        self.dropped = 0
+
+    def told(self, entry: Entry) -> None:
+        """One more entry; dropped and counted where the topic is too slow."""
+        try:
+            self._queue.put_nowait(entry)
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    async def run(self, control: ControlTopic) -> None:
+        """Hand them over, one at a time."""
+        while True:
+            await control.note(encode(await self._queue.get()).decode())
+
+
+@dataclass
+class Service:
+    """The parts of a running agent."""
+
+    journal: Journal
+    ledger: Ledger
+    daemon: Daemon
+    desk: Desk
+    server: Server
+    pollings: Sequence[Polling]
+    control: ControlTopic | None
+    notes: Notes
+
+    async def run(self, ready: Callable[[str], None]) -> None:
+        """Until the end. `ready` is called with the HTTP address. Raises what keeps it from starting."""
+        await self.daemon.recover()
+        address = await self.server.start()
+        await self._say(f"started: version {self.desk.version}, rules {self.daemon.sight.book.digest}")
+        tasks = self._tasks()
+        ready(address)
+        self._obey_signals()
+        end = asyncio.ensure_future(self.desk.end.wait())
+        done, _ = await asyncio.wait({end, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        await self._wind_down(tasks)
+        end.cancel()
+        for task in done - {end}:
+            task.result()  # one that ended by itself is a fault: raise it, and be started anew
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(p.run(), name=f"source {p.source.name}") for p in self.pollings]
+        tasks += [
+            loop.create_task(self.daemon.run(), name="rounds"),
+            loop.create_task(self._keep_alerts(), name="keeper of alerts"),
+        ]
+        if self.control is not None:
+            tasks.append(loop.create_task(self._take_part(self.control), name="control topic"))
+        return tasks
+
+    async def _take_part(self, control: ControlTopic) -> None:
+        await control.start()
+        await self.notes.run(control)
+
+    async def _keep_alerts(self) -> None:
+        """What was pending or firing goes on where it was after a restart."""
+        kept = b""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            kept = await self._keep(kept)
+
+    async def _keep(self, kept: bytes) -> bytes:
+        now = msgspec.json.encode(self.daemon.sight.alerts.active())
+        if now != kept:
+            with contextlib.suppress(
+                JournalFailed
+            ):  # the ledger shows it; alerts are found anew without this
+                await self.journal.save(ALERTS, now)
+        return now
+
+    def _obey_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.desk.end.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.desk.reload(dry_run=False, by="SIGHUP"))
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    async def _wind_down(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        await self.daemon.stop(handover=self.desk.handover)
+        await self._keep(b"")
+        with contextlib.suppress(JournalFailed):
+            standing = [i.id for i in self.ledger.history.standing()]
+            await self._say(f"stopped; what stands: {', '.join(standing) or 'nothing'}")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.control is not None:
+            await self.control.close()
+        await self.server.close()
+        await self.journal.close()
+
+    async def _say(self, reason: str) -> None:
+        await self.ledger.record(Entry(self.desk.means.clock(), Kind.AGENT, reason))
+
+
+async def restored(journal: Journal) -> tuple[Alert, ...]:
+    """The alerts of the agent's former life; none where they cannot be read any more."""
+    kept = await journal.load(ALERTS)
+    try:
+        return _ALERTS.decode(kept) if kept else ()
+    except msgspec.DecodeError:
+        log.warning("the alerts of the former life are of another version: they are found anew")
+        return ()
