@@ -51,7 +51,7 @@ def compile(text: str) -> Expression:  # noqa: A001  what it does, as in re.comp
     node = lower(ast, text)
     if isinstance(node, Range):
         raise BadExpression(
-            f"{node} is a range of samples: put it into a function such as rate() or max_over_time()"
+            f"the bare range {node} is not supported yet: put it into a function such as rate()"
         )
     selectors = tuple(n for n in walk(node) if isinstance(n, Selector | Range))
     return Expression(

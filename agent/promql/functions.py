@@ -10,7 +10,6 @@ import numpy as np
 from agent.model import Labels
 from agent.promql import ranges
 from agent.promql.nodes import Call, Node, Range, Selector
-from agent.promql.sums import mean, total
 from agent.promql.vectors import Floats, Vector, Window, vector
 
 Value = float | Vector | Window
@@ -109,14 +108,14 @@ FUNCTIONS: Mapping[str, Function] = {
     "irate": _over(ranges.instant(counter=True), whole=False),
     "idelta": _over(ranges.instant(counter=False), whole=False),
     "deriv": _over(ranges.deriv),
-    "max_over_time": _over(ranges.across(lambda values: np.fmax.reduce(values, axis=1))),
-    "min_over_time": _over(ranges.across(lambda values: np.fmin.reduce(values, axis=1))),
-    "avg_over_time": _over(ranges.each(mean)),
-    "sum_over_time": _over(ranges.each(total)),
+    "max_over_time": _over(ranges.across(lambda values: np.fmax.reduce(values, axis=1, initial=np.nan))),
+    "min_over_time": _over(ranges.across(lambda values: np.fmin.reduce(values, axis=1, initial=np.nan))),
+    "avg_over_time": _over(ranges.average),
+    "sum_over_time": _over(ranges.summed),
     "count_over_time": _over(ranges.count),
     "last_over_time": _over(ranges.last, whole=False),
     "present_over_time": _over(ranges.across(lambda values: np.ones(len(values)))),
-    "changes": _over(ranges.each(ranges.changes)),
+    "changes": _over(ranges.changes),
     "resets": _over(ranges.across(ranges.resets)),
     "absent": Function(_absent, whole=True),
     "absent_over_time": Function(_absent, whole=True),

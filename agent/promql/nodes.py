@@ -120,6 +120,21 @@ class Negate:
 Node = Number | Selector | Range | Call | Aggregate | Binary | Negate
 
 
+def is_scalar(node: Node) -> bool:
+    """Whether it gives one number and no vector."""
+    match node:
+        case Number():
+            return True
+        case Call():
+            return node.function in ("time", "scalar")
+        case Binary():
+            return is_scalar(node.left) and is_scalar(node.right)
+        case Negate():
+            return is_scalar(node.expr)
+        case _:
+            return False
+
+
 def quote(text: str) -> str:
     """A PromQL string literal, for messages."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -6,20 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from agent.promql.sums import mean, total
+from agent.promql.sums import mean, means, total, totals
 from agent.promql.vectors import Flags, Floats, Indices, Times, Vector, Window, vector
 
 OverTime = Callable[[Window], Vector]
-
-
-def each(reduce: Callable[[Floats], float]) -> OverTime:
-    """A function that needs only the values of one series at a time."""
-
-    def over_time(window: Window) -> Vector:
-        values = [reduce(values) for _, _, values in window.series()]
-        return vector(window.labels, np.array(values, np.float64), unnamed=True)
-
-    return over_time
 
 
 def across(reduce: Callable[[Floats], Floats]) -> OverTime:
@@ -41,15 +31,27 @@ def count(window: Window) -> Vector:
     return vector(window.labels, window.counts.astype(np.float64), unnamed=True)
 
 
-def changes(values: Floats) -> float:
+def summed(window: Window) -> Vector:
+    """The sum."""
+    return vector(window.labels, totals(_zero_filled(window)), unnamed=True)
+
+
+def average(window: Window) -> Vector:
+    """The mean of the samples, whatever time lies between them."""
+    return vector(window.labels, means(_zero_filled(window), window.counts), unnamed=True)
+
+
+def changes(window: Window) -> Vector:
     """How often the value changed; from NaN to NaN is no change."""
-    before, after = values[:-1], values[1:]
-    return float(np.count_nonzero((before != after) & ~(np.isnan(before) & np.isnan(after))))
+    before, after = window.values[:, :-1], window.values[:, 1:]
+    differ = (before != after) & ~(np.isnan(before) & np.isnan(after)) & _inside(window)[:, 1:]
+    return vector(window.labels, np.count_nonzero(differ, axis=1).astype(np.float64), unnamed=True)
 
 
 def resets(values: Floats) -> Floats:
     """How often each counter fell."""
-    return _drops(values).sum(axis=1).astype(np.float64)
+    falls: Floats = np.count_nonzero(_drops(values), axis=1).astype(np.float64)
+    return falls
 
 
 def extrapolated(*, counter: bool, per_second: bool) -> OverTime:
@@ -100,6 +102,15 @@ def _slope(times: Times, values: Floats) -> float:
 def _ends(window: Window) -> tuple[Indices, Indices]:
     """The index of each series' last sample."""
     return np.arange(len(window.counts)), window.counts - 1
+
+
+def _inside(window: Window) -> Flags:
+    flags: Flags = np.arange(window.values.shape[1]) < window.counts[:, None]
+    return flags
+
+
+def _zero_filled(window: Window) -> Floats:
+    return np.where(_inside(window), window.values, 0.0)
 
 
 def _drops(values: Floats) -> Flags:
