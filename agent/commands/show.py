@@ -30,9 +30,7 @@ def unwell(status: Plain) -> list[str]:
     """What of a status a person should look at, a line each. A cold rule is well: it warms by itself."""
     modes = status["modes"]
     told = [] if status["live"] else ["the agent does not answer"]
-    told += [f"{mode}: {modes[mode]}" for mode in ("stopped", "degraded") if modes[mode]]
-    if modes["paused"]:
-        told.append(f"paused: {modes['paused']['reason']}")
+    told += [f"{mode}: {words}" for mode, words in modes.items() if words]
     told += [
         f"source {s['name']} is down: {s.get('why') or 'no reason'}" for s in status["sources"] if not s["up"]
     ]
@@ -139,7 +137,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _source(source: Plain) -> str:
-    age = source["age_ms"]
+    age = source.get("age_ms")
     seen = f"read {show_duration(age // 1000 * 1000)} ago" if age is not None else "never read"
     return f"{source['name']}: {'up' if source['up'] else _coloured('failed', 'down')}, {seen}"
 

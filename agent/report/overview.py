@@ -26,6 +26,7 @@ class Live:
 def status(history: History, entries: Sequence[Entry], now: int, live: Live | None = None) -> Plain:
     """The overview. What the journal cannot know is None or empty; `live` says which of the two it is."""
     seen = live or Live()
+    pause = history.paused(now)
     said = next((e for e in reversed(entries) if e.kind is Kind.AGENT), None)
     return {
         "live": live is not None,
@@ -36,7 +37,8 @@ def status(history: History, entries: Sequence[Entry], now: int, live: Live | No
         "version": None,
         "started_at": None,
         "last_agent_entry": said and {"at": said.at, "reason": said.reason},
-        "modes": {"paused": _pause(history.paused(now)), "stopped": None, "degraded": None},
+        "modes": {"paused": pause and pause.reason, "stopped": None, "degraded": None},
+        "pause": {"since": pause.at, "until": pause.until} if pause else None,
         "unverified_in_a_row": history.unverified,
         "sources": [],
         "rules": {"count": len(seen.rules), "digest": None, "not_ok": _not_ok(seen), "reload": None},
@@ -84,10 +86,6 @@ def incident(one: Incident) -> Plain:
 def incidents(history: History) -> list[Plain]:
     """Those that are not closed, oldest first."""
     return [incident(i) for i in history.incidents.values() if i.phase is not Phase.CLOSED]
-
-
-def _pause(entry: Entry | None) -> Plain | None:
-    return {"reason": entry.reason, "since": entry.at, "until": entry.until} if entry else None
 
 
 def _not_ok(live: Live) -> list[Plain]:

@@ -17,6 +17,8 @@ MAX_CONNECTION_S = 120.0  # the longest order is an undo, 30 s; one that says no
 _BUSY = b'{"error":"too many connections: try again in a moment"}\n'
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
+BY = web.RequestKey("by", str)  # who orders
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -76,7 +78,7 @@ def peer_uid(request: web.Request) -> int:
 
 @web.middleware
 async def operators_order(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let root and the agent's own user order; whoever else can connect may look. Sets `by`."""
+    """Let root and the agent's own user order; whoever else can connect may look. Sets BY."""
     if request.method != "POST":
         return await handler(request)
     uid = peer_uid(request)
@@ -84,7 +86,7 @@ async def operators_order(request: web.Request, handler: Handler) -> web.StreamR
     if uid not in (0, os.geteuid()):
         own = await asyncio.to_thread(_name, os.geteuid())
         raise web.HTTPForbidden(text=f"{name} may look, not order: be root or {own} (sudo -u)")
-    request["by"] = name
+    request[BY] = name
     return await handler(request)
 
 

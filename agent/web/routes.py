@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from agent.surface import Refused, Surface
-from agent.web.door import Handler
+from agent.web.door import BY, Handler
 
 MAX_BODY = 64 * 1024
 MAX_ACTIONS = 1_000
@@ -146,13 +146,13 @@ class Ordering:
         order = await _order(request, Pause)
         if not order.reason.strip() or (order.for_ms is not None and order.for_ms <= 0):
             raise web.HTTPBadRequest(text="a pause needs a reason, and a duration above 0 if it has one")
-        await self._surface.pause(order.reason, request["by"], order.for_ms)
+        await self._surface.pause(order.reason, request[BY], order.for_ms)
         return answer({"ok": True})
 
     async def resume(self, request: web.Request) -> web.Response:
         """Takes a Resume."""
         await _order(request, Resume)
-        await self._surface.resume(request["by"])
+        await self._surface.resume(request[BY])
         return answer({"ok": True})
 
     async def undo(self, request: web.Request) -> web.Response:
@@ -160,18 +160,18 @@ class Ordering:
         order = await _order(request, Undo)
         if order.all is (order.incident is not None):
             raise web.HTTPBadRequest(text='say what to undo: either "incident" or "all": true')
-        return answer(await self._surface.undo(order.incident, request["by"]))
+        return answer(await self._surface.undo(order.incident, request[BY]))
 
     async def stop(self, request: web.Request) -> web.Response:
         """Takes a Stop; the end comes after the answer."""
         order = await _order(request, Stop)
-        await self._surface.stop(order.handover, request["by"])
+        await self._surface.stop(order.handover, request[BY])
         return answer({"ok": True})
 
     async def reload(self, request: web.Request) -> web.Response:
         """Takes a Reload; complaints are an answer, not an error."""
         order = await _order(request, Reload)
-        return answer(await self._surface.reload(order.dry_run, request["by"]))
+        return answer(await self._surface.reload(order.dry_run, request[BY]))
 
 
 async def no_orders(request: web.Request) -> web.Response:

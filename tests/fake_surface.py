@@ -1,0 +1,74 @@
+"""A Surface over a few entries, which remembers what it was ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from short_stories import HELD, T0, fact
+
+from agent import report
+from agent.history import replay
+from agent.model import Entry, Kind
+from agent.surface import Plain, Refused
+from agent.wire import plain
+
+NOW = T0 + 120_000
+
+
+class FakeSurface:
+    """Answers from `entries`; every order is kept in `orders`; `refusal` refuses them all."""
+
+    def __init__(self, entries: Sequence[Entry] = HELD) -> None:
+        self.entries = tuple(entries)
+        self.orders: list[tuple[object, ...]] = []
+        self.refusal = ""
+        self.complaints: list[str] = []
+        self.well = True
+
+    def status(self) -> Plain:
+        told = report.status(replay(self.entries), self.entries, NOW, report.Live())
+        return {**told, "agent": "broker-2", "node_id": 2, "version": "0.1.0", "started_at": T0}
+
+    def alerts(self) -> list[Plain]:
+        return []
+
+    def incidents(self) -> list[Plain]:
+        return report.incidents(replay(self.entries))
+
+    def why(self, subject: str) -> Plain:
+        return report.why(replay(self.entries), self.entries, subject, NOW, report.Live())
+
+    def actions(self, limit: int) -> list[Plain]:
+        return report.actions(self.entries, limit)
+
+    def live(self) -> bool:
+        return self.well
+
+    def ready(self) -> tuple[bool, str]:
+        return self.well, "" if self.well else "the control topic is not read to its end"
+
+    def metrics(self) -> bytes:
+        return b"ottla_up 1\n"
+
+    async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
+        self._take("pause", reason, by, for_ms)
+
+    async def resume(self, by: str) -> None:
+        self._take("resume", by)
+
+    async def undo(self, incident: str | None, by: str) -> list[Plain]:
+        self._take("undo", incident, by)
+        return [cast(Plain, plain(fact(90, Kind.UNDONE, f"by {by}")))]
+
+    async def stop(self, handover: bool, by: str) -> None:
+        self._take("stop", handover, by)
+
+    async def reload(self, dry_run: bool, by: str) -> Plain:
+        self._take("reload", dry_run, by)
+        return {"ok": not self.complaints, "complaints": self.complaints}
+
+    def _take(self, *order: object) -> None:
+        if self.refusal:
+            raise Refused(self.refusal)
+        self.orders.append(order)
