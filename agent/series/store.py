@@ -52,6 +52,10 @@ class Series:
             self._sweep()
         return frozenset(touched)
 
+    def want(self, names: frozenset[str]) -> None:
+        """Keep these metrics from now on; what others left behind goes with its age."""
+        self._wanted = names
+
     def mark_stale(self, name: str, labels: Labels, at: int) -> None:
         """The series has ended: from `at` on, instant selectors do not see it."""
         block = self._blocks.get(name)
