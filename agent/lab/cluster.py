@@ -11,18 +11,15 @@ from pathlib import Path
 
 from agent.lab import disks, folder, nodes, processes
 from agent.lab.errors import LabError
-from agent.lab.jars import Jars, Say, find_or_fetch
+from agent.lab.jars import Jars, Say, find_or_fetch, silent
 from agent.lab.nodes import NodeState, PortTakenError
 from agent.lab.plan import Node, Plan, Size, make_plan, read_plan, write_plan
 from agent.lab.ports import free_ports
+from agent.lab.processes import Process
 
 _ATTEMPTS = 3  # with other ports, when another process took one of ours first
 _START_SECONDS = 60.0
 _END_SECONDS = 20.0
-
-
-def _silent(_: str) -> None:
-    """Nobody wants to know how far it is."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,19 @@ class Lab:
         """The brokers by node id."""
         return self.plan.brokers
 
+    def node(self, node: int) -> Node:
+        """The node of this id. LabError when there is none."""
+        known = {own.id: own for own in self.plan.nodes}
+        if node not in known:
+            raise LabError(f"the lab has no node {node}", f"it has {', '.join(map(str, known))}")
+        return known[node]
+
     @property
     def bootstrap(self) -> tuple[str, ...]:
         """The brokers' addresses, for a client."""
         return self.plan.bootstrap
 
-    async def up(self, size: Size | None = None, kafka: str | None = None, say: Say = _silent) -> Plan:
+    async def up(self, size: Size | None = None, kafka: str | None = None, say: Say = silent) -> Plan:
         """Have the cluster run: makes it, completes it, or leaves it as it is.
 
         None of size or version takes what is there, or the defaults. What a crash left is removed first.
@@ -99,10 +103,10 @@ class Lab:
 
     async def start_broker(self, node: int) -> None:
         """Start a broker (or controller) again and wait until it is running."""
-        plan = self.plan
-        jars = await asyncio.to_thread(find_or_fetch, plan.kafka, _silent)
-        await asyncio.to_thread(nodes.start, _node(plan, node), jars)
-        await nodes.wait_running([_node(plan, node)], _START_SECONDS)
+        own = self.node(node)
+        jars = await asyncio.to_thread(find_or_fetch, self.plan.kafka, silent)
+        await asyncio.to_thread(nodes.start, own, jars)
+        await nodes.wait_running([own], _START_SECONDS)
 
     def pause(self, node: int) -> None:
         """SIGSTOP: it hangs, and its sockets still accept."""
@@ -113,14 +117,18 @@ class Lab:
         self._signal(node, signal.SIGCONT)
 
     def _signal(self, node: int, number: signal.Signals) -> None:
-        process = _node(self.plan, node).process
+        own = self.node(node)
+        process = own.process
         if process is None or not processes.send(process, number):
-            raise LabError(f"{_node(self.plan, node).name} is not running", "ottla lab up starts it")
+            raise LabError(f"{own.name} is not running", "ottla lab up starts it")
 
     async def _end(self, node: int, number: signal.Signals) -> None:
-        own = _node(self.plan, node)
+        own = self.node(node)
         process = own.process
-        if process is not None and await asyncio.to_thread(processes.end, [process], number, _END_SECONDS):
+        if process is None:
+            return
+        stubborn: list[Process] = await asyncio.to_thread(processes.end, [process], number, _END_SECONDS)
+        if stubborn:
             raise LabError(
                 f"{own.name} (pid {process.pid}) still runs {_END_SECONDS:g} s after {number.name}"
             )
@@ -161,14 +169,6 @@ def _prepare_and_start(plan: Plan, node: Node, jars: Jars) -> None:
 
 def _alive(state: Path) -> bool:
     return bool(processes.find_below(state))
-
-
-def _node(plan: Plan, node: int) -> Node:
-    for own in plan.nodes:
-        if own.id == node:
-            return own
-    known = ", ".join(str(own.id) for own in plan.nodes)
-    raise LabError(f"the lab has no node {node}", f"it has {known}")
 
 
 def _check_same(plan: Plan, size: Size | None, kafka: str | None, state: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from agent.lab.errors import LabError
@@ -43,13 +44,25 @@ def own(path: Path) -> None:
         os.chown(path, LAB_UID, LAB_UID)
 
 
-def used_ratio(path: Path) -> float:
-    """How full the path's file system is for a user who is not root; 0 where it does not exist."""
+def used_ratio(path: Path, kind: DiskKind) -> float:
+    """How full a log dir is for a user who is not root; 0 where it does not exist."""
     try:
+        if kind is DiskKind.FOLDER:
+            return min(1.0, _bytes_below(path) / DISK_BYTES)
         seen = os.statvfs(path)
     except FileNotFoundError:
         return 0.0
     return 1 - seen.f_bavail / seen.f_blocks
+
+
+def _bytes_below(path: Path) -> int:
+    """What the files take on the disk: Kafka's indexes are sparse."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):  # deleted while we look
+                total += Path(folder, name).lstat().st_blocks * 512
+    return total
 
 
 def mounts_below(folder: Path) -> list[Path]:

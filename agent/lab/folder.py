@@ -64,8 +64,9 @@ def clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name != _LOCK:
+        elif path.name not in (_LOCK, PLAN_FILE):
             path.unlink()
+    (folder / PLAN_FILE).unlink(missing_ok=True)  # last: it says that all of this is ours to remove
 
 
 def check_room(folder: Path, size: Size, kind: DiskKind) -> None:

@@ -17,6 +17,11 @@ from agent.lab.errors import LabError
 
 Say = Callable[[str], None]
 
+
+def silent(_: str) -> None:
+    """For those who do not want to be told."""
+
+
 POM = Path(__file__).with_name("pom.xml")
 _COPY = "dependency:copy-dependencies"
 _PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
