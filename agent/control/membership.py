@@ -26,7 +26,8 @@ class Membership:
         self.accepted_at = now  # when an own record was last seen accepted
         self._settings = settings
         self._n = 0
-        self._nonces: deque[str] = deque(maxlen=ATTEMPTS)
+        self._attempts: deque[str] = deque(maxlen=ATTEMPTS)  # nonces of this process
+        self._latest: str | None = None
         self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
         self._halted: str | None = None
@@ -37,7 +38,8 @@ class Membership:
 
     def join(self, state: State, nonce: str) -> tuple[Key, bytes]:
         """One attempt to join; only the join with the latest attempt's nonce is ours."""
-        self._nonces.append(nonce)
+        self._attempts.append(nonce)
+        self._latest = nonce
         body = {
             "host": self._settings.host,
             "rack": self._settings.rack,
@@ -61,12 +63,12 @@ class Membership:
         return Record(t, FOLD, log, self._settings.agent, s, n, state.offset, state.digest, x)
 
     def key(self, record: Record) -> Key | None:
-        """Which record of this process it is; None for another's."""
+        """Which record of this life it is; None for another's."""
         if record.a != self._settings.agent:
             return None
         if record.t == "genesis":
             return GENESIS
-        if record.t == "join" and record.x["nonce"] in self._nonces:
+        if record.t == "join" and record.x["nonce"] == self._latest:
             return record.x["nonce"], -1, 0
         return ("", record.s, record.n) if record.s == self.session and record.s >= 0 else None
 
@@ -75,14 +77,17 @@ class Membership:
         record = verdict.record
         if record is None or verdict.void is not None:
             return
-        if key := self.key(record):
+        if self.key(record):
             self.accepted_at, self._failure = now, None
-            if record.t == "join" and key[0] == self._nonces[-1]:
+            if record.t == "join":
                 self.session, self._n, self._lost = state.offset, 0, None
-        elif record.t == "join" and record.a == self._settings.agent and self.session is not None:
+        elif record.t == "join" and self.session is not None and self._is_another(record):
             self.halt(f"another process joined as {record.a} at offset {state.offset}: stop one of the two")
         if self.session is not None and self.session not in state.sessions:
             self.lose("the session ended")
+
+    def _is_another(self, join: Record) -> bool:
+        return join.a == self._settings.agent and join.x["nonce"] not in self._attempts
 
     def fail(self, why: str, now: int) -> None:
         """A read or a write failed; after long enough without an accepted record that is degraded mode."""
@@ -98,6 +103,11 @@ class Membership:
     def lose(self, why: str) -> None:
         """The session is over; only a fresh join ends that."""
         self.session, self._lost = None, why
+
+    def lose_tail(self, why: str) -> None:
+        """The state was dropped: no earlier join counts any more, even where it survived."""
+        self._latest = None
+        self.lose(f"control topic's tail was lost: {why}")
 
     def halt(self, why: str) -> None:
         """Nothing at all is done with this log any more."""

@@ -96,7 +96,7 @@ class Life:
             except KafkaError as error:
                 self._failed(str(error))
                 await asyncio.sleep(RETRY)
-        await self.reader.run(lambda: self._pen.busy or self._holds())
+        await self.reader.run(lambda: self.member.session is None or self._pen.busy or self._holds())
         await self._turn()
 
     def _saw(self, offset: int, verdict: Verdict) -> None:
@@ -121,12 +121,14 @@ class Life:
         self._after_trouble()
 
     def _lost(self, why: str) -> None:
-        self.member.lose(why)
+        _LOG.warning("control topic: its tail was lost: %s", why)
+        self.member.lose_tail(why)
         self.gossip = Gossip()
         self.ended.clear()
         self._after_trouble()
 
     def _halted(self, why: str) -> None:
+        _LOG.error("control topic: %s", why)
         self.member.halt(why)
         self._after_trouble()
 

@@ -75,7 +75,7 @@ class Reader:
     def _drop(self, why: str) -> None:
         self._follower = Follower(self._log)
         self._short_since = None
-        self._listener.lost(f"control topic's tail was lost: {why}")
+        self._listener.lost(why)
 
     async def _wait_or_drop(self, why: str) -> None:
         now = self._clock()
