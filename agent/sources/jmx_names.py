@@ -25,7 +25,7 @@ class JmxMetric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gauge: str = ""  # the attribute's name, here or in `counter`
     counter: str = ""
     unit: str = ""
-    scale: float = 1.0  # from the attribute's unit to the metric's
+    divisor: int = 1  # from the attribute's unit to the metric's
     name_label: str = ""  # the label that takes the key property `name`
 
     @property

@@ -24,6 +24,9 @@ _OTHERS = ("host_", "log_", "ottla_", "kafka_admin_", "ALERTS")  # other sources
 _CONFIG = {"ignoreErrors": "true", "includeStackTrace": "false", "includeRequest": "false"}
 _ABSENT = ("InstanceNotFoundException", "AttributeNotFoundException")
 
+_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_LOGIN = ": check username and password_file of `jolokia` in the configuration"
+
 METRICS = (MetricInfo("ottla_jolokia_failed_reads", "gauge", "", "MBeans that erred in the last bulk read"),)
 
 # Jolokia writes NaN and infinities as text or null, and nests composite attributes.
@@ -82,7 +85,7 @@ class _Read(msgspec.Struct, frozen=True):
                 number = _number(attributes.get(metric.attribute))
                 if number is not None:
                     labels = labels_of_object(object_name, metric.name_label)
-                    yield Sample(name, labels, at, number * metric.scale)
+                    yield Sample(name, labels, at, number / metric.divisor)
 
 
 class Jolokia:
@@ -107,7 +110,7 @@ class Jolokia:
         self.restarted = False  # the last reading came from another JVM than the one before
         self.failed: Mapping[str, str] = {}  # of the last reading: ObjectName → error
         self._url = url
-        self._auth = aiohttp.BasicAuth(*auth) if auth else None
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(*auth)} if auth else {}
         self._timeout = aiohttp.ClientTimeout(total=deadline)
         self._table = load()
         self.metrics = (*METRICS, *(metric.info(name) for name, metric in self._table.items()))
@@ -144,11 +147,14 @@ class Jolokia:
         connector = aiohttp.TCPConnector(force_close=True)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=self._timeout) as session,
+                aiohttp.ClientSession(
+                    connector=connector, headers=self._headers, timeout=self._timeout
+                ) as session,
                 session.post(self._url, data=msgspec.json.encode(requests)) as response,
             ):
                 if response.status != HTTPStatus.OK:
-                    raise SourceFailed(f"{self._url} answered HTTP {response.status} {response.reason}")
+                    hint = _LOGIN if response.status in _DENIED else ""
+                    raise SourceFailed(f"{self._url} answered HTTP {response.status} {response.reason}{hint}")
                 return await self._body(response.content)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SourceFailed(f"no answer from {self._url}: {error or type(error).__name__}") from error

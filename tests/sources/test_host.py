@@ -1,0 +1,87 @@
+"""The space of log dirs, measured on real ones."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent.model import Sample
+from agent.sources import SourceFailed
+from agent.sources.host import LogDirPath, LogDirs
+
+
+def values(samples: list[Sample], path: Path) -> dict[str, float]:
+    return {s.name: s.value for s in samples if s.labels == (("path", str(path)),)}
+
+
+async def test_a_volume_is_measured_as_a_process_that_is_not_root_sees_it(tmp_path: Path) -> None:
+    """f_bavail, not f_bfree: the blocks that ext4 keeps for root are full for the broker."""
+    seen = values(await LogDirs([LogDirPath(str(tmp_path))], 1000).read(5), tmp_path)
+
+    stats = os.statvfs(tmp_path)
+    assert seen["host_log_dir_total_bytes"] == stats.f_blocks * stats.f_frsize
+    assert seen["host_log_dir_used_ratio"] == pytest.approx(1 - stats.f_bavail / stats.f_blocks, abs=0.01)
+    assert seen["host_log_dir_usable_bytes"] == pytest.approx(stats.f_bavail * stats.f_frsize, rel=0.05)
+    assert seen["host_log_dir_unread_total"] == 0
+
+
+async def test_a_folder_with_a_capacity_is_a_disk_of_that_size(tmp_path: Path) -> None:
+    """What lies below it counts, folders in folders too; more than the capacity is simply full."""
+    dirs = LogDirs([LogDirPath(str(tmp_path), 1 << 20)], 1000)
+    (tmp_path / "orders-0").mkdir()
+    (tmp_path / "orders-0" / "0.log").write_bytes(os.urandom(512 << 10))
+
+    half = values(await dirs.read(5), tmp_path)
+    assert half["host_log_dir_used_ratio"] == pytest.approx(0.5, abs=0.02)
+    assert half["host_log_dir_total_bytes"] == 1 << 20
+    assert await dirs.free_bytes(str(tmp_path)) == (half["host_log_dir_usable_bytes"], 1 << 20)
+
+    (tmp_path / "1.log").write_bytes(os.urandom(2 << 20))
+    full = values(await dirs.read(6), tmp_path)
+    assert full["host_log_dir_used_ratio"] == 1.0
+    assert full["host_log_dir_usable_bytes"] == 0
+
+
+async def test_a_missing_log_dir_is_counted_and_hides_no_other(tmp_path: Path) -> None:
+    """Its other series are left out, so that no old value is taken for a new one."""
+    gone = tmp_path / "gone"
+    dirs = LogDirs([LogDirPath(str(gone)), LogDirPath(str(tmp_path))], 1000)
+
+    await dirs.read(5)
+    samples = await dirs.read(6)
+
+    assert values(samples, gone) == {"host_log_dir_unread_total": 2.0}
+    assert values(samples, tmp_path)["host_log_dir_unread_total"] == 0
+    with pytest.raises(FileNotFoundError):
+        await dirs.free_bytes(str(gone))
+
+
+async def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    """Actions ask only for this broker's own log dirs; the message names them."""
+    with pytest.raises(SourceFailed, match=f"/d9 is not a log dir of this broker; it has {tmp_path}"):
+        await LogDirs([LogDirPath(str(tmp_path))], 1000).free_bytes("/d9")
+
+
+async def test_a_hung_disk_is_counted_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """statvfs of one log dir never returns; the other is measured at the usual pace."""
+    hung, release, real = tmp_path / "hung", threading.Event(), os.statvfs
+
+    def statvfs(path: str) -> os.statvfs_result:
+        if path == str(hung):
+            release.wait(60)
+        return real(tmp_path)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    dirs = LogDirs([LogDirPath(str(hung)), LogDirPath(str(tmp_path))], 1000, deadline=0.05)
+    try:
+        for reading in (1, 2, 3):
+            samples = await dirs.read(5)
+            assert values(samples, hung) == {"host_log_dir_unread_total": float(reading)}
+            assert values(samples, tmp_path)["host_log_dir_total_bytes"] > 0
+    finally:
+        release.set()

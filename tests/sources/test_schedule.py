@@ -1,0 +1,172 @@
+"""Each source is polled by itself: deadlines, errors, the end of series."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import pytest
+
+from agent.model import Sample
+from agent.promql import compile as compile_promql
+from agent.promql import evaluate
+from agent.series import Series
+from agent.sources import MetricInfo, SourceFailed
+from agent.sources.schedule import METRICS, Polling
+
+NOW = 1_000_000
+
+
+class Fake:
+    """A source which gives its readings one after another, or raises them; a future is waited for."""
+
+    name = "fake"
+    metrics: tuple[MetricInfo, ...] = ()
+
+    def __init__(self, *readings: list[Sample] | Exception | asyncio.Event, interval_ms: int = 10) -> None:
+        self.interval_ms = interval_ms
+        self.count = 0
+        self._readings = readings
+
+    async def read(self, now: int) -> list[Sample]:
+        reading = self._readings[min(self.count, len(self._readings) - 1)]
+        self.count += 1
+        if isinstance(reading, Exception):
+            raise reading
+        if isinstance(reading, asyncio.Event):
+            await reading.wait()
+            return []
+        return [Sample(s.name, s.labels, now, s.value) for s in reading]
+
+
+def of(samples: list[Sample], name: str) -> list[float]:
+    return [sample.value for sample in samples if sample.name == name]
+
+
+def polled(source: Fake, deadline: float = 1.0) -> tuple[Polling, list[list[Sample]]]:
+    batches: list[list[Sample]] = []
+    times = iter(range(NOW, NOW + 10**9, 1000))
+    return Polling(source, batches.append, lambda: next(times), deadline), batches
+
+
+A, B = Sample("a", (), 0, 1.0), Sample("b", (("x", "1"),), 0, 2.0)
+
+
+async def test_a_reading_is_handed_on_with_the_sources_own_series() -> None:
+    """Its samples, up 1, how long, how many, and no errors."""
+    polling, batches = polled(Fake([A, B]))
+
+    await polling.once()
+
+    assert batches[0][:2] == [Sample("a", (), NOW, 1.0), Sample("b", (("x", "1"),), NOW, 2.0)]
+    own = batches[0][2:]
+    assert [sample.name for sample in own] == [metric.name for metric in METRICS]
+    assert all(sample.labels == (("source", "fake"),) for sample in own)
+    assert of(own, "ottla_source_up") == [1.0]
+    assert of(own, "ottla_source_samples") == [2.0]
+    assert of(own, "ottla_source_errors_total") == [0.0]
+
+
+@pytest.mark.parametrize(
+    "error", [SourceFailed("no"), ConnectionRefusedError("no"), TimeoutError("no")], ids=repr
+)
+async def test_a_failure_is_counted_and_the_next_reading_goes_on(error: Exception) -> None:
+    """Up is 0 and the reason is kept until a reading succeeds."""
+    polling, batches = polled(Fake(error, [A]))
+
+    await polling.once()
+    why = polling.last_error
+    await polling.once()
+
+    assert why == "no"
+    assert of(batches[0], "ottla_source_up") == [0.0]
+    assert of(batches[1], "ottla_source_up") == [1.0]
+    assert of(batches[1], "ottla_source_errors_total") == [1.0]
+    assert polling.last_error is None
+
+
+async def test_a_fault_of_ours_is_not_taken_for_a_failed_reading() -> None:
+    """It ends the task, so that somebody sees it."""
+    polling, _ = polled(Fake(KeyError("a bug")))
+
+    with pytest.raises(KeyError):
+        await polling.once()
+
+
+async def test_a_reading_beyond_the_deadline_is_given_up() -> None:
+    """And says so."""
+    polling, batches = polled(Fake(asyncio.Event()), deadline=0.01)
+
+    await polling.once()
+
+    assert polling.last_error == "no answer within 0.01 s"
+    assert of(batches[0], "ottla_source_up") == [0.0]
+
+
+async def test_a_series_that_is_gone_ends_at_once() -> None:
+    """An instant selector no longer sees it, though its last sample is younger than the lookback."""
+    polling, batches = polled(Fake([A, B], [A]))
+    store = Series(3_600_000)
+
+    await polling.once()
+    store.add(batches[0])
+    before = evaluate(compile_promql("b"), store, NOW + 500)
+    await polling.once()
+    store.add(batches[1])
+
+    assert len(before) == 1
+    assert not evaluate(compile_promql("b"), store, NOW + 1500)
+    assert len(evaluate(compile_promql("a"), store, NOW + 1500)) == 1
+
+
+async def test_a_failed_reading_ends_no_series() -> None:
+    """What is not known has not ended: the rules that read it are called failing instead."""
+    polling, batches = polled(Fake([A], SourceFailed("no"), []))
+
+    for _ in range(3):
+        await polling.once()
+
+    assert not [sample for sample in batches[1] if math.isnan(sample.value)]
+    assert [sample.name for sample in batches[2] if math.isnan(sample.value)] == ["a"]
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    try:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.001)
+    except TimeoutError:
+        pytest.fail(f"not within 5 s: {what}")
+
+
+async def test_a_slow_source_delays_no_other() -> None:
+    """While one hangs, the other is read again and again."""
+    hung, quick = Fake(asyncio.Event()), Fake([A])
+    tasks = [asyncio.create_task(polled(source, deadline=60)[0].run()) for source in (hung, quick)]
+    try:
+        await until(lambda: quick.count >= 5, "five readings of the quick source")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert hung.count == 1
+
+
+async def test_readings_keep_their_interval_on_average_and_do_not_catch_up() -> None:
+    """A source that took three intervals is not read three times in a row for it."""
+    slow = asyncio.Event()
+    source = Fake([A], slow, [A], interval_ms=50)
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.16, slow.set)
+    task = asyncio.create_task(polled(source)[0].run())
+    try:
+        await until(lambda: source.count >= 3, "the reading after the slow one")
+        began = loop.time()
+        await until(lambda: source.count >= 5, "two more readings")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert loop.time() - began >= 2 * 0.05 * 0.95 - 0.005
