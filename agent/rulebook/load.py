@@ -16,7 +16,7 @@ from agent.yaml_marks.compose import MAX_BYTES
 
 ALERTS, REMEDIES, LOGS = "alerts.yml", "remedies.yml", "logs.yml"
 MAX_FILES = 500
-MAX_DEPTH = 3  # folders below the one named: also what ends a loop of symbolic links
+MAX_DEPTH = 3  # folders below the one named
 
 
 class BadRules(BadFiles):
@@ -59,7 +59,7 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str,
     """Kind, path and name under its root. A file given by a name of its own is taken for alerts."""
     count = 0
     for root in paths:
-        found = [root] if root.is_file() else sorted(_below(root, 0))
+        found = [root] if root.is_file() else sorted(_below(root, 0, set()))
         if not found:
             what = f"holds no {ALERTS}, {REMEDIES} or {LOGS}" if root.is_dir() else "is no file and no folder"
             complaints.add(Place(str(root), 1, 1), f"this {what}")
@@ -72,15 +72,18 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str,
             yield kind, path, path.name if path is root else path.relative_to(root).as_posix()
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def _below(folder: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
     """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there."""
+    real = folder.resolve()
+    if not folder.is_dir() or depth > MAX_DEPTH or real in seen:
+        return
+    seen.add(real)
     for name in (ALERTS, REMEDIES, LOGS):
         if (folder / name).is_file():
             yield folder / name
-    if depth < MAX_DEPTH and folder.is_dir():
-        for child in folder.iterdir():
-            if child.is_dir() and not child.name.startswith("."):
-                yield from _below(child, depth + 1)
+    for child in sorted(folder.iterdir()):
+        if not child.name.startswith("."):
+            yield from _below(child, depth + 1, seen)
 
 
 def _bytes(path: Path, complaints: Complaints) -> bytes:

@@ -54,7 +54,9 @@ class Complaints:
     def add(self, place: Place, message: str, hint: str | None = None, width: int = 1) -> None:
         """Take one complaint; the same one said twice (an alias used twice) counts once."""
         lines = self._lines.get(place.file, [])
-        line = lines[place.line - 1] if place.line <= len(lines) else ""
+        if lines and place.line > len(lines):  # libyaml ends every file with a new line
+            place = Place(place.file, len(lines), len(lines[-1]) + 1)
+        line = lines[place.line - 1] if lines else ""
         complaint = Complaint(place, message, hint, line, width)
         if complaint in self._found:
             return

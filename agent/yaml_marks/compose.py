@@ -23,7 +23,7 @@ MAX_NODES = 100_000  # aliases expanded: ten lines can stand for a billion value
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {w: w.lower() == "true" for w in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_INTEGER = re.compile(r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")  # longer ones stay text
+_INTEGER = re.compile(r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")  # longer ones are read as floats
 _FLOAT = re.compile(
     r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
 )
@@ -94,7 +94,10 @@ def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        begun = f" that begins on line {e.context_mark.line + 1}" if e.context and e.context_mark else ""
+        context = e.context_mark if e.context else None
+        begun = (
+            f" that begins on line {context.line + 1}" if context and context.line < place.line - 1 else ""
+        )
         complaints.add(place, f"not YAML: {e.problem or ''} {e.context or ''}".rstrip() + begun)
     except yaml.reader.ReaderError as e:
         before = text.encode()[: e.position].decode(errors="ignore")

@@ -36,7 +36,7 @@ def as_json(complaints: Iterable[Complaint]) -> str:
 def as_github(complaints: Iterable[Complaint]) -> str:
     """Workflow commands: GitHub shows each beside its line in a pull request."""
     return "\n".join(
-        f"::error file={_escaped(c.place.file)},line={c.place.line},col={c.place.column}"
+        f"::error file={_property(c.place.file)},line={c.place.line},col={c.place.column}"
         f"::{_escaped(c.message + (f'; {c.hint}' if c.hint else ''))}"
         for c in complaints
     )
@@ -53,6 +53,8 @@ def _with_line(complaint: Complaint) -> str:
 
 
 def _escaped(text: str) -> str:
-    for letter, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        text = text.replace(letter, code)
-    return text
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
