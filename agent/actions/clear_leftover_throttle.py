@@ -15,9 +15,9 @@ _NOTHING = BytesPerSecond(0)
 class ClearLeftoverThrottle:
     """Remove throttles that were left on this broker: rates, and its entries in the topics' lists.
 
-    keys: settings that may be removed whoever set them, as `follower.replication.throttled.rate`; without it
-        only what this agent's own journal says it set, to the very value.
-    up_to: a rate named in `keys` is removed only if it is no higher; a throttle above is somebody's choice.
+    * `keys`: settings that may be removed whoever set them, as `follower.replication.throttled.rate`; without
+      it only what this agent's own journal says it set, to the very value.
+    * `up_to`: a rate named in `keys` is removed only if it is no higher; one above is somebody's choice.
 
     A throttle that its tool forgot hurts at the next failure: replicas that come back never catch up. It is
     taken for forgotten only if no partition is being reassigned and no replica is being moved between this

@@ -51,7 +51,7 @@ def fits(effect: Effect) -> Effect | Refusal:
         return effect
     return Refusal(
         "preconditions",
-        f"the effect would be {show_size(size)} of JSON, more than {show_size(EFFECT_MAX)}: name fewer topics",
+        f"the effect would be {show_size(size)} of JSON, over {show_size(EFFECT_MAX)}: name fewer topics",
     )
 
 

@@ -18,9 +18,9 @@ from agent.quantities import BytesPerSecond, Ratio
 class DrainDisk:
     """Move replicas out of a log dir of this broker into its other ones, until it is used no more than asked.
 
-    log_dir: the log dir to drain, as the broker's `log.dirs` names it; usually `$path`.
-    until_used_ratio: stop choosing replicas where this part of its volume would be used.
-    rate: how fast to copy; the host's policy `max_move_rate` caps it.
+    * `log_dir`: the log dir to drain, as the broker's `log.dirs` names it; usually `$path`.
+    * `until_used_ratio`: stop choosing replicas where this part of its volume would be used.
+    * `rate`: how fast to copy; the host's policy `max_move_rate` caps it.
 
     The largest replicas go first, those of compacted topics last; one is copied at a time, and each stays
     served from its old dir until Kafka swaps it. The copy takes room in the target until then, Kafka does not

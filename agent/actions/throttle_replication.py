@@ -13,9 +13,9 @@ from agent.quantities import BytesPerSecond
 class ThrottleReplication:
     """Limit replication of this broker's replicas that are out of sync, while they catch up.
 
-    rate: how much they may fetch from other brokers, and how much other brokers may fetch of what this one
-        leads; in bytes a second each. Raised to what they need (below), at most to the double.
-    topics_max: throttle at most so many topics, those furthest behind first; 20 is the most.
+    * `rate`: how much they may fetch from other brokers, and how much other brokers may fetch of what this
+      one leads; in bytes a second each. Raised to what they need (below), at most to the double.
+    * `topics_max`: throttle at most so many topics, those furthest behind first; 20 is the most.
 
     For catch-up storms: a broker was away and now fetches so fast that producers and consumers wait. The
     rates are set on this broker; the lists, on the topics, name only partitions that are out of sync here or
