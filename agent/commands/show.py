@@ -29,8 +29,10 @@ _COLOURS = {
 def unwell(status: Plain) -> list[str]:
     """What of a status a person should look at, a line each. A cold rule is well: it warms by itself."""
     modes = status["modes"]
-    told = [] if status["live"] else ["the agent does not answer"]
-    told += [f"{mode}: {words}" for mode, words in modes.items() if words]
+    told = [] if status["live"] else ["no agent was reached: this is what its journal says"]
+    if modes["stopped"] is not None:  # an empty stop file stops as well
+        told.append(f"stopped: {modes['stopped'] or 'the stop file gives no reason'}")
+    told += [f"{mode}: {modes[mode]}" for mode in ("paused", "degraded") if modes[mode]]
     told += [
         f"source {s['name']} is down: {s.get('why') or 'no reason'}" for s in status["sources"] if not s["up"]
     ]

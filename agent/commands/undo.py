@@ -14,6 +14,7 @@ from agent.commands.options import ordering, tell
 from agent.commands.reach import CONFIG, find, order
 from agent.commands.show import cleaned
 from agent.config import load
+from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
 from agent.recovery import undo_all
 from agent.wire import plain
@@ -46,7 +47,7 @@ def undo(incident: str | None, all_: bool, offline: bool, output: str, **where: 
 def _offline(file: Path) -> list[Any]:
     try:
         entries = undo_all(load(file), round(time.time() * 1000))
-    except (BadFiles, JournalFailed, OSError) as error:
+    except (BadFiles, JournalFailed, ImpossibleTransition) as error:
         raise click.ClickException(str(error)) from error
     return [plain(entry) for entry in entries]
 

@@ -20,7 +20,7 @@ _KINDS = {  # the others are their own word
 
 def change(one: Change) -> str:
     """What one change does: the resource, the key, from what, to what."""
-    prior = "absent" if one.prior is None else one.prior
+    prior = "absent" if one.prior is None else one.prior or "''"
     return _OPERATIONS[one.operation].format(resource=one.resource, key=one.key, prior=prior, new=one.new)
 
 
