@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.model import Alert, AlertRule, AlertState, Labels, Point, RuleHealth
-from agent.promql import EvaluationError, Expression, Store, compile, evaluate, unmatched  # noqa: A004  see there
+from agent.promql import EvaluationError, Expression, Store, compile, evaluate, finds, unmatched  # noqa: A004  see there
 from agent.promql.labels import NAME, render
 from agent.quantities import show_duration
 
@@ -43,7 +43,8 @@ class Alerts:
     * COLD: no sample was ever stored; or a function that misleads on part of its window (rate, increase,
       delta, deriv, changes, resets, the *_over_time but last_, and absent) asks for more history than the
       store has; or a selector finds nothing and the store is younger than that selector's window.
-    * BLIND: a selector finds nothing in its whole window, and the store is old enough to tell.
+    * BLIND: a selector finds nothing in its whole window, though the store is old enough; absent() asks for
+      that and is none, and of the sides of `or` one that finds something is enough.
     * FAILING: the evaluation errs, two results become the same alert, or a source of it is down.
 
     In none of them is anything begun, promoted or ended: alerts stay as they were, and `for` runs on.
@@ -128,13 +129,14 @@ def _obstacle(
     if now - since < expression.history_ms:
         needs, has = show_duration(expression.history_ms), show_duration(max(0, now - since))
         return RuleHealth.COLD, f"it needs {needs} of samples and there are {has}"
+    young = [s for s in expression.selectors if now - since < s.window_ms + s.offset_ms]
+    awaited = [s for s in young if not finds(s, store, now)]
+    if awaited:
+        return RuleHealth.COLD, f"nothing has matched {', '.join(map(str, awaited))} yet"
     missing = unmatched(expression.node, store, now)
-    if not missing:
-        return RuleHealth.OK, ""
-    texts = ", ".join(map(str, missing))
-    if any(now - since < selector.window_ms + selector.offset_ms for selector in missing):
-        return RuleHealth.COLD, f"nothing has matched {texts} yet"
-    return RuleHealth.BLIND, f"nothing matches {texts}"
+    if missing:
+        return RuleHealth.BLIND, f"nothing matches {', '.join(map(str, missing))}"
+    return RuleHealth.OK, ""
 
 
 def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, float]:
@@ -146,7 +148,7 @@ def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, flo
         labels = tuple(sorted(merged.items()))
         if labels in results:
             raise EvaluationError(
-                f"two results are the same alert, {render(labels)}: the rule's labels hide why"
+                f"two results make one alert, {render(labels)}: aggregate, or keep the label apart that differs"
             )
         results[labels] = point.value
     return results

@@ -59,7 +59,7 @@ def compile(text: str) -> Expression:  # noqa: A001  what it does, as in re.comp
         node=node,
         names=frozenset(_name(s) for s in selectors),
         selectors=selectors,
-        window_ms=max((s.window_ms + s.offset_ms for s in selectors), default=0),
+        window_ms=max([0, *(s.window_ms + s.offset_ms for s in selectors)]),
         history_ms=max(_histories(node), default=0),
         threshold=_threshold(node),
     )

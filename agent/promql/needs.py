@@ -1,4 +1,4 @@
-"""Which selectors of an expression find no series at all: the rule is then blind."""
+"""Which selectors of an expression find nothing at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def unmatched(node: Node, store: Store, at: int) -> tuple[Selector | Range, ...]
     """
     match node:
         case Selector() | Range():
-            return () if _found(node, store, at) else (node,)
+            return () if finds(node, store, at) else (node,)
         case Call() if node.function in _ABOUT_ABSENCE:
             return ()
         case Binary(op="or"):
@@ -25,7 +25,8 @@ def unmatched(node: Node, store: Store, at: int) -> tuple[Selector | Range, ...]
             return tuple(each for child in children(node) for each in unmatched(child, store, at))
 
 
-def _found(node: Selector | Range, store: Store, at: int) -> bool:
+def finds(node: Selector | Range, store: Store, at: int) -> bool:
+    """Whether any series has a sample or a stale marker in the selector's window before `at`."""
     selector = node.selector if isinstance(node, Range) else node
     end = at - node.offset_ms
     return store.has(selector.name, selector.matchers, end - node.window_ms, end)

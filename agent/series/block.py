@@ -115,7 +115,7 @@ class Block:
 
     def _make_room(self, row: int, at: int) -> int:
         """Drop what is older than the window, or a quarter of a row at its limit, or widen; the new end."""
-        columns = self._times.shape[1]
+        columns: int = self._times.shape[1]
         old = int(np.searchsorted(self._times[row], at - self._window_ms, side="right"))
         if columns >= _MAX_COLUMNS and old < columns // 4:
             self.shortened += columns // 4 - old

@@ -1,0 +1,144 @@
+"""The window store: what it keeps, finds, forgets, refuses and counts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.model import Labels, Sample
+from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
+from agent.promql.nodes import Matcher
+from agent.series import Series
+
+A, B = (("a", "1"),), (("a", "2"),)
+IS_A = (Matcher("a", "=", "1"),)
+
+
+def latest(series: Series, name: str = "x", at: int = 10**6) -> dict[Labels, float]:
+    found = series.latest(name, (), at - 10**7, at)
+    return dict(zip(found.labels, found.values.tolist(), strict=True))
+
+
+def named(labels: Labels) -> Labels:
+    return (("__name__", "x"), *labels)
+
+
+def test_only_wanted_names_are_kept_and_told() -> None:
+    series = Series(window_ms=1000, wanted=frozenset({"x"}))
+    assert series.add([Sample("x", A, 1, 1.0), Sample("y", A, 1, 1.0)]) == {"x"}
+    assert series.count == 1
+    assert series.first_at == 1
+
+
+def test_samples_that_are_not_newer_are_refused_and_counted() -> None:
+    series = Series(window_ms=1000)
+    assert series.add([Sample("x", A, 5, 1.0), Sample("x", A, 5, 2.0), Sample("x", A, 4, 3.0)]) == {"x"}
+    assert series.refused == 2
+    assert series.add([Sample("x", A, 5, 9.0)]) == frozenset()
+    assert latest(series) == {named(A): 1.0}
+
+
+def test_series_beyond_the_limit_are_dropped_and_counted() -> None:
+    series = Series(window_ms=1000, limit=1)
+    series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0), Sample("x", A, 2, 2.0)])
+    assert (series.count, series.dropped) == (1, 1)
+    assert latest(series) == {named(A): 2.0}
+
+
+def test_series_that_ended_make_room_for_new_ones() -> None:
+    series = Series(window_ms=1000, limit=2)
+    series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0)])
+    series.add([Sample("x", A, 2000, 1.0)])
+    series.add([Sample("y", A, 2000, 1.0)])
+    assert series.dropped == 0
+    assert latest(series) == {named(A): 1.0}
+    assert latest(series, "y") == {(("__name__", "y"), *A): 1.0}
+
+
+def test_a_new_series_is_found_by_selections_made_before() -> None:
+    series = Series(window_ms=1000)
+    series.add([Sample("x", B, 1, 1.0)])
+    assert not series.has("x", IS_A, 0, 10)
+    series.add([Sample("x", A, 1, 1.0)])
+    assert series.has("x", IS_A, 0, 10)
+
+
+def test_a_stale_marker_hides_the_series_from_then_on_but_proves_it_was_there() -> None:
+    series = Series(window_ms=1000)
+    series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0)])
+    series.mark_stale("x", A, 5)
+    assert latest(series, at=4) == {named(A): 1.0, named(B): 1.0}
+    assert latest(series, at=5) == {named(B): 1.0}
+    assert series.has("x", IS_A, 4, 5)
+    series.add([Sample("x", A, 7, 2.0)])
+    assert latest(series) == {named(A): 2.0, named(B): 1.0}
+
+
+def test_a_nan_is_a_value_and_no_stale_marker() -> None:
+    series = Series(window_ms=1000)
+    series.add([Sample("x", A, 1, math.nan)])
+    assert math.isnan(latest(series)[named(A)])
+
+
+def test_a_complete_read_ends_the_series_it_lacks() -> None:
+    series = Series(window_ms=1000)
+    series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0), Sample("y", (), 1, 1.0)])
+    series.add([Sample("x", A, 10, 1.0)])
+    series.stale_missing({"x", "never seen"}, 10)
+    series.stale_missing({"x"}, 11)
+    series.stale_missing({"x"}, 12)  # once is enough
+    assert latest(series) == {}
+    assert list(latest(series, "y").values()) == [1.0]
+    assert [len(times) for _, times, _ in series.select("x", (), 0, 100).series()] == [3, 2]
+
+
+def test_a_series_with_too_many_samples_loses_its_oldest_and_they_are_counted() -> None:
+    series = Series(window_ms=10**6)
+    series.add(Sample("x", A, at, float(at)) for at in range(1, 6001))
+    ((_, times, _),) = series.select("x", (), 0, 10**6).series()
+    assert series.shortened == 6000 - len(times) > 0
+    assert times[-1] == 6000
+    assert list(times) == list(range(int(times[0]), 6001))
+
+
+steps = st.tuples(st.integers(0, 2), st.integers(1, 400), st.booleans())  # series, time that passes, stale?
+
+
+@given(st.lists(steps, max_size=120), st.integers(0, 4000), st.integers(0, 4000))
+def test_a_window_holds_just_the_samples_of_its_time(
+    history: list[tuple[int, int, bool]], a: int, b: int
+) -> None:
+    """Against a plain list, for any window within the store's."""
+    series, plain, now = Series(window_ms=4000), defaultdict(list), 0
+    for number, passed, stale in history:
+        now += passed
+        labels = (("n", str(number)),)
+        if stale:
+            series.mark_stale("x", labels, now)
+        else:
+            series.add([Sample("x", labels, now, float(now))])
+            plain[named(labels)].append((now, float(now)))
+    start, end = sorted((now - a, now - b))
+    found = series.select("x", (), start, end).without_stale()
+    seen = {labels: list(zip(t.tolist(), v.tolist(), strict=True)) for labels, t, v in found.series()}
+    wanted = {labels: [s for s in kept if start < s[0] <= end] for labels, kept in plain.items()}
+    assert seen == {labels: kept for labels, kept in wanted.items() if kept}
+
+
+def test_comparing_a_thousand_series_takes_well_under_a_millisecond() -> None:
+    """CPU time of the best of many, so that a busy machine does not matter."""
+    series = Series(window_ms=600_000)
+    for step in range(20):
+        series.add(Sample("x", (("n", str(n)),), step * 15_000, float(n)) for n in range(1000))
+    expression = compile('x{n!=""} > 990')
+    best = math.inf
+    for _ in range(50):
+        began = time.thread_time()
+        assert len(evaluate(expression, series, 300_000)) == 9
+        best = min(best, time.thread_time() - began)
+    assert best == pytest.approx(0, abs=0.0005)

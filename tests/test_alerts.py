@@ -1,0 +1,256 @@
+"""The life of an alert, and the three states in which a rule neither acts nor clears."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.alerts import Alerts
+from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample
+from agent.series import Series
+
+SECOND, MINUTE = 1000, 60_000
+PENDING, FIRING = AlertState.PENDING, AlertState.FIRING
+
+
+def rule(expr: str, for_ms: int = 0, keep: int = 0, name: str = "Full", labels: Labels = ()) -> AlertRule:
+    return AlertRule(name, expr, for_ms, keep, labels, (), "disk", Place("alerts.yml", 1, 1))
+
+
+class Host:
+    """Rules over a store that both begin at 0."""
+
+    def __init__(self, *rules: AlertRule) -> None:
+        self.alerts = Alerts(rules)
+        self.series = Series(window_ms=3_600_000)
+
+    def see(self, at: int, value: float, labels: Labels = (("path", "/d1"),), name: str = "used") -> None:
+        """One sample comes, and wakes the rules that read it."""
+        self.judge(at, self.series.add([Sample(name, labels, at, value)]))
+
+    def judge(self, at: int, names: frozenset[str] | None = None, down: frozenset[str] = frozenset()) -> None:
+        self.alerts.evaluate(self.series, at, names, since=self.series.first_at, down=down)
+
+    @property
+    def states(self) -> list[AlertState]:
+        return [alert.state for alert in self.alerts.active()]
+
+    @property
+    def health(self) -> RuleHealth:
+        return self.alerts.health("Full")
+
+
+def test_without_for_it_fires_at_once() -> None:
+    host = Host(rule("used > 0.8", labels=(("severity", "page"),)))
+    host.see(0, 0.9)
+    labels = (("alertname", "Full"), ("path", "/d1"), ("severity", "page"))
+    assert host.alerts.active() == (Alert("Full", labels, FIRING, 0, 0.9),)
+
+
+def test_for_is_waited_out_and_a_gap_begins_it_anew() -> None:
+    host = Host(rule("used > 0.8", for_ms=MINUTE))
+    host.see(0, 0.9)
+    host.see(30 * SECOND, 0.95)
+    assert [(a.state, a.active_at, a.value) for a in host.alerts.active()] == [(PENDING, 0, 0.95)]
+    host.see(45 * SECOND, 0.5)
+    assert host.states == []
+    host.see(50 * SECOND, 0.9)
+    host.see(109 * SECOND, 0.9)
+    assert host.states == [PENDING]
+    host.see(110 * SECOND, 0.9)
+    assert host.states == [FIRING]
+    host.see(120 * SECOND, 0.5)
+    assert host.states == []
+
+
+def test_keep_firing_for_as_promtool_has_it() -> None:
+    """for 2m, keep 3m, true from 0 to 3 m: fires from 2 to 6 m, gone at 7 m."""
+    host = Host(rule("used > 0.8", for_ms=2 * MINUTE, keep=3 * MINUTE))
+    seen = []
+    for minute in range(9):
+        host.see(minute * MINUTE, 0.9 if minute <= 3 else 0.1)
+        seen.append(host.states)
+    assert seen == [[PENDING]] * 2 + [[FIRING]] * 5 + [[]] * 2
+
+
+def test_a_return_while_kept_firing_begins_the_keeping_anew() -> None:
+    host = Host(rule("used > 0.8", keep=2 * MINUTE))
+    for minute, value in enumerate([0.9, 0.1, 0.9, 0.1, 0.1]):
+        host.see(minute * MINUTE, value)
+    assert [(a.state, a.active_at) for a in host.alerts.active()] == [(FIRING, 0)]
+
+
+def test_time_alone_wakes_a_rule_at_its_deadline() -> None:
+    host = Host(rule("used > 0.8", for_ms=MINUTE, keep=MINUTE))
+    host.see(0, 0.9)
+    assert host.alerts.next_deadline(1) == MINUTE
+    host.judge(MINUTE - 1, frozenset())
+    assert host.states == [PENDING]
+    host.judge(MINUTE, frozenset())
+    assert host.states == [FIRING]
+    assert host.alerts.next_deadline(MINUTE) is None
+    host.see(2 * MINUTE, 0.1)
+    assert host.alerts.next_deadline(2 * MINUTE) == 3 * MINUTE
+    assert host.alerts.next_deadline(4 * MINUTE) == 4 * MINUTE
+    host.judge(4 * MINUTE, frozenset())
+    assert host.states == []
+
+
+def test_a_deadline_that_a_cold_rule_has_seen_does_not_wake_it_again() -> None:
+    host = Host(rule("used > 0.8 and increase(c[1h]) > 0", for_ms=MINUTE))
+    host.alerts.restore([Alert("Full", (("alertname", "Full"),), PENDING, 0, 1.0)])
+    host.see(0, 0.9)
+    host.judge(MINUTE, frozenset())
+    assert host.alerts.next_deadline(MINUTE) is None
+
+
+def test_only_rules_that_read_the_names_are_evaluated() -> None:
+    host = Host(rule("used > 0.8"), rule("other > 0", name="Other"))
+    host.series.add([Sample("used", (), 0, 0.9), Sample("other", (), 0, 1.0)])
+    host.judge(0, frozenset({"other"}))
+    assert [alert.rule for alert in host.alerts.active()] == ["Other"]
+    assert host.alerts.names == {"used", "other"}
+
+
+def test_cold_before_the_first_sample() -> None:
+    host = Host(rule("used > 0.8"))
+    assert (host.health, host.alerts.why("Full")) == (RuleHealth.COLD, "not evaluated yet")
+    host.judge(0)
+    assert (host.health, host.alerts.why("Full")) == (RuleHealth.COLD, "no sample has come yet")
+
+
+def test_cold_until_the_window_of_a_function_over_time_is_covered() -> None:
+    host = Host(rule("max_over_time(used[10m]) < 0.8"))
+    host.see(0, 0.1)
+    host.see(10 * MINUTE - 1, 0.1)
+    assert host.health is RuleHealth.COLD
+    assert host.alerts.why("Full") == "it needs 10m of samples and there are 9m59s999ms"
+    assert host.states == []
+    host.see(10 * MINUTE, 0.1)
+    assert (host.health, host.alerts.why("Full"), host.states) == (RuleHealth.OK, "", [FIRING])
+
+
+def test_absence_is_not_believed_before_it_could_have_been_presence() -> None:
+    host = Host(rule("absent(missing)"))
+    host.see(0, 1.0)
+    host.judge(0)
+    assert host.health is RuleHealth.COLD
+    host.judge(5 * MINUTE)
+    assert (host.health, host.states) == (RuleHealth.OK, [FIRING])
+
+
+def test_cold_then_blind_where_a_selector_finds_nothing() -> None:
+    host = Host(rule('used > 0.8 unless moving{path="/d1"} > 0'))
+    host.see(0, 0.9)
+    assert (host.health, host.states) == (RuleHealth.COLD, [])
+    assert host.alerts.why("Full") == 'nothing has matched moving{path="/d1"} yet'
+    host.see(5 * MINUTE, 0.9)
+    assert (host.health, host.states) == (RuleHealth.BLIND, [])
+    assert host.alerts.why("Full") == 'nothing matches moving{path="/d1"}'
+
+
+@pytest.mark.parametrize(
+    "expr", ["used > 0.8 or other > 0", "(count(other) or vector(0)) < 1", "absent(other)"]
+)
+def test_not_blind_where_the_expression_reckons_with_nothing(expr: str) -> None:
+    host = Host(rule(expr))
+    host.see(0, 0.9)
+    host.judge(0)
+    assert (host.health, host.states) == (RuleHealth.COLD, [])
+    host.see(5 * MINUTE, 0.9)
+    host.judge(5 * MINUTE)
+    assert (host.health, host.states) == (RuleHealth.OK, [FIRING])
+
+
+def test_blind_when_both_sides_of_or_are() -> None:
+    host = Host(rule("a or b"))
+    host.see(0, 0.9)
+    host.judge(5 * MINUTE)
+    assert (host.health, host.alerts.why("Full")) == (RuleHealth.BLIND, "nothing matches a, b")
+
+
+def test_samples_that_stop_do_not_clear_an_alert() -> None:
+    """Without a stale marker nothing says that it is over: past the lookback the rule is blind."""
+    host = Host(rule("used > 0.8"))
+    host.see(0, 0.9)
+    host.judge(4 * MINUTE)
+    assert (host.health, host.states) == (RuleHealth.OK, [FIRING])
+    host.judge(6 * MINUTE)
+    assert (host.health, host.states) == (RuleHealth.BLIND, [FIRING])
+
+
+def test_a_series_that_ended_clears_its_alert() -> None:
+    host = Host(rule("used > 0.8"))
+    host.see(0, 0.9)
+    host.series.mark_stale("used", (("path", "/d1"),), MINUTE)
+    host.judge(MINUTE)
+    assert (host.health, host.states) == (RuleHealth.OK, [])
+
+
+def test_a_source_that_is_down_keeps_the_state() -> None:
+    """One path's series went out of sight, another's is there: only `down` tells that it is no recovery."""
+    host = Host(rule("used > 0.8"))
+    host.see(0, 0.9)
+    host.see(5 * MINUTE, 0.1, (("path", "/d2"),))
+    host.alerts.restore([Alert("Full", (("alertname", "Full"), ("path", "/d1")), FIRING, 0, 0.9)])
+    host.judge(5 * MINUTE, down=frozenset({"used"}))
+    assert (host.health, host.states) == (RuleHealth.FAILING, [FIRING])
+    assert host.alerts.why("Full") == "its source is down: used"
+    host.judge(5 * MINUTE)
+    assert (host.health, host.states) == (RuleHealth.OK, [])
+
+
+def test_an_evaluation_error_changes_nothing_and_for_runs_on() -> None:
+    host = Host(rule("used > on() limit", for_ms=2 * MINUTE))
+    host.series.add([Sample("limit", (("n", "1"),), 0, 0.8)])
+    host.see(0, 0.9)
+    host.series.add([Sample("limit", (("n", "2"),), MINUTE, 0.8)])
+    host.see(MINUTE, 0.1)
+    assert (host.health, host.states) == (RuleHealth.FAILING, [PENDING])
+    assert "duplicate series" in host.alerts.why("Full")
+    host.series.mark_stale("limit", (("n", "2"),), 2 * MINUTE)
+    host.see(2 * MINUTE, 0.9)
+    assert (host.health, host.states) == (RuleHealth.OK, [FIRING])
+
+
+def test_two_results_that_become_one_alert_are_a_failure() -> None:
+    host = Host(rule("used > 0.8", labels=(("path", "all"),)))
+    host.series.add([Sample("used", (("path", "/d1"),), 0, 0.9)])
+    host.see(0, 0.9, (("path", "/d2"),))
+    assert (host.health, host.states) == (RuleHealth.FAILING, [])
+    assert '{alertname="Full", path="all"}' in host.alerts.why("Full")
+
+
+def test_an_empty_rule_label_removes_the_label() -> None:
+    host = Host(rule("used > 0.8", labels=(("path", ""),)))
+    host.see(0, 0.9)
+    assert host.alerts.active()[0].labels == (("alertname", "Full"),)
+
+
+def test_a_restart_keeps_active_at() -> None:
+    before = Host(rule("used > 0.8", for_ms=2 * MINUTE))
+    before.see(0, 0.9)
+    after = Host(rule("used > 0.8", for_ms=2 * MINUTE), rule("used > 0.8", name="Other"))
+    gone = Alert("Gone", (("alertname", "Gone"),), FIRING, 0, 1.0)
+    after.alerts.restore([*before.alerts.active(), gone])
+    assert [alert.rule for alert in after.alerts.active()] == ["Full"]
+    after.judge(MINUTE)
+    assert (after.health, after.states) == (RuleHealth.COLD, [PENDING])
+    after.see(2 * MINUTE, 0.9)
+    assert after.alerts.active()[0] == Alert("Full", before.alerts.active()[0].labels, FIRING, 0, 0.9)
+
+
+def test_rules_of_one_name_are_told_apart_by_their_labels() -> None:
+    warn, page = (("severity", "warn"),), (("severity", "page"),)
+    rules = (rule("used > 0.8", labels=warn), rule("nowhere > 0", labels=page))
+    host = Host(*rules)
+    host.see(0, 0.9)
+    assert host.health is RuleHealth.COLD  # of the one that is not OK
+    again = Host(*reversed(rules))
+    again.alerts.restore(host.alerts.active())
+    again.see(0, 0.1)
+    assert again.states == []
+
+
+def test_an_unknown_rule_has_no_health() -> None:
+    with pytest.raises(KeyError):
+        Host().alerts.health("Nobody")
