@@ -148,7 +148,7 @@ def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, flo
         labels = tuple(sorted(merged.items()))
         if labels in results:
             raise EvaluationError(
-                f"two results make one alert, {render(labels)}: aggregate, or keep the label apart that differs"
+                f"two results make one alert, {render(labels)}: aggregate, or keep the label that differs"
             )
         results[labels] = point.value
     return results
