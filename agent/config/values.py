@@ -63,7 +63,10 @@ class Files:
 
     def paths(self, node: Node) -> tuple[Path, ...]:
         """One path or a list of them."""
-        return tuple(map(self._at, texts(node)))
+        written = texts(node)
+        if not written:
+            raise Wrong("the list is empty")
+        return tuple(map(self._at, written))
 
     def properties(self, node: Node) -> ServerProperties:
         """The broker's own settings."""

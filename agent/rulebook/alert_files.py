@@ -19,7 +19,7 @@ def read_alerts(trees: Iterable[Node], complaints: Complaints) -> tuple[AlertRul
     for tree in trees:
         file = Form(tree, "a rule file", complaints)
         groups: set[str] = set()
-        for group in file.forms("groups", "a group", required=True):
+        for group in file.forms("groups", "a group"):
             for rule in _group(group, groups):
                 first = alerts.setdefault(rule.name, rule)
                 if first is not rule and rule.name:

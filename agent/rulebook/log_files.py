@@ -21,7 +21,7 @@ def read_logs(trees: Iterable[Node], complaints: Complaints) -> tuple[LogPattern
     patterns: dict[str, LogPattern] = {}
     for tree in trees:
         file = Form(tree, "a log pattern file", complaints)
-        for form in file.forms("patterns", "a pattern", required=True):
+        for form in file.forms("patterns", "a pattern"):
             pattern = _pattern(form)
             first = patterns.setdefault(pattern.name, pattern)
             if first is not pattern and pattern.name:

@@ -90,6 +90,8 @@ class Form:
         if node is not None and not isinstance(node, Items):
             message = f"{key}: expected a list, but here stands {kind(node)}"
             self._complaints.add(node.place, message, "begin each with `- `")
+        if required and isinstance(node, Items) and not node.items:
+            self._complaints.add(node.place, f"{key}: the list is empty")
         return node.items if isinstance(node, Items) else ()
 
     def _node(self, key: str, required: bool) -> Node | None:

@@ -201,7 +201,7 @@ def test_each_mistake_in_a_remedy_has_its_place_and_words(
             "      - expr",
             "4:9: a rule has no 'alert'; add `alert:`",
         ),
-        ("groups:", "groops:", "1:1: a rule file has no 'groups'"),
+        ("groups:", "groops:", "1:1: unknown key 'groops' in a rule file; did you mean 'groups'?"),
     ],
 )
 def test_each_mistake_in_an_alert_has_its_place_and_words(

@@ -1,0 +1,68 @@
+"""`ottla rules check`: what it prints and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rule_files import ALERTS, REMEDIES, write
+
+from agent.commands.rules import rules
+
+
+def check(*args: str | Path) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(rules, ["check", *map(str, args)])
+
+
+def test_good_rules_are_counted_and_exit_0(tmp_path: Path) -> None:
+    """The counts show that the right folder was read."""
+    result = check(write(tmp_path, alerts=ALERTS, remedies=REMEDIES))
+    assert (result.exit_code, result.output) == (
+        0,
+        "1 alert, 1 remedy (1 may act), 0 log patterns: nothing is wrong\n",
+    )
+
+
+def test_problems_exit_1_with_the_line_underlined(tmp_path: Path) -> None:
+    """The place first, as compilers say it."""
+    folder = write(tmp_path, alerts=ALERTS, remedies=REMEDIES.replace("do: drain_disk", "do: drain_dsik"))
+    result = check(folder)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{folder}/disk/remedies.yml:7:13: do: unknown action 'drain_dsik'; did you mean 'drain_disk'?\n"
+        "          - do: drain_dsik\n"
+        "                ^^^^^^^^^^\n"
+    )
+    assert result.stderr == "1 problem\n"
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_json_is_a_list_whatever_the_outcome(tmp_path: Path, good: bool) -> None:
+    """Programs parse it without looking at the exit code first."""
+    alerts = ALERTS if good else ALERTS.replace("1m", "1 m")
+    result = check(write(tmp_path, alerts=alerts), "--format", "json")
+    assert [each["line"] for each in json.loads(result.stdout)] == ([] if good else [6])
+    assert result.exit_code == (0 if good else 1)
+
+
+def test_github_gets_one_annotation_a_problem(tmp_path: Path) -> None:
+    """They appear beside the line in a pull request."""
+    folder = write(tmp_path, alerts=ALERTS.replace("1m", "1 m"))
+    result = check(folder, "--format", "github")
+    assert result.stdout.startswith(f"::error file={folder}/disk/alerts.yml,line=6,col=14::for: bad duration")
+
+
+def test_a_single_prometheus_file_of_any_name_can_be_checked(tmp_path: Path) -> None:
+    """A team's existing file, before it is moved anywhere."""
+    file = tmp_path / "kafka-alerts.yaml"
+    file.write_text(ALERTS)
+    assert check(file).exit_code == 0
+
+
+@pytest.mark.parametrize("args", [("/nowhere/at/all",), ("--format", "xml"), ("--what",)])
+def test_a_wrong_command_exits_2(args: tuple[str, ...]) -> None:
+    """Not 1: a script must not take a typo for a bad rule."""
+    assert check(*args).exit_code == 2

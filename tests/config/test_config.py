@@ -1,0 +1,228 @@
+"""The configuration: what the file says, what it leaves to defaults, and every mistake at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.config import BadConfig, Config, load
+from agent.control.times import BUDGETS, LAB, PRODUCTION
+from agent.kafka.connection import Security
+from agent.model import Policy, Rate
+from agent.sources.host import LogDirPath
+
+SMALLEST = """\
+bootstrap_servers: ["127.0.0.1:9092"]
+jolokia: {url: "http://127.0.0.1:8778/jolokia"}
+rules: /etc/ottla/rules
+broker: {server_properties: server.properties}
+"""
+
+EVERYTHING = """\
+bootstrap_servers: ["k1:9092", "[::1]:9092"]
+jolokia: {url: "http://127.0.0.1:8778/jolokia", username: reader, password_file: secret}
+rules: [rules, /etc/ottla/rules]
+broker:
+  node_id: 7
+  log_dirs: [/d1, {path: /d2, capacity: 256MiB}]
+  logs: [/var/log/kafka/server.log]
+state: state
+socket: /run/o.sock
+stop_file: /etc/stop
+http: {listen: "127.0.0.1:0"}
+interval: 1s
+control: {topic: control, create: true, bootstrap_servers: ["c:9092"], times: lab, budgets: {disk_drain: 4}}
+security:
+  protocol: SASL_SSL
+  mechanism: SCRAM-SHA-512
+  username: ottla
+  password_file: secret
+  ca_file: ca.pem
+  cert_file: cert.pem
+  key_file: key.pem
+policy:
+  per_host: 2/30m
+  breaker: 5
+  startup_grace: 1m
+  drain_headroom: 25%
+  max_move_rate: 10MiB/s
+  min_throttle_rate: 2MiB/s
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the settings above name."""
+    (tmp_path / "server.properties").write_text("node.id=2\nlog.dirs=/a,/b\nlisteners=PLAINTEXT://:9092\n")
+    (tmp_path / "secret").write_text("s3cret\n")
+    return tmp_path
+
+
+def read(folder: Path, text: str, environ: dict[str, str] | None = None) -> Config:
+    """The configuration that stands in `text`."""
+    file = folder / "ottla.yml"
+    file.write_bytes(text.encode(errors="surrogatepass"))
+    return load(file, environ or {})
+
+
+def complaints(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    """What is wrong with it, without the folder's name."""
+    with pytest.raises(BadConfig) as caught:
+        read(folder, text, environ)
+    return [str(c).replace(f"{folder}/", "") for c in caught.value.complaints]
+
+
+def test_the_smallest_file_needs_four_settings(folder: Path) -> None:
+    """Node id and log dirs are the broker's own; everything else has a default."""
+    config = read(folder, SMALLEST)
+    assert (config.broker.node_id, config.broker.log_dirs) == (2, (LogDirPath("/a"), LogDirPath("/b")))
+    assert config.broker.listeners == ("PLAINTEXT://:9092",)
+    assert config.rules == (Path("/etc/ottla/rules"),)
+    assert (config.state, config.socket) == (Path("/var/lib/ottla"), Path("/run/ottla/ottla.sock"))
+    assert (config.listen, config.interval_ms) == ("127.0.0.1:9901", 15_000)
+    assert (config.security, config.policy) == (Security(), Policy())
+    assert (config.control.bootstrap_servers, config.control.times) == (("127.0.0.1:9092",), PRODUCTION)
+    assert config.jolokia.auth is None
+
+
+def test_every_setting_can_be_said(folder: Path) -> None:
+    """Relative paths start at the file's folder."""
+    config = read(folder, EVERYTHING)
+    assert config.bootstrap_servers == ("k1:9092", "[::1]:9092")
+    assert config.jolokia.auth == ("reader", "s3cret")
+    assert config.rules == (folder / "rules", Path("/etc/ottla/rules"))
+    assert config.broker.node_id == 7
+    assert config.broker.log_dirs == (LogDirPath("/d1"), LogDirPath("/d2", 256 << 20))
+    assert (config.state, config.stop_file, config.listen) == (
+        folder / "state",
+        Path("/etc/stop"),
+        "127.0.0.1:0",
+    )
+    assert (config.interval_ms, config.control.times, config.control.create) == (1_000, LAB, True)
+    assert config.control.bootstrap_servers == ("c:9092",)
+    assert config.control.budgets["disk_drain"].cap == 4
+    assert config.control.budgets.keys() == {"disk_drain"}
+    assert config.security.password == "s3cret"
+    assert (config.security.mechanism, config.security.ca_file) == ("SCRAM-SHA-512", str(folder / "ca.pem"))
+    assert config.policy == Policy(Rate(2, 1_800_000), 5, 60_000, 0.25, 10 << 20, 2 << 20)
+
+
+def test_a_budget_keeps_its_rate(folder: Path) -> None:
+    """The file says how many at once; how many a day stays."""
+    config = read(folder, SMALLEST + "control: {budgets: {restart: 2}}\n")
+    assert config.control.budgets["restart"].rate == BUDGETS["restart"].rate
+
+
+def test_secrets_come_from_files_that_the_environment_may_name_and_are_not_shown(folder: Path) -> None:
+    """As service managers hand them over; and no log line may print one."""
+    (folder / "other").write_text("fr0m-env")
+    config = read(folder, EVERYTHING, {"OTTLA_SECURITY_PASSWORD_FILE": str(folder / "other")})
+    assert config.security.password == "fr0m-env"
+    assert config.jolokia.password == "s3cret"
+    assert "s3cret" not in repr(config)
+    assert "fr0m-env" not in repr(config)
+
+
+def test_every_mistake_is_reported_at_once(folder: Path) -> None:
+    """With the loader and the words of the rules."""
+    text = """\
+bootstrap_servers: [localhost]
+jolokia: {url: "ftp://x", user: a}
+rules: []
+broker: {node_id: two, log_dirs: [{path: /d, capcity: 1GiB}]}
+inteval: 15s
+http: {listen: 9901}
+policy: {breaker: 0, drain_headroom: 2, per_host: 6}
+control: {times: labs, budgets: {disk_drian: 2}}
+state: /a
+state: /b
+"""
+    assert complaints(folder, text) == [
+        "ottla.yml:1:21: bootstrap_servers: 'localhost' is no address; write it like 127.0.0.1:9092",
+        "ottla.yml:2:16: url: 'ftp://x' is no URL; write it like http://127.0.0.1:8778/jolokia",
+        "ottla.yml:2:27: unknown key 'user' in `jolokia`; did you mean 'username'?",
+        "ottla.yml:3:8: rules: the list is empty",
+        "ottla.yml:4:9: nothing says the broker's node id; add `server_properties:` or `node_id:`",
+        "ottla.yml:4:19: node_id: expected a whole number, but here stands the text 'two'",
+        "ottla.yml:4:46: unknown key 'capcity' in a log dir; did you mean 'capacity'?",
+        "ottla.yml:5:1: unknown key 'inteval' in the configuration; did you mean 'interval'?",
+        "ottla.yml:6:16: listen: expected text, but here stands a number '9901'; put it in quotes",
+        "ottla.yml:7:19: breaker: must be at least 1",
+        "ottla.yml:7:38: drain_headroom: bad ratio '2': it must lie between 0 and 1",
+        (
+            "ottla.yml:7:51: per_host: expected a count in a time, but here stands a number '6'"
+            "; write it like 2/1h"
+        ),
+        (
+            "ottla.yml:8:18: times: expected one of production, lab, but here stands the text 'labs'"
+            "; did you mean 'lab'?"
+        ),
+        "ottla.yml:8:34: unknown key 'disk_drian' in `budgets`; did you mean 'disk_drain'?",
+        "ottla.yml:10:1: duplicate key 'state': the first is on line 9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("security: {protocol: SASL_SSL}", "5:11: SASL_SSL needs mechanism, username and password_file"),
+        ("security: {username: a, password_file: secret}", "5:11: PLAINTEXT has no login"),
+        ("security: {protocol: SSL, cert_file: c}", "5:11: cert_file and key_file go together"),
+        ("security: {ca_file: c}", "5:11: PLAINTEXT is not encrypted"),
+        ("security: {password_file: none}", "5:27: password_file: none cannot be read: No such file"),
+        ("security: {password_file: empty}", "5:27: password_file: empty is empty"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_reported(folder: Path, line: str, said: str) -> None:
+    """Better at the start than at the first connection."""
+    (folder / "empty").write_text("")
+    assert complaints(folder, SMALLEST + line + "\n")[0].startswith(f"ottla.yml:{said}")
+
+
+def test_a_missing_server_properties_is_named(folder: Path) -> None:
+    """With what is then not known."""
+    said = complaints(folder, SMALLEST.replace("server.properties", "nowhere.properties"))
+    assert "nowhere.properties cannot be read: No such file or directory" in said[-1]
+    assert any("nothing says the broker's node id" in each for each in said)
+
+
+def test_credentials_in_a_url_are_refused(folder: Path) -> None:
+    """URLs are printed."""
+    said = complaints(folder, SMALLEST.replace("http://", "http://u:p@"))
+    assert said == [
+        "ottla.yml:2:16: url: credentials in a URL are shown in logs; use username and password_file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "ottla.yml:1:1: the file is empty; it needs bootstrap_servers, jolokia, rules and broker"),
+        (
+            "x",
+            "ottla.yml:1:1: the configuration is a mapping of keys to values, but here stands the text 'x'",
+        ),
+        ("a: [", "ottla.yml:1:5: not YAML: did not find expected node content while parsing a flow node"),
+    ],
+)
+def test_what_is_no_configuration_gives_one_complaint(folder: Path, text: str, said: str) -> None:
+    """Not one a missing key."""
+    assert complaints(folder, text) == [said]
+
+
+def test_a_missing_file_is_a_complaint(tmp_path: Path) -> None:
+    """Whoever starts the agent catches one kind of error."""
+    with pytest.raises(BadConfig, match=r"none\.yml:1:1: cannot be read: No such file or directory"):
+        load(tmp_path / "none.yml", {})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(st.integers(0, len(EVERYTHING) - 1), st.text(max_size=3), st.integers(0, 15))
+def test_any_slip_loads_or_is_complained_of(folder: Path, at: int, put: str, cut: int) -> None:
+    """Nothing but BadConfig comes out of a load."""
+    with suppress(BadConfig):
+        read(folder, EVERYTHING[:at] + put + EVERYTHING[at + cut :])
