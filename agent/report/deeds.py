@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agent.history import VERDICTS
 from agent.model import Decision, Entry, Kind
@@ -12,20 +14,30 @@ from agent.report.words import changes
 
 def actions(entries: Iterable[Entry], limit: int = 50) -> list[Plain]:
     """Newest first. An action begun again after a crash is one item; instants are milliseconds."""
-    done: list[Plain] = []
-    going: dict[str, Plain] = {}
+    begun: deque[list[Entry]] = deque(maxlen=limit)  # only these are told: a journal has many more
+    going: dict[str, list[Entry]] = {}
     decisions: dict[str, Decision] = {}
     for entry in entries:
         if entry.decision is not None:
             decisions[entry.incident] = entry.decision
-        if entry.kind is Kind.STARTED and entry.incident not in going:
-            going[entry.incident] = _begun(entry, decisions[entry.incident])
-            done.append(going[entry.incident])
+        decision = decisions.get(entry.incident)  # None: the beginning is no longer kept
+        if entry.kind is Kind.STARTED and decision is not None and entry.incident not in going:
+            going[entry.incident] = [replace(entry, decision=decision)]
+            begun.append(going[entry.incident])
         elif entry.incident in going:
-            _went_on(going[entry.incident], entry)
+            going[entry.incident].append(entry)
         if entry.kind in (Kind.UNDONE, Kind.CLOSED):
             going.pop(entry.incident, None)
-    return done[: -limit - 1 : -1]
+    return [_told(action) for action in reversed(begun)]
+
+
+def _told(action: Sequence[Entry]) -> Plain:
+    first, *rest = action
+    assert first.decision is not None, "it was begun with its decision"
+    told = _begun(first, first.decision)
+    for entry in rest:
+        _went_on(told, entry)
+    return told
 
 
 def _begun(entry: Entry, decision: Decision) -> Plain:

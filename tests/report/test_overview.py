@@ -71,6 +71,11 @@ def test_the_next_step_is_another_action() -> None:
     assert [(a["at"] - T0) // 1000 for a in actions((STARTED, *undone), 1)] == [50]
 
 
+def test_an_action_whose_decision_is_gone_is_left_out() -> None:
+    """An agent keeps only the newest entries in memory."""
+    assert actions((replace(STARTED, decision=None), fact(31, Kind.DONE, "so"))) == []
+
+
 def test_what_was_never_begun_is_no_action() -> None:
     assert actions((WAITS,)) == []
 
