@@ -8,13 +8,13 @@ from random import Random
 
 from scribe import LOG, Scribe, effect
 
-from agent.control.claims import DIRTY, GRANTED, budget_of
+from agent.control.claims import DIRTY, GRANTED
 from agent.control.records import Record, encode
 from agent.control.state import Claim, State
 from agent.control.times import Budget
 
-SCOPES = ["x:topic/a", "x:topic/b", "disk_drain", "quota"]
 PROBLEMS = ["p", "q", "r", "s"]
+CAPS = {"x:topic/a": 1, "x:topic/b": 1, "disk_drain": 2, "quota": 2}
 BUDGETS = {"quota": Budget(cap=2, rate=3, window=60_000)}
 
 
@@ -27,6 +27,7 @@ class World:
         self.states = [State(), self.scribe.state]  # after each record
         self.pending: list[bytes] = []
         self.standing: dict[int, tuple[str, ...]] = {}
+        self.judged: set[bytes] = set()
         self.seen: Counter[str] = Counter()  # what happened at all
         self.agents = [Agent(f"broker-{number}", self) for number in range(agents)]
 
@@ -37,6 +38,8 @@ class World:
             self.pending.remove(raw)
         self.scribe.step = self.random.choice([1, 100, 4_000, 600_000, -90_000])
         void = self.scribe.raw(raw).void
+        assert void is not None or raw not in self.judged, "a copy of a judged record was accepted"
+        self.judged.add(raw)
         self.seen["accepted" if void is None else void.partition(":")[0]] += 1
         self.states.append(self.scribe.state)
 
@@ -45,7 +48,7 @@ class World:
         self.standing[claim.id] = claim.scopes
         self.seen["effect"] += 1
         for scope, count in Counter(s for scopes in self.standing.values() for s in scopes).items():
-            assert count <= budget_of(self.scribe.state, scope).cap, f"{scope} holds {count} effects"
+            assert count <= CAPS[scope], f"{scope} holds {count} effects"
 
     def run(self, steps: int, after: Callable[[World], None]) -> None:
         """Random steps with every fault; `after` looks at the world after each."""
@@ -163,7 +166,7 @@ class Agent:
         random = self.world.random
         body = {
             "kind": "throttle_replication",
-            "scopes": random.sample(SCOPES, random.choice([1, 1, 2])),
+            "scopes": random.sample(sorted(CAPS), random.choice([1, 1, 2])),
             "problem": random.choice(PROBLEMS),
             "host": "",
             "priority": random.choice([4, 5]),

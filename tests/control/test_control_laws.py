@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from agents import BUDGETS, World
+from agents import BUDGETS, CAPS, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scribe import Scribe, Written
 
-from agent.control.claims import CLOSED, DIRTY, GRANTED, budget_of, occupied
+from agent.control.claims import CLOSED, DIRTY, GRANTED, occupied
 from agent.control.fold import fold
 from agent.control.state import State
 from agent.control.times import LAB
@@ -36,7 +36,7 @@ class Checks:
     @staticmethod
     def _caps(state: State) -> None:
         for scope, count in occupied(state.claims.values(), GRANTED, DIRTY).items():
-            assert count <= budget_of(state, scope).cap, f"{scope} is held {count} times"
+            assert count <= CAPS[scope], f"{scope} is held {count} times"
 
     def _moves(self, world: World, before: State, after: State) -> None:
         for claim in before.claims.values():
