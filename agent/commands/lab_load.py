@@ -73,6 +73,7 @@ def _in_words(report: LoadReport) -> str:
     )
     return (
         f"{verdict}: {report.sent} sent, {report.acked} acknowledged, {report.failed} not, "
-        f"{report.read} read\n{report.lost} lost, {report.reordered} out of order, {report.unread} not readable, "
-        f"{report.duplicates} duplicates, longest gap {report.max_gap_ms} ms"
+        f"{report.read} read\n"
+        f"  {report.lost} lost, {report.reordered} out of order, {report.unread} not readable\n"
+        f"  {report.duplicates} duplicates, longest gap {report.max_gap_ms} ms"
     )

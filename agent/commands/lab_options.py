@@ -35,7 +35,7 @@ def say(text: str) -> None:
 
 
 def running(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., None]:
-    """Run a coroutine as a click command: its result is the exit code; LabError gives 2."""
+    """Run a coroutine as a click command: its result is the exit code; LabError gives 1."""
 
     @wraps(function)
     def run(**options: Any) -> None:
@@ -45,7 +45,7 @@ def running(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
             click.secho(f"error: {error}", err=True, fg="red")
             if error.hint:
                 click.echo(f"  try: {error.hint}", err=True)
-            sys.exit(2)
+            sys.exit(1)
         except KeyboardInterrupt:
             click.echo("interrupted; `ottla lab down` removes what was started", err=True)
             sys.exit(130)

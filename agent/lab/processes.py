@@ -15,6 +15,9 @@ from pathlib import Path
 from agent.lab.errors import LabError
 
 _TAG = "OTTLA_LAB_NODE"
+_DEAD = "ZX"
+_KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of include/linux/sched.h
+_LOOKS = 20
 LAB_UID = 61_001  # an unprivileged user without a name; nothing on a Debian machine has it
 
 
@@ -143,23 +146,43 @@ def _tagged(wanted: Callable[[str], bool]) -> Iterator[Process]:
 
 
 def _tag_of(pid: int) -> str | None:
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # gone, or another user's and so not ours
-        return None
     prefix = f"{_TAG}=".encode()
-    tags = [entry[len(prefix) :] for entry in environment.split(b"\0") if entry.startswith(prefix)]
+    tags = [entry[len(prefix) :] for entry in _environment(pid).split(b"\0") if entry.startswith(prefix)]
     return tags[0].decode(errors="replace") if tags else None
+
+
+def _environment(pid: int) -> bytes:
+    """Empty for what is gone or another user's. In the middle of an exec there is none for an instant."""
+    for _ in range(_LOOKS):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            break
+        if environment or not _has_environment(pid):
+            return environment
+        time.sleep(0.001)
+    return b""
+
+
+def _has_environment(pid: int) -> bool:
+    """Neither dead nor a thread of the kernel."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in _DEAD and not int(fields[6]) & _KERNEL_THREAD
 
 
 def _look(pid: int) -> Process | None:
     """The process as it is now; None when it is gone, or dead and only not yet waited for."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in _DEAD else Process(pid, int(fields[19]), fields[0])
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state on; None when it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
-    return None if fields[0] in "ZX" else Process(pid, int(fields[19]), fields[0])
+    return text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
 
 
 def _as_lab_user(reads_everything: bool) -> list[str]:
