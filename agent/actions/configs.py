@@ -65,8 +65,8 @@ async def apply(changes: Sequence[Change], ports: Ports) -> None:
 
 
 async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
-    """Undo, last change first, what still is ours; what then stands. Clean only when seen clean twice: a
-    lagging broker may yet tell the value of before our own write."""
+    """Undo, last change first, what still is ours; what then stands. Each look is taken twice: a lagging
+    broker may tell the value of before our own write, or of before an operator's."""
     await _write(tuple(reversed(changes)), _backward, ports, looks=2)
     return await observe(changes, ports)
 
@@ -117,18 +117,19 @@ async def _present(changes: Sequence[Change], ports: Ports) -> Values:
 
 
 async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks: int) -> None:
-    """Write what is missing until nothing is, seen `looks` times in a row; the same is not written twice."""
+    """Write what is missing until nothing is. What is seen counts once it is seen `looks` times in a row, and
+    the same is not written twice."""
     written: list[ConfigChange] = []
-    clean = 0
+    before: list[ConfigChange] | None = None
+    alike = 0
     for _ in range(_LOOKS):
         values = await _present(changes, ports)
         wanted = [s for c in changes if (c.resource, c.key) in values for s in _steps(step, c, values)]
-        if not wanted:
-            clean += 1
-            if clean == looks:
-                return
-        elif wanted != written:
-            clean = 0
+        alike = alike + 1 if wanted == before else 1
+        before = wanted
+        if alike >= looks and not wanted:
+            return
+        if alike >= looks and wanted != written:
             await ports.admin.alter_configs(wanted)
             written = wanted
         await ports.sleep(_PAUSE_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fake_broker import NODE, Future, MiB, Volume, World, crashes, partition, run
+from fake_world import NODE, Future, MiB, Volume, World, crashes, partition, run
 from hypothesis import given
 from hypothesis import strategies as st
 

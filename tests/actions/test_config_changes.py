@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
-from fake_broker import NODE, World, crashes, run
+from fake_world import NODE, World, crashes, run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -214,3 +216,22 @@ async def test_lists_come_before_rates_and_go_after_them() -> None:
     await configs.undo(changes, world.ports())
 
     assert order == ["topic/a", BROKER, BROKER, "topic/a", "topic/a"]  # the emptied list's key goes last
+
+
+async def test_undo_believes_no_single_look() -> None:
+    """A broker may tell our value for a moment after an operator set another."""
+
+    class Lagging(World):
+        stale = True
+
+        async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
+            told = dict(await super().configs(resource, keys))
+            if self.stale:
+                self.stale, told[FOLLOWER_RATE] = False, "1000000"
+            return told
+
+    world = Lagging(values={BROKER: {FOLLOWER_RATE: "777"}})
+    change = Change(BROKER, FOLLOWER_RATE, Operation.SET, None, "1000000")
+
+    assert (await configs.undo([change], world.ports())).theirs == ((change, "777"),)
+    assert world.settings() == {BROKER: {FOLLOWER_RATE: "777"}}

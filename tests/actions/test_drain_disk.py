@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from fake_broker import NODE, Crash, Future, MiB, Replica, Volume, World, crashes, run
+from fake_world import NODE, Crash, Future, MiB, Replica, Volume, World, crashes, run
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
