@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from agent.model import ActionSpec, AlertRule, Limits, Mode, Remedy
+from agent.model import ActionSpec, AlertRule, Limits, Mode, Rate, Remedy
 from agent.rulebook.alert_files import LABEL_NAME
 from agent.rulebook.expressions import check_label, promql_with_labels
 from agent.rulebook.labels import MayHave, alert_labels
@@ -79,8 +79,14 @@ def _limits(remedy: Form) -> Limits:
     limits = Limits(
         cooldown_ms=form.get("cooldown", duration, default.cooldown_ms),
         per_host=form.get("per_host", times, None),
-        per_cluster=form.get("per_cluster", times, None),
+        per_cluster=form.get("per_cluster", _not_yet, None),
         max_targets=form.get("max_targets", positive, default.max_targets),
     )
     form.close()
     return limits
+
+
+def _not_yet(node: Node) -> Rate:
+    """A limit that is read and not kept would be worse than none."""
+    times(node)
+    raise Wrong("not supported yet", "each action keeps to the cluster's budgets by itself; use per_host")

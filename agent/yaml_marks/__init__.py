@@ -1,8 +1,9 @@
 """YAML files read for people: every key and value knows its place, and every problem is told at once."""
 
 from agent.yaml_marks.complaints import BadFiles, Complaint, Complaints, closest
-from agent.yaml_marks.compose import Fields, Items, Node, Scalar, compose
+from agent.yaml_marks.compose import compose
 from agent.yaml_marks.forms import Form, Wrong
+from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
 from agent.yaml_marks.render import as_github, as_json, as_text
 
 __all__ = [

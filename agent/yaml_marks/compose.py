@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import yaml
 
 from agent.model import Place
-from agent.yaml_marks.complaints import LINE_BREAK, Complaints
+from agent.yaml_marks.complaints import Complaints
+from agent.yaml_marks.nodes import Fields, Items, Node, Scalar, advance
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -29,49 +29,6 @@ _FLOAT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value: as YAML 1.2's core schema reads it, as text, and as it stands in the file."""
-
-    place: Place
-    value: str | int | float | bool | None
-    text: str
-    source: str
-
-    def place_of(self, index: int) -> Place:
-        """Where the text's character `index` stands in the file, through quotes, indentation and folding."""
-        skip = self.source.find("\n") + 1 if self.source[:1] in ("|", ">") else self.source[:1] in ("'", '"')
-        source = self.source[skip:]
-        if "''" in source or "\\" in source:  # escapes: what is read is not what is written
-            return self.place
-        wanted = len("".join(self.text[:index].split()))  # line breaks and indentation differ, letters do not
-        for at, letter in enumerate(source):
-            wanted -= not letter.isspace()
-            if wanted < 0:
-                return _advance(self.place, self.source[: skip + at])
-        return self.place
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A sequence."""
-
-    place: Place
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """A mapping; `keys` says where each stands. Of equal keys the first is kept, the others reported."""
-
-    place: Place
-    fields: Mapping[str, Node]
-    keys: Mapping[str, Place]
-
-
-Node = Scalar | Items | Fields
-
-
 def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
     """The one document of the file; None where there is none or it cannot be read at all. Never raises."""
     if len(data) > MAX_BYTES:
@@ -83,7 +40,7 @@ def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
     except UnicodeDecodeError as e:
         complaints.source(file, data.decode(errors="replace"))
         before = data[: e.start].decode()
-        where = _advance(Place(file, 1, 1), before)
+        where = advance(Place(file, 1, 1), before)
         complaints.add(where, f"not UTF-8: byte 0x{data[e.start]:02x}", "save the file as UTF-8")
         return None
     complaints.source(file, text)
@@ -101,7 +58,7 @@ def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
         complaints.add(place, f"not YAML: {e.problem or ''} {e.context or ''}".rstrip() + begun)
     except yaml.reader.ReaderError as e:
         before = text.encode()[: e.position].decode(errors="ignore")
-        complaints.add(_advance(Place(file, 1, 1), before), f"not YAML: {e.reason}")
+        complaints.add(advance(Place(file, 1, 1), before), f"not YAML: {e.reason}")
     return None
 
 
@@ -211,10 +168,3 @@ class _Composer:
 
     def _place(self, event: Any) -> Place:
         return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
-
-
-def _advance(place: Place, passed: str) -> Place:
-    """The place after some text that begins at `place`."""
-    lines = LINE_BREAK.split(passed)
-    column = len(lines[-1]) + (place.column if len(lines) == 1 else 1)
-    return Place(place.file, place.line + len(lines) - 1, column)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from agent.model import Place
 from agent.yaml_marks.complaints import Complaints, closest
-from agent.yaml_marks.compose import Fields, Items, Node, Scalar
+from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
 
 T = TypeVar("T")
 D = TypeVar("D")

@@ -8,8 +8,8 @@ from typing import TypeVar
 from agent.model import Labels, Rate, labels_of
 from agent.quantities import parse_duration, parse_rate, parse_ratio, parse_size
 from agent.yaml_marks.complaints import closest
-from agent.yaml_marks.compose import Fields, Items, Node, Scalar
 from agent.yaml_marks.forms import Wrong, kind
+from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)

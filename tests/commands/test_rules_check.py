@@ -66,3 +66,20 @@ def test_a_single_prometheus_file_of_any_name_can_be_checked(tmp_path: Path) -> 
 def test_a_wrong_command_exits_2(args: tuple[str, ...]) -> None:
     """Not 1: a script must not take a typo for a bad rule."""
     assert check(*args).exit_code == 2
+
+
+def test_a_metric_that_nothing_collects_is_noted_and_no_mistake(tmp_path: Path) -> None:
+    """A rule that would be blind for ever; but the file may be meant for a central Prometheus as well."""
+    folder = write(tmp_path, alerts=ALERTS.replace("_ratio", "_ration"))
+    result = check(folder)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"note: {folder}/disk/alerts.yml:4:9: nothing here collects 'host_log_dir_used_ration', which"
+        " LogDirFillingUp reads: it will stay blind; did you mean 'host_log_dir_used_ratio'?\n"
+    )
+
+
+def test_the_shipped_rules_have_neither_problems_nor_notes() -> None:
+    """Every metric that they read is collected."""
+    result = check(Path(__file__).parents[2] / "rules")
+    assert (result.exit_code, result.stderr) == (0, "")

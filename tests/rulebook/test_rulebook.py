@@ -155,6 +155,7 @@ remedies:
             "      - do: escalate\n      - do: drain_disk",
             "8:9: this step is never reached: escalate hands over to a person; put escalate last",
         ),
+        ("    mode: act", "    limits: {per_cluster: 1/1h}", "4:27: per_cluster: not supported yet"),
         ("owner: sre\n", "", "1:1: a remedy file has no 'owner'; add `owner:`"),
         (
             "remedies:",
