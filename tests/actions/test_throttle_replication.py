@@ -233,12 +233,12 @@ def test_a_crash_while_setting_or_undoing_leaves_nothing_after_settling(
     crashes(THROTTLE.undo(effect, world.ports()) if undoing else THROTTLE.apply(effect, world.ports()))
     world.revive()
 
-    settle = THROTTLE.settle(effect, run(THROTTLE.observe(effect, world.ports())))
-    if settle is Settle.GONE:
-        run(THROTTLE.undo(effect, world.ports()))  # an emptied list's key may be left
-    else:
-        assert settle in (Settle.DONE, Settle.UNDO)
-        run(THROTTLE.undo(effect, world.ports()))
+    seen = run(THROTTLE.observe(effect, world.ports()))
+    settle = THROTTLE.settle(effect, seen)
+    assert settle is not Settle.APPLY
+    assert (settle is Settle.DONE) == (seen.ours == effect.changes)
+    assert (settle is Settle.GONE) == (seen.ours == ())
+    run(THROTTLE.undo(effect, world.ports()))  # after GONE too: the key of an emptied list may be left
 
     assert world.settings() == before
 
