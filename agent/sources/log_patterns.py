@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ Series = tuple[str, Labels]  # metric name and labels
 _SERIES_LIMIT = 100  # of one pattern: a label that holds an offset or a time must not eat the memory
 _VALUE_LIMIT = 200  # characters of a label's value
 _DFA_BYTES = 64 << 20  # 40 patterns in one automaton; below that re2 falls back to something ten times slower
+_TEXT_ENDS = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # also flags that are taken back, as in (?-m)
 
 
 def metric_of(pattern: LogPattern) -> str:
@@ -23,22 +25,21 @@ def metric_of(pattern: LogPattern) -> str:
 
 class Scanner:
     """Finds the lines that patterns match. One pass of all patterns together over the whole chunk finds the
-    lines worth looking at, then each pattern looks at those (issue: 35 times faster than line by line)."""
+    lines worth looking at, then each pattern looks at those: 35 times faster than line by line."""
 
     def __init__(self, patterns: Sequence[LogPattern]) -> None:
-        self._any = _compile("(?m)" + "|".join(f"(?:{p.regex})" for p in patterns))
+        self._any = _compile("(?m)" + "|".join(f"(?:{_in_chunk(p.regex)})" for p in patterns))
         self._each = tuple((metric_of(p), _compile(p.regex)) for p in patterns)
 
     def hits(self, chunk: bytes) -> Iterator[Series]:
         """The series that each line of `chunk`, which ends with a line's end, adds one to."""
         at = 0
-        while (found := self._any.search(chunk, at)) is not None:
+        # What is found at the very end lies behind the last line.
+        while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
             start = chunk.rfind(b"\n", 0, found.start()) + 1
             end = chunk.find(b"\n", found.start())
             at = len(chunk) if end < 0 else end + 1
-            yield from self._of_line(chunk[start:at].rstrip(b"\r\n"))
-            if at == len(chunk):
-                return
+            yield from self._of_line(chunk[start:at].removesuffix(b"\n"))
 
     def _of_line(self, line: bytes) -> Iterator[Series]:
         for name, regex in self._each:
@@ -70,6 +71,12 @@ class Counters:
             else:
                 self._series[series[0]] += 1
         self.values[series] = self.values.get(series, 0) + 1
+
+
+def _in_chunk(regex: str) -> str:
+    """What finds every line in a chunk that `regex` finds, and perhaps more. `^` and `$` are made to mean a
+    line's ends there, but what insists on the text's own ends has to look at each line."""
+    return "" if _TEXT_ENDS.search(regex) else regex
 
 
 def _compile(regex: str) -> Any:

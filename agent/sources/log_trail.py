@@ -7,6 +7,7 @@ beside the path has a mark of what was read of it; what has no mark is new and i
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -17,6 +18,7 @@ _HEAD = 1024
 _COPY_HEAD = 64  # so many equal first bytes make one file the copy of another
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
+_TICK_NS = 20_000_000
 _COMPRESSED = frozenset({".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip"})
 
 
@@ -50,19 +52,24 @@ class Trail:
         self._tally = tally
         self._files: dict[int, _Open] = {}  # by inode, in the order in which they are read
         self._live: int | None = None
-        self._settled = False  # nothing has changed since the last scan
+        self._seen: tuple[int, int] | None = None  # the live inode, and when its folder changed
+        self._settled = False  # the last scan found all
         self._absent: set[int] = set()
 
     def look(self, now: int) -> None:
         """Notice what happened to the file. OSError where it cannot be read."""
-        try:
+        inode = changed = 0
+        with suppress(FileNotFoundError):
+            changed = self._path.parent.stat().st_mtime_ns
             inode = self._path.stat().st_ino
-        except FileNotFoundError:
-            inode = None
-        if inode != self._live or not self._settled:
-            # Once more after each change: a name may be missed while the files are being renamed.
-            self._settled = inode == self._live
+        seen = (inode, changed)
+        if seen != self._seen or not self._settled:
+            # Once more after each change, since a name may be missed while files are being renamed; and until
+            # the change is older than the clock's tick, within which there may be another of the same time.
+            settled = seen == self._seen and time.time_ns() - changed > _TICK_NS
+            self._seen, self._settled = seen, False
             self._scan(now)
+            self._settled = settled
         self._close_quiet(now)
 
     def take(self) -> bytes | None:
@@ -144,7 +151,6 @@ class Trail:
         if not live and mark.closed == (stat.st_size, stat.st_mtime_ns):
             os.close(fd)
             return None
-        mark.closed = None
         file = self._files[mark.inode] = _Open(fd, mark)
         return file
 
@@ -168,7 +174,7 @@ class Trail:
             lost.learn(head)
             return
         self._tally.truncated += 1
-        self._settled = False
+        self._seen = None
         self._open_siblings(lost)
         file.mark = self.marks[lost.inode] = Mark(lost.inode, 0)
         file.mark.learn(head)

@@ -40,6 +40,7 @@ class Polling:
     ):
         self.source = source
         self.last_error: str | None = None
+        self.read_at: int | None = None  # ms since the epoch, of the last reading that succeeded
         self._on_samples = on_samples
         self._clock = clock
         self._deadline = deadline

@@ -1,0 +1,386 @@
+"""Tailing real files: each whole line counts once, through rotation, truncation, return and restart."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from agent.model import LogPattern, Place, Sample
+from agent.sources import log_marks, log_trail
+from agent.sources.logs import METRICS, LogTail
+
+ERROR = LogPattern("error", "server.log", r"ERROR (?P<code>\w+)", "Errors", Place("logs.yml", 1, 1))
+ANY = LogPattern("any", "*", r".", "Lines", Place("logs.yml", 2, 1))
+
+
+class Memory:
+    """Positions that outlive a LogTail."""
+
+    def __init__(self) -> None:
+        self.value: bytes | None = None
+        self.saves = 0
+
+    async def load(self) -> bytes | None:
+        return self.value
+
+    async def save(self, value: bytes) -> None:
+        self.value = value
+        self.saves += 1
+
+
+class Tailed:
+    """A LogTail on a folder's server.log, read at ever later times, killed and started again at will."""
+
+    def __init__(self, folder: Path, *files: str, patterns: tuple[LogPattern, ...] = (ANY,)) -> None:
+        self.path = folder / "server.log"
+        self.now = 1_000_000
+        self.memory = Memory()
+        self._files = files or (str(self.path),)
+        self._patterns = patterns
+        self.tail = self._start()
+
+    def _start(self) -> LogTail:
+        return LogTail(self._files, self._patterns, self.memory, 1000)
+
+    def kill(self) -> Self:
+        self.tail.close()
+        self.tail = self._start()
+        return self
+
+    async def read(self, after_ms: int = 1000) -> list[Sample]:
+        self.now += after_ms
+        return await self.tail.read(self.now)
+
+    async def count(self, after_ms: int = 1000) -> int:
+        """How many lines were counted, ever."""
+        return round(value(await self.read(after_ms), "log_any_total"))
+
+    def write(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def value(samples: list[Sample], name: str) -> float:
+    """The newest value of the series without labels."""
+    return [sample.value for sample in samples if (sample.name, sample.labels) == (name, ())][-1]
+
+
+@pytest.fixture
+def tailed(tmp_path: Path) -> Tailed:
+    return Tailed(tmp_path)
+
+
+async def test_the_first_start_ever_begins_at_the_end(tailed: Tailed, tmp_path: Path) -> None:
+    """What was written before, here or in rotated files, is history; the line that is being written too."""
+    (tmp_path / "server.log.1").write_text("old\nold\n")
+    tailed.write("old\nhalf")
+    assert await tailed.count() == 0
+
+    tailed.write(" old\nnew\n")
+    assert await tailed.count() == 1
+
+
+async def test_a_file_that_comes_after_the_first_start_is_read_from_its_beginning(tailed: Tailed) -> None:
+    """Also where the agent was restarted before it came."""
+    assert await tailed.count() == 0
+    tailed.kill()
+    tailed.write("a\nb\n")
+
+    assert await tailed.count() == 2
+
+
+async def test_a_half_line_waits_for_its_end(tailed: Tailed) -> None:
+    """It counts when the end is there, once."""
+    await tailed.read()
+    tailed.write("a\nb")
+    assert await tailed.count() == 1
+    assert await tailed.count() == 1
+
+    tailed.write("b\n")
+    assert await tailed.count() == 2
+
+
+async def test_rotation_by_rename_loses_nothing(tailed: Tailed) -> None:
+    """The old file is read to its end, late writes included, those in between too, and then the new one."""
+    await tailed.read()
+    tailed.write("a\n")
+    late = tailed.path.open("a")
+    await tailed.read()
+
+    tailed.write("b\n")
+    tailed.path.rename(f"{tailed.path}.1")
+    tailed.write("c\nd\n")
+    tailed.path.rename(f"{tailed.path}.2")
+    late.write("late\n")
+    late.close()
+    tailed.write("e\n")
+
+    assert await tailed.count() == 6
+
+
+async def test_a_rotated_file_that_is_deleted_at_once_is_read_to_its_end(tailed: Tailed) -> None:
+    """It is open here, so its data is still there."""
+    tailed.write("old\n")
+    await tailed.read()
+    tailed.write("a\n")
+    tailed.path.unlink()
+    tailed.write("b\n")
+
+    assert await tailed.count() == 2
+
+
+async def test_numbered_rotation_shifts_names_and_counts_nothing_twice(
+    tailed: Tailed, tmp_path: Path
+) -> None:
+    """As logrotate does: .1 becomes .2 at each rotation; files are known by what they are, not by name."""
+    await tailed.read()
+    for rotation in range(1, 6):
+        tailed.write(f"{rotation}\n" * rotation)
+        for n in range(rotation, 0, -1):
+            name = tmp_path / f"server.log.{n - 1}" if n > 1 else tailed.path
+            name.rename(tmp_path / f"server.log.{n}")
+        if rotation % 2:
+            tailed.kill()
+        assert await tailed.count() == sum(range(rotation + 1))
+
+
+async def test_rotations_while_the_agent_is_down_lose_nothing(tailed: Tailed) -> None:
+    """The rest of the old file, all of those between, and the new one."""
+    await tailed.read()
+    tailed.write("a\n")
+    await tailed.read()
+    tailed.write("b\n")
+    for n in (1, 2, 3):
+        tailed.path.rename(f"{tailed.path}.2026-11-23-0{n}")
+        tailed.write(f"{n}\n")
+
+    assert await tailed.kill().count() == 5
+    assert await tailed.kill().count() == 5
+
+
+async def test_truncation_begins_anew(tailed: Tailed) -> None:
+    """Whether the new content is shorter or longer than the old; it is counted."""
+    await tailed.read()
+    tailed.write("aaaa\nbbbb\n")
+    await tailed.read()
+    tailed.path.write_text("c\n")
+    assert await tailed.count() == 3
+
+    tailed.path.write_text("dddd\neeee\nffff\ngggg\n")
+    samples = await tailed.read()
+    assert value(samples, "log_any_total") == 7
+    assert value(samples, "ottla_log_truncations_total") == 2
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["running", "restarted"])
+async def test_copytruncate_loses_nothing_that_the_copy_has(tailed: Tailed, *, killed: bool) -> None:
+    """What was not yet read is read from the copy, what was is not counted again."""
+    await tailed.read()
+    tailed.write("[12:00:00,001] the first line of a file is never the same in two of them\nb\n")
+    await tailed.read()
+    tailed.write("c\nd\n")
+    shutil.copyfile(tailed.path, f"{tailed.path}.1")
+    tailed.path.write_text("e\n")
+    if killed:
+        tailed.kill()
+
+    await tailed.read()
+    assert await tailed.count() == 5
+    assert await tailed.kill().count() == 5
+
+
+async def test_a_file_that_vanishes_may_return(tailed: Tailed) -> None:
+    """As the same, with more in it, or as another."""
+    tailed.write("old\n")
+    await tailed.read()
+    away = tailed.path.rename(tailed.path.with_name("elsewhere"))
+    assert await tailed.count() == 0
+    with away.open("a") as file:
+        file.write("a\n")
+    away.rename(tailed.path)
+    assert await tailed.count() == 1
+
+    tailed.path.unlink()
+    assert await tailed.count() == 1
+    tailed.write("b\n")
+    assert await tailed.count() == 2
+
+
+async def test_an_inode_that_is_used_again_is_not_the_old_file(tailed: Tailed) -> None:
+    """A mark is taken for a file's own only if the first bytes are the same."""
+    tailed.write("old\n")
+    await tailed.read()
+    tailed.write("aaaa\n")
+    await tailed.read()
+    tailed.kill()
+    assert tailed.memory.value is not None
+    inode = tailed.path.stat().st_ino
+    tailed.path.unlink()
+    tailed.write("bbbb\ncccc\ndddd\n")
+    again = tailed.path.stat().st_ino
+    tailed.memory.value = tailed.memory.value.replace(str(inode).encode(), str(again).encode())
+
+    assert await tailed.count() == 4
+
+
+async def test_what_was_not_saved_is_read_again(tailed: Tailed) -> None:
+    """Killed after the reading and before the save: offsets and counters go back together."""
+    await tailed.read()
+    tailed.write("a\n")
+    await tailed.read()
+    saved = tailed.memory.value
+    tailed.write("b\n")
+    await tailed.read()
+    tailed.memory.value = saved
+
+    assert await tailed.kill().count() == 2
+
+
+async def test_nothing_new_is_nothing_saved(tailed: Tailed) -> None:
+    """An idle agent does not write."""
+    tailed.write("a\n")
+    await tailed.read()
+    await tailed.read()
+    saves = tailed.memory.saves
+    for _ in range(5):
+        await tailed.read()
+
+    assert tailed.memory.saves == saves
+
+
+async def test_unreadable_positions_are_a_first_start(
+    tailed: Tailed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning."""
+    tailed.memory.value = b'{"marks": 7}'
+    tailed.write("old\n")
+
+    assert await tailed.count() == 0
+    assert "unreadable" in caplog.text
+
+
+async def test_a_new_series_starts_at_zero_one_interval_earlier(tmp_path: Path) -> None:
+    """So increase() sees the first occurrence; after a restart too, where the series had a value."""
+    tailed = Tailed(tmp_path, patterns=(ERROR,))
+    first = await tailed.read()
+    assert [(s.at, s.value) for s in first if s.name == "log_error_total"] == [(1_000_000, 0), (1_001_000, 0)]
+
+    tailed.write("ERROR EIO\nERROR EIO\n")
+    series = (("code", "EIO"),)
+    assert [(s.at, s.value) for s in await tailed.read() if s.labels == series] == [
+        (1_001_000, 0),
+        (1_002_000, 2),
+    ]
+    tailed.write("ERROR EIO\n")
+    assert [(s.at, s.value) for s in await tailed.read() if s.labels == series] == [(1_003_000, 3)]
+    tailed.write("ERROR EIO\n")
+    tailed.kill()
+    assert [(s.at, s.value) for s in await tailed.read() if s.labels == series] == [
+        (1_003_000, 3),
+        (1_004_000, 4),
+    ]
+
+
+async def test_patterns_may_be_replaced_and_keep_what_they_counted(tmp_path: Path) -> None:
+    """At the next reading; a pattern counts only in the files that it is for."""
+    other = tmp_path / "controller.log"
+    tailed = Tailed(tmp_path, str(tmp_path / "server.log"), str(other), patterns=(ERROR,))
+    await tailed.read()
+    tailed.write("ERROR EIO\n")
+    await tailed.read()
+
+    tailed.tail.patterns = (ERROR, ANY)
+    tailed.write("ERROR EIO\n")
+    other.write_text("ERROR EIO\n")
+    samples = await tailed.read()
+
+    assert [s.value for s in samples if s.labels == (("code", "EIO"),)] == [2]
+    assert value(samples, "log_any_total") == 2
+    assert [m.name for m in tailed.tail.metrics[len(METRICS) :]] == ["log_error_total", "log_any_total"]
+
+
+async def test_a_glob_takes_new_files_and_leaves_rotated_ones_to_their_trail(tmp_path: Path) -> None:
+    """`server.log*` does not tail server.log.1 a second time."""
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log*"))
+    tailed.write("old\n")
+    await tailed.read()
+    tailed.write("a\n")
+    tailed.path.rename(tmp_path / "server.log.1")
+    tailed.write("b\n")
+    (tmp_path / "gc.log").write_text("c\n")
+
+    samples = await tailed.read()
+    assert value(samples, "log_any_total") == 3
+    assert value(samples, "ottla_log_files") == 2
+    assert await tailed.kill().count() == 3
+
+
+async def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """It is named and counted: here a path below a file."""
+    (tmp_path / "plain").write_text("")
+    bad = str(tmp_path / "plain" / "server.log")
+    tailed = Tailed(tmp_path, bad, str(tmp_path / "server.log"))
+    await tailed.read()
+    tailed.write("a\n")
+    samples = await tailed.read()
+
+    assert value(samples, "log_any_total") == 1
+    assert value(samples, "ottla_log_unreadable_files") == 1
+    assert "Not a directory" in tailed.tail.failed[bad]
+
+
+async def test_a_named_pipe_in_the_place_of_a_file_does_not_hang_it(tailed: Tailed) -> None:
+    """It is no log file."""
+    os.mkfifo(tailed.path)
+
+    assert await tailed.count() == 0
+
+
+async def test_an_endless_line_is_cut_and_counted(tailed: Tailed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its beginning is searched, the rest skipped, and what follows is read as ever."""
+    for module in (log_marks, log_trail):
+        monkeypatch.setattr(module, "LINE_LIMIT", 1000)
+    await tailed.read()
+    tailed.write("a\n" + "x" * 5500)
+    assert await tailed.count() == 2
+    tailed.write("x" * 700 + "\nb\n")
+
+    samples = await tailed.read()
+    assert value(samples, "log_any_total") == 3
+    assert value(samples, "ottla_log_cut_lines_total") == 1
+
+
+async def test_the_last_line_of_a_rotated_file_is_given_up_after_a_minute(tailed: Tailed) -> None:
+    """A writer that was not told of the rotation may end it until then; later it is counted as unfinished."""
+    await tailed.read()
+    tailed.write("a\nhalf")
+    late = tailed.path.open("a")
+    await tailed.read()
+    tailed.path.rename(f"{tailed.path}.1")
+    tailed.write("b\n")
+    await tailed.read()
+    late.write(" whole\nhalf")
+    late.close()
+
+    assert await tailed.count(after_ms=50_000) == 3
+    samples = await tailed.read(after_ms=20_000)
+    assert value(samples, "ottla_log_unfinished_lines_total") == 1
+    assert value(samples, "log_any_total") == 3
+
+
+async def test_a_burst_is_read_in_slices(tailed: Tailed) -> None:
+    """Twenty MiB in one reading, all counted, none behind."""
+    await tailed.read()
+    with tailed.path.open("w") as file:
+        for _ in range(20):
+            file.write("a line of forty bytes, which is usual...\n" * 26_000)
+
+    samples = await tailed.read()
+    while value(samples, "ottla_log_behind_bytes"):
+        samples = await tailed.read()
+    assert value(samples, "log_any_total") == 520_000
+    assert value(samples, "ottla_log_read_bytes_total") == tailed.path.stat().st_size

@@ -1,0 +1,186 @@
+"""The law of the log tail: whatever happens to file and agent, each whole line counts exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from io import FileIO
+from pathlib import Path
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from agent.model import LogPattern, Place
+from agent.sources.logs import LogTail
+
+PATTERN = LogPattern("any", "*", r"^line \d+ of the log, .*no end yet$", "Lines", Place("logs.yml", 1, 1))
+REST = b"of the log, long enough that two files cannot begin alike, and no end yet\n"
+AGENT = ("read", "read", "kill", "kill unsaved", "wait")
+RENAMED = st.sampled_from(
+    ("write", "write", "half", "rename", "create", "reopen", "delete", "truncate", *AGENT)
+)
+COPIED = st.sampled_from(("write", "write", "half", "copy", "copy", "truncate", *AGENT))
+
+
+class Kept:
+    """Positions in memory."""
+
+    def __init__(self) -> None:
+        self.value: bytes | None = None
+
+    async def load(self) -> bytes | None:
+        return self.value
+
+    async def save(self, value: bytes) -> None:
+        self.value = value
+
+
+class World:
+    """A writer with its open file, the files that it left behind, and an agent which may be killed."""
+
+    def __init__(self, folder: Path, *, shift: bool) -> None:
+        self.path = folder / "server.log"
+        self.shift = shift  # numbered rotation renames the older files too
+        self.rotated: list[Path] = []  # oldest first
+        self.lines = 0  # whole ones, ever
+        self.names = 0
+        self.half = False
+        self.unread = False
+        self.now = 1_000_000
+        self.kept = Kept()
+        self.tail = LogTail([str(self.path)], [PATTERN], self.kept, 1000)
+        self.writer = self.open()
+        self.plain = {
+            "write": self.write,
+            "half": self.write_half,
+            "rename": self.rename,
+            "create": self.create,
+            "reopen": self.reopen,
+            "copy": self.copy,
+            "truncate": self.truncate,
+            "delete": self.delete,
+            "kill": self.kill,
+        }
+
+    def open(self) -> FileIO:
+        return FileIO(self.path, "a")
+
+    def writes_to(self, path: Path) -> bool:
+        return path.exists() and os.path.samestat(path.stat(), os.fstat(self.writer.fileno()))
+
+    def write(self) -> None:
+        self.writer.write((b"" if self.half else b"line %d " % self.lines) + REST)
+        self.lines, self.half, self.unread = self.lines + 1, False, True
+
+    def write_half(self) -> None:
+        if not self.half:
+            self.writer.write(b"line %d " % self.lines)
+            self.half = True
+
+    def rename(self) -> None:
+        """The writer goes on in the renamed file until it is told."""
+        if self.path.exists():
+            self.rotated.append(self.path.rename(self.next_name()))
+
+    def next_name(self) -> Path:
+        """The name for the next rotated file; numbered rotation makes .1 free for it, the oldest first."""
+        if not self.shift:
+            self.names += 1
+            return self.path.with_name(f"server.log.{self.names}")
+        for n, old in enumerate(self.rotated):
+            self.rotated[n] = old.rename(self.path.with_name(f"server.log.{len(self.rotated) - n + 1}"))
+        return self.path.with_name("server.log.1")
+
+    def create(self) -> None:
+        """The new file is there before the writer is told."""
+        self.path.touch()
+
+    def reopen(self) -> None:
+        if not self.half:
+            self.writer.close()
+            self.writer = self.open()
+
+    def copy(self) -> None:
+        """As logrotate's copytruncate, with nothing written in between."""
+        if not self.half:
+            copy = self.next_name()
+            shutil.copyfile(self.path, copy)
+            self.rotated.append(copy)
+            self.writer.truncate(0)
+
+    def truncate(self) -> None:
+        """By somebody else, when all is read."""
+        if not self.unread and not self.half:
+            self.writer.truncate(0)
+
+    def delete(self) -> None:
+        """Of the oldest rotated file, when all is read and nobody writes; its inode may be used again."""
+        if self.rotated and self.writes_to(self.path) and not self.unread and not self.half:
+            self.rotated.pop(0).unlink()
+
+    async def read(self, after_ms: int = 1000) -> int:
+        self.now += after_ms
+        samples = await self.tail.read(self.now)
+        self.unread = False
+        return round(next(s.value for s in reversed(samples) if s.name == "log_any_total"))
+
+    def kill(self) -> None:
+        self.tail.close()
+        self.tail = LogTail([str(self.path)], [PATTERN], self.kept, 1000)
+
+    async def step(self, step: str) -> None:
+        if step == "read":
+            await self.read()
+        elif step == "kill unsaved":
+            saved = self.kept.value
+            await self.read()
+            self.kept.value, self.unread = saved, True
+            self.kill()
+        elif step == "wait":
+            if self.writes_to(self.path):  # else the writer would go on where nobody looks any more
+                await self.read(after_ms=61_000)
+                await self.read(after_ms=61_000)
+        else:
+            self.plain[step]()
+
+
+async def play(folder: Path, steps: list[str], *, shift: bool) -> None:
+    world = World(folder, shift=shift)
+    try:
+        await world.read()  # the first start ever
+        for step in steps:
+            await world.step(step)
+        if world.half:
+            world.write()
+        await world.read()
+        assert await world.read() == world.lines
+        world.kill()
+        assert await world.read() == world.lines
+    finally:
+        world.tail.close()
+        world.writer.close()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(RENAMED, max_size=40), st.booleans())
+@example(["rename", "read", "read", "reopen", "write", "rename"], False)
+@example(["write", "rename", "reopen", "write", "rename", "reopen", "write", "kill unsaved"], True)
+@example(["write", "read", "rename", "reopen", "read", "delete", "write", "rename", "reopen", "write"], False)
+@example(
+    ["write", "rename", "create", "write", "read", "read", "write", "half", "read", "write", "reopen"], False
+)
+def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> None:
+    """Appends in pieces, renames, late writes, truncation, deletion, restarts and kills, in any order."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder), steps, shift=shift))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(COPIED, max_size=40), st.booleans())
+@example(["write", "read", "write", "copy", "write", "copy", "write", "kill"], True)
+def test_copytruncate_counts_each_whole_line_exactly_once(steps: list[str], shift: bool) -> None:
+    """The same with rotation by copies."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder), steps, shift=shift))
