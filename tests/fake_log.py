@@ -68,6 +68,7 @@ class FakeLog:
         self.fetches += 1
         until = asyncio.get_running_loop().time() + max_wait_ms / 1_000
         while True:
+            await asyncio.sleep(0)
             self._check(offset)
             found = [] if self.hidden else [r for r in self.records[offset : offset + 50] if r.void != INSIDE]
             if sum(record.batch_bytes for record in found) >= min_bytes:

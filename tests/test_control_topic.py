@@ -290,6 +290,16 @@ async def test_a_waiting_claim_ends_when_degraded_mode_begins(cluster: Cluster) 
         await within(waits)
 
 
+async def test_closing_ends_what_waits(cluster: Cluster) -> None:
+    one, two = await cluster.start(1), await cluster.start(2)
+    await dirty(one, "x:topic/a")
+    claim = await two.claim("quota", ["x:topic/a"], "q", "")
+    waits = asyncio.create_task(two.granted(claim))
+    await cluster.kill(two)
+    with pytest.raises(ControlUnavailable, match="closed"):
+        await within(waits)
+
+
 async def test_a_quiet_time_without_a_failure_is_not_degraded(cluster: Cluster) -> None:
     agent = await cluster.start(1)
     agent._life.member.accepted_at -= 10_000
@@ -308,6 +318,7 @@ async def test_a_lost_tail_is_seen_the_log_folded_anew_and_joined_again(
     await cluster.log.lose_tail(dropped, *[b"another history"] * instead)
     await eventually(lambda: caplog.text.count("its tail was lost") == 2, "both to see it")
     await eventually(lambda: one.degraded is None and two.degraded is None, "both joins")
+    assert all(session >= claim for session in one.state.sessions), "a join that survived was counted"
     await one.barrier()
     await two.barrier()
     assert claim not in one.state.claims or one.state.claims[claim].agent != "broker-1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
 from agent.control.bodies import FOLD
@@ -14,7 +13,6 @@ from agent.control.words import clock_time
 
 Key = tuple[str, int, int]  # nonce of a join, else ""; session; sequence: which record of ours it is
 GENESIS: Key = ("", -1, 0)
-ATTEMPTS = 64
 NOT_JOINED = "not joined yet"
 
 
@@ -26,8 +24,7 @@ class Membership:
         self.accepted_at = now  # when an own record was last seen accepted
         self._settings = settings
         self._n = 0
-        self._attempts: deque[str] = deque(maxlen=ATTEMPTS)  # nonces of this process
-        self._latest: str | None = None
+        self._latest: str | None = None  # nonce of the last attempt to join
         self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
         self._halted: str | None = None
@@ -38,7 +35,6 @@ class Membership:
 
     def join(self, state: State, nonce: str) -> tuple[Key, bytes]:
         """One attempt to join; only the join with the latest attempt's nonce is ours."""
-        self._attempts.append(nonce)
         self._latest = nonce
         body = {
             "host": self._settings.host,
@@ -81,13 +77,10 @@ class Membership:
             self.accepted_at, self._failure = now, None
             if record.t == "join":
                 self.session, self._n, self._lost = state.offset, 0, None
-        elif record.t == "join" and self.session is not None and self._is_another(record):
+        elif record.t == "join" and record.a == self._settings.agent and self.session is not None:
             self.halt(f"another process joined as {record.a} at offset {state.offset}: stop one of the two")
         if self.session is not None and self.session not in state.sessions:
             self.lose("the session ended")
-
-    def _is_another(self, join: Record) -> bool:
-        return join.a == self._settings.agent and join.x["nonce"] not in self._attempts
 
     def fail(self, why: str, now: int) -> None:
         """A read or a write failed; after long enough without an accepted record that is degraded mode."""

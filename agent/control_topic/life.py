@@ -17,8 +17,8 @@ from agent.control.records import BadRecord
 from agent.control.times import Settings
 from agent.control_topic.creation import create
 from agent.control_topic.pen import Pen
-from agent.control_topic.ports import ControlUnavailable, CreateTopic, Log, NotAccepted
-from agent.control_topic.reader import RETRY, Listener, Reader
+from agent.control_topic.ports import RETRY, ControlUnavailable, CreateTopic, Log, NotAccepted
+from agent.control_topic.reader import Listener, Reader
 from agent.kafka.errors import KafkaError
 
 _LOG = logging.getLogger(__name__)
@@ -56,10 +56,13 @@ class Life:
                 await self.until(lambda: self.member.degraded != NOT_JOINED)
 
     async def stop(self) -> None:
-        """Ends both loops."""
+        """Ends both loops, and whatever still waits for the log."""
+        self.member.halt("the control topic was closed")
+        self._after_trouble()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._turn()
 
     async def until(self, happened: Callable[[], bool]) -> None:
         """Waits for what the log, or degraded mode, brings."""

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 from agent.control.membership import Key
-from agent.control_topic.ports import ControlUnavailable, Log
+from agent.control_topic.ports import RETRY, ControlUnavailable, Log
 from agent.kafka.errors import KafkaError
 
 Seen = tuple[int, str | None]  # the record's offset, and why it is void
-RETRY = 0.2  # seconds between a write that failed and its repetition
 
 
 class Pen:

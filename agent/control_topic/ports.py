@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+RETRY = 0.2  # seconds from a call that failed to its repetition
+
 
 class ClaimVoid(Exception):
     """The claim is no longer open: dropped, cancelled or handled by another; the text says why."""

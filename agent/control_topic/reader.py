@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from agent.control.fold import LogGap, Verdict
 from agent.control.state import State
 from agent.control_topic.follower import Follower, ShorterLog
-from agent.control_topic.ports import Log
+from agent.control_topic.ports import RETRY, Log
 from agent.kafka.errors import KafkaError, LogRecreated, LogTruncated
 
 _LOG = logging.getLogger(__name__)
-RETRY = 0.2  # seconds after a read that failed
 
 
 @dataclass(frozen=True, slots=True)
