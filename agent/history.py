@@ -189,6 +189,8 @@ def _step(incident: Incident, entry: Entry) -> Incident:
             until=entry.until,
             verdict=None,
         )
+    if entry.kind is Kind.WAITING:
+        return replace(moved, claim=entry.claim)
     if entry.kind is Kind.DONE:
         return replace(moved, done_at=entry.at)
     return replace(moved, verdict=entry.kind) if entry.kind in VERDICTS else moved

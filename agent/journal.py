@@ -46,6 +46,10 @@ class Journal:
         """Take the lock and read every entry, oldest first. Raises JournalLocked, JournalFailed."""
         return await self._run(self._open)
 
+    async def entries(self) -> tuple[Entry, ...]:
+        """Every entry again, as it is on disk. Raises JournalFailed."""
+        return await self._run(self._entries)
+
     async def append(self, *entries: Entry) -> None:
         """Durable when this returns, all or none. Raises JournalFailed."""
         lines = [(entry.at, encode(entry)) for entry in entries]
@@ -78,6 +82,10 @@ class Journal:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", f"max_page_count={MAX_PAGES}"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
+        return self._entries()
+
+    def _entries(self) -> tuple[Entry, ...]:
+        assert self._db is not None, "the journal is not open"
         return tuple(_entries(self._db))
 
     def _insert(self, lines: Sequence[tuple[int, bytes]]) -> None:

@@ -52,7 +52,12 @@ class Desk:
             "started_at": self.started_at,
             "modes": self._modes(now),
             "sources": [
-                {"name": p.source.name, "up": p.last_error is None, "why": p.last_error or ""}
+                {
+                    "name": p.source.name,
+                    "up": p.last_error is None,
+                    "age_ms": None if p.read_at is None else now - p.read_at,
+                    "why": p.last_error or "",
+                }
                 for p in self.pollings
             ],
             "rules": {
@@ -161,8 +166,10 @@ class Desk:
             book = await asyncio.to_thread(self.load)
         except BadRules as error:
             complaints = [str(c) for c in error.complaints]
-            self.last_reload = {"at": self.means.clock(), "ok": False, "complaints": complaints}
-            await self._agent(f"rules refused ({by}): {len(complaints)} problems; the old ones stay in force")
+            if not dry_run:
+                self.last_reload = {"at": self.means.clock(), "ok": False, "complaints": complaints}
+                problems = f"{len(complaints)} problems, the first {complaints[0]}"
+                await self._agent(f"rules refused ({by}), the old ones stay in force: {problems}")
             return {"ok": False, "complaints": complaints}
         if not dry_run:
             self.daemon.replace(self.make_sight(book))

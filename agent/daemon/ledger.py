@@ -33,6 +33,8 @@ class Ledger:
     async def record(self, entry: Entry) -> None:
         """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition."""
         async with self._turn:
+            if self.failed is not None:  # what failed may have been written all the same: look
+                self.history = replay(await self._journal.entries())
             after = fold(self.history, entry)
             try:
                 await self._journal.append(entry)

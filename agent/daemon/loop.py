@@ -100,7 +100,8 @@ class Daemon:
             if entry.incident not in self._tasks:
                 await self._means.ledger.record(entry)
         for incident in self._means.ledger.history.standing():
-            if incident.id not in self._tasks:
+            if incident.id not in self._tasks and now - self._tried.get(incident.id, 0) >= AGAIN_MS:
+                self._tried[incident.id] = now  # a carrier that fails at once must not spin
                 self._spawn(incident.id, self._carry(incident.id, resumed=True))
         for decision in decide(alerts, remedies, self._means.ledger.history, now):
             await self._propose(decision, now)
@@ -123,6 +124,7 @@ class Daemon:
 
     async def _attempt(self, decision: Decision) -> None:
         if await Attempt(self._means, decision).start():
+            self._tried[decision.incident] = self._means.clock()
             self._spawn(decision.incident, self._carry(decision.incident, resumed=False))
 
     async def _carry(self, incident: str, *, resumed: bool) -> None:

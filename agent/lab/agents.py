@@ -156,6 +156,7 @@ def configuration(plan: Plan, agent: Agent, rules: Path) -> str:
         "stop_file": str(agent.folder / "stop"),
         "http": {"listen": "127.0.0.1:0"},
         "interval": "1s",
+        "policy": {"startup_grace": "2s"},
         "control": {"topic": "ottla-control", "create": True, "times": "lab"},
     }
     return yaml.safe_dump(settings, sort_keys=False)
