@@ -11,6 +11,8 @@ import pytest
 
 from agent.model import LogPattern, Place, Sample
 from agent.sources import log_marks, log_trail
+from agent.sources.log_marks import LINE_LIMIT, Tally
+from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
 
 ERROR = LogPattern("error", "server.log", r"ERROR (?P<code>\w+)", "Errors", Place("logs.yml", 1, 1))
@@ -39,12 +41,12 @@ class Tailed:
         self.path = folder / "server.log"
         self.now = 1_000_000
         self.memory = Memory()
-        self._files = files or (str(self.path),)
+        self.files = files or (str(self.path),)
         self._patterns = patterns
         self.tail = self._start()
 
     def _start(self) -> LogTail:
-        return LogTail(self._files, self._patterns, self.memory, 1000)
+        return LogTail(self.files, self._patterns, self.memory, 1000)
 
     def kill(self) -> Self:
         self.tail.close()
@@ -317,6 +319,45 @@ async def test_a_glob_takes_new_files_and_leaves_rotated_ones_to_their_trail(tmp
     assert value(samples, "log_any_total") == 3
     assert value(samples, "ottla_log_files") == 2
     assert await tailed.kill().count() == 3
+
+
+async def test_a_file_that_came_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """By a glob that was watched before; by one that is new it would be history."""
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
+    await tailed.read()
+    (tmp_path / "gc.log").write_text("a\n")
+    (tmp_path / "kafkaServer.out").write_text("old\n")
+    tailed.files = (*tailed.files, str(tmp_path / "*.out"))
+
+    assert await tailed.kill().count() == 1
+
+
+async def test_two_short_files_may_begin_alike(tailed: Tailed) -> None:
+    """Only much in common makes one the copy of another."""
+    await tailed.read()
+    tailed.write("a\n")
+    await tailed.read()
+    tailed.path.rename(f"{tailed.path}.1")
+    tailed.write("a\nb\n")
+
+    assert await tailed.count() == 3
+
+
+async def test_a_rotated_file_is_not_closed_before_its_backlog_is_read(tmp_path: Path) -> None:
+    """However long that takes: readings are bounded, files are not."""
+    path = tmp_path / "server.log"
+    trail = Trail(str(path), [], Tally())
+    path.write_text("a\n" * LINE_LIMIT)
+    trail.look(0)
+    path.rename(f"{path}.1")
+
+    for now in (60_000, 120_000, 180_000, 240_000):
+        trail.look(now)
+    first, second, third = trail.take(), trail.take(), trail.take()
+    trail.close()
+
+    assert first == second == b"a\n" * (LINE_LIMIT // 2)
+    assert third is None
 
 
 async def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
