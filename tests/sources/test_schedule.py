@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
+from virtual_time import run
 
 from agent.model import Sample
 from agent.promql import compile as compile_promql
@@ -19,21 +20,30 @@ NOW = 1_000_000
 
 
 class Fake:
-    """A source which gives its readings one after another, or raises them; a future is waited for."""
+    """Gives its readings one after another, or raises them; an event or seconds are waited for."""
 
     name = "fake"
     metrics: tuple[MetricInfo, ...] = ()
 
-    def __init__(self, *readings: list[Sample] | Exception | asyncio.Event, interval_ms: int = 10) -> None:
+    def __init__(
+        self, *readings: list[Sample] | Exception | asyncio.Event | float, interval_ms: int = 10
+    ) -> None:
         self.interval_ms = interval_ms
-        self.count = 0
+        self.times: list[float] = []
         self._readings = readings
+
+    @property
+    def count(self) -> int:
+        return len(self.times)
 
     async def read(self, now: int) -> list[Sample]:
         reading = self._readings[min(self.count, len(self._readings) - 1)]
-        self.count += 1
+        self.times.append(asyncio.get_running_loop().time())
         if isinstance(reading, Exception):
             raise reading
+        if isinstance(reading, float):
+            await asyncio.sleep(reading)
+            return []
         if isinstance(reading, asyncio.Event):
             await reading.wait()
             return []
@@ -131,42 +141,47 @@ async def test_a_failed_reading_ends_no_series() -> None:
     assert [sample.name for sample in batches[2] if math.isnan(sample.value)] == ["a"]
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(5):
-            while not condition():
-                await asyncio.sleep(0.001)
-    except TimeoutError:
-        pytest.fail(f"not within 5 s: {what}")
+def readings(*sources: Fake, seconds: float) -> None:
+    """Poll each source in a task of its own, in virtual time."""
 
-
-async def test_a_slow_source_delays_no_other() -> None:
-    """While one hangs, the other is read again and again."""
-    hung, quick = Fake(asyncio.Event()), Fake([A])
-    tasks = [asyncio.create_task(polled(source, deadline=60)[0].run()) for source in (hung, quick)]
-    try:
-        await until(lambda: quick.count >= 5, "five readings of the quick source")
-    finally:
+    async def story() -> None:
+        tasks = [asyncio.create_task(polled(source, deadline=60)[0].run()) for source in sources]
+        await asyncio.sleep(seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    run(story())
+
+
+def test_a_slow_source_delays_no_other() -> None:
+    """While one hangs, the other is read again and again."""
+    hung, quick = Fake(asyncio.Event(), interval_ms=1000), Fake([A], interval_ms=1000)
+
+    readings(hung, quick, seconds=30)
+
     assert hung.count == 1
+    assert 29 <= quick.count <= 32
 
 
-async def test_readings_keep_their_interval_on_average_and_do_not_catch_up() -> None:
-    """A source that took three intervals is not read three times in a row for it."""
-    slow = asyncio.Event()
-    source = Fake([A], slow, [A], interval_ms=50)
-    loop = asyncio.get_running_loop()
-    loop.call_later(0.16, slow.set)
-    task = asyncio.create_task(polled(source)[0].run())
-    try:
-        await until(lambda: source.count >= 3, "the reading after the slow one")
-        began = loop.time()
-        await until(lambda: source.count >= 5, "two more readings")
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+def test_readings_keep_their_interval_but_for_a_jitter() -> None:
+    """The first is at once; twenty agents that start together do not stay together."""
+    source = Fake([A], interval_ms=1000)
 
-    assert loop.time() - began >= 2 * 0.05 * 0.95 - 0.005
+    readings(source, seconds=100)
+
+    pauses = [after - before for before, after in pairwise(source.times)]
+    assert source.times[0] == 0
+    assert all(0.95 <= pause <= 1.05 for pause in pauses)
+    assert len(set(pauses)) > 50
+
+
+def test_missed_readings_are_not_made_up_for() -> None:
+    """A source that took five intervals is read again at once, then at the usual pace."""
+    source = Fake([A], 5.0, [A], interval_ms=1000)
+
+    readings(source, seconds=10)
+
+    pauses = [after - before for before, after in pairwise(source.times)]
+    assert pauses[1] == pytest.approx(5.0)
+    assert all(0.94 <= pause <= 1.06 for pause in pauses[2:])
