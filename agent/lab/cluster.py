@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,7 +85,6 @@ class Lab:
             return False
         with folder.locked(self.state):
             await asyncio.to_thread(folder.clear, self.state)
-            await asyncio.to_thread(shutil.rmtree, self.state)
         return True
 
     async def states(self) -> dict[int, NodeState]:
@@ -146,7 +144,7 @@ class Lab:
             except PortTakenError as error:
                 if attempt == _ATTEMPTS:
                     raise
-                say(f"{error}: another took it first; beginning again with other ports")
+                say(f"{error}; beginning again with other ports")
                 await asyncio.to_thread(folder.clear, self.state)
             else:
                 return plan

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from agent.lab import disks, processes
 from agent.lab.errors import LabError
@@ -37,10 +38,12 @@ def is_lab(folder: Path) -> bool:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One `up` or `down` at a time. The folder is made if need be; the lock dies with its holder."""
+    """One `up` or `down` at a time; the lock dies with its holder.
+
+    The folder is made if need be, and removed at the end if no lab is in it.
+    """
     while True:
-        _make(folder)
-        with (folder / _LOCK).open("w") as file:
+        with _lock_file(folder) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -48,7 +51,10 @@ def locked(folder: Path) -> Iterator[None]:
                 raise LabError(message, "wait until it has ended") from None
             if not _same(file.fileno(), folder / _LOCK):
                 continue  # the one before us removed the folder, and the lock with it
-            yield
+            try:
+                yield
+            finally:
+                _remove_empty(folder)
             return
 
 
@@ -69,6 +75,16 @@ def clear(folder: Path) -> None:
     (folder / PLAN_FILE).unlink(missing_ok=True)  # last: it says that all of this is ours to remove
 
 
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder in which no lab is left, and the one that by default holds nothing but labs."""
+    if {path.name for path in folder.iterdir()} != {_LOCK}:
+        return
+    shutil.rmtree(folder)
+    if folder.parent == default_folder().parent:
+        with suppress(OSError):  # another lab is in it
+            folder.parent.rmdir()
+
+
 def check_room(folder: Path, size: Size, kind: DiskKind) -> None:
     """LabError where the log dirs could not be filled, or the brokers' user could not reach them."""
     need = size.brokers * 2 * DISK_BYTES
@@ -80,6 +96,13 @@ def check_room(folder: Path, size: Size, kind: DiskKind) -> None:
     if os.geteuid() == 0 and closed:
         message = f"the brokers run as user {processes.LAB_UID}, who may not enter {closed[-1]}"
         raise LabError(message, "name a folder that everybody may enter with --state DIR")
+
+
+def _lock_file(folder: Path) -> IO[str]:
+    while True:
+        _make(folder)
+        with suppress(FileNotFoundError):  # the one before us removed the folder again
+            return (folder / _LOCK).open("w")
 
 
 def _make(folder: Path) -> None:

@@ -23,7 +23,6 @@ def silent(_: str) -> None:
 
 
 POM = Path(__file__).with_name("pom.xml")
-_COPY = "dependency:copy-dependencies"
 _PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
 _TELL_EVERY = 25  # downloads
 
@@ -38,10 +37,10 @@ class Jars:
     java: str
 
 
-def default_version() -> str:
-    """The version of Kafka that the pom names."""
-    match = re.search(r"<kafka\.version>(.+?)</kafka\.version>", POM.read_text())
-    assert match, "the pom names its version"
+def default_version(part: str = "kafka") -> str:
+    """The version of Kafka, or of another part, that the pom names."""
+    match = re.search(rf"<{part}\.version>(.+?)</{part}\.version>", POM.read_text())
+    assert match, f"the pom names the version of {part}"
     return match[1]
 
 
@@ -58,12 +57,13 @@ def find_or_fetch(version: str | None, say: Say) -> Jars:
             raise LabError(
                 f"KAFKA_HOME={home} is Kafka {found}, not {version}", "unset KAFKA_HOME to fetch it"
             )
-        jolokia = _cached("jolokia", ["-DincludeGroupIds=org.jolokia"], say)
+        agent = f"org.jolokia:jolokia-agent-jvm:{default_version('jolokia')}:jar:javaagent"
+        jolokia = _cached("jolokia", ["dependency:copy", f"-Dartifact={agent}"], say)
         return Jars(found, f"{home}/libs/*", str(_one(jolokia, "jolokia-agent-jvm-*.jar")), java)
     version = version or default_version()
     if not re.fullmatch(r"[4-9]\.\d+\.\d+", version):
         raise LabError(f"Kafka {version!r} is not a version that a lab can run", "give one like 4.3.1")
-    folder = _cached(f"kafka-{version}", [f"-Dkafka.version={version}"], say)
+    folder = _cached(f"kafka-{version}", ["dependency:copy-dependencies", f"-Dkafka.version={version}"], say)
     return Jars(version, f"{folder}/*", str(_one(folder, "jolokia-agent-jvm-*.jar")), java)
 
 
@@ -76,7 +76,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ottla"
 
 
-def _cached(name: str, options: Sequence[str], say: Say) -> Path:
+def _cached(name: str, goal: Sequence[str], say: Say) -> Path:
     folder = cache_folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.is_dir():
@@ -86,19 +86,21 @@ def _cached(name: str, options: Sequence[str], say: Say) -> Path:
             _need("mvn", say)
             with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=folder.parent) as temporary:
                 jars = Path(temporary, "jars")
-                say(f"fetching {name} from Maven's repository, about 45 MB, into {folder}")
-                _maven([f"-DoutputDirectory={jars}", *options], name, say)
+                say(f"fetching {name} from Maven's repository into {folder}")
+                _maven([*goal, f"-DoutputDirectory={jars}"], name, say)
                 for path in (jars, *jars.iterdir()):
                     path.chmod(path.stat().st_mode | 0o444 | (0o111 if path.is_dir() else 0))
                 jars.rename(folder)  # whole or not at all, whenever we are interrupted
     return folder
 
 
-def _maven(options: Sequence[str], name: str, say: Say) -> None:
-    command = ["mvn", "--batch-mode", "--file", str(POM), _COPY, *options]
+def _maven(goal: Sequence[str], name: str, say: Say) -> None:
+    command = ["mvn", "--batch-mode", "-Dstyle.color=never", "--file", str(POM), *goal]
     environment = os.environ | {"MAVEN_OPTS": os.environ.get("MAVEN_OPTS", "-Xmx256m")}
     errors: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603 - ours
+    with subprocess.Popen(  # noqa: S603 - ours
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         downloads = 0
         for line in process.stdout:
@@ -106,7 +108,7 @@ def _maven(options: Sequence[str], name: str, say: Say) -> None:
             if line.startswith("Downloaded") and downloads % _TELL_EVERY == 0:
                 say(f"fetching {name}: {downloads} files")
             if line.startswith("[ERROR]") and len(errors) < 1:
-                errors.append(line.removeprefix("[ERROR]").strip())
+                errors.append(line.removeprefix("[ERROR]").partition(" -> [Help")[0].strip())
     if process.returncode != 0:
         why = errors[0] if errors else f"mvn ended with {process.returncode}"
         raise LabError(

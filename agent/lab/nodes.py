@@ -104,7 +104,7 @@ async def _wait_running(node: Node, session: aiohttp.ClientSession) -> None:
     while (state := await _state(node, session)) is not NodeState.RUNNING:
         output = await asyncio.to_thread(processes.last_lines, node.output, 50)
         if _NO_JOLOKIA in output:
-            raise PortTakenError(f"Jolokia of {node.name} could not listen on port {node.jolokia_port}")
+            raise _port_taken(f"Jolokia of {node.name}", node.jolokia_port)
         if state is NodeState.STOPPED:
             raise await asyncio.to_thread(_why_ended, node)
         await asyncio.sleep(_POLL)
@@ -143,10 +143,15 @@ def _why_ended(node: Node) -> LabError:
     """The reason why a node's process is gone, as far as it told."""
     said = [*_lines(node.output), *_lines(node.server_log)]
     if any(mark in line for mark in _PORT_TAKEN for line in said):
-        return PortTakenError(f"{node.name} could not listen on port {node.port}")
+        return _port_taken(node.name, node.port)
     errors = [line for line in said if " ERROR " in line or line.startswith(("Error", "Exception"))]
     reason = (errors or said or ["it said nothing"])[-1]
     return LabError(f"{node.name} ended while starting: {reason}", f"its logs are in {node.logs_dir}")
+
+
+def _port_taken(who: str, port: int | None) -> PortTakenError:
+    hint = f"ss -ltnp 'sport = :{port}' shows who has it"
+    return PortTakenError(f"{who} could not listen on port {port}: it is taken", hint)
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,18 +7,19 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.kafka.admin import Admin
 from agent.kafka.connection import Security
-from agent.lab import disks, faults, processes
+from agent.lab import cluster, disks, faults, ports, processes
 from agent.lab.cluster import Lab
 from agent.lab.jars import find_or_fetch, silent
 from agent.lab.load import Load
@@ -51,6 +52,14 @@ def lab() -> Iterator[Lab]:
     asyncio.run(own.up())
     yield own
     remove(path)
+
+
+@pytest.fixture
+async def admin(lab: Lab) -> AsyncIterator[Admin]:
+    """To ask the cluster what it made of a fault."""
+    own = Admin(lab.bootstrap, Security(), client_id="test")
+    yield own
+    await own.close()
 
 
 def open_folder() -> Path:
@@ -93,13 +102,13 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, seconds: float 
         await asyncio.sleep(0.1)
 
 
-async def in_sync(lab: Lab) -> bool:
-    """Whether every replica of every partition is."""
-    admin = Admin(lab.bootstrap, Security(), client_id="test")
-    try:
+async def whole(admin: Admin) -> None:
+    """Wait until every replica of every partition is in sync."""
+
+    async def in_sync() -> bool:
         return all(set(p.isr) == set(p.replicas) for p in await admin.partitions())
-    finally:
-        await admin.close()
+
+    await until(in_sync, "all replicas are in sync")
 
 
 async def test_up_is_quick_and_repeatable_and_down_leaves_nothing(place: Path) -> None:
@@ -166,6 +175,25 @@ async def test_after_a_crash_of_everything_up_works(place: Path) -> None:
     assert left_of(lab.state) == []
 
 
+async def test_a_port_taken_since_it_was_chosen_costs_an_attempt(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was Kafka's or Jolokia's, `up` begins again with other ports, and says so."""
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        kafkas, jolokias, free = ports.free_ports(3), ports.free_ports(3), ports.free_ports(3)
+        kafkas[1] = jolokias[2] = port
+        choices = iter([kafkas, jolokias, free])
+        monkeypatch.setattr(cluster, "free_ports", lambda _: next(choices))
+        await Lab.open(place / "lab").up(Size(1, 1), say=told.append)
+    expected = [
+        f"broker 1 could not listen on port {port}",
+        f"Jolokia of broker 1 could not listen on port {port}",
+    ]
+    assert [line.partition(":")[0] for line in told if "beginning again" in line] == expected
+
+
 @pytest.mark.parametrize("instant", ["lab.json", "broker-1/disk-b/data", "broker-1/logs/server.log"])
 async def test_up_killed_midway_is_cleaned_up(place: Path, instant: str) -> None:
     """At whatever instant `up` itself is killed, `down` finds all that it had begun."""
@@ -185,7 +213,7 @@ async def test_up_killed_midway_is_cleaned_up(place: Path, instant: str) -> None
     assert left_of(lab.state) == []
 
 
-async def test_a_load_survives_a_killed_broker(lab: Lab) -> None:
+async def test_a_load_survives_a_killed_broker(lab: Lab, admin: Admin) -> None:
     """Another leads after the session; nothing that was acknowledged is lost."""
     load = Load(lab.bootstrap, rate=200)
     await load.start()
@@ -198,10 +226,10 @@ async def test_a_load_survives_a_killed_broker(lab: Lab) -> None:
     assert report.ok, report
     assert report.acked > 800
     assert 1_000 < report.max_gap_ms < 15_000
-    await until(lambda: in_sync(lab), "all replicas are in sync")
+    await whole(admin)
 
 
-async def test_a_paused_broker_hangs_and_goes_on(lab: Lab) -> None:
+async def test_a_paused_broker_hangs_and_goes_on(lab: Lab, admin: Admin) -> None:
     """It has a process, and does not answer."""
     pause = faults.load()["pause-broker"]
     pid = lab.brokers[2].pid
@@ -214,10 +242,10 @@ async def test_a_paused_broker_hangs_and_goes_on(lab: Lab) -> None:
 
     await until(runs, "broker 2 runs")
     assert lab.brokers[2].pid == pid
-    await until(lambda: in_sync(lab), "all replicas are in sync")
+    await whole(admin)
 
 
-async def test_a_disk_is_filled_with_records_that_can_be_moved(lab: Lab) -> None:
+async def test_a_disk_is_filled_with_records_that_can_be_moved(lab: Lab, admin: Admin) -> None:
     """Only the first dir of that broker is full, by many partitions that have another replica."""
     fill = faults.load()["fill-disk"]
     first, second = lab.brokers[2].log_dirs
@@ -225,11 +253,9 @@ async def test_a_disk_is_filled_with_records_that_can_be_moved(lab: Lab) -> None
     await fill.break_(lab, 2, silent, until=0.5)
     assert 0.5 <= disks.used_ratio(first, lab.plan.disk) < 0.55
     assert disks.used_ratio(second, lab.plan.disk) - before < 0.02
-    admin = Admin(lab.bootstrap, Security(), client_id="test")
     found = next(own for own in await admin.log_dirs(2) if own.path == str(first))
     moved = [replica for replica in found.replicas if replica.topic == "fill-broker-2"]
     replicas = [len(partition.replicas) for partition in await admin.partitions(["fill-broker-2"])]
-    await admin.close()
     assert len(moved) >= 8
     assert max(replica.size for replica in moved) < 16 << 20
     assert set(replicas) == {2}
@@ -237,31 +263,33 @@ async def test_a_disk_is_filled_with_records_that_can_be_moved(lab: Lab) -> None
     assert disks.used_ratio(first, lab.plan.disk) < 0.2
 
 
-async def test_a_throttle_is_left_and_removed(lab: Lab) -> None:
+async def test_a_throttle_is_left_and_removed(lab: Lab, admin: Admin) -> None:
     """Its rates and its lists; what stood in the lists before stays."""
-    admin = Admin(lab.bootstrap, Security(), client_id="test")
     await admin.create_topic("throttled", 3, 3, {"leader.replication.throttled.replicas": "0:1"})
-    throttle = faults.load()["leftover-throttle"]
-    await throttle.break_(lab, 2, silent, rate=123_456)
+
+    async def placed() -> bool:
+        return len(await admin.partitions(["throttled"])) == 3
 
     async def rate() -> str | None:
         return (await admin.configs("broker/2")).get("leader.replication.throttled.rate")
 
+    async def lists() -> list[str]:
+        found = (await admin.topic_configs(["throttled"], None)).get("throttled", {})
+        return [found.get(f"{side}.replication.throttled.replicas", "") for side in ("follower", "leader")]
+
     async def is_set() -> bool:
-        return await rate() == "123456"
+        return await rate() == "123456" and await lists() == ["0:2,1:2,2:2", "0:1,0:2,1:2,2:2"]
 
     async def is_gone() -> bool:
-        return await rate() is None
+        return await rate() is None and await lists() == ["", "0:1"]
 
-    await until(is_set, "broker 2 has the rate")
-    lists = (await admin.topic_configs(["throttled"], None))["throttled"]
-    assert lists["follower.replication.throttled.replicas"] == "0:2,1:2,2:2"
+    await until(placed, "the topic is placed")
+    throttle = faults.load()["leftover-throttle"]
+    await throttle.break_(lab, 2, silent, rate=123_456)
+    await until(is_set, "broker 2 has the rate, and the topic its lists")
     await throttle.heal(lab, 2, silent)
-    await until(is_gone, "the rate is gone")
-    lists = (await admin.topic_configs(["throttled"], None))["throttled"]
-    assert lists["leader.replication.throttled.replicas"] == "0:1"
+    await until(is_gone, "they are gone")
     await admin.delete_topics(["throttled"])
-    await admin.close()
 
 
 def test_the_command_reports_as_text_and_json(lab: Lab) -> None:

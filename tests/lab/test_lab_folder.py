@@ -26,11 +26,21 @@ def test_two_commands_do_not_work_on_one_lab(tmp_path: Path) -> None:
 
 
 def test_a_crash_leaves_no_lock(tmp_path: Path) -> None:
-    """The file may stay; the lock is its holder's."""
-    with folder.locked(tmp_path / "lab"):
-        pass
+    """The file stays; the lock was its holder's."""
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab/lock").touch()
     with folder.locked(tmp_path / "lab"):
         assert (tmp_path / "lab/lock").exists()
+
+
+async def test_an_up_that_cannot_begin_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even its folder."""
+    monkeypatch.setenv("KAFKA_HOME", str(tmp_path))
+    with pytest.raises(LabError, match="holds no kafka_2"):
+        await Lab.open(tmp_path / "lab").up()
+    assert not (tmp_path / "lab").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "down"])

@@ -104,7 +104,7 @@ def test_kafka_home_is_used_where_it_is_set(
     monkeypatch.setenv("KAFKA_HOME", str(tmp_path / "kafka"))
     found = jars.find_or_fetch(None, jars.silent)
     assert (found.kafka, found.class_path) == ("4.1.2", f"{libs}/*")
-    assert "-DincludeGroupIds=org.jolokia" in calls(tmp_path)[0]
+    assert "-Dartifact=org.jolokia:jolokia-agent-jvm:" in calls(tmp_path)[0]
     with pytest.raises(LabError, match=r"is Kafka 4\.1\.2, not 4\.3\.1"):
         jars.find_or_fetch("4.3.1", jars.silent)
 
