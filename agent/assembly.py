@@ -25,6 +25,7 @@ from agent.model import Alert
 from agent.rulebook import Rulebook
 from agent.rulebook import load as load_rules
 from agent.series import Series
+from agent.sources import SourceFailed
 from agent.sources.cluster import ClusterFacts
 from agent.sources.host import LogDirs
 from agent.sources.jolokia import Jolokia
@@ -70,12 +71,20 @@ def make_ports(config: Config, admin: Admin, dirs: LogDirs, ledger: Ledger) -> P
     return Ports(
         admin=admin,
         node_id=config.broker.node_id,
-        free_bytes=dirs.free_bytes,
+        free_bytes=partial(_free_bytes, dirs),
         policy=config.policy,
         clock=clock,
         sleep=asyncio.sleep,
         recorded=lambda *value: value in ledger.history.written,
     )
+
+
+async def _free_bytes(dirs: LogDirs, path: str) -> tuple[int, int]:
+    """As actions want it: whatever keeps the space from being known is an OSError."""
+    try:
+        return await dirs.free_bytes(path)
+    except SourceFailed as error:
+        raise OSError(str(error)) from error
 
 
 def make_dirs(config: Config) -> LogDirs:

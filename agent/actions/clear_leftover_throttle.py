@@ -11,7 +11,8 @@ from agent.quantities import BytesPerSecond
 _NOTHING = BytesPerSecond(0)
 
 
-@action(blast=Blast.CLUSTER, reversible=True, corroborate=1, keeps=True)
+# It takes nothing and gives capacity back: to refuse it while a broker is down would be the second fault.
+@action(blast=Blast.NOTHING, reversible=True, corroborate=1, keeps=True)
 class ClearLeftoverThrottle:
     """Remove throttles that were left on this broker: rates, and its entries in the topics' lists.
 

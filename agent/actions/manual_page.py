@@ -27,7 +27,7 @@ _SYNTAX = {
     "boolean": "`true` or `false`",
 }
 _TAKES = {
-    Blast.NOTHING: "nothing: local, and takes no capacity",
+    Blast.NOTHING: "nothing: no capacity goes to it",
     Blast.HOST: "capacity of its own host",
     Blast.CLUSTER: "something that the whole cluster sees",
     Blast.DISRUPTIVE: "a broker, or its leadership, away",

@@ -109,6 +109,16 @@ def security(form: Form, files: Files) -> Security:
     return settings
 
 
+# Compiled in: a host's policy may tighten what is allowed, and nobody may lift it beyond reason.
+_BOUNDS = (
+    ("breaker", 1, 10),
+    ("startup_grace_ms", 1_000, 3_600_000),
+    ("drain_headroom", 0.05, 0.9),
+    ("max_move_rate", 100_000, 1 << 30),
+    ("min_throttle_rate", 100_000, 1 << 30),
+)
+
+
 def policy(form: Form) -> Policy:
     """`policy:`: what this host allows, whatever the rules say."""
     default = Policy()
@@ -120,5 +130,11 @@ def policy(form: Form) -> Policy:
         max_move_rate=form.get("max_move_rate", rate, default.max_move_rate),
         min_throttle_rate=form.get("min_throttle_rate", rate, default.min_throttle_rate),
     )
+    for name, least, most in _BOUNDS:
+        if not least <= getattr(settings, name) <= most:
+            key = name.removesuffix("_ms")
+            form.complain(
+                f"{key} is beyond what is compiled in", f"{least:g} to {most:g} (bytes, ms or ratio)"
+            )
     form.close()
     return settings

@@ -97,7 +97,7 @@ BODIES: Mapping[str, Check] = MappingProxyType(
         "claim": _fields(
             {
                 "kind": _NAME,
-                "scopes": _list(_NAME, 64),
+                "scopes": _list(_text(512, 1), 64),
                 "problem": _text(512, 1),
                 "host": _WORDS,
                 "priority": _whole(0, 9),

@@ -55,9 +55,10 @@ class Attempt:
         if claim is None:
             return False
         plan = await self._allowed()
+        if isinstance(plan, Effect) and not set(self._action.scopes(plan)) <= set(scopes):
+            plan = Refusal("cluster's claim", "what it would change is not what was claimed any more")
         if isinstance(plan, Refusal):
-            await self._release(claim, "cancelled")
-            return await self._refuse(plan)
+            return await self._take_back(plan, claim, "cancelled")
         return await self._write(restamp(plan, claim), claim)
 
     async def objection(self, plan: Effect | None) -> Refusal | None:
@@ -96,7 +97,9 @@ class Attempt:
                 Refusal("control topic", "no control topic is configured, and this needs a claim")
             )
             return None
-        problem = f"{decision.alert}/{decision.step}/{decision.target}"
+        # The host is part of it: the same path, or the same rule, on another host is another problem.
+        node = self._means.ports.node_id
+        problem = f"{decision.alert}/{decision.step}/broker-{node}/{decision.target}"
         try:
             claim = await control.claim(decision.do, scopes, problem, f"{decision.do} on {decision.target}")
             return claim if await self._await_grant(control, claim) else None

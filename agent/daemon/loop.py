@@ -18,6 +18,7 @@ from agent.model import Decision, Entry, Kind, Operation, Sample
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
 AGAIN_MS = 3_000  # between two tries of a decision that was refused
+JUDGE_MS = 5_000  # between two judgements of all rules, new samples or not
 UNDO_S = 30.0  # what stopping may take
 
 
@@ -32,6 +33,7 @@ class Daemon:
         self._down: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, int] = {}
+        self._judged_at = 0
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -93,8 +95,11 @@ class Daemon:
         now = self._means.clock()
         self.beat_at = now
         due = self.sight.alerts.next_deadline(now)
-        if due is not None and due <= now:
+        if now - self._judged_at >= JUDGE_MS:  # absence and sliding windows show only in time
+            self._judged_at = now
             self.sight.judge(now, None, frozenset(self._down))
+        elif due is not None and due <= now:
+            self.sight.judge(now, frozenset(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         for entry in endings(alerts, remedies, self._means.ledger.history, now):
             if entry.incident not in self._tasks:

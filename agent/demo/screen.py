@@ -67,6 +67,7 @@ def _words(change: Change) -> str:
     if change.operation is Operation.DELETE:
         return f"{change.resource}: {change.key} removed (was {change.prior})"
     if change.operation is Operation.SET and change.new and change.new.isdecimal():
-        return f"{change.resource}: {change.key} = {show_size(int(change.new))}/s (was {change.prior or 'absent'})"
+        was = change.prior or "absent"
+        return f"{change.resource}: {change.key} = {show_size(int(change.new))}/s (was {was})"
     verb = "gets" if change.operation is Operation.APPEND else "loses"
     return f"{change.resource}: {change.key} {verb} {change.new}"

@@ -41,5 +41,9 @@ class Source(Protocol):
     def metrics(self) -> tuple[MetricInfo, ...]:
         """What it can yield."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether a reading leaves out what did not answer: then a series that is missing has not ended."""
+
     async def read(self, now: int) -> list[Sample]:
         """One reading. SourceFailed, TimeoutError and OSError mean that there is none this time."""

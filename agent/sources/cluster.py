@@ -53,6 +53,7 @@ class ClusterFacts:
     """
 
     name = "cluster"
+    partial = True
     metrics = METRICS
 
     def __init__(self, admin: FactsAdmin, node_id: int, interval_ms: int) -> None:

@@ -59,6 +59,7 @@ class LogDirs:
     """
 
     name = "host"
+    partial = True
     metrics = METRICS
 
     def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:

@@ -96,6 +96,7 @@ class Jolokia:
     """
 
     name = "jmx"
+    partial = False
     metrics: tuple[MetricInfo, ...]
 
     def __init__(

@@ -71,6 +71,7 @@ class LogTail:
     """
 
     name = "logs"
+    partial = False
 
     def __init__(
         self, files: Sequence[str], patterns: Sequence[LogPattern], positions: Positions, interval_ms: int

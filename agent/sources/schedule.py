@@ -67,6 +67,7 @@ class Polling:
             async with asyncio.timeout(self._deadline):
                 samples = await self.source.read(now)
             stale, self.last_error = self._ended(samples, now), None
+            self.read_at = now
         except (SourceFailed, TimeoutError, OSError) as error:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
@@ -74,6 +75,8 @@ class Polling:
 
     def _ended(self, samples: list[Sample], now: int) -> list[Sample]:
         """The end of each series that the reading before had and this one has not."""
+        if self.source.partial:
+            return []
         before, self._series = self._series, {(sample.name, sample.labels) for sample in samples}
         return [Sample(name, labels, now, STALE) for name, labels in before - self._series]
 

@@ -29,6 +29,7 @@ class Fake:
         self, *readings: list[Sample] | Exception | asyncio.Event | float, interval_ms: int = 10
     ) -> None:
         self.interval_ms = interval_ms
+        self.partial = False
         self.times: list[float] = []
         self._readings = readings
 
