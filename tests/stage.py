@@ -1,4 +1,4 @@
-"""A stage for scenarios: the real loop, gate, carrier and alerts, over a scripted world and a journal in memory."""
+"""A stage for scenarios: the real loop, gate and carrier, over a scripted world and a journal in memory."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class Stage:
             ledger=ledger,
             sight=lambda: daemon.sight,
             local=self._local,
-            actions={"brake": Brake(self.disk)},  # type: ignore[dict-item]  # plan is a method here
+            actions={"brake": Brake(self.disk)},
             ports=None,  # type: ignore[arg-type]  # the brake needs none
             control=None,
             clock=self.now,

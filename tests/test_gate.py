@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from stories import EFFECT, decision, entry
@@ -112,7 +113,7 @@ def test_nothing_objects_to_a_fine_scene() -> None:
         ({"plan": Refusal("preconditions", "no room")}, "preconditions", "no room"),
     ],
 )
-def test_each_question_objects_in_words(changed: dict[str, object], question: str, words: str) -> None:
+def test_each_question_objects_in_words(changed: dict[str, Any], question: str, words: str) -> None:
     """One change to a fine scene, one refusal."""
     refusal = judge(replace(FINE, **changed))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from stories import decision
@@ -41,7 +42,7 @@ def test_no_better_only_when_the_time_is_over() -> None:
         ({"value": 1.08}, "Full moved from 0.9 to 1.08, away from 0.85"),
     ],
 )
-def test_worse_is_said_at_once_even_while_acting(changed: dict[str, object], words: str) -> None:
+def test_worse_is_said_at_once_even_while_acting(changed: dict[str, Any], words: str) -> None:
     """Nobody waits for the end of a move that breaks the cluster."""
     found = judge(decision(), BEFORE, replace(VIEW, **changed), None, None)
 

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: hours of waiting take milliseconds, in the same order."""
+"""An event loop whose clock jumps to the next timer: hours of waiting take milliseconds."""
 
 from __future__ import annotations
 
