@@ -77,11 +77,12 @@ class Agent:
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a lab's brokers, by node id. `rules` is a folder, `python` what runs them."""
+    """The agents of a lab's brokers, by node id. `rules` is a folder, `interval` that of their sources."""
 
     lab: Lab
     rules: Path = RULES
     interpreter: tuple[str, ...] = (sys.executable, "-m", "agent")
+    interval: str = "1s"
 
     def agent(self, broker: int) -> Agent:
         """The agent beside this broker."""
@@ -115,7 +116,7 @@ class Agents:
         for folder in (agent.folder, agent.state):
             folder.mkdir(exist_ok=True)
             disks.own(folder)
-        agent.config.write_text(configuration(self.lab.plan, agent, self.rules))
+        agent.config.write_text(configuration(self.lab.plan, agent, self.rules, self.interval))
         (agent.state / "http.address").unlink(missing_ok=True)  # an earlier one's says nothing of this one
         processes.start(
             Command(
@@ -131,7 +132,7 @@ class Agents:
         )
 
 
-def configuration(plan: Plan, agent: Agent, rules: Path) -> str:
+def configuration(plan: Plan, agent: Agent, rules: Path, interval: str = "1s") -> str:
     """The text of its ottla.yml."""
     if len(os.fsencode(agent.socket)) > _LONGEST_SOCKET:
         raise LabError(
@@ -155,7 +156,7 @@ def configuration(plan: Plan, agent: Agent, rules: Path) -> str:
         "socket": str(agent.socket),
         "stop_file": str(agent.folder / "stop"),
         "http": {"listen": "127.0.0.1:0"},
-        "interval": "1s",
+        "interval": interval,
         "policy": {"startup_grace": "2s"},
         "control": {"topic": "ottla-control", "create": True, "times": "lab"},
     }
