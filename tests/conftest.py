@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,26 +19,36 @@ from agent.lab.cluster import Lab
 from agent.lab.load import Load
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on a real cluster use the shared lab; each is told by its environment where that is."""
-    for item in items:
-        if item.get_closest_marker("e2e") and "tests/lab/" not in item.nodeid:
-            item.add_marker(pytest.mark.usefixtures("cluster"))
+LAB = pytest.StashKey[Lab]()
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Lab]:
-    """One controller and three brokers, for the whole session; taken down at its end."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the tests on a real cluster are asked for (-m e2e): have it run before they are collected."""
+    if config.getoption("markexpr") != "e2e" or config.getoption("collectonly"):
+        return
     folder = Path(tempfile.mkdtemp(prefix="ottla-e2e-"))
     folder.chmod(0o755)  # brokers and agents are other users where we are root
-    lab = Lab.open(folder / "lab")
-    asyncio.run(lab.up())
+    lab = config.stash[LAB] = Lab.open(folder / "lab")
+    asyncio.run(lab.up(say=lambda text: print(f"lab: {text}")))
     os.environ["OTTLA_TEST_BOOTSTRAP"] = ",".join(lab.bootstrap)
     os.environ["OTTLA_TEST_JOLOKIA"] = str(lab.brokers[1].jolokia_url)
-    yield lab
-    del os.environ["OTTLA_TEST_BOOTSTRAP"], os.environ["OTTLA_TEST_JOLOKIA"]
-    asyncio.run(lab.down())
-    shutil.rmtree(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take it down, however the tests ended."""
+    lab = config.stash.get(LAB, None)
+    if lab is not None:
+        asyncio.run(lab.down())
+        shutil.rmtree(lab.state.parent)
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest) -> Lab:
+    """One controller and three brokers, shared by all tests of the session: leave it as it was."""
+    lab = request.config.stash.get(LAB, None)
+    if lab is None:
+        pytest.skip("no cluster: run with -m e2e")
+    return lab
 
 
 @pytest.fixture

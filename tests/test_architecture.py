@@ -37,7 +37,6 @@ LAYERS = {
     "web": 6,
     "lab": 6,
     "daemon": 7,
-    "server_properties": 2,
     "config": 8,
     "demo": 8,
     "assembly": 9,

@@ -1,0 +1,40 @@
+"""Every file on the configuration's page loads, and every key that the loader knows is on it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from agent.config import load
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "configuration.md").read_text()
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE + (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+PROPERTIES = "node.id=2\nlog.dirs=/data/d1,/data/d2\nlisteners=PLAINTEXT://127.0.0.1:9092\n"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_each_file_on_the_page_loads(block: str, tmp_path: Path) -> None:
+    """As it stands there, with the files that it names beside it."""
+    for name, text in (("server.properties", PROPERTIES), ("jolokia.password", "x"), ("kafka.password", "y")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "rules").mkdir()
+    file = tmp_path / "ottla.yml"
+    file.write_text(block.replace("/etc/kafka/server.properties", "server.properties"))
+
+    assert load(file, {}).broker.node_id == 2
+
+
+def test_every_key_is_on_the_page() -> None:
+    """The keys are those that the loader asks its forms for."""
+    source = "".join(path.read_text() for path in (ROOT / "agent" / "config").glob("*.py"))
+    keys = set(re.findall(r'(?:get|form|each)\("([a-z_]+)"', source))
+
+    assert len(keys) > 20
+    assert {key for key in keys if f"`{key}`" not in PAGE} <= {
+        "path",
+        "capacity",
+        "listeners",
+    }  # the last is the broker's own
