@@ -110,7 +110,7 @@ async def make_service(config: Config) -> Service:
 
     def sight_of(rules: Rulebook, alerts: tuple[Alert, ...] | None = None) -> Sight:
         before = daemon.sight.alerts.active() if alerts is None else alerts
-        sight = Sight(rules, series, lambda: facts.facts, before)
+        sight = Sight(rules, series, lambda: facts.facts, config.broker.node_id, before)
         jmx.select(sight.names)
         tail.patterns = rules.logs
         series.want(sight.names)

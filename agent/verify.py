@@ -19,6 +19,7 @@ class View:
     worse_if: bool
     offline: int | None  # partitions, in a peer's view
     under_min_isr: int | None
+    returning: bool = False  # the own broker is down, or came back a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def worsened(decision: Decision, before: Before, view: View) -> str:
         ("partitions offline", before.offline, view.offline),
         ("partitions under min.insync.replicas", before.under_min_isr, view.under_min_isr),
     ):
-        if was is not None and now is not None and now > was:
+        # A broker that is away takes its replicas with it: that is its crash, and no work of the action's.
+        if was is not None and now is not None and now > was and not view.returning:
             return f"{name} rose from {was} to {now}"
     if view.worse_if:
         return f"worse_if holds: {decision.worse_if}"

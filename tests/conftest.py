@@ -18,7 +18,6 @@ from agent.lab import faults
 from agent.lab.cluster import Lab
 from agent.lab.load import Load
 
-
 LAB = pytest.StashKey[Lab]()
 
 

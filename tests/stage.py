@@ -178,7 +178,7 @@ class Stage:
             control=None,
             clock=self.now,
         )
-        daemon = self._daemon = Daemon(means, Sight(self.rules, self._series, self._world))
+        daemon = self._daemon = Daemon(means, Sight(self.rules, self._series, self._world, 1))
         self._tasks = [asyncio.ensure_future(self._feed(daemon))]
         await daemon.recover()
         self._tasks.append(asyncio.ensure_future(daemon.run()))

@@ -50,6 +50,14 @@ def test_worse_is_said_at_once_even_while_acting(changed: dict[str, Any], words:
     assert words in found.reason
 
 
+def test_a_broker_that_is_away_condemns_no_action() -> None:
+    """Its own crash takes its replicas away; what the rule itself calls worse still counts."""
+    away = replace(VIEW, offline=4, under_min_isr=9, returning=True)
+
+    assert judge(decision(), BEFORE, away, 0, None).verdict is None
+    assert judge(decision(), BEFORE, replace(away, worse_if=True), 0, None).verdict is Kind.WORSE
+
+
 def test_a_view_that_is_missing_condemns_nothing() -> None:
     """A gap proves nothing, neither help nor harm."""
     blind = replace(VIEW, offline=None, under_min_isr=None, value=None)

@@ -28,6 +28,8 @@ from agent.verify import View
 
 _PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
 
+RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
+
 
 def source_of(name: str) -> str:
     """Which source a series comes from, by its name's prefix."""
@@ -54,15 +56,18 @@ class Sight:
         book: Rulebook,
         series: Series,
         world: Callable[[], World | None],
+        node_id: int,
         restored: Sequence[Alert] = (),
     ) -> None:
         self.book = book
+        self._node_id = node_id
         self.alerts = Alerts(book.alerts)
         self.alerts.restore(restored)
         self.series = series
         self.world = world
         self._expressions = {rule.name: compile(rule.expr) for rule in book.alerts}
         self._newest: dict[str, int] = {}
+        self._away_at: int | None = None  # when the own broker was last seen fenced
         self.names = frozenset[str]().union(*map(_names, _expressions(book)))
 
     def take(self, samples: Sequence[Sample], now: int, down: frozenset[str]) -> None:
@@ -118,7 +123,13 @@ class Sight:
             worse_if=decision.worse_if is not None and self._has_result(decision.worse_if, now),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
+            returning=self._returning(world, now),
         )
+
+    def _returning(self, world: World | None, now: int) -> bool:
+        if world is not None and self._node_id in world.fenced:
+            self._away_at = now
+        return self._away_at is not None and now - self._away_at < RETURN_MS
 
     def firing(self) -> tuple[Alert, ...]:
         """What fires now."""

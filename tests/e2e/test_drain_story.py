@@ -72,10 +72,7 @@ async def test_a_killed_agent_finds_its_drain_again(scene: Scene, load: Load) ->
     agent = await scene.agent(2)
     await fill(scene)
 
-    async def copying() -> bool:
-        return any(r.future for d in await scene.admin.log_dirs(2) for r in d.replicas)
-
-    await until("the first copy to run", copying, 30, agent)
+    await until("the first copy to run", lambda: copying(scene), 30, agent)
     await scene.agents.kill(2)
     assert kinds(agent, "LogDirFillingUp") == [Kind.STARTED]
 
@@ -86,6 +83,29 @@ async def test_a_killed_agent_finds_its_drain_again(scene: Scene, load: Load) ->
     assert used(agent) < 0.75
     assert await scene.configs("broker/2", LIMIT) == {}
     assert nothing_stands(agent)
+
+
+async def test_a_killed_broker_goes_on_with_the_drain(scene: Scene, load: Load) -> None:
+    """SIGKILL of the broker in the middle of a copy: Kafka resumes the move, and the agent its watch."""
+    scene.write_rules(FULL, DRAIN.format(rate="3MiB/s"))
+    agent = await scene.agent(2)
+    await fill(scene)
+    await until("the first copy to run", lambda: copying(scene), 30, agent)
+
+    await scene.lab.kill(2)
+    await until("broker 2 to be fenced", lambda: fenced(scene, 2), 30)
+    await scene.lab.start_broker(2)
+    told = await closed(agent, "LogDirFillingUp", 120)
+
+    assert told == WHOLE, "one start, no verdict of `worse` for the broker's own crash"
+    assert used(agent) < 0.75
+    assert await scene.configs("broker/2", LIMIT) == {}
+    assert nothing_stands(agent)
+
+
+async def copying(scene: Scene) -> bool:
+    """Whether Kafka shows a copy under way."""
+    return any(r.future for d in await scene.admin.log_dirs(2) for r in d.replicas)
 
 
 async def test_with_a_second_broker_down_it_is_refused_in_words(scene: Scene, load: Load) -> None:
