@@ -21,6 +21,7 @@ _LOG4J2 = Path(__file__).with_name("log4j2.xml")
 _BROKER_STATE = "read/kafka.server:type=KafkaServer,name=BrokerState/Value"
 _RUNNING = 3
 _POLL = 0.1
+_LOOKS, _AGAIN = 2, 0.3
 _PORT_TAKEN = ("Address already in use", "Failed to bind")
 _NO_JOLOKIA = "Could not start Jolokia agent"
 _QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseG1GC", "-XX:-UsePerfData", "-Xshare:auto")
@@ -101,13 +102,17 @@ async def states(nodes: Sequence[Node]) -> dict[int, NodeState]:
 
 
 async def _wait_running(node: Node, session: aiohttp.ClientSession) -> None:
-    while (state := await _state(node, session)) is not NodeState.RUNNING:
+    """Running twice in a row: a broker says so an instant before it opens its port, which may be taken."""
+    looks = 0
+    while looks < _LOOKS:
+        state = await _state(node, session)
+        looks = looks + 1 if state is NodeState.RUNNING else 0
         output = await asyncio.to_thread(processes.last_lines, node.output, 50)
         if _NO_JOLOKIA in output:
             raise _port_taken(f"Jolokia of {node.name}", node.jolokia_port)
         if state is NodeState.STOPPED:
             raise await asyncio.to_thread(_why_ended, node)
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(_AGAIN if looks else _POLL)
 
 
 async def _state(node: Node, session: aiohttp.ClientSession) -> NodeState:
