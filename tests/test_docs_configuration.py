@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import load
+from agent.control.times import BUDGETS, LAB, PRODUCTION
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
@@ -38,3 +39,23 @@ def test_every_key_is_on_the_page() -> None:
         "capacity",
         "listeners",
     }  # the last is the broker's own
+
+
+def test_times_and_budgets_are_those_of_the_code() -> None:
+    """Numbers in prose go stale; these have a test."""
+    cells = {
+        row.split("|")[1].strip(): tuple(cell.strip() for cell in row.split("|")[2:4])
+        for row in PAGE.splitlines()
+        if row.startswith("| ")
+    }
+    told = {
+        "an agent with a claim": [f"{t.beat_busy // 1000} s" for t in (PRODUCTION, LAB)],
+        "degraded": [f"{t.degraded // 1000} s" for t in (PRODUCTION, LAB)],
+        "a shorter log": [f"{t.settle // 1000} s" for t in (PRODUCTION, LAB)],
+        "a waiting claim": [f"{t.age // 60_000} min" for t in (PRODUCTION, LAB)],
+        "a handled problem": [f"{PRODUCTION.cooldown // 60_000} min", f"{LAB.cooldown // 1000} s"],
+    }
+    for beginning, values in told.items():
+        (found,) = (cell for name, cell in cells.items() if name.startswith(beginning))
+        assert list(found) == values
+    assert [name for name in BUDGETS if f"`{name}`" not in PAGE] == []

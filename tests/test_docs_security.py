@@ -1,0 +1,30 @@
+"""The page on security: every call to Kafka that the code can make stands in its table of ACLs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "security.md").read_text()
+
+
+def test_every_call_to_kafka_is_in_the_table_and_no_other() -> None:
+    """A new call brings its ACL along, or this fails."""
+    source = "".join(path.read_text() for path in sorted((ROOT / "agent" / "kafka").glob("*.py")))
+    made = set(re.findall(r'\bCall\("([a-z_]+)"', source))
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", PAGE, re.MULTILINE))
+
+    assert len(made) > 10
+    assert told == made
+
+
+def test_what_is_only_the_labs_is_called_by_no_other_part() -> None:
+    """The page says that an agent deletes no topic."""
+    callers = {
+        path.relative_to(ROOT / "agent").parts[0]
+        for path in (ROOT / "agent").rglob("*.py")
+        if ".delete_topics(" in path.read_text()
+    }
+
+    assert callers <= {"lab", "demo"}
