@@ -53,7 +53,8 @@ def status(answer: Plain) -> str:
     lines += _section("sources", [_source(s) for s in answer["sources"]])
     lines += _section("alerts", [_alert(a, now) for a in answer["alerts"]])
     lines += _section("incidents", [line for i in answer["incidents"] for line in _incident(i, now)])
-    lines += _section("troubles", [f"{i}: {words}" for i, words in answer.get("troubles", {}).items()])
+    if answer.get("troubles"):
+        lines += _section("troubles", [f"{i}: {words}" for i, words in answer["troubles"].items()])
     rules = answer["rules"]
     cold = [f"{r['rule']} is {r['health']}: {r['why']}" for r in rules["not_ok"]]
     lines += _section(f"rules: {rules['count']}, {rules['digest'] or 'digest unknown'}", cold)
