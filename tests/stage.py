@@ -197,6 +197,12 @@ class Stage:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def daemon(self) -> Daemon:
+        """The living agent."""
+        assert self._daemon is not None, "not started"
+        return self._daemon
+
     def told(self) -> list[str]:
         """The journal as lines: seconds, kind, reason."""
         return [

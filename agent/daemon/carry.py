@@ -59,10 +59,12 @@ class Carrier:
         if self._resumed and await self._settled():
             return
         work = asyncio.ensure_future(self._run(self._action.apply(self._effect, self._means.ports)))
-        stop = await self._watch(work)
-        if stop is not None:
+        try:
+            stop = await self._watch(work)
+        finally:  # also where the agent stops: nothing goes on acting behind its back
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+        if stop is not None:
             await self._end_early(*stop)
             return
         try:

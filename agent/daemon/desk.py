@@ -148,8 +148,8 @@ class Desk:
         before = len(self.means.ledger.entries)
         await self._operator("undo", f"{incident or 'everything'} ({by})", None)
         for name in standing:
-            if name in self.daemon.carriers:
-                self.daemon.carriers[name].ask_undo(f"undone by {by}")
+            if self._stands(name):
+                self.daemon.ask_undo(name, f"undone by {by}")
         await self._until(lambda: not any(self._stands(i) for i in standing), UNDO_S)
         written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
         return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
@@ -157,8 +157,8 @@ class Desk:
     async def stop(self, handover: bool, by: str) -> None:
         """End the agent."""
         self.handover = handover
+        self.end.set()  # first: a journal that cannot be written keeps nobody from stopping the agent
         await self._operator("stop", f"{by}{', with handover' if handover else ''}", None)
-        self.end.set()
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
         """Read the rules again, all or nothing."""

@@ -31,7 +31,13 @@ class Ledger:
         self.entries.extend(entries)
 
     async def record(self, entry: Entry) -> None:
-        """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition."""
+        """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition.
+
+        It goes on where the caller is cancelled: the line may be on disk already, and history must know it.
+        """
+        await asyncio.shield(self._record(entry))
+
+    async def _record(self, entry: Entry) -> None:
         async with self._turn:
             if self.failed is not None:  # what failed may have been written all the same: look
                 self.history = replay(await self._journal.entries())

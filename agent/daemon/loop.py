@@ -13,7 +13,7 @@ from agent.daemon.sight import Sight
 from agent.decide import ESCALATE, decide, endings
 from agent.history import Incident, Phase
 from agent.journal import JournalFailed
-from agent.model import Decision, Entry, Kind, Operation, Sample
+from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
 
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
@@ -33,6 +33,10 @@ class Daemon:
         self._down: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, int] = {}
+        self._deciding: dict[
+            str, Attempt
+        ] = {}  # by incident: theirs until the start is written and looked at
+        self._undo_asked: dict[str, str] = {}
         self._judged_at = 0
         self._wake = asyncio.Event()
         self._stopping = False
@@ -52,11 +56,18 @@ class Daemon:
 
     async def recover(self) -> None:
         """After a start: claims that waited are gone; what may stand is carried on by the first round."""
-        for incident in list(self._means.ledger.history.incidents.values()):
-            if incident.phase is Phase.WAITING:
-                reason = "the agent restarted while the claim waited"
-                entry = Entry(self._means.clock(), Kind.REFUSED, reason, incident.id, question="restart")
-                await self._means.ledger.record(entry)
+        await self._stop_waiting("the agent restarted while the claim waited")
+
+    def standing(self) -> tuple[str, ...]:
+        """The incidents of which something may stand."""
+        return tuple(i.id for i in self._means.ledger.history.standing())
+
+    def ask_undo(self, incident: str, reason: str) -> None:
+        """Undo it soon: now, where nobody carries it yet; where its start is just written, after that."""
+        if incident in self._deciding:
+            self._undo_asked[incident] = reason
+        else:
+            (self.carriers.get(incident) or self._carry(incident, resumed=True)).ask_undo(reason)
 
     async def run(self) -> None:
         """Rounds until `stop`."""
@@ -76,14 +87,18 @@ class Daemon:
         """Begin nothing new; put back what is reversible (30 s at most), or leave all to a successor."""
         self._stopping = True
         self._wake.set()
-        waiting = []
-        for key, task in list(self._tasks.items()):
-            carrier = self.carriers.get(key)
-            if carrier is None or handover or _moves_data(carrier.incident):
-                task.cancel()  # a move of data goes on by itself, and is found again
-            else:
-                carrier.ask_undo("the agent stops")
-                waiting.append(task)
+        attempts = [task for key, task in self._tasks.items() if key not in self.carriers]
+        for task in attempts:
+            task.cancel()
+        await asyncio.gather(*attempts, return_exceptions=True)
+        standing = self.standing()
+        waiting = [self._tasks[i] for i in self.carriers if i not in standing]  # giving back their claims
+        for one in self._means.ledger.history.standing():
+            if not handover and not _moves_data(one):  # a move of data goes on by itself, and is found again
+                self.ask_undo(one.id, "the agent stops")
+                waiting.append(self._tasks[one.id])
+            elif one.id in self._tasks:
+                self._tasks[one.id].cancel()
         if waiting:
             await asyncio.wait(waiting, timeout=UNDO_S)
         tasks = list(self._tasks.values())
@@ -95,19 +110,19 @@ class Daemon:
         now = self._means.clock()
         self.beat_at = now
         due = self.sight.alerts.next_deadline(now)
-        if now - self._judged_at >= JUDGE_MS:  # absence and sliding windows show only in time
+        if not 0 <= now - self._judged_at < JUDGE_MS:  # absence and sliding windows show only in time
             self._judged_at = now
             self.sight.judge(now, None, frozenset(self._down))
         elif due is not None and due <= now:
             self.sight.judge(now, frozenset(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
+        await self._stop_waiting("the wait for the claim was cut short")
         for entry in endings(alerts, remedies, self._means.ledger.history, now):
-            if entry.incident not in self._tasks:
+            if not self._busy(entry.incident) and self._judged(entry.incident):
                 await self._means.ledger.record(entry)
-        for incident in self._means.ledger.history.standing():
-            if incident.id not in self._tasks and now - self._tried.get(incident.id, 0) >= AGAIN_MS:
-                self._tried[incident.id] = now  # a carrier that fails at once must not spin
-                self._spawn(incident.id, self._carry(incident.id, resumed=True))
+        for incident in self.standing():
+            if not self._busy(incident) and not self._stopping and self._again(incident, now):
+                self._carry(incident, resumed=True)
         for decision in decide(alerts, remedies, self._means.ledger.history, now):
             await self._propose(decision, now)
         if self._means.control is not None:
@@ -115,10 +130,9 @@ class Daemon:
 
     async def _propose(self, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"
-        busy = decision.incident in self._tasks or patient in self._tasks
-        if busy or now - self._tried.get(patient, 0) < AGAIN_MS:
+        busy = self._busy(decision.incident) or patient in self._tasks
+        if busy or self._stopping or not self._again(patient, now):
             return
-        self._tried[patient] = now
         if decision.do == ESCALATE:
             words = "the rule's last step: a person is needed"
             await self._means.ledger.record(
@@ -128,16 +142,46 @@ class Daemon:
         self._spawn(patient, self._attempt(decision))
 
     async def _attempt(self, decision: Decision) -> None:
-        if await Attempt(self._means, decision).start():
-            self._tried[decision.incident] = self._means.clock()
-            self._spawn(decision.incident, self._carry(decision.incident, resumed=False))
-
-    async def _carry(self, incident: str, *, resumed: bool) -> None:
-        carrier = self.carriers[incident] = Carrier(self._means, incident)
+        name = decision.incident
+        attempt = self._deciding[name] = Attempt(self._means, decision)
         try:
-            await carrier.carry(resumed=resumed)
+            started = await attempt.start()
         finally:
-            del self.carriers[incident]
+            del self._deciding[name]
+            asked = self._undo_asked.pop(name, None)
+        if started:
+            carrier = self._carry(name, resumed=False)
+            if asked is not None:
+                carrier.ask_undo(asked)
+
+    def _carry(self, incident: str, *, resumed: bool) -> Carrier:
+        """There from now on, so that no order to it is lost before its task first runs."""
+        carrier = self.carriers[incident] = Carrier(self._means, incident)
+        self._spawn(incident, carrier.carry(resumed=resumed))
+        return carrier
+
+    def _busy(self, incident: str) -> bool:
+        return incident in self._tasks or incident in self._deciding
+
+    def _judged(self, incident: str) -> bool:
+        """Whether its rule, if there still is one, can be judged: no other ends anything."""
+        rule = self._means.ledger.history.incidents[incident].decision.alert
+        return rule not in self.sight.book.remedies or self.sight.alerts.health(rule) is RuleHealth.OK
+
+    def _again(self, key: str, now: int) -> bool:
+        """Whether it may be tried now: what fails at once must not spin. A clock set back keeps nobody."""
+        self._tried = {k: at for k, at in self._tried.items() if 0 <= now - at < AGAIN_MS}
+        if key in self._tried:
+            return False
+        self._tried[key] = now
+        return True
+
+    async def _stop_waiting(self, reason: str) -> None:
+        """Who waits for a claim without an attempt would wait for ever."""
+        for one in list(self._means.ledger.history.incidents.values()):
+            if one.phase is Phase.WAITING and not self._busy(one.id):
+                entry = Entry(self._means.clock(), Kind.REFUSED, reason, one.id, question="claim")
+                await self._means.ledger.record(entry)
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=key)
@@ -147,6 +191,7 @@ class Daemon:
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(key) is task:
             del self._tasks[key]
+            self.carriers.pop(key, None)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return

@@ -1,0 +1,119 @@
+"""Races of the loop, in virtual time: rounds beside an attempt, a person's undo at any instant, a torn write."""
+
+from __future__ import annotations
+
+import asyncio
+
+from stage import Disk, Stage, kinds
+from virtual_time import run
+
+from agent.daemon.sight import Local
+from agent.model import Entry, Kind
+
+
+class Slow(Stage):
+    """The look at the stop file takes two seconds: rounds turn meanwhile."""
+
+    async def _local(self) -> Local:
+        await asyncio.sleep(2)
+        return await super()._local()
+
+
+def test_a_round_between_start_and_effect_does_not_take_the_incident_from_its_attempt() -> None:
+    """What was just written down is the attempt's until its last look is over: it is acted on once."""
+
+    async def story() -> Stage:
+        stage = Slow(disk=Disk())
+        await stage.start()
+        await stage.play(60, used=0.9)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert kinds(stage.told()) == ["started", "done", "healed", "undone", "closed"], stage.told()
+    assert stage.disk.applied == 1
+
+
+def test_an_incident_is_not_withdrawn_under_its_attempt() -> None:
+    """Refused once, tried again, and the alert ends meanwhile: the attempt ends before the incident does."""
+
+    async def story() -> Stage:
+        stage = Slow(disk=Disk(), fenced=frozenset({3}))
+        await stage.start()
+        await stage.play(16, used=0.9)
+        await stage.play(1.5, fenced=frozenset())
+        await stage.play(40, used=0.5)
+        assert not any(task.done() for task in stage._tasks), "no fault of ours ends the rounds"
+        await stage.crash()
+        return stage
+
+    told = kinds(run(story()).told())
+
+    assert told[0] == "refused"
+    assert told[-1] in ("closed", "withdrawn")
+
+
+def test_an_undo_asked_before_the_carrier_runs_is_not_lost() -> None:
+    """Right after a restart nothing carries the incident yet: the order reaches it all the same."""
+
+    async def story() -> Stage:
+        stage = Stage(disk=Disk())
+        await stage.start()
+        await stage.play(13, used=0.9)
+        await stage.crash()
+        await stage.start()
+        (standing,) = stage.daemon.standing()
+        stage.daemon.ask_undo(standing, "undone by sre")
+        await stage.play(10)
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert any("undone: undone by sre" in line for line in told), told
+
+
+def test_a_stop_before_the_first_round_undoes_what_stands() -> None:
+    """Stopped right after its start, the agent leaves nothing reversible behind."""
+
+    async def story() -> Stage:
+        stage = Stage(disk=Disk())
+        await stage.start()
+        await stage.play(13, used=0.9)
+        await stage.crash()
+        await stage.start()
+        await stage.daemon.stop(handover=False)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert stage.disk.brake is None, stage.told()
+
+
+def test_a_write_goes_on_when_its_caller_is_gone() -> None:
+    """A client that hangs up during its `pause` leaves journal and history of one mind."""
+
+    async def story() -> Stage:
+        stage = Stage(disk=Disk())
+        await stage.start()
+        ledger = stage.daemon._means.ledger
+        append = stage.journal.append
+
+        async def slowly(*entries: Entry) -> None:
+            await append(*entries)
+            await asyncio.sleep(1)
+
+        stage.journal.append = slowly  # type: ignore[method-assign]
+        asking = asyncio.ensure_future(
+            ledger.record(Entry(stage.now(), Kind.OPERATOR, "sre", question="pause"))
+        )
+        await asyncio.sleep(0.5)
+        asking.cancel()
+        await asyncio.sleep(2)
+        assert ledger.history.paused(stage.now()) is not None
+        await stage.crash()
+        return stage
+
+    run(story())
