@@ -1,4 +1,4 @@
-"""Races of the loop, in virtual time: rounds beside an attempt, a person's undo at any instant, a torn write."""
+"""Races of the loop, in virtual time: rounds beside an attempt, undo at any instant, a torn write."""
 
 from __future__ import annotations
 
