@@ -151,7 +151,7 @@ def make_control(config: Config, admin: Admin) -> ControlTopic:
         topic=settings.topic,
         times=settings.times,
         budgets=settings.budgets,
-        create=settings.create and own,
+        create=settings.create,  # genesis; the topic itself only where its cluster is ours
         version=version("ottla"),
     )
     return ControlTopic(log, who, clock, admin.create_topic if own else None)

@@ -75,7 +75,7 @@ class Journal:
             raise JournalFailed(f"journal {self._folder / FILE}: {error}") from error
 
     def _open(self) -> tuple[Entry, ...]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "lock")
         # check_same_thread: every use is on the one thread, but close() may run after it has ended
         self._db = sqlite3.connect(self._folder / FILE, check_same_thread=False)

@@ -29,7 +29,7 @@ def run(file: Path, verbose: bool) -> None:
     """
     if os.getpid() == 1:
         raise click.ClickException(
-            "as process 1 of a container the kernel ignores the deadman's signal: run it under an init"
+            "process 1 of a container gets no signal that it does not handle: run the agent under an init"
             " (docker run --init, or tini)"
         )
     level = logging.DEBUG if verbose else logging.INFO

@@ -10,6 +10,7 @@ from typing import Any
 from agent import gate
 from agent.actions import Action, restamp, spec
 from agent.actions.ports import Ports
+from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.ledger import Ledger
 from agent.daemon.sight import Local, Sight
@@ -103,7 +104,7 @@ class Attempt:
         try:
             claim = await control.claim(decision.do, scopes, problem, f"{decision.do} on {decision.target}")
             return claim if await self._await_grant(control, claim) else None
-        except (ClaimVoid, NotAccepted, ControlUnavailable) as error:
+        except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             await self._refuse(Refusal("cluster's claim", str(error)))
             return None
 
@@ -135,7 +136,7 @@ class Attempt:
             if claim is not None and control is not None:
                 await control.intent(claim, encode_effect(effect))
                 await control.barrier()
-        except (ClaimVoid, NotAccepted, ControlUnavailable) as error:
+        except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
         refusal = await self.last_look()
         return refusal is None or await self._take_back(refusal, claim, "undone")

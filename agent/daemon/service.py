@@ -14,6 +14,7 @@ import msgspec
 from agent.control_topic import ControlTopic
 from agent.daemon.desk import Desk
 from agent.daemon.ledger import Ledger
+from agent.daemon.leftover_claims import close_leftover_claims
 from agent.daemon.loop import Daemon
 from agent.journal import Journal, JournalFailed
 from agent.model import Alert, Entry, Kind
@@ -89,6 +90,7 @@ class Service:
 
     async def _take_part(self, control: ControlTopic) -> None:
         await control.start()
+        await close_leftover_claims(self.desk.means, control)
         await self.notes.run(control)
 
     async def _keep_alerts(self) -> None:

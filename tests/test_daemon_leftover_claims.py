@@ -1,0 +1,113 @@
+"""Claims of a former life: closed where nothing stands, undone where the journal knows nothing of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stage import Brake, Disk
+from stories import decision
+from virtual_time import run
+
+from agent.control_topic import ClaimState
+from agent.daemon.leftover_claims import close_leftover_claims
+from agent.history import History, replay
+from agent.model import Change, Effect, Entry, Kind, Operation
+from agent.wire import encode_effect
+
+EFFECT = Effect("brake", "broker-1", (Change("disk/1", "brake", Operation.SET, None, "on"),))
+
+
+@dataclass
+class OneClaim:
+    """A claim as the fold shows it."""
+
+    state: ClaimState = ClaimState.DIRTY
+    effect: str = encode_effect(EFFECT)
+
+
+@dataclass
+class Topic:
+    """A control topic that is read to its end."""
+
+    claims: dict[int, OneClaim]
+    released: list[tuple[int, str]] = field(default_factory=list)
+    degraded: str | None = None
+    caught_up: bool = True
+
+    def own_claims(self) -> dict[int, OneClaim]:
+        """What is open."""
+        return self.claims
+
+    async def release(self, number: int, outcome: str) -> None:
+        """Close it."""
+        del self.claims[number]
+        self.released.append((number, outcome))
+
+
+@dataclass
+class Book:
+    """A ledger in memory."""
+
+    history: History
+    told: list[str] = field(default_factory=list)
+
+    async def record(self, entry: Entry) -> None:
+        """Keep its reason."""
+        self.told.append(entry.reason)
+
+
+@dataclass
+class Parts:
+    """What closing needs of the agent's means."""
+
+    ledger: Book
+    actions: dict[str, Any]
+    ports: None = None
+
+    def clock(self) -> int:
+        """Any time."""
+        return 9
+
+
+def story(*told: Kind) -> History:
+    """An incident that holds claim 7."""
+    of = decision()
+    return replay(
+        Entry(n, k, "so", of.incident, decision=of, effect=EFFECT if k is Kind.STARTED else None, claim=7)
+        for n, k in enumerate(told)
+    )
+
+
+def close(history: History, disk: Disk) -> tuple[Topic, Book]:
+    """After a start with claim 7 still dirty."""
+    topic, book = Topic({7: OneClaim()}), Book(history)
+    parts: Any = Parts(book, {"brake": Brake(disk)})
+    own: Any = topic
+    run(close_leftover_claims(parts, own))
+    return topic, book
+
+
+def test_what_had_ended_in_the_journal_is_closed_as_it_ended() -> None:
+    """Killed between the last entry and the release."""
+    healed = story(Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE)
+    failed = story(Kind.STARTED, Kind.FAILED, Kind.UNDONE)
+
+    assert close(healed, Disk())[0].released == [(7, "done")]
+    assert close(failed, Disk())[0].released == [(7, "undone")]
+
+
+def test_what_still_stands_keeps_its_claim() -> None:
+    """Its carrier gives it back."""
+    assert close(story(Kind.STARTED, Kind.DONE), Disk(brake="on"))[0].released == []
+
+
+def test_what_the_journal_does_not_know_is_undone_from_its_intent() -> None:
+    """A journal that was lost: the log knows what was set."""
+    disk = Disk(brake="on")
+
+    topic, book = close(History(), disk)
+
+    assert disk.brake is None
+    assert topic.released == [(7, "undone")]
+    assert "the journal does not know it" in book.told[0]
