@@ -18,7 +18,7 @@ from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.sight import Local, Sight
-from agent.journal import Journal
+from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
 from agent.model import Alert
@@ -58,7 +58,10 @@ class Kept:
 
     async def save(self, value: bytes) -> None:
         """Replace it; durable when this returns."""
-        await self._journal.save(self._name, value)
+        try:
+            await self._journal.save(self._name, value)
+        except JournalFailed as error:
+            raise OSError(str(error)) from error  # the source's reading failed: shown, and read again
 
 
 def make_admin(config: Config) -> Admin:

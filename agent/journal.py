@@ -15,7 +15,6 @@ from agent.model import Entry
 from agent.wire import BadEntry, decode, encode
 
 MAX_PAGES = 65_536  # of 4 KiB: 256 MiB, so that a runaway cannot fill the volume that must record it
-KEPT_ENTRIES = 200_000
 FILE = "journal.db"
 
 _SCHEMA = """
@@ -92,7 +91,6 @@ class Journal:
         assert self._db is not None, "the journal is not open"
         with self._db as db:
             db.executemany("INSERT INTO entries (at, line) VALUES (?, ?)", lines)
-            db.execute("DELETE FROM entries WHERE seq <= (SELECT max(seq) FROM entries) - ?", (KEPT_ENTRIES,))
 
     def _load(self, name: str) -> bytes | None:
         assert self._db is not None, "the journal is not open"

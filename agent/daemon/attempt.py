@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent import gate
@@ -33,6 +33,9 @@ class Means:
     ports: Ports
     control: ControlTopic | None
     clock: Callable[[], int]
+    claims: set[int] = field(
+        default_factory=set
+    )  # those that attempts hold now, for the sweep to leave alone
 
 
 class Attempt:
@@ -42,6 +45,7 @@ class Attempt:
         self._means = means
         self._decision = decision
         self._action = means.actions[decision.do]
+        self._claim = -1
         self._before = means.ledger.history  # without the own start: cooldown must not object to itself
 
     async def start(self) -> bool:
@@ -52,6 +56,12 @@ class Attempt:
         scopes = self._action.scopes(plan)
         if not scopes:
             return await self._write(plan, None)
+        try:
+            return await self._with_claim(scopes)
+        finally:  # held by its incident from now on, or given back; what neither did the sweep will
+            self._means.claims.discard(self._claim)
+
+    async def _with_claim(self, scopes: tuple[str, ...]) -> bool:
         claim = await self._granted(scopes)
         if claim is None:
             return False
@@ -84,7 +94,7 @@ class Attempt:
         decision = self._decision
         try:
             plan = await self._action.plan(self._means.ports, target=decision.target, **dict(decision.args))
-        except KafkaError as error:
+        except (KafkaError, OSError) as error:
             return Refusal("preconditions", f"the plan could not be made: {error}")
         if isinstance(plan, Refusal):
             return plan
@@ -102,7 +112,9 @@ class Attempt:
         node = self._means.ports.node_id
         problem = f"{decision.alert}/{decision.step}/broker-{node}/{decision.target}"
         try:
-            claim = await control.claim(decision.do, scopes, problem, f"{decision.do} on {decision.target}")
+            why = f"{decision.do} on {decision.target}"
+            self._claim = claim = await control.claim(decision.do, scopes, problem, why)
+            self._means.claims.add(claim)
             return claim if await self._await_grant(control, claim) else None
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             await self._refuse(Refusal("cluster's claim", str(error)))

@@ -231,13 +231,10 @@ class Carrier:
         if claim is None or control is None:
             return
         outcome = "done" if self.incident.verdict is Kind.HEALED else "undone"
-        while claim in control.own_claims() or not control.caught_up:
-            try:
-                await control.release(claim, outcome)
-                return
-            except (NotAccepted, ControlUnavailable) as error:
-                self.trouble = f"the claim is not given back yet: {error}"
-                await asyncio.sleep(RETRY_S[1])
+        try:
+            await control.release(claim, outcome)
+        except (NotAccepted, ControlUnavailable) as error:
+            log.info("%s: claim %s is left to the sweep: %s", self._id, claim, error)
 
 
 def left_alone(seen: Seen) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.control_topic import ControlTopic
+from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.desk import Desk
 from agent.daemon.ledger import Ledger
-from agent.daemon.leftover_claims import close_leftover_claims
 from agent.daemon.loop import Daemon
 from agent.journal import Journal, JournalFailed
 from agent.model import Alert, Entry, Kind
@@ -86,12 +86,17 @@ class Service:
         ]
         if self.control is not None:
             tasks.append(loop.create_task(self._take_part(self.control), name="control topic"))
+            tasks.append(loop.create_task(self._sweep(self.control), name="sweep of claims"))
         return tasks
 
     async def _take_part(self, control: ControlTopic) -> None:
         await control.start()
-        await close_leftover_claims(self.desk.means, control)
         await self.notes.run(control)
+
+    async def _sweep(self, control: ControlTopic) -> None:
+        while True:
+            with contextlib.suppress(JournalFailed):  # the ledger shows it; the sweep comes again
+                await sweep_claims(self.desk.means, control)
 
     async def _keep_alerts(self) -> None:
         """What was pending or firing goes on where it was after a restart."""

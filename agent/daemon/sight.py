@@ -67,6 +67,7 @@ class Sight:
         self.world = world
         self._expressions = {rule.name: compile(rule.expr) for rule in book.alerts}
         self._newest: dict[str, int] = {}
+        self._down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self.names = frozenset[str]().union(*map(_names, _expressions(book)))
 
@@ -79,6 +80,7 @@ class Sight:
 
     def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
         """Evaluate the rules that read `names`; None: all of them."""
+        self._down = down
         silent = frozenset(n for n in self.alerts.names if source_of(n) in down)
         self.alerts.evaluate(self.series, now, names, since=self.series.first_at, down=silent)
 
@@ -137,7 +139,8 @@ class Sight:
 
     def _holds(self, expr: str, done_at: int, now: int) -> bool:
         """A result that rests on samples taken after the action: an old sample proves nothing."""
-        fresh = all(self._newest.get(name, 0) > done_at for name in compile(expr).names)
+        names = compile(expr).names
+        fresh = all(self._newest.get(n, 0) > done_at and source_of(n) not in self._down for n in names)
         return fresh and self._has_result(expr, now)
 
     def _has_result(self, expr: str, now: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +12,7 @@ from stories import decision
 from virtual_time import run
 
 from agent.control_topic import ClaimState
-from agent.daemon.leftover_claims import close_leftover_claims
+from agent.daemon.claim_sweep import sweep_claims
 from agent.history import History, replay
 from agent.model import Change, Effect, Entry, Kind, Operation
 from agent.wire import encode_effect
@@ -64,6 +66,7 @@ class Parts:
     ledger: Book
     actions: dict[str, Any]
     ports: None = None
+    claims: set[int] = field(default_factory=set)
 
     def clock(self) -> int:
         """Any time."""
@@ -79,12 +82,19 @@ def story(*told: Kind) -> History:
     )
 
 
-def close(history: History, disk: Disk) -> tuple[Topic, Book]:
-    """After a start with claim 7 still dirty."""
-    topic, book = Topic({7: OneClaim()}), Book(history)
-    parts: Any = Parts(book, {"brake": Brake(disk)})
+def close(
+    history: History, disk: Disk, *, state: ClaimState = ClaimState.DIRTY, held: bool = False
+) -> tuple[Topic, Book]:
+    """What a minute of sweeping makes of claim 7."""
+    topic, book = Topic({7: OneClaim(state)}), Book(history)
+    parts: Any = Parts(book, {"brake": Brake(disk)}, claims={7} if held else set())
     own: Any = topic
-    run(close_leftover_claims(parts, own))
+
+    async def minute() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sweep_claims(parts, own), 60)
+
+    run(minute())
     return topic, book
 
 
@@ -100,6 +110,16 @@ def test_what_had_ended_in_the_journal_is_closed_as_it_ended() -> None:
 def test_what_still_stands_keeps_its_claim() -> None:
     """Its carrier gives it back."""
     assert close(story(Kind.STARTED, Kind.DONE), Disk(brake="on"))[0].released == []
+
+
+def test_what_an_attempt_holds_is_left_alone() -> None:
+    """However long it waits."""
+    assert close(History(), Disk(), state=ClaimState.QUEUED, held=True)[0].released == []
+
+
+def test_a_claim_that_was_granted_to_nobody_is_cancelled() -> None:
+    """Its attempt ended while the topic could not be written."""
+    assert close(History(), Disk(), state=ClaimState.GRANTED)[0].released == [(7, "cancelled")]
 
 
 def test_what_the_journal_does_not_know_is_undone_from_its_intent() -> None:
