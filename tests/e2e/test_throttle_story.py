@@ -142,6 +142,37 @@ async def test_a_killed_agent_ends_its_throttle_at_the_lease_and_restores_exactl
     assert nothing_stands(agent)
 
 
+async def test_with_a_third_broker_down_it_is_refused_in_words(scene: Scene, pair: Pair, load: Load) -> None:
+    """Nothing is taken from a cluster that misses a broker already: not a byte of configuration changes."""
+    (third,) = set(scene.lab.brokers) - {pair.leader, pair.follower}
+    before = await standing(scene, pair)
+    await scene.lab.kill(third)
+    await until(f"broker {third} to be fenced", lambda: fenced(scene, third), 30)
+    scene.write_rules(ALERTS, REMEDIES.format(lease="25s"))
+    agent = await scene.agent(pair.follower)
+
+    await until(
+        "a refusal for its sake",
+        lambda: f"broker {third} is down: one patient at a time" in reasons(agent),
+        30,
+        agent,
+    )
+
+    assert Kind.STARTED not in kinds(agent, "CatchUp")
+    assert await standing(scene, pair) == before
+    await scene.lab.start_broker(third)
+
+
+async def fenced(scene: Scene, broker: int) -> bool:
+    """Whether the cluster has given it up."""
+    return (await scene.admin.brokers())[broker].fenced
+
+
+def reasons(agent: Agent) -> list[str]:
+    """Of everything that was refused."""
+    return [e.reason for e in entries(agent, "CatchUp") if e.question == "healthy elsewhere"]
+
+
 async def test_an_operators_own_throttle_is_left_alone_and_reported(scene: Scene, pair: Pair) -> None:
     """Set while ours stood: what is not ours any more stays, and the journal says so."""
     agent = await throttled(scene, pair, "15s")
