@@ -276,7 +276,8 @@ async def test_an_interrupt_is_quiet(agent: Server, folder: Path, surface: FakeS
 async def test_an_agent_that_answers_no_json_is_told_as_such(folder: Path) -> None:
     """Some other server may sit at that address."""
 
-    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")  # closing on an unread request would reset the connection
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
         await writer.drain()
         writer.close()
