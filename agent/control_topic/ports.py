@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+from agent.control.fold import Logged
+
 RETRY = 0.2  # seconds from a call that failed to its repetition
 
 
@@ -20,20 +22,12 @@ class ControlUnavailable(Exception):
     """The log cannot be used now; the text says why. A record of ours may still land."""
 
 
-class LogRecord(Protocol):
+class LogRecord(Logged, Protocol):
     """One record as it lies in the log. `at` is LogAppendTime in ms, `batch_bytes` its whole batch's size.
 
     `void` says why nothing can be read here; such a record stands for its batch, at the batch's last offset.
     """
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def leader_epoch(self) -> int: ...
-    @property
-    def at(self) -> int: ...
-    @property
-    def value(self) -> bytes: ...
     @property
     def batch_bytes(self) -> int: ...
     @property

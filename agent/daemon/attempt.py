@@ -33,9 +33,7 @@ class Means:
     ports: Ports
     control: ControlTopic | None
     clock: Callable[[], int]
-    claims: set[int] = field(
-        default_factory=set
-    )  # those that attempts hold now, for the sweep to leave alone
+    claims: set[int] = field(default_factory=set)  # held by attempts now: the sweep leaves them alone
 
 
 class Attempt:

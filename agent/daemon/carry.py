@@ -65,7 +65,8 @@ class Carrier:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
         if stop is not None:
-            await self._end_early(*stop)
+            kind, reason = stop
+            await (self._undo(reason) if kind is Kind.UNDONE else self._record(kind, reason))
             return
         try:
             work.result()
@@ -80,7 +81,7 @@ class Carrier:
         while True:
             early = self._early()
             if early is not None:
-                await self._end_early(*early)
+                await self._undo(early)
                 return
             one, now = self.incident, self._means.clock()
             view = self._means.sight().view(one.decision, one.done_at, now)
@@ -99,7 +100,7 @@ class Carrier:
         while True:
             early = self._early()
             if early is not None:
-                await self._end_early(*early)
+                await self._undo(early)
                 return
             if self.incident.until is None:
                 await self._undo("healed: what it needed meanwhile is put back")
@@ -120,27 +121,19 @@ class Carrier:
         assert effect is not None, "what started has an effect"
         return effect
 
-    def _early(self) -> tuple[Kind, str] | None:
-        """Why it ends before its verdict: a person, or the lease."""
+    def _early(self) -> str | None:
+        """Why it must be undone before its verdict: a person, or the lease."""
         if self._undo_asked is not None:
-            return Kind.UNDONE, self._undo_asked
+            return self._undo_asked
         until = self.incident.until
-        if until is not None and self._means.clock() >= until:
-            return Kind.UNDONE, "the lease ended"
-        return None
-
-    async def _end_early(self, kind: Kind, reason: str) -> None:
-        if kind is Kind.UNDONE:
-            await self._undo(reason)
-        else:
-            await self._record(kind, reason)
+        return "the lease ended" if until is not None and self._means.clock() >= until else None
 
     async def _watch(self, work: asyncio.Future[Any]) -> tuple[Kind, str] | None:
         """None once the work has ended by itself; else why it must be stopped."""
         while not (await asyncio.wait({work}, timeout=LOOK_S))[0]:
             early = self._early()
             if early is not None:
-                return early
+                return Kind.UNDONE, early
             one = self.incident
             worse = worsened(
                 one.decision, self._before, self._means.sight().view(one.decision, None, self._means.clock())
@@ -185,11 +178,7 @@ class Carrier:
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""
         seen: Seen = await self._insist(self._undo_once)
-        left = "; ".join(
-            f"{c.key} of {c.resource} is {value!r} now, which is not ours: left alone"
-            for c, value in seen.theirs
-        )
-        await self._record(Kind.UNDONE, f"{reason}; {left}" if left else reason)
+        await self._record(Kind.UNDONE, reason + left_alone(seen))
 
     async def _undo_once(self) -> Seen:
         local = await self._means.local()
