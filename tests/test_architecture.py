@@ -39,6 +39,7 @@ LAYERS = {
     "daemon": 7,
     "config": 8,
     "demo": 8,
+    "rehearsal": 8,
     "assembly": 9,
     "recovery": 10,
     "commands": 11,

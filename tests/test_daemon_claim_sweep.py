@@ -9,12 +9,12 @@ from typing import Any
 
 from stage import Brake, Disk
 from stories import decision
-from virtual_time import run
 
 from agent.control_topic import ClaimState
 from agent.daemon.claim_sweep import sweep_claims
 from agent.history import History, replay
 from agent.model import Change, Effect, Entry, Kind, Operation
+from agent.rehearsal.virtual_time import run
 from agent.wire import encode_effect
 
 EFFECT = Effect("brake", "broker-1", (Change("disk/1", "brake", Operation.SET, None, "on"),))

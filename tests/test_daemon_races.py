@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from stage import Disk, Stage, kinds
-from virtual_time import run
 
 from agent.daemon.sight import Local
 from agent.model import Entry, Kind
+from agent.rehearsal.virtual_time import run
 
 
 class Slow(Stage):

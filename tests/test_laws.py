@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage import Disk, MemoryJournal, Stage, book, kinds
-from virtual_time import run
 
 from agent.history import History, fold
 from agent.model import Kind
+from agent.rehearsal.virtual_time import run
 from agent.wire import decode
 
 SPELLS = st.lists(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from stage import Disk, Stage, book
-from virtual_time import run
 
 from agent.model import Mode
+from agent.rehearsal.virtual_time import run
 
 FOLDER = Path(__file__).parent / "scenarios"
 JOURNAL = "-- journal --"

@@ -7,11 +7,11 @@ import math
 from itertools import pairwise
 
 import pytest
-from virtual_time import run
 
 from agent.model import Sample
 from agent.promql import compile as compile_promql
 from agent.promql import evaluate
+from agent.rehearsal.virtual_time import run
 from agent.series import Series
 from agent.sources import MetricInfo, SourceFailed
 from agent.sources.schedule import METRICS, Polling

@@ -18,7 +18,7 @@ class _Jump(selectors.SelectSelector):
     turns = 0  # since the clock last moved
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready at once; else the clock jumps. Nothing to wait for at all is a test's mistake."""
+        """What is ready at once; else the clock jumps. Nothing to wait for at all is the story's mistake."""
         ready = super().select(0)
         if not ready and timeout is None:
             raise AssertionError("everything waits for something that no timer and no socket will bring")

@@ -1,0 +1,1 @@
+"""Rules rehearsed: promtool's unit tests, and remedies played through the agent's loop in virtual time."""
