@@ -58,11 +58,17 @@ class RuleHealth(StrEnum):
     COLD = "cold"  # the window does not yet cover what the expression needs
     BLIND = "blind"  # a selector has matched nothing in the whole window
     FAILING = "failing"  # the expression or its source errs
+    STORM = "storm"  # more results than the group's limit
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """One `alert:` of a Prometheus rule file. Durations are milliseconds."""
+    """One `alert:` of a Prometheus rule file. Durations are milliseconds.
+
+    A name may stand several times: name and labels together are a rule's identity, as in Prometheus.
+    `labels` (the group's included) and `annotations` are as written; `limit` (0: none) and `offset_ms`, by
+    which its expression looks into the past, are the group's.
+    """
 
     name: str
     expr: str
@@ -72,17 +78,40 @@ class AlertRule:
     annotations: Labels
     group: str
     place: Place
+    limit: int = 0
+    offset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRule:
+    """One `record:` of a Prometheus rule file: its results become series called `name`, with `labels`."""
+
+    name: str
+    expr: str
+    labels: Labels
+    group: str
+    place: Place
+    limit: int = 0
+    offset_ms: int = 0
+
+
+Rule = AlertRule | RecordRule
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One active alert: a rule and one label set (rule labels and alertname included)."""
+    """One active alert: a rule and one label set (rule labels and alertname included).
+
+    `keep_firing_since`: the instant from which it has fired without a result, None while it has one.
+    """
 
     rule: str
     labels: Labels
     state: AlertState
     active_at: int
     value: float
+    annotations: Labels = ()  # expanded
+    keep_firing_since: int | None = None
 
     def label(self, name: str) -> str:
         """The value of a label; absent is the empty string, as in Prometheus."""
@@ -151,6 +180,7 @@ class Remedy:
     limits: Limits
     worse_if: str | None
     place: Place
+    match: Labels = ()  # of the rules with that name only those that set these labels
 
 
 @dataclass(frozen=True, slots=True)

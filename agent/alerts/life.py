@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from agent.model import Alert, AlertRule, AlertState, Labels, Point, RuleHealth
+from agent.alerts.machine import Result, advance, deadlines
+from agent.model import Alert, AlertRule, Labels, Point, RuleHealth
 from agent.promql import EvaluationError, Expression, Store, compile, evaluate, finds, unmatched  # noqa: A004  see there
 from agent.promql.labels import NAME, render
 from agent.quantities import show_duration
@@ -13,7 +14,7 @@ from agent.quantities import show_duration
 
 @dataclass(slots=True)
 class _Rule:
-    """One rule and what is active of it; `missing_since`: when an alert that is kept firing had no result."""
+    """One rule and what is active of it."""
 
     rule: AlertRule
     expression: Expression
@@ -21,20 +22,11 @@ class _Rule:
     why: str = "not evaluated yet"
     evaluated_at: int | None = None
     active: dict[Labels, Alert] = field(default_factory=dict)
-    missing_since: dict[Labels, int] = field(default_factory=dict)
-
-    def deadlines(self) -> Iterable[int]:
-        """When time alone changes an alert."""
-        for labels, alert in self.active.items():
-            if alert.state is AlertState.PENDING:
-                yield alert.active_at + self.rule.for_ms
-            elif labels in self.missing_since:
-                yield self.missing_since[labels] + self.rule.keep_firing_for_ms
 
     def next_deadline(self) -> int | None:
         """The earliest deadline after the last evaluation; one before it would wake us for ever."""
         seen = self.evaluated_at
-        return min((d for d in self.deadlines() if seen is None or d > seen), default=None)
+        return min((d for d in deadlines(self.rule, self.active) if seen is None or d > seen), default=None)
 
 
 class Alerts:
@@ -115,7 +107,7 @@ def _judge(rule: _Rule, store: Store, now: int, since: int | None, down: frozens
     except EvaluationError as e:
         rule.health, rule.why = RuleHealth.FAILING, str(e)
         return
-    _advance(rule, results, now)
+    rule.active = advance(rule.rule, rule.active, results, now)
 
 
 def _obstacle(
@@ -139,10 +131,10 @@ def _obstacle(
     return RuleHealth.OK, ""
 
 
-def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, float]:
+def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, Result]:
     """Results by the alert's identity: labels without the name, then the rule's own, then alertname."""
     own = dict(_own_labels(rule))
-    results: dict[Labels, float] = {}
+    results: dict[Labels, Result] = {}
     for point in points:
         merged = {k: v for k, v in (dict(point.labels) | own).items() if k != NAME and v}
         labels = tuple(sorted(merged.items()))
@@ -150,36 +142,9 @@ def _identified(rule: AlertRule, points: Sequence[Point]) -> Mapping[Labels, flo
             raise EvaluationError(
                 f"two results make one alert, {render(labels)}: aggregate, or keep the label that differs"
             )
-        results[labels] = point.value
+        results[labels] = Result(point.value)
     return results
 
 
 def _own_labels(rule: AlertRule) -> Labels:
     return (*rule.labels, ("alertname", rule.name))
-
-
-def _advance(rule: _Rule, results: Mapping[Labels, float], now: int) -> None:
-    """One step of Prometheus's machine (rules/alerting.go, Eval)."""
-    for labels, value in results.items():
-        old = rule.active.get(labels)
-        rule.active[labels] = (
-            replace(old, value=value)
-            if old
-            else Alert(rule.rule.name, labels, AlertState.PENDING, active_at=now, value=value)
-        )
-        rule.missing_since.pop(labels, None)
-    for labels in [each for each in rule.active if each not in results]:
-        if not _kept(rule, labels, now):
-            del rule.active[labels]
-            rule.missing_since.pop(labels, None)
-    for labels in results:
-        alert = rule.active[labels]
-        if alert.state is AlertState.PENDING and now - alert.active_at >= rule.rule.for_ms:
-            rule.active[labels] = replace(alert, state=AlertState.FIRING)
-
-
-def _kept(rule: _Rule, labels: Labels, now: int) -> bool:
-    """Whether an alert without a result goes on firing."""
-    if rule.active[labels].state is AlertState.PENDING or not rule.rule.keep_firing_for_ms:
-        return False
-    return now - rule.missing_since.setdefault(labels, now) < rule.rule.keep_firing_for_ms

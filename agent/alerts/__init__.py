@@ -1,0 +1,6 @@
+"""The life of alerts: which rules are due, what they give, and what follows for their alerts."""
+
+from agent.alerts.life import Alerts
+from agent.alerts.machine import Result, advance
+
+__all__ = ["Alerts", "Result", "advance"]
