@@ -1,6 +1,6 @@
 """YAML files read for people: every key and value knows its place, and every problem is told at once."""
 
-from agent.yaml_marks.complaints import BadFiles, Complaint, Complaints, closest
+from agent.yaml_marks.complaints import BadFiles, Complaint, Complaints, Severity, closest
 from agent.yaml_marks.compose import compose
 from agent.yaml_marks.forms import Form, Wrong
 from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
@@ -15,6 +15,7 @@ __all__ = [
     "Items",
     "Node",
     "Scalar",
+    "Severity",
     "Wrong",
     "as_github",
     "as_json",

@@ -27,12 +27,15 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")  # 
 _FLOAT = re.compile(
     r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
 )
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|#.*)*)*")  # an anchor, a tag, and what may stand between them
 
 
 def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
     """The one document of the file; None where there is none or it cannot be read at all. Never raises."""
     if len(data) > MAX_BYTES:
-        complaints.add(Place(file, 1, 1), f"the file has {len(data)} bytes; at most {MAX_BYTES} are read")
+        complaints.add(
+            Place(file, 1, 1), f"the file is too large: at most {MAX_BYTES} bytes are read", "split the file"
+        )
         return None
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
@@ -127,6 +130,10 @@ class _Composer:
 
     def _scalar(self, event: Any, place: Place) -> Scalar:
         source = self._text[event.start_mark.index : event.end_mark.index]
+        if event.anchor or event.tag:  # they stand before the value, and are none of it
+            properties = _PROPERTIES.match(source)
+            assert properties is not None, "the parser has seen them"
+            place, source = advance(place, properties[0]), source[properties.end() :]
         value = event.value if event.style else scalar(event.value)
         return Scalar(place, value, event.value, source)
 

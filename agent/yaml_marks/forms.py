@@ -18,12 +18,15 @@ Reader = Callable[[Node], T]
 
 
 class Wrong(ValueError):
-    """What a reader says of a value it cannot use; `place` where it is not the value's own."""
+    """What a reader says of a value it cannot use; `place` and `width` where it is not all of the value."""
 
-    def __init__(self, message: str, hint: str | None = None, place: Place | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str | None = None, place: Place | None = None, width: int = 1
+    ) -> None:
         super().__init__(message)
         self.hint = hint
         self.place = place
+        self.width = width
 
 
 class Form:
@@ -82,7 +85,8 @@ class Form:
         try:
             return read(node)
         except Wrong as e:
-            self._complaints.add(e.place or node.place, f"{key}: {e}", e.hint, 1 if e.place else _width(node))
+            width = e.width if e.place else _width(node)
+            self._complaints.add(e.place or node.place, f"{key}: {e}", e.hint, width)
             return default
 
     def _items(self, key: str, required: bool) -> tuple[Node, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agent.model import Place
 from agent.yaml_marks import Complaints, Fields, Items, Node, Scalar, compose
+from agent.yaml_marks.complaints import LINE_BREAK
 from agent.yaml_marks.compose import MAX_BYTES, MAX_DEPTH, scalar
 
 
@@ -132,7 +133,7 @@ def test_limits_hold_on_size_depth_and_what_aliases_expand_to() -> None:
     began = time.process_time()
     assert "more than 100000 values" in read(bomb)[1][0]
     assert f"nested deeper than {MAX_DEPTH}" in read("[" * 100_000)[1][0]
-    assert f"at most {MAX_BYTES} are read" in read(b"#" * (MAX_BYTES + 1))[1][0]
+    assert f"at most {MAX_BYTES} bytes are read" in read(b"#" * (MAX_BYTES + 1))[1][0]
     assert time.process_time() - began < 2
 
 
@@ -150,7 +151,11 @@ def test_an_alias_is_the_value_that_was_anchored() -> None:
         ("e: |\n  up\n  ! 1\n", (3, 3)),
         ("e: >-\n    up ! 1\n", (2, 8)),
         ("e: up\n  ! 1\n", (2, 3)),
-        ("e: 'it''s ! 1'\n", (1, 4)),  # escapes: the beginning has to do
+        ("e: 'it''s ! 1'\n", (1, 11)),
+        ('e: "a \\"b\\" \\x41\\u00a0\\\n   c\\t ! 1"\n', (2, 8)),
+        ("e: >2\r\n   \r\n     more\r\n\r\n  ! 1\r\n", (5, 3)),
+        ("e: &anchor  # with a comment\n  up ! 1\n", (2, 6)),
+        ("e: | # up ! 1\n\n   up ! 1\n", (3, 7)),
     ],
 )
 def test_a_character_of_a_text_is_found_in_the_file(text: str, place: tuple[int, int]) -> None:
@@ -161,6 +166,42 @@ def test_a_character_of_a_text_is_found_in_the_file(text: str, place: tuple[int,
     assert isinstance(value, Scalar)
     found = value.place_of(value.text.index("!"))
     assert (found.line, found.column) == place
+
+
+STYLES = ("{}", "'{}'", '"{}"', "|\n   {}", ">-\n   {}", "|2-\n     {}", "&a {}", "!x '{}'")
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(STYLES),
+    st.lists(
+        st.sampled_from(
+            ["up", "rate(x[5m])", "==", "1", "''", "\n   ", "\r\n   ", " ", "\\\\", "\\n", "\\u2028"]
+        )
+    ),
+    st.lists(st.sampled_from(["> 1", " ", "''", "\n    ", "\\\n   ", "x"])),
+)
+@example("'{}'", ["''", "''"], [])
+def test_any_character_is_found_in_every_style(style: str, before: list[str], after: list[str]) -> None:
+    """A mark put anywhere into a value, whatever its quotes, folds and escapes, is found where it was put."""
+    source = "a: 1\ne: " + style.format("x" + "".join(before) + "§" + "".join(after)) + "\nb: 2\n"
+    node, complaints = read(source)
+    if not isinstance(node, Fields) or [c for c in complaints if "tags" not in c] or "e" not in node.fields:
+        return  # not every mixture is YAML
+    value = node.fields["e"]
+    assert isinstance(value, Scalar)
+    found = value.place_of(value.text.index("§"))
+    assert LINE_BREAK.split(source)[found.line - 1][found.column - 1] == "§"
+
+
+def test_the_place_after_the_last_character_is_behind_it() -> None:
+    """Where something is missing at the end."""
+    node, _ = read('e: "up >"\nf: |\n  up >\n\n')
+    assert isinstance(node, Fields)
+    for key, place in (("e", Place("f.yml", 1, 9)), ("f", Place("f.yml", 3, 7))):
+        value = node.fields[key]
+        assert isinstance(value, Scalar)
+        assert value.place_of(len(value.text)) == place
 
 
 @settings(deadline=None)  # a busy machine is no mistake
