@@ -332,6 +332,7 @@ class ActionSpec:
     corroborate: int  # how many independent signals it wants
     keeps: bool  # what healed stays in place: nothing to undo after success
     manual: str
+    moves: tuple[str, ...] = ()  # metrics that it sets or holds down by itself: they prove no healing
 
 
 class Settle(StrEnum):

@@ -38,19 +38,26 @@ class _Traits:
     reversible: bool
     corroborate: int
     keeps: bool
+    moves: tuple[str, ...]
 
 
 def action(
-    *, blast: Blast, reversible: bool, corroborate: int = 1, keeps: bool = False
+    *,
+    blast: Blast,
+    reversible: bool,
+    corroborate: int = 1,
+    keeps: bool = False,
+    moves: tuple[str, ...] = (),
 ) -> Callable[[_Class], _Class]:
     """Makes a class an action.
 
     `reversible`: `undo` brings the whole effect back. `corroborate`: how many independent signals it wants.
-    `keeps`: after success nothing is undone.
+    `keeps`: after success nothing is undone. `moves`: metrics that it sets or holds down by itself, so that
+    they prove no healing.
     """
 
     def mark(cls: _Class) -> _Class:
-        setattr(cls, _TRAITS, _Traits(blast, reversible, corroborate, keeps))
+        setattr(cls, _TRAITS, _Traits(blast, reversible, corroborate, keeps, moves))
         return cls
 
     return mark
@@ -84,6 +91,7 @@ def spec(cls: type) -> ActionSpec:
         corroborate=traits.corroborate,
         keeps=traits.keeps,
         manual=inspect.cleandoc(cls.__doc__ or ""),
+        moves=traits.moves,
     )
 
 

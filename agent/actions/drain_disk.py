@@ -14,7 +14,13 @@ from agent.model import Blast, Effect, Refusal, Seen, Settle
 from agent.quantities import BytesPerSecond, Ratio
 
 
-@action(blast=Blast.HOST, reversible=False, corroborate=1, keeps=True)
+@action(
+    blast=Blast.HOST,
+    reversible=False,
+    corroborate=1,
+    keeps=True,
+    moves=("kafka_admin_future_replicas", "kafka_server_alterlogdirsreplication_byte_rate"),
+)
 class DrainDisk:
     """Move replicas out of a log dir of this broker into its other ones, until it is used no more than asked.
 

@@ -58,12 +58,22 @@ def section(one: ActionSpec) -> str:
         one.manual + "\n",
         f"* takes {_TAKES[one.blast]}",
         f"* {'can be undone whole' if one.reversible else 'cannot be undone whole'}; after success {after}",
-        f"* independent signals wanted: {one.corroborate}\n",
+        f"* independent signals wanted: {one.corroborate}",
+        *(
+            [f"* proves nothing in `verify`, as it moves them itself: {_names(one.moves)}"]
+            if one.moves
+            else []
+        ),
+        "",
         "| argument | is | unless given |",
         "|---|---|---|",
         *(_row(p) for p in one.parameters),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _names(metrics: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in metrics)
 
 
 def _row(parameter: Parameter) -> str:

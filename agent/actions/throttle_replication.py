@@ -9,7 +9,18 @@ from agent.model import Blast, Effect, Refusal, Seen, Settle
 from agent.quantities import BytesPerSecond
 
 
-@action(blast=Blast.CLUSTER, reversible=True, corroborate=2)
+@action(
+    blast=Blast.CLUSTER,
+    reversible=True,
+    corroborate=2,
+    moves=(
+        "kafka_admin_throttle_bytes_per_second",
+        "kafka_server_brokertopicmetrics_replicationbytesin_total",
+        "kafka_server_brokertopicmetrics_replicationbytesout_total",
+        "kafka_server_followerreplication_byte_rate",
+        "kafka_server_leaderreplication_byte_rate",
+    ),
+)
 class ThrottleReplication:
     """Limit replication of this broker's replicas that are out of sync, while they catch up.
 

@@ -14,6 +14,7 @@ from agent.actions.ports import AdminPort, Ports
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.kafka.admin import Admin
 from agent.model import Blast, Parameter
+from agent.sources import cluster, jmx_names
 
 ACTIONS: tuple[Action, ...] = (DrainDisk(), ThrottleReplication(), ClearLeftoverThrottle())  # mypy judges
 PAGE = Path(__file__).parents[2] / "docs" / "actions.md"
@@ -52,6 +53,13 @@ def test_traits_are_the_class_lines() -> None:
     assert (said.blast, said.reversible, said.corroborate, said.keeps) == (Blast.HOST, False, 1, True)
     assert spec(ClearLeftoverThrottle).keeps
     assert not spec(ThrottleReplication).keeps
+
+
+def test_the_metrics_that_an_action_moves_by_itself_are_collected() -> None:
+    """A misspelt one would let a `verify` pass that proves nothing."""
+    known = {metric.name for metric in cluster.METRICS} | jmx_names.load().keys()
+    for cls in load().values():
+        assert set(spec(cls).moves) <= known
 
 
 def test_an_argument_that_no_rule_can_write_is_an_error() -> None:
