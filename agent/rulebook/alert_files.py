@@ -1,80 +1,98 @@
-"""Prometheus rule files: groups of alerting rules, word for word."""
+"""Prometheus rule files: groups of alerting and recording rules, word for word."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from agent.model import AlertRule, Labels, labels_of
+from agent.model import AlertRule, Labels, RecordRule, Rule, labels_of
 from agent.rulebook.expressions import promql
 from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong
 from agent.yaml_marks.readers import duration, integer, pairs, text
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
-def read_alerts(trees: Iterable[Node], complaints: Complaints) -> tuple[AlertRule, ...]:
-    """Every alert of these files. A name may stand once: it is the key of remedies, journal and status."""
-    alerts: dict[str, AlertRule] = {}
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    labels: Labels
+    limit: int
+    offset_ms: int
+
+
+def read_rules(trees: Iterable[Node], complaints: Complaints) -> tuple[Rule, ...]:
+    """Every rule of these files, in their order: that is the order in which a pass judges them."""
+    rules: list[Rule] = []
     for tree in trees:
         file = Form(tree, "a rule file", complaints)
         groups: set[str] = set()
         for group in file.forms("groups", "a group"):
-            for rule in _group(group, groups):
-                first = alerts.setdefault(rule.name, rule)
-                if first is not rule and rule.name:
-                    complaints.add(
-                        rule.place, f"duplicate alert {rule.name!r}: the first is at {first.place}"
-                    )
+            rules += _group(group, groups)
         file.close()
-    return tuple(alerts.values())
+    return tuple(rules)
 
 
-def _group(group: Form, seen: set[str]) -> Iterator[AlertRule]:
-    name = group.get("name", text, "", required=True)
+def _group(form: Form, seen: set[str]) -> Iterator[Rule]:
+    name = form.get("name", text, "", required=True)
     if name and name in seen:
-        group.complain(f"duplicate group {name!r} in this file", key="name")
+        form.complain(f"duplicate group {name!r} in this file", key="name")
     seen.add(name)
-    # Rules are judged when what they read arrives, so an interval has nothing to say; a limit would.
-    group.get("interval", duration, None)
-    group.get("limit", _no_limit, None)
-    group.get("query_offset", _no_offset, None)
-    labels = group.get("labels", label_set, ())
-    for rule in group.forms("rules", "a rule"):
-        yield _rule(rule, name, labels)
-    group.close()
+    # Rules are judged when what they read arrives: an interval has nothing to say.
+    form.get("interval", duration, None)
+    group = _Group(
+        name,
+        form.get("labels", label_set, ()),
+        form.get("limit", integer, 0),
+        form.get("query_offset", duration, 0),
+    )
+    for rule in form.forms("rules", "a rule"):
+        records = rule.get("record", lambda _: True, False)
+        yield _record(rule, group) if records else _alert(rule, group)
+        rule.close()
+    form.close()
 
 
-def _rule(rule: Form, group: str, labels: Labels) -> AlertRule:
-    record = rule.get("record", text, "")
-    if record:
-        rule.complain(
-            "recording rules are not supported yet", "write its expression into the alert", "record"
-        )
-    alert = AlertRule(
-        name=rule.get("alert", text, "", required=not record),
+def _alert(rule: Form, group: _Group) -> AlertRule:
+    return AlertRule(
+        name=rule.get("alert", text, "", required=True),
         expr=rule.get("expr", promql, "", required=True),
         for_ms=rule.get("for", duration, 0),
         keep_firing_for_ms=rule.get("keep_firing_for", duration, 0),
-        labels=labels_of({**dict(labels), **dict(rule.get("labels", label_set, ()))}),
+        labels=_labels(rule, group),
         annotations=rule.get("annotations", pairs, ()),
-        group=group,
+        group=group.name,
         place=rule.place,
+        limit=group.limit,
+        offset_ms=group.offset_ms,
     )
-    rule.close()
-    return alert
 
 
-def _no_limit(node: Node) -> int:
-    if limit := integer(node):
-        raise Wrong(f"a limit of {limit} alerts is not supported yet", "use limits.max_targets in the remedy")
-    return 0
+def _record(rule: Form, group: _Group) -> RecordRule:
+    rule.what = "a recording rule"
+    return RecordRule(
+        name=rule.get("record", metric_name, ""),
+        expr=rule.get("expr", promql, "", required=True),
+        labels=_labels(rule, group),
+        group=group.name,
+        place=rule.place,
+        limit=group.limit,
+        offset_ms=group.offset_ms,
+    )
 
 
-def _no_offset(node: Node) -> int:
-    if duration(node):
-        raise Wrong("not supported: the agent reads its own samples, which are never late", "leave it out")
-    return 0
+def _labels(rule: Form, group: _Group) -> Labels:
+    return labels_of({**dict(group.labels), **dict(rule.get("labels", label_set, ()))})
+
+
+def metric_name(node: Node) -> str:
+    """What a recording rule may call its series."""
+    name = text(node)
+    if not METRIC_NAME.fullmatch(name):
+        raise Wrong(f"{name!r} is no metric name", "letters, digits, _ and : only, as in path:used:ratio")
+    return name
 
 
 def label_set(node: Node) -> Labels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agent.model import AlertRule
 from agent.promql import compile  # noqa: A004  named as Python names it
 from agent.promql.nodes import Aggregate, Binary, Call, Negate, Node, Number
@@ -31,7 +33,7 @@ def _labels(node: Node) -> MayHave:
                 return None if inner is None else inner - node.labels
             return node.labels
         case Call() if node.function not in _MAKING:
-            return _union([_labels(argument) for argument in node.args])
+            return any_labels([_labels(argument) for argument in node.args])
         case Binary():
             return _of_binary(node)
         case _:
@@ -41,7 +43,7 @@ def _labels(node: Node) -> MayHave:
 def _of_binary(node: Binary) -> MayHave:
     left, right = _labels(node.left), _labels(node.right)
     if isinstance(node.left, Number) or node.op == "or":
-        return _union([left, right])
+        return any_labels([left, right])
     if node.op in ("and", "unless") or isinstance(node.right, Number):
         return left
     if node.matching.many:
@@ -52,6 +54,7 @@ def _of_binary(node: Binary) -> MayHave:
     return left
 
 
-def _union(sets: list[MayHave]) -> MayHave:
+def any_labels(sets: Sequence[MayHave]) -> MayHave:
+    """What one of several may have."""
     known = [labels for labels in sets if labels is not None]
     return frozenset[str]().union(*known) if len(known) == len(sets) else None

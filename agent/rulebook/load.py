@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.model import ActionSpec, AlertRule, LogPattern, Place, Remedy
-from agent.rulebook.alert_files import read_alerts
+from agent.model import ActionSpec, AlertRule, LogPattern, Place, RecordRule, Remedy, Rule
+from agent.rulebook.alert_files import read_rules
 from agent.rulebook.log_files import read_logs
 from agent.rulebook.remedy_files import Known, read_remedies
 from agent.yaml_marks import BadFiles, Complaints, Node, compose
@@ -27,10 +27,20 @@ class BadRules(BadFiles):
 class Rulebook:
     """All rules of a host. `digest` is the same wherever the same files stand, whatever the folder's name."""
 
-    alerts: tuple[AlertRule, ...]
+    rules: tuple[Rule, ...]  # in the order of the files
     remedies: Mapping[str, Remedy]  # by the alert's name
     logs: tuple[LogPattern, ...]
     digest: str
+
+    @property
+    def alerts(self) -> tuple[AlertRule, ...]:
+        """The alerting rules; a name may stand several times."""
+        return tuple(rule for rule in self.rules if isinstance(rule, AlertRule))
+
+    @property
+    def records(self) -> tuple[RecordRule, ...]:
+        """The recording rules."""
+        return tuple(rule for rule in self.rules if isinstance(rule, RecordRule))
 
 
 def load(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Rulebook:
@@ -46,13 +56,21 @@ def load(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Rulebook:
         unread |= node is None and kind == ALERTS and bool(complaints)
         if node is not None:
             trees[kind].append(node)
-    alerts = read_alerts(trees[ALERTS], complaints)
-    known = None if unread else {alert.name: alert for alert in alerts}
-    remedies = read_remedies(trees[REMEDIES], Known(actions, known), complaints)
+    rules = read_rules(trees[ALERTS], complaints)
+    known = Known(actions, None if unread else _by_name(rules))
+    remedies = read_remedies(trees[REMEDIES], known, complaints)
     logs = read_logs(trees[LOGS], complaints)
     if complaints:
         raise BadRules(complaints.sorted())
-    return Rulebook(alerts, remedies, logs, digest.hexdigest()[:16])
+    return Rulebook(rules, remedies, logs, digest.hexdigest()[:16])
+
+
+def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
+    named: dict[str, list[AlertRule]] = {}
+    for rule in rules:
+        if isinstance(rule, AlertRule):
+            named.setdefault(rule.name, []).append(rule)
+    return named
 
 
 def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str, Path, str]]:

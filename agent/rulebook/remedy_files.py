@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.model import ActionSpec, AlertRule, Limits, Mode, Rate, Remedy
-from agent.rulebook.alert_files import LABEL_NAME
+from agent.promql.labels import render
+from agent.rulebook.alert_files import LABEL_NAME, label_set
 from agent.rulebook.expressions import check_label, promql_with_labels
-from agent.rulebook.labels import MayHave, alert_labels
+from agent.rulebook.labels import MayHave, alert_labels, any_labels
 from agent.rulebook.steps import read_steps
 from agent.yaml_marks import Complaints, Form, Node, Wrong, closest
 from agent.yaml_marks.readers import choice, duration, positive, text, times
@@ -19,7 +20,7 @@ class Known:
     """What a remedy may refer to. `alerts` None: an alert file could not be read, so nothing dangles."""
 
     actions: Mapping[str, ActionSpec]
-    alerts: Mapping[str, AlertRule] | None
+    alerts: Mapping[str, Sequence[AlertRule]] | None  # by name
 
 
 def read_remedies(trees: Iterable[Node], known: Known, complaints: Complaints) -> Mapping[str, Remedy]:
@@ -43,8 +44,13 @@ def read_remedies(trees: Iterable[Node], known: Known, complaints: Complaints) -
 
 
 def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
-    rule = known.alerts.get(alert) if known.alerts else None
-    labels = alert_labels(rule) if rule and rule.expr else None
+    match = form.get("match", label_set, ())
+    named = known.alerts.get(alert, ()) if known.alerts else ()
+    rules = [rule for rule in named if set(match) <= set(rule.labels)]
+    if named and not rules:
+        others = " and ".join(render(rule.labels) for rule in named)
+        form.complain(f"no alert {alert!r} has the labels {render(match)}", f"it has {others}", "match")
+    labels = any_labels([alert_labels(rule) if rule.expr else None for rule in rules]) if rules else None
     remedy = Remedy(
         alert=alert,
         owner=owner,
@@ -55,6 +61,7 @@ def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
         limits=_limits(form),
         worse_if=form.get("worse_if", promql_with_labels(labels), None),
         place=form.place,
+        match=match,
     )
     form.close()
     return remedy
