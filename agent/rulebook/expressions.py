@@ -12,6 +12,7 @@ from agent.yaml_marks import Node, Scalar, Wrong, closest
 from agent.yaml_marks.readers import text
 
 LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*|[0-9.]+[a-z]*")
 _QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.DOTALL)
 
 
@@ -30,7 +31,8 @@ def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
         bare = LABEL.search(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), written))
         if bare:  # there, a label's value would be code
             hint = f'write it like {{{bare[1]}="{bare[0]}"}}'
-            raise Wrong(f"{bare[0]} stands outside quotes", hint, _place(node, bare.start()))
+            place = _place(node, bare.start())
+            raise Wrong(f"{bare[0]} stands outside quotes", hint, place, len(bare[0]))
         for match in LABEL.finditer(written):
             check_label(match[1], may_have, _place(node, match.start()))
         _check(node, LABEL.sub(r"x\1", written))  # as long as before: columns stay right
@@ -43,14 +45,18 @@ def check_label(name: str, may_have: MayHave, place: Place | None) -> None:
     """Wrong where the alert can never have this label."""
     if may_have is not None and name not in may_have:
         hint = closest(name, may_have) or f"its labels: {', '.join(sorted(may_have))}"
-        raise Wrong(f"the alert never has a label {name!r}", hint, place)
+        raise Wrong(f"the alert never has a label {name!r}", hint, place, len(name) + 1)
 
 
 def _check(node: Node, expression: str) -> None:
     try:
         compile(expression)
     except BadExpression as e:
-        raise Wrong(e.message, place=None if e.column is None else _place(node, e.column - 1)) from None
+        if e.column is None:
+            raise Wrong(e.message) from None
+        word = _WORD.match(expression, e.column - 1)
+        width = len(word[0]) if word else 1
+        raise Wrong(e.message, None, _place(node, e.column - 1), width) from None
 
 
 def _place(node: Node, index: int) -> Place:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from agent.model import ActionSpec, AlertRule, LogPattern, Place, RecordRule, Remedy, Rule
 from agent.rulebook.alert_files import read_rules
 from agent.rulebook.log_files import read_logs
+from agent.rulebook.marks import Marks
 from agent.rulebook.remedy_files import Known, read_remedies
 from agent.yaml_marks import BadFiles, Complaints, Node, compose
 from agent.yaml_marks.compose import MAX_BYTES
@@ -43,8 +45,25 @@ class Rulebook:
         return tuple(rule for rule in self.rules if isinstance(rule, RecordRule))
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be read of some rule files, what is wrong with them, and where everything stands."""
+
+    book: Rulebook
+    complaints: Complaints
+    marks: Marks
+
+
 def load(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Rulebook:
     """Read every rule file in these folders (or these very files). Raises BadRules with all complaints."""
+    reading = read(paths, actions)
+    if reading.complaints:
+        raise BadRules(reading.complaints.sorted())
+    return reading.book
+
+
+def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
+    """As `load`, but what is wrong is left out of the book, for those who want to see the rest as well."""
     complaints = Complaints()
     digest = hashlib.sha256()
     trees: dict[str, list[Node]] = {ALERTS: [], REMEDIES: [], LOGS: []}
@@ -60,9 +79,8 @@ def load(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Rulebook:
     known = Known(actions, None if unread else _by_name(rules))
     remedies = read_remedies(trees[REMEDIES], known, complaints)
     logs = read_logs(trees[LOGS], complaints)
-    if complaints:
-        raise BadRules(complaints.sorted())
-    return Rulebook(rules, remedies, logs, digest.hexdigest()[:16])
+    book = Rulebook(rules, remedies, logs, digest.hexdigest()[:16])
+    return Reading(book, complaints, Marks(chain(*trees.values()), complaints.texts))
 
 
 def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,9 +73,10 @@ class Complaints:
         """Remember a file's lines, to show the one that is meant."""
         self._lines[file] = LINE_BREAK.split(text)
 
-    def lines(self, file: str) -> list[str]:
-        """The lines of a file that was read; none of another."""
-        return self._lines.get(file, [])
+    @property
+    def texts(self) -> Mapping[str, list[str]]:
+        """The lines of every file that was read."""
+        return self._lines
 
     def add(self, place: Place, message: str, hint: str | None = None, width: int = 1) -> None:
         """Take one error; the same one said twice counts once."""
@@ -83,7 +84,7 @@ class Complaints:
 
     def take(self, complaint: Complaint) -> None:
         """Take one of any severity, and put the source's line to it."""
-        place, lines = complaint.place, self.lines(complaint.place.file)
+        place, lines = complaint.place, self._lines.get(complaint.place.file, [])
         if lines and place.line > len(lines):  # libyaml ends every file with a new line
             place = Place(place.file, len(lines), len(lines[-1]) + 1)
         line = lines[place.line - 1] if lines else ""
