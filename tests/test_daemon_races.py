@@ -39,9 +39,9 @@ def test_an_incident_is_not_withdrawn_under_its_attempt() -> None:
     """Refused once, tried again, and the alert ends meanwhile: the attempt ends before the incident does."""
 
     async def story() -> Stage:
-        stage = Slow(disk=Disk(), fenced=frozenset({3}))
+        stage = Slow(disk=Disk())
         await stage.start()
-        await stage.play(16, used=0.9)
+        await stage.play(16, used=0.9, fenced=frozenset({3}))
         await stage.play(1.5, fenced=frozenset())
         await stage.play(40, used=0.5)
         assert not any(task.done() for task in stage._tasks), "no fault of ours ends the rounds"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stage import Disk, MemoryJournal, Stage, book, kinds
+from stage import Disk, Stage, book, kinds
 
 from agent.history import History, fold
 from agent.model import Kind
+from agent.rehearsal.stage import MemoryJournal
 from agent.rehearsal.virtual_time import run
 from agent.wire import decode
 
