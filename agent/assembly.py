@@ -11,6 +11,7 @@ from importlib.metadata import version
 from agent import stop_file
 from agent.actions import Ports, load, spec
 from agent.config import Config
+from agent.config.settings import WINDOW_MS
 from agent.control_topic import ControlTopic, Settings
 from agent.daemon.attempt import Means
 from agent.daemon.desk import Desk
@@ -32,8 +33,6 @@ from agent.sources.jolokia import Jolokia
 from agent.sources.logs import LogTail
 from agent.sources.schedule import Polling
 from agent.web.server import Server
-
-WINDOW_MS = 2 * 3_600_000  # how long samples are kept; a rule that looks further back is refused
 
 
 def clock() -> int:

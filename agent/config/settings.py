@@ -16,6 +16,7 @@ SOCKET = Path("/run/ottla/ottla.sock")
 STOP_FILE = Path("/etc/ottla/stop")
 LISTEN = "127.0.0.1:9901"
 INTERVAL_MS = 15_000
+WINDOW_MS = 2 * 3_600_000  # how long samples are kept; `rules check` warns of rules that look further back
 
 
 @dataclass(frozen=True, slots=True)
