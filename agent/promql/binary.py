@@ -1,16 +1,15 @@
-"""Operators between scalars and vectors, and how elements of two vectors find each other."""
+"""Operators between scalars and vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from agent.model import Labels
-from agent.promql.errors import EvaluationError
-from agent.promql.labels import NAME, keep, render, without
+from agent.promql import matching
 from agent.promql.nodes import Binary, Matching, Node, Number
-from agent.promql.vectors import Flags, Floats, Indices, Vector
+from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector, nothing
 
 Ufunc = Callable[..., Floats]
 _ARITHMETIC: dict[str, Ufunc] = {
@@ -38,130 +37,155 @@ def fold(node: Binary) -> Node:
     """A constant where both sides are constants, else the node."""
     if isinstance(node.left, Number) and isinstance(node.right, Number):
         with np.errstate(all="ignore"):
-            return Number(_scalars(node.op, node.left.value, node.right.value))
+            return Number(float(_scalars(node.op, np.float64(node.left.value), np.float64(node.right.value))))
     return node
 
 
-def apply(node: Binary, left: float | Vector, right: float | Vector) -> float | Vector:
+def apply(node: Binary, left: Floats | Vector, right: Floats | Vector) -> Floats | Vector:
     """The operator on two values. EvaluationError where elements do not match one to one (or many to one)."""
     if isinstance(left, Vector):
-        return (
-            _between(node, left, right)
-            if isinstance(right, Vector)
-            else _with_scalar(node, left, left, right)
-        )
-    return (
-        _with_scalar(node, right, left, right)
-        if isinstance(right, Vector)
-        else _scalars(node.op, left, right)
-    )
+        if isinstance(right, Vector):
+            return _between(node, left, right)
+        return _with_scalar(node, left, left.values, right)
+    if isinstance(right, Vector):
+        return _with_scalar(node, right, left, right.values)
+    return _scalars(node.op, left, right)
 
 
-def _scalars(op: str, left: float, right: float) -> float:
+def _scalars(op: str, left: Floats, right: Floats) -> Floats:
     operation: Callable[..., Floats | Flags] = _ARITHMETIC.get(op) or COMPARISONS[op]
-    return float(operation(np.float64(left), np.float64(right)))
+    return operation(left, right).astype(np.float64)
 
 
-def _with_scalar(node: Binary, vector: Vector, left: float | Vector, right: float | Vector) -> Vector:
-    a = left.values if isinstance(left, Vector) else left
-    b = right.values if isinstance(right, Vector) else right
+def _with_scalar(node: Binary, elements: Vector, left: Floats, right: Floats) -> Vector:
     if node.op in _ARITHMETIC:
-        return vector.with_values(_ARITHMETIC[node.op](a, b))
-    flags = COMPARISONS[node.op](a, b)
-    return vector.with_values(flags.astype(np.float64)) if node.as_bool else vector.where(flags)
-
-
-def _signatures(vector: Vector, matching: Matching) -> list[Labels]:
-    if matching.on:
-        return [keep(labels, matching.labels) for labels in vector.labels]
-    ignored = matching.labels | {NAME}
-    return [without(labels, ignored) for labels in vector.labels]
+        return elements.with_values(_ARITHMETIC[node.op](left, right))
+    flags = COMPARISONS[node.op](left, right)
+    return elements.with_values(flags.astype(np.float64)) if node.as_bool else elements.where(flags)
 
 
 def _between(node: Binary, left: Vector, right: Vector) -> Vector:
-    if node.op == "or":
-        return _union(left, right, node.matching)
     if node.op in _SETS:
-        present = set(_signatures(right, node.matching))
-        hits = np.array([s in present for s in _signatures(left, node.matching)], bool)
-        return left.where(hits if node.op == "and" else ~hits)
+        return _set_operation(node, left, right)
+    if node.matching.fill != (None, None):
+        return _filled(node, left, right)
     return _matched(node, left, right)
 
 
-def _union(left: Vector, right: Vector, matching: Matching) -> Vector:
-    present = set(_signatures(left, matching))
-    new = np.array([s not in present for s in _signatures(right, matching)], bool)
-    added = right.where(new)
+def _set_operation(node: Binary, left: Vector, right: Vector) -> Vector:
+    if node.op == "or":
+        return _union(left, right, node.matching)
+    hits = _matched_rows(left, right, node.matching)
+    return left.where(hits if node.op == "and" else ~hits)
+
+
+def _matched_rows(left: Vector, right: Vector, how: Matching) -> Flags:
+    """Which left elements have an element of the same signature on the right [row, step]."""
+    index, count = left.rows.derived(
+        (right.rows, how, "set"), lambda: _indexed(left.rows, right.rows, how)
+    )
+    there = np.zeros((count + 1, right.present.shape[1]), bool)  # the last row: signatures of the left alone
+    np.logical_or.at(there, index[1], right.present)
+    hits: Flags = there[index[0]]
+    return hits
+
+
+def _indexed(left: Rows, right: Rows, how: Matching) -> tuple[tuple[Indices, Indices], int]:
+    numbers: dict[Labels, int] = {}
+    of_right = [numbers.setdefault(s, len(numbers)) for s in matching.signatures(right, how)]
+    of_left = [numbers.get(s, len(numbers)) for s in matching.signatures(left, how)]
+    return (np.array(of_left, np.intp), np.array(of_right, np.intp)), len(numbers)
+
+
+def _union(left: Vector, right: Vector, how: Matching) -> Vector:
+    added = right.where(~_matched_rows(right, left, how))
+    if not len(right.rows):
+        return left
+    if not len(left.rows):
+        return added
     return Vector(
-        [*left.labels, *added.labels],
+        left.rows.derived((right.rows, "or"), lambda: Rows([*left.rows.labels, *right.rows.labels])),
         np.concatenate([left.values, added.values]),
+        np.concatenate([left.present, added.present]),
         np.concatenate([left.unnamed, added.unnamed]),
     )
 
 
 def _matched(node: Binary, left: Vector, right: Vector) -> Vector:
-    if not len(left.values) or not len(right.values):
-        return left.take(np.empty(0, np.intp))
-    swapped = node.matching.many == "right"
-    many, one = (right, left) if swapped else (left, right)
-    rows, partners = _pairs(many, one, node.matching)
-    a, b = (one.values[partners], many.values[rows]) if swapped else (many.values[rows], one.values[partners])
-    labels = _result_labels(node, many, one, rows, partners)
-    unnamed = many.unnamed[rows] | node.as_bool
+    if not len(left.rows) or not len(right.rows):
+        return nothing(left.values.shape[1])
+    many, one = (right, left) if node.matching.many == "right" else (left, right)
+    found = matching.pairs(many.rows, one.rows, node.matching, unnamed=node.op in _ARITHMETIC)
+    if found.twins:
+        active = many.present.any(axis=0) & one.present.any(axis=0)
+        matching.refuse_twins(found, one.rows, one.present, active, node.matching)
+    present = many.present[found.many] & one.present[found.one]
+    matching.refuse_clashes(found.clashes, present, node.matching)
+    a, b = many.values[found.many], one.values[found.one]
+    result = Vector(found.rows, a, present, many.unnamed[found.many] | node.as_bool)
+    return _operated(node, result, *((b, a) if node.matching.many == "right" else (a, b)))
+
+
+def _operated(node: Binary, result: Vector, left: Floats, right: Floats) -> Vector:
     if node.op in _ARITHMETIC:
-        return Vector(labels, _ARITHMETIC[node.op](a, b), unnamed)
-    flags = COMPARISONS[node.op](a, b)
+        return Vector(result.rows, _ARITHMETIC[node.op](left, right), result.present, result.unnamed)
+    flags = COMPARISONS[node.op](left, right)
     if node.as_bool:
-        return Vector(labels, flags.astype(np.float64), unnamed)
-    return Vector(labels, a, unnamed).where(flags)
+        return Vector(result.rows, flags.astype(np.float64), result.present, result.unnamed)
+    return Vector(result.rows, left, result.present & flags, result.unnamed)
 
 
-def _pairs(many: Vector, one: Vector, matching: Matching) -> tuple[Indices, Indices]:
-    """Which rows of `many` have a partner, and its row in `one`."""
-    partner: dict[Labels, int] = {}
-    for row, signature in enumerate(_signatures(one, matching)):
-        if signature in partner:
-            side = "left" if matching.many == "right" else "right"
-            twins = ", ".join(sorted(render(one.labels[i]) for i in (partner[signature], row)))
-            raise EvaluationError(
-                f"found duplicate series for the match group {render(signature)} on the {side} hand-side of "
-                f"the operation: [{twins}];many-to-many matching not allowed: "
-                "matching labels must be unique on one side"
-            )
-        partner[signature] = row
-    signatures = _signatures(many, matching)
-    rows = [row for row, signature in enumerate(signatures) if signature in partner]
-    if not matching.many and len({signatures[row] for row in rows}) < len(rows):
-        raise EvaluationError(
-            "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-        )
-    return np.array(rows, np.intp), np.array([partner[signatures[row]] for row in rows], np.intp)
+def _filled(node: Binary, left: Vector, right: Vector) -> Vector:
+    """fill(), fill_left(), fill_right(): elements without a partner meet a constant instead.
 
-
-def _result_labels(
-    node: Binary, many: Vector, one: Vector, rows: Indices, partners: Indices
-) -> Sequence[Labels]:
-    matching = node.matching
-    drop = {NAME} if node.op in _ARITHMETIC else set[str]()
-    if not matching.many and not matching.on:
-        drop |= matching.labels
-    labels = (
-        [without(many.labels[row], drop) for row in rows.tolist()]
-        if drop
-        else [many.labels[row] for row in rows.tolist()]
+    With group_right Prometheus takes "left" for the many side, as it swaps the sides and not the constants.
+    """
+    how = node.matching
+    swapped = how.many == "right"
+    many, one = (right, left) if swapped else (left, right)
+    for_many, for_one = how.fill
+    parts = [_matched_part(node, many, one)]
+    if for_one is not None:
+        rows = list(_signed(many, how))
+        made = _lonely(node, many, many.where(~_matched_rows(many, one, how)).present, rows)
+        parts.append((many.values, np.full_like(many.values, for_one), made))
+    if for_many is not None:
+        rows = [(signature, labels) for labels, signature in _signed(one, how)]
+        made = _lonely(node, one, one.where(~_matched_rows(one, many, how)).present, rows)
+        parts.append((np.full_like(one.values, for_many), one.values, made))
+    a, b = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
+    result = Vector(
+        Rows([labels for part in parts for labels in part[2].rows.labels]),
+        a,
+        np.concatenate([part[2].present for part in parts]),
+        np.concatenate([part[2].unnamed for part in parts]),
     )
-    if not matching.many:
-        return [keep(each, matching.labels) for each in labels] if matching.on else labels
-    labels = [
-        _included(each, one.labels[partner], matching)
-        for each, partner in zip(labels, partners.tolist(), strict=True)
-    ]
-    if len(set(labels)) < len(labels):
-        raise EvaluationError("multiple matches for labels: grouping labels must ensure unique matches")
-    return labels
+    return _operated(node, result, *((b, a) if swapped else (a, b)))
 
 
-def _included(labels: Labels, source: Labels, matching: Matching) -> Labels:
-    """The labels with those of `include` taken from the other side, or removed where it has none."""
-    taken = keep(source, frozenset(matching.include))
-    return tuple(sorted((*without(labels, frozenset(matching.include)), *taken)))
+_Part = tuple[Floats, Floats, Vector]  # the many side's values, the one side's, and the elements they make
+
+
+def _matched_part(node: Binary, many: Vector, one: Vector) -> _Part:
+    found = matching.pairs(many.rows, one.rows, node.matching, unnamed=node.op in _ARITHMETIC)
+    active = many.present.any(axis=0) | one.present.any(axis=0)
+    matching.refuse_twins(found, one.rows, one.present, active, node.matching)
+    present = many.present[found.many] & one.present[found.one]
+    matching.refuse_clashes(found.clashes, present, node.matching)
+    values, unnamed = many.values[found.many], many.unnamed[found.many] | node.as_bool
+    return values, one.values[found.one], Vector(found.rows, values, present, unnamed)
+
+
+def _signed(elements: Vector, how: Matching) -> Iterator[tuple[Labels, Labels]]:
+    """Labels and signature of each row."""
+    return zip(elements.rows.labels, matching.signatures(elements.rows, how), strict=True)
+
+
+def _lonely(node: Binary, elements: Vector, alone: Flags, pairs: Sequence[tuple[Labels, Labels]]) -> Vector:
+    """What elements without a partner make; `pairs`: labels of the many side and of the one side.
+
+    The partner that is not there has the labels of the match and no others.
+    """
+    drop = node.op in _ARITHMETIC
+    rows = Rows([matching.result_labels(*pair, node.matching, unnamed=drop) for pair in pairs])
+    return Vector(rows, elements.values, alone, elements.unnamed | node.as_bool)

@@ -17,3 +17,7 @@ class BadExpression(ValueError):
 
 class EvaluationError(Exception):
     """The expression cannot be evaluated on these samples, as in Prometheus (such as an ambiguous match)."""
+
+
+class TooMuch(EvaluationError):
+    """The evaluation went beyond its limits on samples or time."""

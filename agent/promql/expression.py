@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import promql_parser as pp
 
 from agent.promql import positions
 from agent.promql.binary import COMPARISONS
 from agent.promql.errors import BadExpression
-from agent.promql.functions import FUNCTIONS
-from agent.promql.lower import lower
-from agent.promql.nodes import Binary, Call, Node, Number, Range, Selector, children, walk
+from agent.promql.lower import Lowering
+from agent.promql.needs import Reach, histories, reaches
+from agent.promql.nodes import SUBQUERY_STEP_MS, Binary, Node, Number, Selector, kind
 
 _MAX_LENGTH = 10_000
 _MAX_DEPTH = 100  # of brackets: the parser recurses on the machine's stack
+_ARITHMETIC = "arithmetic in a duration is not supported: write the duration itself, such as 10m"
+_EXPERIMENTAL = "is experimental in Prometheus and not supported"
+_NOT_STABLE = {  # what the parser does not know, or not all of
+    "anchored": _EXPERIMENTAL,
+    "smoothed": _EXPERIMENTAL,
+    "info": f"() {_EXPERIMENTAL}",
+    "holt_winters": "is called double_exponential_smoothing since Prometheus 3.0",
+}
+_BYTES = re.compile(r"(?:^|[^\\])(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7]{2}))")
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression; all durations are milliseconds.
+    """A compiled expression; all durations are milliseconds. `kind`: scalar, vector, matrix or string.
 
-    `names`: the metrics that it reads. `selectors`: where, each with its own window and offset.
+    `names`: the metrics that it reads; `nameless` says that it reads others too, chosen by patterns or labels.
+    `selectors`: where it reads, each with its own window and offset.
     `window_ms`: how far back it reads, lookback and offset included; a store must keep that much.
     `history_ms`: how long the store must have been filled before a result can be trusted; 0 where nothing
     but the newest samples matter. `threshold`: the number that the result is compared with, else None.
@@ -31,38 +41,61 @@ class Expression:
 
     text: str
     node: Node
+    kind: str
     names: frozenset[str]
-    selectors: tuple[Selector | Range, ...]
+    nameless: bool
+    selectors: tuple[Reach, ...]
     window_ms: int
     history_ms: int
     threshold: float | None
 
 
-def compile(text: str) -> Expression:  # noqa: A001  what it does, as in re.compile
+def compile(text: str, default_step_ms: int = SUBQUERY_STEP_MS) -> Expression:  # noqa: A001  as in re.compile
     """Parse and check. Raises BadExpression, with the column where it can be found."""
+    node = _node(text, default_step_ms)
+    selectors = tuple(reaches(node))
+    names = [each.selector.name for each in selectors]
+    return Expression(
+        text=text,
+        node=node,
+        kind=kind(node),
+        names=frozenset(name for name in names if name is not None),
+        nameless=None in names,
+        selectors=selectors,
+        window_ms=max([0, *(each.window_ms + each.offset_ms for each in selectors)]),
+        history_ms=max(histories(node), default=0),
+        threshold=_threshold(node),
+    )
+
+
+def selector(text: str) -> Selector:
+    """One instant selector, as `match[]` of the HTTP API. Raises BadExpression for anything else."""
+    node = _node(text, SUBQUERY_STEP_MS)
+    if not isinstance(node, Selector) or node.offset_ms or node.at is not None:
+        raise BadExpression("not a series selector: write a metric's name, labels in braces, or both")
+    return node
+
+
+def _node(text: str, default_step_ms: int) -> Node:
     if len(text) > _MAX_LENGTH:
         raise BadExpression(f"longer than {_MAX_LENGTH} characters")
     if positions.depth(text) > _MAX_DEPTH:
         raise BadExpression(f"brackets nest deeper than {_MAX_DEPTH} levels")
+    _refuse_bytes(text)
     try:
         ast = pp.parse(text)
     except ValueError as e:
         raise _explained(text, str(e)) from None
-    node = lower(ast, text)
-    if isinstance(node, Range):
-        raise BadExpression(
-            f"the bare range {node} is not supported yet: put it into a function such as rate()"
-        )
-    selectors = tuple(n for n in walk(node) if isinstance(n, Selector | Range))
-    return Expression(
-        text=text,
-        node=node,
-        names=frozenset(_name(s) for s in selectors),
-        selectors=selectors,
-        window_ms=max([0, *(s.window_ms + s.offset_ms for s in selectors)]),
-        history_ms=max(_histories(node), default=0),
-        threshold=_threshold(node),
-    )
+    return Lowering(text, default_step_ms).lower(ast)
+
+
+def _refuse_bytes(text: str) -> None:
+    """Go's strings are bytes, the parser's are characters: one would be taken for the other."""
+    for kind, token, column in positions.tokens(text):
+        found = _BYTES.search(token) if kind == "string" and token[0] != "`" else None
+        if found:
+            problem = f"{found[1]} is half a character: write the character itself, or its \\u escape"
+            raise BadExpression(problem, column + found.start(1))
 
 
 def _explained(text: str, reason: str) -> BadExpression:
@@ -70,25 +103,21 @@ def _explained(text: str, reason: str) -> BadExpression:
     found = positions.unbalanced(text)
     if found:
         return BadExpression(*found)
+    for (_, token, column), (_, after, _) in pairwise([*positions.tokens(text), ("", "", 0)]):
+        if token in _NOT_STABLE:
+            return BadExpression(f"{token} {_NOT_STABLE[token]}", column)
+        if token == "[" and "inside brackets" in reason and not after[0].isdigit():
+            return BadExpression(_ARITHMETIC, column + 1)
+        if token == "offset" and not after.strip("+-")[:1].isdigit() and not reason.startswith("unknown"):
+            return BadExpression(_ARITHMETIC, column)
+    if "inside brackets" in reason:
+        return BadExpression(_ARITHMETIC, positions.column_of(text, "["))
     unknown = re.fullmatch(r"unknown function with name '(.*)'", reason)
     if unknown:
         return BadExpression(
             f"there is no function {unknown[1]}()", positions.column_of_call(text, unknown[1])
         )
     return BadExpression(reason)
-
-
-def _name(node: Selector | Range) -> str:
-    return node.selector.name if isinstance(node, Range) else node.name
-
-
-def _histories(node: Node, *, whole: bool = False) -> Iterator[int]:
-    """What each selector needs: its window where a function around it needs all of that, else its offset."""
-    if isinstance(node, Selector | Range):
-        yield max(0, node.offset_ms + (node.window_ms if whole else 0))
-    inside = isinstance(node, Call) and FUNCTIONS[node.function].whole
-    for child in children(node):
-        yield from _histories(child, whole=inside or (whole and not isinstance(node, Call)))
 
 
 def _threshold(node: Node) -> float | None:

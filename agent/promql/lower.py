@@ -1,13 +1,12 @@
-"""From promql-parser's tree to our own nodes, once; what cannot be evaluated yet is refused here."""
+"""From promql-parser's tree to our own nodes, once; what is not supported is refused here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import promql_parser as pp
-import re2
 
 from agent.promql.aggregate import OPERATIONS
 from agent.promql.binary import OPERATORS, fold
@@ -15,7 +14,9 @@ from agent.promql.errors import BadExpression
 from agent.promql.functions import FUNCTIONS
 from agent.promql.labels import NAME
 from agent.promql.nodes import (
+    SUBQUERY_STEP_MS,
     Aggregate,
+    At,
     Binary,
     Call,
     Matcher,
@@ -25,128 +26,154 @@ from agent.promql.nodes import (
     Number,
     Range,
     Selector,
+    String,
+    Subquery,
 )
-from agent.promql.positions import column_of, column_of_call
+from agent.promql.positions import Places, column_of, column_of_call
+from agent.promql.relabel import pattern
 
 _MAX_DEPTH = 150  # of the tree: each level costs the evaluator a few Python frames
 _MATCH = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 _MANY = {"ManyToOne": "left", "OneToMany": "right"}
-_QUIET = re2.Options()
-_QUIET.log_errors = False  # else RE2 writes to stderr what the exception says already
+_MILLISECOND = timedelta(milliseconds=1)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_HISTOGRAMS = "works on native histograms, which are not supported"
 
 
-def lower(ast: Any, text: str, depth: int = 0) -> Node:
-    """The node of a parsed expression; `text` is the author's, for the columns of BadExpression."""
-    if depth > _MAX_DEPTH:
-        raise BadExpression(f"nested deeper than {_MAX_DEPTH} levels")
-    lowering = _LOWERINGS.get(type(ast))
-    if lowering is None:
-        raise _not_yet("a string where a value belongs", text, "")
-    return lowering(ast, text, depth + 1)
+class Lowering:
+    """Lowers the tree of one text. `default_step_ms`: of subqueries that name none."""
 
+    def __init__(self, text: str, default_step_ms: int = SUBQUERY_STEP_MS) -> None:
+        self._text = text
+        self._step_ms = default_step_ms
+        self._places = Places(text)
+        self._depth = 0
 
-def _not_yet(what: str, text: str, token: str) -> BadExpression:
-    return BadExpression(f"{what} is not supported yet", column_of(text, token))
+    def lower(self, ast: Any) -> Node:
+        """The node of a parsed expression. Raises BadExpression with the column in the author's text."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise BadExpression(f"nested deeper than {_MAX_DEPTH} levels")
+        node = _LOWERINGS[type(ast)](self, ast)
+        self._depth -= 1
+        return node
 
+    def _number(self, ast: Any) -> Node:
+        return Number(ast.val)
 
-def _number(ast: Any, _text: str, _depth: int) -> Node:
-    return Number(ast.val)
+    def _string(self, ast: Any) -> Node:
+        return String(ast.val)
 
+    def _parentheses(self, ast: Any) -> Node:
+        return self.lower(ast.expr)
 
-def _parentheses(ast: Any, text: str, depth: int) -> Node:
-    return lower(ast.expr, text, depth)
+    def _unary(self, ast: Any) -> Node:
+        node = self.lower(ast.expr)
+        return Number(-node.value) if isinstance(node, Number) else Negate(node)
 
+    def _selector(self, ast: Any) -> Selector:
+        if ast.matchers.or_matchers:
+            problem = "'or' between matchers is not PromQL: write two selectors"
+            raise BadExpression(problem, column_of(self._text, "or"))
+        matchers = [_matcher(m) for m in ast.matchers.matchers]
+        names = [m.value for m in matchers if m.name == NAME and m.op == "=" and m.value]
+        name = ast.name or (names[0] if names else None)
+        rest = [m for m in matchers if m.name != NAME or m.op != "=" or m.value != name]
+        offset, at = _milliseconds(ast.offset), self._at(ast.at)
+        return Selector(name, tuple(rest), offset, at, self._places.selector())
 
-def _unary(ast: Any, text: str, depth: int) -> Node:
-    node = lower(ast.expr, text, depth)
-    return Number(-node.value) if isinstance(node, Number) else Negate(node)
+    def _at(self, modifier: Any) -> At | None:
+        if modifier is None:
+            return None
+        kind = str(modifier.type).rpartition(".")[2]
+        if kind != "At":
+            return f"{kind.lower()}()"
+        return round((modifier.at - _EPOCH) / _MILLISECOND)  # it comes by way of a float of seconds
 
+    def _range(self, ast: Any) -> Node:
+        return Range(self._selector(ast.vector_selector), _milliseconds(ast.range))
 
-def _selector(ast: Any, text: str, _depth: int) -> Selector:
-    if ast.matchers.or_matchers:
-        raise BadExpression("'or' between matchers is not PromQL: write two selectors", column_of(text, "or"))
-    if ast.at is not None:
-        raise _not_yet("the @ modifier", text, "@")
-    matchers = [_matcher(m) for m in ast.matchers.matchers]
-    names = [m.value for m in matchers if m.name == NAME and m.op == "="]
-    name = ast.name or (names[0] if names else None)
-    rest = tuple(m for m in matchers if m.name != NAME)
-    if name is None or len(rest) + (ast.name is None) != len(matchers):
-        raise _not_yet("a selector without one exact metric name", text, "{")
-    return Selector(name, rest, _milliseconds(ast.offset))
+    def _subquery(self, ast: Any) -> Node:
+        inner = self.lower(ast.expr)
+        step = _milliseconds(ast.step) or self._step_ms
+        return Subquery(inner, _milliseconds(ast.range), step, _milliseconds(ast.offset), self._at(ast.at))
+
+    def _call(self, ast: Any) -> Node:
+        name = ast.func.name
+        if name not in FUNCTIONS:
+            native = name.startswith("histogram_") and name != "histogram_quantiles"
+            why = _HISTOGRAMS if native else "is experimental in Prometheus and not supported"
+            raise BadExpression(f"{name}() {why}", column_of_call(self._text, name))
+        places = self._places.call(name)
+        args = tuple(self.lower(arg) for arg in ast.args)
+        self._check_texts(name, args)
+        return Call(name, args, places)
+
+    def _check_texts(self, name: str, args: tuple[Node, ...]) -> None:
+        """Patterns and label names are known now: better refused here than at three in the morning."""
+        texts = [arg.value for arg in args if isinstance(arg, String)]
+        column = column_of_call(self._text, name)
+        if name == "label_replace":
+            try:
+                pattern(texts[3])
+            except BadExpression as e:
+                raise BadExpression(f"label_replace(): {e.message}", column) from None
+        if name in ("label_replace", "label_join") and not texts[0]:
+            raise BadExpression(f"invalid destination label name in {name}(): {texts[0]!r}", column)
+
+    def _aggregate(self, ast: Any) -> Node:
+        op = str(ast.op)
+        if op not in OPERATIONS:
+            problem = f"{op}() is experimental in Prometheus and not supported"
+            raise BadExpression(problem, column_of_call(self._text, op))
+        places = self._places.call(op)
+        param = None if ast.param is None else self.lower(ast.param)
+        labels = frozenset(ast.modifier.labels) if ast.modifier else frozenset[str]()
+        left_out = ast.modifier is not None and ast.modifier.type == pp.AggModifierType.Without
+        return Aggregate(op, self.lower(ast.expr), left_out, labels, param, places)
+
+    def _binary(self, ast: Any) -> Node:
+        op = str(ast.op)
+        if op not in OPERATORS:
+            raise BadExpression(f"{op} is not supported", column_of(self._text, op))
+        left, right = self.lower(ast.lhs), self.lower(ast.rhs)
+        as_bool = ast.modifier is not None and ast.modifier.return_bool
+        return fold(Binary(op, left, right, as_bool, _matching(ast.modifier)))
 
 
 def _matcher(matcher: Any) -> Matcher:
     op = _MATCH[str(matcher.op).removeprefix("MatchOp.")]
     if not op.endswith("~"):
         return Matcher(matcher.name, op, matcher.value)
-    try:
-        pattern = re2.compile(f"(?s:{matcher.value})", _QUIET)
-    except re2.error as e:
-        raise BadExpression(f"bad pattern {matcher.value!r}: {e}") from None
-    return Matcher(matcher.name, op, matcher.value, pattern)
+    return Matcher(matcher.name, op, matcher.value, pattern(matcher.value))
 
 
 def _milliseconds(duration: timedelta | None) -> int:
-    return 0 if duration is None else duration // timedelta(milliseconds=1)
+    return 0 if duration is None else duration // _MILLISECOND
 
 
-def _range(ast: Any, text: str, depth: int) -> Node:
-    return Range(_selector(ast.vector_selector, text, depth), _milliseconds(ast.range))
-
-
-def _subquery(_ast: Any, text: str, _depth: int) -> Node:
-    raise _not_yet("a subquery", text, ":")
-
-
-def _call(ast: Any, text: str, depth: int) -> Node:
-    name = ast.func.name
-    if name not in FUNCTIONS:
-        raise BadExpression(f"{name}() is not supported yet", column_of_call(text, name))
-    return Call(name, tuple(lower(arg, text, depth) for arg in ast.args))
-
-
-def _aggregate(ast: Any, text: str, depth: int) -> Node:
-    op = str(ast.op)
-    if op not in OPERATIONS:
-        raise BadExpression(f"{op}() is not supported yet", column_of_call(text, op))
-    labels = frozenset(ast.modifier.labels) if ast.modifier else frozenset[str]()
-    without = ast.modifier is not None and ast.modifier.type == pp.AggModifierType.Without
-    return Aggregate(op, lower(ast.expr, text, depth), without, labels)
-
-
-def _binary(ast: Any, text: str, depth: int) -> Node:
-    op = str(ast.op)
-    if op not in OPERATORS:
-        raise _not_yet(op, text, op)
-    left, right = lower(ast.lhs, text, depth), lower(ast.rhs, text, depth)
-    as_bool = ast.modifier is not None and ast.modifier.return_bool
-    node = Binary(op, left, right, as_bool, _matching(ast.modifier, text))
-    return fold(node)
-
-
-def _matching(modifier: Any, text: str) -> Matching:
+def _matching(modifier: Any) -> Matching:
     if modifier is None:
         return Matching()
-    fill = modifier.fill_values
-    if fill is not None and (fill.lhs is not None or fill.rhs is not None):
-        raise _not_yet("fill", text, "fill")
+    values = modifier.fill_values
+    fill = (None, None) if values is None else (values.lhs, values.rhs)
     many = _MANY.get(str(modifier.card).rpartition(".")[2], "")
     include = tuple(modifier.group_labels or ())
     if modifier.matching is None:
-        return Matching(many=many, include=include)
+        return Matching(many=many, include=include, fill=fill)
     on = modifier.matching.type == pp.LabelModifierType.Include
-    return Matching(on, frozenset(modifier.matching.labels), many, include)
+    return Matching(on, frozenset(modifier.matching.labels), many, include, fill)
 
 
-_LOWERINGS: dict[type, Callable[[Any, str, int], Node]] = {
-    pp.NumberLiteral: _number,
-    pp.ParenExpr: _parentheses,
-    pp.UnaryExpr: _unary,
-    pp.VectorSelector: _selector,
-    pp.MatrixSelector: _range,
-    pp.SubqueryExpr: _subquery,
-    pp.Call: _call,
-    pp.AggregateExpr: _aggregate,
-    pp.BinaryExpr: _binary,
+_LOWERINGS: dict[type, Callable[[Lowering, Any], Node]] = {
+    pp.NumberLiteral: Lowering._number,
+    pp.StringLiteral: Lowering._string,
+    pp.ParenExpr: Lowering._parentheses,
+    pp.UnaryExpr: Lowering._unary,
+    pp.VectorSelector: Lowering._selector,
+    pp.MatrixSelector: Lowering._range,
+    pp.SubqueryExpr: Lowering._subquery,
+    pp.Call: Lowering._call,
+    pp.AggregateExpr: Lowering._aggregate,
+    pp.BinaryExpr: Lowering._binary,
 }

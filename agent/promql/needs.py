@@ -1,32 +1,81 @@
-"""Which selectors of an expression find nothing at all."""
+"""What an expression needs of the store: where it reads, how far back, and which selectors find nothing."""
 
 from __future__ import annotations
 
-from agent.promql.nodes import Binary, Call, Node, Range, Selector, children
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.promql.functions import ABOUT_ABSENCE, whole
+from agent.promql.nodes import Binary, Call, Node, Range, Selector, Subquery, children
 from agent.promql.vectors import Store
 
-_ABOUT_ABSENCE = frozenset({"absent", "absent_over_time"})
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One selector and how far back it reads in all, subqueries around it included (ms)."""
+
+    selector: Selector
+    window_ms: int
+    offset_ms: int
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
 
 
-def unmatched(node: Node, store: Store, at: int) -> tuple[Selector | Range, ...]:
+def reaches(node: Node, window_ms: int = 0, offset_ms: int = 0) -> Iterator[Reach]:
+    """Every selector, outermost first; `window_ms` and `offset_ms` are those of the subqueries around."""
+    match node:
+        case Selector():
+            yield Reach(node, node.window_ms + window_ms, node.offset_ms + offset_ms, str(node))
+        case Range():
+            yield Reach(node.selector, node.window_ms + window_ms, node.offset_ms + offset_ms, str(node))
+        case Subquery():
+            yield from reaches(node.expr, window_ms + node.window_ms, offset_ms + node.offset_ms)
+        case _:
+            for child in children(node):
+                yield from reaches(child, window_ms, offset_ms)
+
+
+def histories(node: Node, *, all_of_it: bool = False) -> Iterator[int]:
+    """What each selector needs: its window where a function around it needs all of that, else its offset."""
+    if isinstance(node, Selector | Range):
+        yield max(0, node.offset_ms + (node.window_ms if all_of_it else 0))
+        return
+    if isinstance(node, Subquery):
+        beyond = max(0, node.offset_ms + (node.window_ms if all_of_it else 0))
+        yield from (beyond + each for each in histories(node.expr))
+        return
+    inside = isinstance(node, Call) and whole(node.function)
+    for child in children(node):
+        yield from histories(child, all_of_it=inside or (all_of_it and not isinstance(node, Call)))
+
+
+def unmatched(
+    node: Node, store: Store, at: int, window_ms: int = 0, offset_ms: int = 0
+) -> tuple[Reach, ...]:
     """The selectors without one sample (or stale marker) in their whole window before `at`.
 
     Not those within absent(), which asks for just that; of the two sides of `or` only if both find nothing.
     """
+    beyond = (window_ms, offset_ms)  # of the subqueries around
     match node:
-        case Selector() | Range():
-            return () if finds(node, store, at) else (node,)
-        case Call() if node.function in _ABOUT_ABSENCE:
+        case Call() if node.function in ABOUT_ABSENCE:
             return ()
         case Binary(op="or"):
-            left, right = unmatched(node.left, store, at), unmatched(node.right, store, at)
+            left, right = unmatched(node.left, store, at, *beyond), unmatched(node.right, store, at, *beyond)
             return left + right if left and right else ()
+        case Selector() | Range():
+            return tuple(each for each in reaches(node, *beyond) if not finds(each, store, at))
+        case Subquery():
+            return unmatched(node.expr, store, at, window_ms + node.window_ms, offset_ms + node.offset_ms)
         case _:
-            return tuple(each for child in children(node) for each in unmatched(child, store, at))
+            return tuple(each for child in children(node) for each in unmatched(child, store, at, *beyond))
 
 
-def finds(node: Selector | Range, store: Store, at: int) -> bool:
+def finds(reach: Reach, store: Store, at: int) -> bool:
     """Whether any series has a sample or a stale marker in the selector's window before `at`."""
-    selector = node.selector if isinstance(node, Range) else node
-    end = at - node.offset_ms
-    return store.has(selector.name, selector.matchers, end - node.window_ms, end)
+    selector = reach.selector
+    pinned = selector.at if isinstance(selector.at, int) else at
+    end = pinned - reach.offset_ms
+    return store.has(selector.name, selector.matchers, end - reach.window_ms, end)

@@ -10,6 +10,10 @@ import re2
 from agent.quantities import show_duration
 
 LOOKBACK_MS = 5 * 60_000  # how old the newest sample of an instant selector may be
+SUBQUERY_STEP_MS = 60_000  # Prometheus's default evaluation interval, for `[5m:]`
+
+START, END = "start()", "end()"
+At = int | str  # the @ modifier: milliseconds, or START or END of the query
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,25 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Selector:
-    """An instant selector: the newest sample of each series, not older than the lookback."""
+class String:
+    """A string constant, the argument of some functions."""
 
-    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """An instant selector: the newest sample of each series, not older than the lookback.
+
+    `name` is the exact metric name; None where patterns on `__name__` or other labels select. `place` is
+    where it begins in the text, as "line:column".
+    """
+
+    name: str | None
     matchers: tuple[Matcher, ...]
     offset_ms: int = 0
+    at: At | None = None
+    place: str = field(default="", compare=False)
 
     @property
     def window_ms(self) -> int:
@@ -52,7 +69,7 @@ class Selector:
 
     def __str__(self) -> str:
         inside = ", ".join(map(str, self.matchers))
-        return f"{self.name}{{{inside}}}" if inside else self.name
+        return f"{self.name or ''}{{{inside}}}" if inside else self.name or "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +84,62 @@ class Range:
         """The selector's own offset."""
         return self.selector.offset_ms
 
+    @property
+    def at(self) -> At | None:
+        """The selector's own @ modifier."""
+        return self.selector.at
+
     def __str__(self) -> str:
         return f"{self.selector}[{show_duration(self.window_ms)}]"
 
 
 @dataclass(frozen=True, slots=True)
+class Subquery:
+    """A range made by evaluating `expr` at every multiple of `step_ms` in the window."""
+
+    expr: Node
+    window_ms: int
+    step_ms: int
+    offset_ms: int = 0
+    at: At | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """A function of the table applied to its arguments."""
+    """A function of the table applied to its arguments; `places`: its own and each argument's."""
 
     function: str
     args: tuple[Node, ...]
+    places: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """`op` over groups: those with equal `labels`, or with `without` equal in all others."""
+    """`op` over groups: those with equal `labels`, or with `without` equal in all others.
+
+    `param` is the first argument of topk, bottomk, quantile (a scalar) and count_values (a string).
+    """
 
     op: str
     expr: Node
     without: bool
     labels: frozenset[str]
+    param: Node | None = None
+    places: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How elements of two vectors find each other: `on` these labels, or on all others."""
+    """How elements of two vectors find each other: `on` these labels, or on all others.
+
+    `fill`: the values of elements that are missing on the left and on the right (None: no result then).
+    """
 
     on: bool = False
     labels: frozenset[str] = frozenset()
     many: str = ""  # the side with several elements a match: "left", "right" or neither
     include: tuple[str, ...] = ()  # labels taken from the other side
+    fill: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +160,8 @@ class Negate:
     expr: Node
 
 
-Node = Number | Selector | Range | Call | Aggregate | Binary | Negate
+Node = Number | String | Selector | Range | Subquery | Call | Aggregate | Binary | Negate
+_SCALARS = frozenset({"time", "scalar", "pi", "start", "end", "step", "range", "max_of", "min_of"})
 
 
 def is_scalar(node: Node) -> bool:
@@ -126,7 +170,7 @@ def is_scalar(node: Node) -> bool:
         case Number():
             return True
         case Call():
-            return node.function in ("time", "scalar")
+            return node.function in _SCALARS
         case Binary():
             return is_scalar(node.left) and is_scalar(node.right)
         case Negate():
@@ -135,17 +179,33 @@ def is_scalar(node: Node) -> bool:
             return False
 
 
+def kind(node: Node) -> str:
+    """The type of the result, by Prometheus's names: scalar, string, matrix or vector."""
+    if isinstance(node, Range | Subquery):
+        return "matrix"
+    if isinstance(node, String):
+        return "string"
+    return "scalar" if is_scalar(node) else "vector"
+
+
+def place(node: Call | Aggregate, argument: int) -> str:
+    """Where an argument begins in the text, as "line:column"; empty where that was not found."""
+    return node.places[argument + 1] if len(node.places) > argument + 1 else ""
+
+
 def quote(text: str) -> str:
     """A PromQL string literal, for messages."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes directly beneath; a range counts as one with its selector."""
+    """The nodes directly beneath, in the order of the text; a range counts as one with its selector."""
     match node:
         case Call():
             return node.args
-        case Aggregate() | Negate():
+        case Aggregate():
+            return (node.expr,) if node.param is None else (node.param, node.expr)
+        case Negate() | Subquery():
             return (node.expr,)
         case Binary():
             return (node.left, node.right)

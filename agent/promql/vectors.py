@@ -1,10 +1,10 @@
-"""The shapes of data: instant vectors, windows of samples, and the store that they are read from."""
+"""The shapes of data: vectors over a grid of steps, windows of samples, and the store they are read from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,11 @@ Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]  # milliseconds since the epoch
 Indices = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 STALE_BITS = 0x7FF0000000000002  # Prometheus's stale marker; other NaN are values, so bits are compared
+NEVER = np.iinfo(np.int64).max  # the time of a cell without a sample
+_MAX_DERIVED = 16  # remembered for one set of rows: an expression asks the same few things every time
 
 
 def is_stale(values: Floats) -> Flags:
@@ -26,81 +29,106 @@ def is_stale(values: Floats) -> Flags:
     return flags
 
 
+class Rows:
+    """The label sets of a vector's rows (the metric name as `__name__`), and what was worked out from them.
+
+    It never changes, so groupings and matches are worked out once and found again while the series of a
+    metric stay the same: that is what makes a rule cheap the second time. Identity is equality.
+    """
+
+    __slots__ = ("_derived", "labels")
+
+    def __init__(self, labels: Sequence[Labels]) -> None:
+        self.labels = labels
+        self._derived: dict[Hashable, object] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, remembered under `key`; some are forgotten when there are many."""
+        if key not in self._derived:
+            if len(self._derived) >= _MAX_DERIVED:
+                self._derived.clear()
+            self._derived[key] = make()
+        return cast(T, self._derived[key])
+
+
+NO_ROWS = Rows(())
+ONE_ROW = Rows(((),))  # one element without labels
+
+
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """An instant vector. `unnamed` marks elements whose metric name is dropped at the end."""
+    """A vector at each step of a grid: `values` and `present` are [row, step].
 
-    labels: Sequence[Labels]
+    A row without a sample at a step is not present there (its value is meaningless); so comparisons filter
+    without touching the rows. `unnamed` [row] marks rows whose metric name is dropped at the end (delayed
+    name removal). `order` is the order of rows that sort() or topk() gave, of one step only.
+    """
+
+    rows: Rows
     values: Floats
+    present: Flags
     unnamed: Flags
+    order: Indices | None = None
 
-    def take(self, rows: Indices) -> Vector:
-        """These elements, in this order."""
-        return Vector([self.labels[i] for i in rows.tolist()], self.values[rows], self.unnamed[rows])
+    def with_values(self, values: Floats) -> Vector:
+        """The same elements with other values; they lose their metric name."""
+        return Vector(self.rows, values, self.present, np.ones(len(self.rows), bool))
 
     def where(self, flags: Flags) -> Vector:
         """The flagged elements."""
-        return self if flags.all() else self.take(np.flatnonzero(flags))
-
-    def with_values(self, values: Floats, *, unnamed: bool = True) -> Vector:
-        """The same elements with other values; by default they lose their metric name."""
-        return Vector(self.labels, values, np.ones(len(values), bool) if unnamed else self.unnamed)
+        return Vector(self.rows, self.values, self.present & flags, self.unnamed)
 
 
-def vector(labels: Sequence[Labels], values: Floats, *, unnamed: bool = False) -> Vector:
+def vector(rows: Rows, values: Floats, present: Flags, *, unnamed: bool = False) -> Vector:
     """A vector whose elements all keep, or all lose, their metric name."""
-    return Vector(labels, values, np.full(len(values), unnamed))
+    return Vector(rows, values, present, np.full(len(rows), unnamed))
+
+
+def nothing(steps: int) -> Vector:
+    """The empty vector."""
+    return vector(NO_ROWS, np.empty((0, steps)), np.empty((0, steps), bool))
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The samples of each series with `start` < t <= `end`.
+class Samples:
+    """Raw samples, a row a series: its first `counts[row]` cells, in order of time.
 
-    A row is a series; its first `counts[row]` cells are samples in order of time, the other values are NaN.
+    The other cells hold NaN and NEVER.
     """
 
-    labels: Sequence[Labels]
+    rows: Rows
     times: Times
     values: Floats
     counts: Indices
-    start: int
-    end: int
 
-    def series(self) -> Iterator[tuple[Labels, Times, Floats]]:
-        """Labels (with the name), times and values of each series."""
-        for labels, times, values, count in zip(
-            self.labels, self.times, self.values, self.counts.tolist(), strict=True
-        ):
-            yield labels, times[:count], values[:count]
 
-    def where(self, flags: Flags) -> Window:
-        """The flagged series."""
-        if flags.all():
-            return self
-        rows = np.flatnonzero(flags)
-        labels = [self.labels[i] for i in rows.tolist()]
-        return Window(labels, self.times[rows], self.values[rows], self.counts[rows], self.start, self.end)
+NO_SAMPLES = Samples(NO_ROWS, np.empty((0, 0), np.int64), np.empty((0, 0)), np.empty(0, np.intp))
 
-    def without_stale(self) -> Window:
-        """The same without stale markers, and without the series that have nothing else."""
-        stale = is_stale(self.values)
-        if not stale.any():
-            return self
-        order = np.argsort(stale, axis=1, kind="stable")
-        values = np.take_along_axis(np.where(stale, np.nan, self.values), order, axis=1)
-        times = np.take_along_axis(self.times, order, axis=1)
-        counts = self.counts - stale.sum(axis=1)
-        return Window(self.labels, times, values, counts, self.start, self.end).where(counts > 0)
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest sample of each row, where `found`."""
+
+    rows: Rows
+    times: Times
+    values: Floats
+    found: Flags
+
+
+NOTHING_NEW = Newest(NO_ROWS, np.empty(0, np.int64), np.empty(0), np.empty(0, bool))
 
 
 class Store(Protocol):
-    """Where samples are kept. Labels in results hold the metric name too, as `__name__`."""
+    """Where samples are kept. Without a name, matchers on `__name__` and others choose among all metrics."""
 
-    def select(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> Window:
-        """The samples with start < t <= end of every matching series that has any; stale markers included."""
+    def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
+        """The samples with start < t <= end of every matching series; stale markers included."""
 
-    def latest(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> Vector:
+    def latest(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Newest:
         """The newest sample with start < t <= end of each matching series, unless it is a stale marker."""
 
-    def has(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
+    def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
         """Whether any matching series has a sample or a stale marker with start < t <= end."""

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from threading import Lock
 
 import numpy as np
 
 from agent.model import Labels, Sample
+from agent.promql.labels import NAME
 from agent.promql.nodes import Matcher
-from agent.promql.vectors import Vector, Window, is_stale, vector
-from agent.series.block import Block
+from agent.promql.vectors import NEVER, NO_SAMPLES, NOTHING_NEW, Newest, Rows, Samples
+from agent.series.block import Block, Selection
 
 
 class Series:
-    """Samples of `wanted` metrics (None: all), each kept for `window_ms`, of at most `limit` series.
+    """Samples of `wanted` metrics (None: all), each kept for `window_ms`, of at most `limit` series
+    with `longest` samples each.
 
     It has no clock: age is counted from the newest sample. What is not kept is counted: `dropped` samples
     of series beyond the limit, `refused` ones that are not newer than the series' last, and `shortened`
     ones that went before their time because a series had too many.
+
+    Queries may read it from other threads while samples are added.
     """
 
-    def __init__(self, window_ms: int, wanted: frozenset[str] | None = None, limit: int = 20_000) -> None:
+    def __init__(
+        self,
+        window_ms: int,
+        wanted: frozenset[str] | None = None,
+        limit: int = 20_000,
+        longest: int = 4096,
+    ) -> None:
         self.window_ms = window_ms
         self.dropped = 0
         self.refused = 0
         self.first_at: int | None = None
         self._wanted = wanted
         self._limit = limit
+        self._longest = longest
         self._blocks: dict[str, Block] = {}
         self._count = 0
         self._newest = 0
         self._swept_at = 0
+        self._lock = Lock()
 
     @property
     def count(self) -> int:
@@ -45,50 +58,56 @@ class Series:
     def add(self, samples: Iterable[Sample]) -> frozenset[str]:
         """Keep what is wanted; the metric names that got a new sample."""
         touched = set()
-        for sample in samples:
-            if (self._wanted is None or sample.name in self._wanted) and self._append(sample):
-                touched.add(sample.name)
-        if self._newest - self._swept_at > self.window_ms // 4:
-            self._sweep()
+        with self._lock:
+            for sample in samples:
+                if (self._wanted is None or sample.name in self._wanted) and self._append(sample):
+                    touched.add(sample.name)
+            if self._newest - self._swept_at > self.window_ms // 4:
+                self._sweep()
         return frozenset(touched)
 
     def want(self, names: frozenset[str]) -> None:
         """Keep these metrics from now on; what others left behind goes with its age."""
         self._wanted = names
 
-    def mark_stale(self, name: str, labels: Labels, at: int) -> None:
-        """The series has ended: from `at` on, instant selectors do not see it."""
-        block = self._blocks.get(name)
-        row = block.rows.get(labels) if block else None
-        if block and row in block.live_before(at):
-            block.append(row, at, None)
+    def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
+        """The samples with start < t <= end of every matching series; stale markers included."""
+        with self._lock:
+            found = [block.window(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
+        return found[0] if len(found) == 1 else _joined(found)
 
-    def stale_missing(self, names: Iterable[str], at: int) -> None:
-        """End the series without a sample at `at`: after a complete read, or when their source is gone."""
-        for block in filter(None, map(self._blocks.get, names)):
-            for row in block.live_before(at):
-                block.append(row, at, None)
-
-    def select(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> Window:
-        """The samples with start < t <= end of every matching series that has any; stale markers included."""
-        block = self._blocks.get(name)
-        if block is None:
-            return Window((), np.empty((0, 0), np.int64), np.empty((0, 0)), np.empty(0, np.intp), start, end)
-        return block.window(block.match(matchers), start, end)
-
-    def latest(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> Vector:
+    def latest(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Newest:
         """The newest sample with start < t <= end of each matching series, unless it is a stale marker."""
-        block = self._blocks.get(name)
-        if block is None:
-            return vector((), np.empty(0))
-        rows, labels = block.match(matchers)
-        values, found = block.newest(rows, start, end)
-        return vector(labels, values).where(found & ~is_stale(values))
+        with self._lock:
+            found = [block.newest(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
+        if len(found) == 1:
+            return found[0]
+        return _together(found)
 
-    def has(self, name: str, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
+    def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
         """Whether any matching series has a sample or a stale marker with start < t <= end."""
-        block = self._blocks.get(name)
-        return block is not None and bool(block.newest(block.match(matchers)[0], start, end)[1].any())
+        with self._lock:
+            chosen = self._chosen(name, matchers)
+            return any(bool(block.seen(rows, start, end).any()) for block, rows in chosen)
+
+    def labels_of(
+        self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int
+    ) -> tuple[Labels, ...]:
+        """The labels (with the name) of series with a sample or a stale marker in start < t <= end."""
+        with self._lock:
+            return tuple(
+                selection[1].labels[row]
+                for block, selection in self._chosen(name, matchers)
+                for row in np.flatnonzero(block.seen(selection, start, end)).tolist()
+            )
+
+    def _chosen(self, name: str | None, matchers: tuple[Matcher, ...]) -> list[tuple[Block, Selection]]:
+        """The blocks that a selector reads, and its rows in each."""
+        about_names = [each for each in matchers if each.name == NAME]
+        others = tuple(each for each in matchers if each.name != NAME) if about_names else matchers
+        names = self._blocks.keys() if name is None else (name,) if name in self._blocks else ()
+        blocks = [self._blocks[each] for each in names if all(m.matches(each) for m in about_names)]
+        return [(block, block.match(others)) for block in blocks]
 
     def _append(self, sample: Sample) -> bool:
         block = self._blocks.get(sample.name)
@@ -97,7 +116,7 @@ class Series:
             if self._count >= self._limit:
                 self.dropped += 1
                 return False
-            block = self._blocks.setdefault(sample.name, Block(sample.name, self.window_ms))
+            block = self._blocks.setdefault(sample.name, Block(sample.name, self.window_ms, self._longest))
             row = block.begin(sample.labels)
             self._count += 1
         assert block is not None
@@ -115,3 +134,31 @@ class Series:
             block.forget(self._newest - self.window_ms)
         self._blocks = {name: block for name, block in self._blocks.items() if block.rows}
         self._count = sum(len(block.rows) for block in self._blocks.values())
+
+
+def _together(found: Sequence[Newest]) -> Newest:
+    """What several metrics' blocks gave, as one."""
+    if not found:
+        return NOTHING_NEW
+    return Newest(
+        Rows([labels for each in found for labels in each.rows.labels]),
+        np.concatenate([each.times for each in found]),
+        np.concatenate([each.values for each in found]),
+        np.concatenate([each.found for each in found]),
+    )
+
+
+def _joined(found: Sequence[Samples]) -> Samples:
+    """What several metrics' blocks gave, as one; the narrower ones are padded."""
+    if not found:
+        return NO_SAMPLES
+    width = max(each.values.shape[1] for each in found)
+    more = [((0, 0), (0, width - each.values.shape[1])) for each in found]
+    times = [np.pad(each.times, pad, constant_values=NEVER) for each, pad in zip(found, more, strict=True)]
+    values = [np.pad(each.values, pad, constant_values=np.nan) for each, pad in zip(found, more, strict=True)]
+    return Samples(
+        Rows([labels for each in found for labels in each.rows.labels]),
+        np.concatenate(times),
+        np.concatenate(values),
+        np.concatenate([each.counts for each in found]),
+    )

@@ -1,0 +1,34 @@
+"""What one evaluation may cost, and what it has cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from agent.promql.errors import TooMuch
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`samples`: how many an evaluation may touch, its intermediate results included. `deadline`: when it
+    must be done, on time.monotonic()'s clock; None for no limit.
+    """
+
+    samples: int = 50_000_000
+    deadline: float | None = None
+
+
+class Budget:
+    """What is left of the limits of one evaluation."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._used = 0
+
+    def take(self, samples: int) -> None:
+        """Count these before they are made. TooMuch where the limits do not allow them."""
+        self._used += samples
+        if self._used > self._limits.samples:
+            raise TooMuch(f"the query would touch more than {self._limits.samples} samples")
+        if self._limits.deadline is not None and time.monotonic() > self._limits.deadline:
+            raise TooMuch("the query took longer than it may")
