@@ -1,13 +1,9 @@
-"""Which MBean attribute stands behind which metric name: the table in jmx_names.yml, read and checked."""
+"""What stands behind a metric name: attributes of MBeans, and how their ObjectNames become labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from importlib import resources
-
-import msgspec
-import yaml
+from dataclasses import dataclass
 
 from agent.model import Labels
 from agent.sources import MetricInfo
@@ -15,40 +11,39 @@ from agent.sources import MetricInfo
 # Values of key properties that hold other than word characters are quoted, and escaped with a backslash.
 _PROPERTY = re.compile(r'([^=,]+)=(?:"((?:[^"\\]|\\.)*)"|([^,]*))(?:,|$)')
 _ESCAPED = re.compile(r"\\(.)")
+_NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
-class JmxMetric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One attribute of one MBean, or of all that an ObjectName pattern matches, as a metric."""
+@dataclass(frozen=True, slots=True)
+class JmxMetric:
+    """One metric: attributes of one MBean, or of all that an ObjectName pattern matches.
+
+    `reads`: each attribute, `HeapMemoryUsage/used` where it is inside a composite one, with the labels that
+    its series has besides the ObjectName's. `divisor` turns the attribute's unit into the metric's.
+    `labels`: key property → label, empty to leave it out; those not named keep their names, but for type
+    and name. `of`: the name that this one is another for.
+    """
 
     mbean: str
+    type: str  # gauge | counter
+    reads: tuple[tuple[str, Labels], ...]
     help: str
-    gauge: str = ""  # the attribute's name, here or in `counter`
-    counter: str = ""
     unit: str = ""
-    divisor: int = 1  # from the attribute's unit to the metric's
-    name_label: str = ""  # the label that takes the key property `name`
-
-    @property
-    def attribute(self) -> str:
-        """The MBean attribute to read."""
-        return self.gauge or self.counter
+    divisor: int = 1
+    labels: tuple[tuple[str, str], ...] = ()
+    of: str = ""
 
     def info(self, name: str) -> MetricInfo:
         """The declaration of this metric under its name."""
-        return MetricInfo(name, "gauge" if self.gauge else "counter", self.unit, self.help)
+        return MetricInfo(name, self.type, self.unit, self.help)
 
 
-def load() -> Mapping[str, JmxMetric]:
-    """The table by metric name. Reads a file of this package."""
-    text = resources.files("agent.sources").joinpath("jmx_names.yml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.load(text, yaml.CSafeLoader), dict[str, JmxMetric])
-
-
-def labels_of_object(object_name: str, name_label: str) -> Labels:
+def labels_of_object(object_name: str, named: tuple[tuple[str, str], ...] = ()) -> Labels:
     """The labels in a JMX ObjectName, `domain:key=value,key="quoted value"`."""
+    known = {"type": "", "name": "", **dict(named)}
     labels = []
     for key, quoted, plain in _PROPERTY.findall(object_name.partition(":")[2]):
-        label = {"type": "", "name": name_label}.get(key, key)
+        label = known.get(key, _NO_LABEL.sub("_", key))
         if label:
             labels.append((label, _ESCAPED.sub(r"\1", quoted) or plain))
     return tuple(sorted(labels))

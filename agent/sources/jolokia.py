@@ -11,14 +11,14 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from agent.model import Sample
+from agent.model import Labels, Sample
 from agent.quantities import show_size
 from agent.sources import MetricInfo, SourceFailed
-from agent.sources.jmx_names import JmxMetric, labels_of_object, load
+from agent.sources.jmx_names import JmxMetric, labels_of_object
+from agent.sources.name_files import OURS, shipped
 
 _START = "process_start_time_seconds"  # asked for with every read: it tells a restart
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
-_OTHERS = ("host_", "log_", "ottla_", "kafka_admin_", "ALERTS")  # other sources' names begin so
 
 # One attribute's error must not hide the others, and needs no stack trace; nor do we need the request back.
 _CONFIG = {"ignoreErrors": "true", "includeStackTrace": "false", "includeRequest": "false"}
@@ -59,7 +59,7 @@ class _Read(msgspec.Struct, frozen=True):
     @property
     def request(self) -> dict[str, object]:
         """The request in Jolokia's protocol. Errors of one attribute must not hide the others'."""
-        attributes = sorted({metric.attribute for _, metric in self.metrics})
+        attributes = sorted({a.partition("/")[0] for _, metric in self.metrics for a, _ in metric.reads})
         return {
             "type": "read",
             "mbean": self.mbean,
@@ -82,10 +82,11 @@ class _Read(msgspec.Struct, frozen=True):
         """The numbers in an answer."""
         for object_name, attributes in objects.items():
             for name, metric in self.metrics:
-                number = _number(attributes.get(metric.attribute))
-                if number is not None:
-                    labels = labels_of_object(object_name, metric.name_label)
-                    yield Sample(name, labels, at, number / metric.divisor)
+                labels = labels_of_object(object_name, metric.labels)
+                for attribute, constant in metric.reads:
+                    number = _number(_value(attributes, attribute))
+                    if number is not None:
+                        yield Sample(name, _with(labels, constant), at, number / metric.divisor)
 
 
 class Jolokia:
@@ -113,17 +114,19 @@ class Jolokia:
         self._url = url
         self._headers = {"Authorization": aiohttp.encode_basic_auth(*auth)} if auth else {}
         self._timeout = aiohttp.ClientTimeout(total=deadline)
-        self._table = load()
-        self.metrics = (*METRICS, *(metric.info(name) for name, metric in self._table.items()))
         self._started: float | None = None
-        self.select(names)
+        self.select(names, shipped().metrics)
 
-    def select(self, names: frozenset[str]) -> None:
-        """Read these metrics from now on; those which this source should know and does not are `unmapped`."""
-        self.unmapped = frozenset(n for n in names if n not in self._table and not n.startswith(_OTHERS))
+    def select(self, names: frozenset[str], table: Mapping[str, JmxMetric]) -> None:
+        """Read these metrics from now on, as the table says what they are.
+
+        Those which this source should know and does not are `unmapped`.
+        """
+        self.metrics = (*METRICS, *(metric.info(name) for name, metric in table.items()))
+        self.unmapped = frozenset(n for n in names if n not in table and not n.startswith(OURS))
         by_mbean: dict[str, list[tuple[str, JmxMetric]]] = {}
-        for name in sorted((names | {_START}) & self._table.keys()):
-            by_mbean.setdefault(self._table[name].mbean, []).append((name, self._table[name]))
+        for name in sorted((names | {_START}) & table.keys()):
+            by_mbean.setdefault(table[name].mbean, []).append((name, table[name]))
         self._reads = tuple(_Read(mbean, tuple(metrics)) for mbean, metrics in by_mbean.items())
 
     async def read(self, now: int) -> list[Sample]:
@@ -192,6 +195,19 @@ def _check_attributes(objects: Mapping[str, Mapping[str, Value]]) -> None:
                 raise _EntryError(f"{attribute}: {kind}: {value}")
 
 
+def _value(attributes: Mapping[str, Value], path: str) -> Value:
+    """An attribute's value, `Usage/used` being a value inside a composite one."""
+    attribute, _, key = path.partition("/")
+    value = attributes.get(attribute)
+    if not key:
+        return value
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _with(labels: Labels, constant: Labels) -> Labels:
+    return tuple(sorted({*labels, *constant})) if constant else labels
+
+
 def _number(value: Value) -> float | None:
     """A value as Jolokia gives it; None where there is no number in it, NaN included."""
     if isinstance(value, str):
@@ -199,6 +215,6 @@ def _number(value: Value) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if not isinstance(value, float | bool) or math.isnan(value):
+    if not isinstance(value, int | float) or math.isnan(value):
         return None
     return float(value)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import MetricInfo, cluster, host, jmx_names, jolokia, logs, schedule
+from agent.sources import MetricInfo, cluster, host, jolokia, logs, schedule
+from agent.sources.jmx_names import JmxMetric
+from agent.sources.name_files import shipped
 
 _INTRODUCTION = """\
 # Metrics that rules can read
@@ -18,22 +20,25 @@ Each pattern of a `logs.yml` adds `log_<name>_total`, a counter with the pattern
 series without labels is always there; where a pattern has groups, it counts the lines beyond 100 series.
 """
 _JMX = """\
-Named as by the usual jmx_exporter configuration for KRaft. Labels are the ObjectName's key properties but
-`type` and `name`, without JMX's quotes. What no rule names is not read.
+Named as by the usual jmx_exporter configurations: its own for KRaft and for Kafka 2.0, and Strimzi's. Where
+these differ, every name is known. Labels are the ObjectName's key properties but `type` and `name`, without
+JMX's quotes. What no rule names is not read. A file of names adds to this table:
+[configuration.md](configuration.md#names).
 """
 
 
 def page() -> str:
     """The whole page, in Markdown."""
-    table = jmx_names.load()
+    table = shipped().metrics
+    infos = (m.info(name) for name, m in table.items() if not m.of)
     sections = (
         ("host", "Log dirs, by `path`", "", host.METRICS),
         ("cluster", "The cluster, by the admin protocol", "", cluster.METRICS),
         ("logs", "Log lines", _LOGS, logs.METRICS),
-        ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *(m.info(name) for name, m in table.items()))),
+        ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),
         ("every source", "The sources themselves, by `source`", "", schedule.METRICS),
     )
-    mbeans = {name: f"{metric.mbean} {metric.attribute}" for name, metric in table.items()}
+    mbeans = {name: _origin(name, table) for name, metric in table.items() if not metric.of}
     parts = [_INTRODUCTION]
     for source, title, text, metrics in sections:
         parts += [
@@ -45,11 +50,17 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def _origin(name: str, table: Mapping[str, JmxMetric]) -> str:
+    attributes = ", ".join(attribute for attribute, _ in table[name].reads)
+    others = "".join(f"; also `{other}`" for other, metric in table.items() if metric.of == name)
+    return f"`{table[name].mbean} {attributes}`{others}"
+
+
 def _table(metrics: Iterable[MetricInfo], mbeans: dict[str, str]) -> Iterator[str]:
     yield "| name | type | unit | meaning |"
     yield "|---|---|---|---|"
     for m in metrics:
-        meaning = f"{m.help}. `{mbeans[m.name]}`" if m.name in mbeans else m.help
+        meaning = f"{m.help}. {mbeans[m.name]}" if m.name in mbeans else m.help
         yield f"| `{m.name}` | {m.type} | {m.unit} | {meaning} |"
 
 

@@ -26,11 +26,11 @@ from agent.sources.jmx_names import labels_of_object
 )
 def test_key_properties_become_labels(object_name: str, labels: dict[str, str]) -> None:
     """All but type and name; quotes and escapes are JMX's, not the value's."""
-    assert dict(labels_of_object(object_name, "")) == labels
+    assert dict(labels_of_object(object_name)) == labels
 
 
 def test_the_property_name_can_be_a_label() -> None:
     """Garbage collectors are told apart by it, and their names hold spaces."""
     object_name = "java.lang:name=G1 Young Generation,type=GarbageCollector"
 
-    assert labels_of_object(object_name, "gc") == (("gc", "G1 Young Generation"),)
+    assert labels_of_object(object_name, (("name", "gc"),)) == (("gc", "G1 Young Generation"),)

@@ -14,6 +14,7 @@ from aiohttp import web
 from agent.model import Sample
 from agent.sources import SourceFailed, jolokia
 from agent.sources.jolokia import Jolokia
+from agent.sources.name_files import shipped
 
 LEADERS = "kafka_server_replicamanager_leadercount"
 OFFLINE = "kafka_log_logmanager_logdirectoryoffline"
@@ -118,6 +119,22 @@ async def test_an_mbean_pattern_gives_a_series_for_each_object(agent: FakeAgent)
 
     assert only(samples, OFFLINE) == {(("logDirectory", "/d/1"),): 0.0, (("logDirectory", "/d/2"),): 1.0}
     assert {sample.at for sample in samples} == {7}
+
+
+async def test_one_name_can_stand_for_several_attributes_and_parts_of_composite_ones(
+    agent: FakeAgent,
+) -> None:
+    """Told apart by a label: areas of memory, percentiles. An area without the part gives nothing."""
+    agent.answers["java.lang:type=Memory"] = {
+        "value": {"HeapMemoryUsage": {"used": 7, "max": -1}, "NonHeapMemoryUsage": {"max": 5}}
+    }
+
+    samples = await source(agent, "jvm_memory_used_bytes", "jvm_memory_bytes_max").read(7)
+
+    assert only(samples, "jvm_memory_used_bytes") == {(("area", "heap"),): 7.0}
+    assert only(samples, "jvm_memory_bytes_max") == {(("area", "heap"),): -1.0, (("area", "nonheap"),): 5.0}
+    (asked,) = [read["attribute"] for read in agent.requests[0] if read["mbean"] == "java.lang:type=Memory"]
+    assert asked == ["HeapMemoryUsage", "NonHeapMemoryUsage"]
 
 
 async def test_what_is_absent_is_missing_and_no_failure(agent: FakeAgent) -> None:
@@ -252,7 +269,7 @@ async def test_names_it_should_know_and_does_not_are_listed(agent: FakeAgent) ->
     asked = source(agent, LEADERS, "kafka_server_nonesuch", "host_log_dir_used_ratio", "kafka_admin_brokers")
     assert asked.unmapped == {"kafka_server_nonesuch"}
 
-    asked.select(frozenset({LAG}))
+    asked.select(frozenset({LAG}), shipped().metrics)
     await asked.read(7)
 
     assert asked.unmapped == frozenset()

@@ -17,8 +17,8 @@ from agent.kafka.configs import ConfigChange
 from agent.kafka.connection import Security
 from agent.model import Sample
 from agent.sources.cluster import ClusterFacts
-from agent.sources.jmx_names import load
 from agent.sources.jolokia import Jolokia
+from agent.sources.name_files import shipped
 
 BOOTSTRAP = os.environ.get("OTTLA_TEST_BOOTSTRAP", "")
 URL = os.environ.get("OTTLA_TEST_JOLOKIA", "")
@@ -27,6 +27,9 @@ URL = os.environ.get("OTTLA_TEST_JOLOKIA", "")
 _NOT_HERE = (
     "kafka_controller_",
     "kafka_server_raft_metrics_commit",
+    "kafka_server_raftmetrics_commit",
+    "kafka_server_raft_metrics_election",
+    "kafka_server_raftmetrics_election",
     "kafka_server_brokertopicmetrics_remote",
 )
 # There only while a replica is throttled or moved, or the broker recovers.
@@ -36,6 +39,11 @@ _NOT_NOW = frozenset(
         "kafka_server_followerreplication_byte_rate",
         "kafka_server_alterlogdirsreplication_byte_rate",
         "kafka_log_logmanager_remaininglogstorecover",
+        "kafka_log_logmanager_remainingsegmentstorecover",
+        "kafka_server_group_coordinator_metrics_partition_load_time_avg",
+        "kafka_server_group_coordinator_metrics_partition_load_time_max",
+        "kafka_server_transaction_coordinator_metrics_partition_load_time_avg",
+        "kafka_server_transaction_coordinator_metrics_partition_load_time_max",
     }
 )
 
@@ -69,14 +77,14 @@ def labels(samples: list[Sample], name: str) -> list[dict[str, str]]:
 async def test_every_name_of_the_table_is_there(topic: str) -> None:
     """With the labels that rules select by: a misspelt MBean would be missing without a word."""
     lag = "kafka_server_fetcherlagmetrics_consumerlag"
-    jolokia = Jolokia(URL, None, frozenset(load()), 1000)
+    jolokia = Jolokia(URL, None, frozenset(shipped().metrics), 1000)
     samples: list[Sample] = []
     async with asyncio.timeout(20):  # until the broker follows the new topic
         while not any(label["topic"] == topic for label in labels(samples, lag)):
             await asyncio.sleep(0.1)
             samples = await jolokia.read(1)
 
-    missing = load().keys() - {sample.name for sample in samples} - _NOT_NOW
+    missing = shipped().metrics.keys() - {sample.name for sample in samples} - _NOT_NOW
     assert {name for name in missing if not name.startswith(_NOT_HERE)} == set()
     assert jolokia.failed == {}
     assert all(label.keys() == {"clientId", "topic", "partition"} for label in labels(samples, lag))

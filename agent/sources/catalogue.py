@@ -1,0 +1,28 @@
+"""Every metric that an agent can have, as declared by its sources: what `rules check` and docs go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agent.sources import MetricInfo, cluster, host, jolokia, logs, schedule
+from agent.sources.names import Names
+
+OTHERS = (*host.METRICS, *cluster.METRICS, *logs.METRICS, *jolokia.METRICS, *schedule.METRICS)
+
+
+def others() -> frozenset[str]:
+    """The names of all metrics that are no MBean's."""
+    return frozenset(metric.name for metric in OTHERS)
+
+
+def declared(names: Names) -> Mapping[str, MetricInfo]:
+    """By name; of log patterns only the rule files know."""
+    found = {metric.name: metric for metric in OTHERS}
+    found |= {name: metric.info(name) for name, metric in names.metrics.items()}
+    for name, alias in names.aliases.items():
+        if alias.of in found:
+            found[name] = replace(found[alias.of], name=name)
+        else:
+            found[name] = MetricInfo(name, "counter", "", f"Another name for {alias.of}")
+    return found
