@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from agent.model import Alert, Rule, RuleHealth
+from agent.series import Series
 
 Plain = dict[str, Any]  # str, int, float, bool, None, lists and dicts of these: ready for JSON
 
 
 class Refused(Exception):
     """A person's order that the agent does not carry out; the text says why and what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNow:
+    """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
+
+    rule: Rule
+    health: RuleHealth
+    why: str
+    alerts: tuple[Alert, ...] = ()
+    evaluated_at: int | None = None
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNow:
+    """One group of a rule file; `interval_ms` is the longest time between two evaluations."""
+
+    name: str
+    file: str
+    interval_ms: int
+    limit: int
+    rules: tuple[RuleNow, ...]
+
+
+def grouped(rules: Sequence[RuleNow], interval_ms: int) -> tuple[GroupNow, ...]:
+    """Rules in the order of their files, by group."""
+    found: dict[tuple[str, str], list[RuleNow]] = {}
+    for one in rules:
+        found.setdefault((one.rule.place.file, one.rule.group), []).append(one)
+    return tuple(
+        GroupNow(name, file, interval_ms, inside[0].rule.limit, tuple(inside))
+        for (file, name), inside in found.items()
+    )
 
 
 class View(Protocol):
@@ -23,10 +62,6 @@ class View(Protocol):
         """
         ...
 
-    def alerts(self) -> list[Plain]:
-        """Active alerts, each as `report.alert(...)` gives it."""
-        ...
-
     def incidents(self) -> list[Plain]:
         """Incidents that are not closed, each as `report.incident(...)` gives it, oldest first."""
         ...
@@ -37,6 +72,32 @@ class View(Protocol):
 
     def actions(self, limit: int) -> list[Plain]:
         """`report.actions(...)`, newest first."""
+        ...
+
+
+class Samples(Protocol):
+    """What queries read. They run in threads of their own; these are asked on the event loop, and quick."""
+
+    @property
+    def version(self) -> str:
+        """Of this program."""
+        ...
+
+    @property
+    def series(self) -> Series:
+        """The samples that the agent has; may be read from any thread."""
+        ...
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        ...
+
+    def groups(self) -> tuple[GroupNow, ...]:
+        """All rules in force, with what came of each."""
+        ...
+
+    def metadata(self) -> list[Plain]:
+        """What the sources can yield: [{metric, type, help, unit}], by metric."""
         ...
 
 
@@ -83,5 +144,5 @@ class Orders(Protocol):
         ...
 
 
-class Surface(View, Pulse, Orders, Protocol):
+class Surface(View, Samples, Pulse, Orders, Protocol):
     """One running agent, seen from outside."""

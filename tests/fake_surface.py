@@ -10,7 +10,8 @@ from short_stories import HELD, T0, fact
 from agent import report
 from agent.history import replay
 from agent.model import Entry, Kind
-from agent.surface import Plain, Refused
+from agent.series import Series
+from agent.surface import GroupNow, Plain, Refused
 from agent.wire import plain
 
 NOW = T0 + 120_000
@@ -25,13 +26,13 @@ class FakeSurface:
         self.refusal = ""
         self.complaints: list[str] = []
         self.well = True
+        self.version = "0.1.0"
+        self.series = Series(2 * 3_600_000)
+        self.rule_groups: tuple[GroupNow, ...] = ()
 
     def status(self) -> Plain:
         told = report.status(replay(self.entries), self.entries, NOW, report.Live())
         return {**told, "agent": "broker-2", "node_id": 2, "version": "0.1.0", "started_at": T0}
-
-    def alerts(self) -> list[Plain]:
-        return []
 
     def incidents(self) -> list[Plain]:
         return report.incidents(replay(self.entries))
@@ -41,6 +42,18 @@ class FakeSurface:
 
     def actions(self, limit: int) -> list[Plain]:
         return report.actions(self.entries, limit)
+
+    def now(self) -> int:
+        return NOW
+
+    def groups(self) -> tuple[GroupNow, ...]:
+        return self.rule_groups
+
+    def metadata(self) -> list[Plain]:
+        return [
+            {"metric": "up", "type": "gauge", "help": "Whether it answers", "unit": ""},
+            {"metric": "work_seconds_total", "type": "counter", "help": "Work done", "unit": "seconds"},
+        ]
 
     def live(self) -> bool:
         return self.well

@@ -11,12 +11,14 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from agent import report, stop_file
 from agent.daemon.attempt import Means
-from agent.daemon.loop import Daemon
+from agent.daemon.loop import JUDGE_MS, Daemon
 from agent.daemon.sight import Sight
-from agent.model import Entry, Kind
+from agent.model import Alert, Entry, Kind
 from agent.rulebook import BadRules, Rulebook
+from agent.series import Series
+from agent.sources import schedule
 from agent.sources.schedule import Polling
-from agent.surface import Plain, Refused
+from agent.surface import GroupNow, Plain, Refused, RuleNow, grouped
 from agent.wire import plain
 
 STUCK_MS = 30_000  # a loop that did not turn for so long does not live
@@ -75,10 +77,6 @@ class Desk:
             "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
         }
 
-    def alerts(self) -> list[Plain]:
-        """Active alerts."""
-        return [report.alert(a) for a in self.daemon.sight.alerts.active()]
-
     def incidents(self) -> list[Plain]:
         """Open incidents."""
         return report.incidents(self.means.ledger.history)
@@ -91,6 +89,36 @@ class Desk:
     def actions(self, limit: int) -> list[Plain]:
         """What was done, newest first."""
         return report.actions(tuple(self.means.ledger.entries))[:limit]
+
+    @property
+    def series(self) -> Series:
+        """The samples of the rules in force."""
+        return self.daemon.sight.series
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return self.means.clock()
+
+    def groups(self) -> tuple[GroupNow, ...]:
+        """All rules and what came of them."""
+        sight = self.daemon.sight
+        active: dict[str, list[Alert]] = {}
+        for alert in sight.alerts.active():
+            active.setdefault(alert.rule, []).append(alert)
+        now = [
+            RuleNow(r, sight.alerts.health(r.name), sight.alerts.why(r.name), tuple(active.get(r.name, ())))
+            for r in sight.book.alerts
+        ]
+        return grouped(now, JUDGE_MS)
+
+    def metadata(self) -> list[Plain]:
+        """What the sources declare, and what each says of itself."""
+        declared = [m for polling in self.pollings for m in polling.source.metrics]
+        known = {m.name: m for m in (*declared, *schedule.METRICS)}
+        return [
+            {"metric": m.name, "type": m.type, "help": m.help, "unit": m.unit}
+            for m in sorted(known.values(), key=lambda m: m.name)
+        ]
 
     def live(self) -> bool:
         """Whether the loop turns."""

@@ -9,6 +9,7 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ _BUSY = b'{"error":"too many connections: try again in a moment"}\n'
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 BY = web.RequestKey("by", str)  # who orders
+POSTED_READS = web.AppKey("posted_reads", frozenset)  # paths that are only asked, by POST too
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,7 +67,22 @@ async def loopback_names(request: web.Request, handler: Handler) -> web.StreamRe
         raise web.HTTPForbidden(
             text=f"Host {request.host!r} is not a name of this machine: use http://localhost or 127.0.0.1"
         )
+    if not _is_ours(request.headers.get("Origin")):
+        raise web.HTTPForbidden(text="a page of another site may not ask: use Grafana's server access mode")
     return await handler(request)
+
+
+def _is_ours(origin: str | None) -> bool:
+    """Whether a request comes from no page of a browser, or from one of this machine.
+
+    A foreign page could not read the answer, but it could have us work out expensive queries.
+    """
+    if origin is None:
+        return True
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
 
 
 def peer_uid(request: web.Request) -> int:
@@ -78,8 +95,11 @@ def peer_uid(request: web.Request) -> int:
 
 @web.middleware
 async def operators_order(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let root and the agent's own user order; whoever else can connect may look. Sets BY."""
-    if request.method != "POST":
+    """Let root and the agent's own user order; whoever else can connect may look. Sets BY.
+
+    A POST is an order, unless the application has its path among POSTED_READS.
+    """
+    if request.method != "POST" or request.path in request.app[POSTED_READS]:
         return await handler(request)
     uid = peer_uid(request)
     name = await asyncio.to_thread(_name, uid)  # the name service may ask the network

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from agent.surface import Refused, Surface
 from agent.web.door import BY, Handler
+from agent.web.query_threads import QueryThreads
 
 MAX_BODY = 64 * 1024
 MAX_ACTIONS = 1_000
@@ -83,12 +84,13 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
 class Reading:
     """GET: what the agent shows."""
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(self, surface: Surface, threads: QueryThreads) -> None:
         self._surface = surface
+        self._threads = threads
 
     def routes(self) -> list[web.RouteDef]:
         """The table of the reading routes."""
-        shows = {"status": self._status, "alerts": self._alerts, "incidents": self._incidents}
+        shows = {"status": self._status, "incidents": self._incidents}
         asks = {"why": self._why, "actions": self._actions}
         return [
             web.get("/livez", self._livez),
@@ -106,13 +108,11 @@ class Reading:
         return answer({"ready": ready, "why": why}, 200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._surface.metrics(), headers={"Content-Type": _EXPOSITION})
+        body = self._surface.metrics() + self._threads.metrics()
+        return web.Response(body=body, headers={"Content-Type": _EXPOSITION})
 
     async def _status(self, _: web.Request) -> web.Response:
         return answer(self._surface.status())
-
-    async def _alerts(self, _: web.Request) -> web.Response:
-        return answer(self._surface.alerts())
 
     async def _incidents(self, _: web.Request) -> web.Response:
         return answer(self._surface.incidents())

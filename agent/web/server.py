@@ -1,4 +1,4 @@
-"""The HTTP API: reading on loopback TCP, reading and orders on a unix socket."""
+"""The HTTP API: reading on loopback TCP, reading and orders on a unix socket; both speak Prometheus's."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from aiohttp import web
 
 from agent.surface import Surface
-from agent.web.door import Door, loopback_names, operators_order
+from agent.web import prometheus
+from agent.web.door import POSTED_READS, Door, loopback_names, operators_order
 from agent.web.listeners import CannotListen, tcp_listener, unix_listener
+from agent.web.query_threads import QueryThreads
 from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
 
 ADDRESS_FILE = "http.address"  # in the state folder: where a free port's number is told
@@ -27,6 +29,7 @@ class Server:
         self._listen = listen
         self._path = path
         self._state = state
+        self._threads = QueryThreads()
         self._runners: list[web.AppRunner] = []
         self._servers: list[asyncio.Server] = []
         self._inode = 0
@@ -38,10 +41,10 @@ class Server:
         """
         try:
             tcp = tcp_listener(self._listen)
-            await self._serve(tcp, _reading(self._surface))
+            await self._serve(tcp, self._reading())
             unix = await asyncio.to_thread(unix_listener, self._path)
             self._inode = await asyncio.to_thread(_inode, self._path)
-            await self._serve(unix, _ordering(self._surface))
+            await self._serve(unix, self._ordering())
             host, port = tcp.getsockname()[:2]
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             await asyncio.to_thread(_write, self._state / ADDRESS_FILE, address)
@@ -63,27 +66,36 @@ class Server:
         if self._inode:
             await asyncio.to_thread(_remove, self._path, self._inode)
 
+    def _reading(self) -> web.Application:
+        app = web.Application(middlewares=[errors_in_words, loopback_names], client_max_size=MAX_BODY)
+        app.add_routes(self._reads())
+        app.add_routes([web.post(order.path, no_orders) for order in Ordering(self._surface).routes()])
+        return app
+
+    def _ordering(self) -> web.Application:
+        app = web.Application(middlewares=[errors_in_words, operators_order], client_max_size=MAX_BODY)
+        app[POSTED_READS] = prometheus.POSTED_READS
+        app.add_routes([*self._reads(), *Ordering(self._surface).routes()])
+        return app
+
+    def _reads(self) -> list[web.RouteDef]:
+        asked = prometheus.Prometheus(self._surface, self._threads)
+        return [*Reading(self._surface, self._threads).routes(), *asked.routes()]
+
     async def _serve(self, listener: socket.socket, app: web.Application) -> None:
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=CLOSE_S)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=CLOSE_S,
+            max_line_size=MAX_BODY,  # a query may stand in the URL
+        )
         await runner.setup()
         self._runners.append(runner)
         assert runner.server is not None, "setup makes the server"
         loop = asyncio.get_running_loop()
         serve = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
         self._servers.append(await serve(Door(runner.server), sock=listener, backlog=64))
-
-
-def _reading(surface: Surface) -> web.Application:
-    app = web.Application(middlewares=[errors_in_words, loopback_names], client_max_size=MAX_BODY)
-    app.add_routes(Reading(surface).routes())
-    app.add_routes([web.post(order.path, no_orders) for order in Ordering(surface).routes()])
-    return app
-
-
-def _ordering(surface: Surface) -> web.Application:
-    app = web.Application(middlewares=[errors_in_words, operators_order], client_max_size=MAX_BODY)
-    app.add_routes([*Reading(surface).routes(), *Ordering(surface).routes()])
-    return app
 
 
 def _inode(path: Path) -> int:
