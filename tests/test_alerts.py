@@ -6,6 +6,7 @@ import pytest
 
 from agent.alerts import Alerts
 from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample
+from agent.promql.vectors import STALE
 from agent.series import Series
 
 SECOND, MINUTE = 1000, 60_000
@@ -181,7 +182,7 @@ def test_samples_that_stop_do_not_clear_an_alert() -> None:
 def test_a_series_that_ended_clears_its_alert() -> None:
     host = Host(rule("used > 0.8"))
     host.see(0, 0.9)
-    host.series.mark_stale("used", (("path", "/d1"),), MINUTE)
+    host.series.add([Sample("used", (("path", "/d1"),), MINUTE, STALE)])
     host.judge(MINUTE)
     assert (host.health, host.states) == (RuleHealth.OK, [])
 
@@ -207,7 +208,7 @@ def test_an_evaluation_error_changes_nothing_and_for_runs_on() -> None:
     host.see(MINUTE, 0.1)
     assert (host.health, host.states) == (RuleHealth.FAILING, [PENDING])
     assert "duplicate series" in host.alerts.why("Full")
-    host.series.mark_stale("limit", (("n", "2"),), 2 * MINUTE)
+    host.series.add([Sample("limit", (("n", "2"),), 2 * MINUTE, STALE)])
     host.see(2 * MINUTE, 0.9)
     assert (host.health, host.states) == (RuleHealth.OK, [FIRING])
 

@@ -19,7 +19,7 @@ from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector, nothing
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The groups of some rows: their labels, the rows in order of group, and where each group starts there."""
+    """The groups of some rows: their labels, the rows in order of group, where each group starts there."""
 
     rows: Rows
     order: Indices
@@ -43,7 +43,9 @@ def apply(node: Aggregate, elements: Vector, param: Floats | str | None) -> Vect
     if not len(elements.rows):
         return nothing(elements.values.shape[1])
     groups = _groups(node, elements.rows)
-    values = _quantile(groups, elements, param) if param is not None else _REDUCTIONS[node.op](groups, elements)
+    values = (
+        _quantile(groups, elements, param) if param is not None else _REDUCTIONS[node.op](groups, elements)
+    )
     return Vector(
         groups.rows,
         values,
@@ -95,7 +97,7 @@ def _one_by_one(groups: Groups, elements: Vector, of: Callable[[Floats], float])
 
 
 def _padded(groups: Groups, elements: Vector) -> tuple[Floats, Flags]:
-    """Each group's values at each step [cell, member], and which are there; groups are padded with nothing."""
+    """Each group's values at each step [cell, member], and which are there; short groups are padded."""
     ends = np.append(groups.starts[1:], len(groups.order))
     offsets = np.arange(int((ends - groups.starts).max()))
     places = groups.starts[:, None] + offsets
@@ -198,7 +200,9 @@ def _count_values(groups: Groups, elements: Vector, label: str) -> Vector:
     for row, members in enumerate(groups.members()):
         for member in members.tolist():
             for step in np.flatnonzero(elements.present[member]).tolist():
-                labels = replaced(groups.rows.labels[row], label, written(float(elements.values[member, step])))
+                labels = replaced(
+                    groups.rows.labels[row], label, written(float(elements.values[member, step]))
+                )
                 found.setdefault(labels, np.zeros(steps))[step] += 1
     values = np.array(list(found.values())).reshape(len(found), steps)
     return Vector(Rows(tuple(found)), values, values > 0, np.zeros(len(found), bool))

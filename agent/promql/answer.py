@@ -84,10 +84,11 @@ def query(expression: Expression, store: Store, at: int, limits: Limits = _NO_LI
 def query_range(
     expression: Expression, store: Store, start: int, end: int, step: int, limits: Limits = _NO_LIMITS
 ) -> Answer:
-    """A scalar or vector expression at start, start + step, ... up to end (ms): a matrix, sorted by labels."""
+    """A scalar or vector expression at start, start + step, ... to end (ms): a matrix, sorted by labels."""
     if expression.kind not in ("scalar", "vector"):
         raise EvaluationError(
-            f'invalid expression type "{_NAMES[expression.kind]}" for range query, must be Scalar or instant Vector'
+            f'invalid expression type "{_NAMES[expression.kind]}" for range query, '
+            "must be Scalar or instant Vector"
         )
     scope = _scope(store, np.arange(start, end + 1, step, dtype=np.int64), limits, instant=False)
     scope.budget.take(len(scope.times))

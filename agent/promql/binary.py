@@ -9,7 +9,7 @@ import numpy as np
 from agent.model import Labels
 from agent.promql import matching
 from agent.promql.nodes import Binary, Matching, Node, Number
-from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector, nothing
+from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector, nothing, number
 
 Ufunc = Callable[..., Floats]
 _ARITHMETIC: dict[str, Ufunc] = {
@@ -37,7 +37,7 @@ def fold(node: Binary) -> Node:
     """A constant where both sides are constants, else the node."""
     if isinstance(node.left, Number) and isinstance(node.right, Number):
         with np.errstate(all="ignore"):
-            return Number(float(_scalars(node.op, np.float64(node.left.value), np.float64(node.right.value))))
+            return Number(float(_scalars(node.op, number(node.left.value), number(node.right.value))))
     return node
 
 
@@ -81,9 +81,7 @@ def _set_operation(node: Binary, left: Vector, right: Vector) -> Vector:
 
 def _matched_rows(left: Vector, right: Vector, how: Matching) -> Flags:
     """Which left elements have an element of the same signature on the right [row, step]."""
-    index, count = left.rows.derived(
-        (right.rows, how, "set"), lambda: _indexed(left.rows, right.rows, how)
-    )
+    index, count = left.rows.derived((right.rows, how, "set"), lambda: _indexed(left.rows, right.rows, how))
     there = np.zeros((count + 1, right.present.shape[1]), bool)  # the last row: signatures of the left alone
     np.logical_or.at(there, index[1], right.present)
     hits: Flags = there[index[0]]
@@ -117,7 +115,7 @@ def _matched(node: Binary, left: Vector, right: Vector) -> Vector:
     many, one = (right, left) if node.matching.many == "right" else (left, right)
     found = matching.pairs(many.rows, one.rows, node.matching, unnamed=node.op in _ARITHMETIC)
     if found.twins:
-        active = many.present.any(axis=0) & one.present.any(axis=0)
+        active = np.logical_and(many.present.any(axis=0), one.present.any(axis=0))
         matching.refuse_twins(found, one.rows, one.present, active, node.matching)
     present = many.present[found.many] & one.present[found.one]
     matching.refuse_clashes(found.clashes, present, node.matching)
@@ -168,7 +166,7 @@ _Part = tuple[Floats, Floats, Vector]  # the many side's values, the one side's,
 
 def _matched_part(node: Binary, many: Vector, one: Vector) -> _Part:
     found = matching.pairs(many.rows, one.rows, node.matching, unnamed=node.op in _ARITHMETIC)
-    active = many.present.any(axis=0) | one.present.any(axis=0)
+    active = np.logical_or(many.present.any(axis=0), one.present.any(axis=0))
     matching.refuse_twins(found, one.rows, one.present, active, node.matching)
     present = many.present[found.many] & one.present[found.one]
     matching.refuse_clashes(found.clashes, present, node.matching)

@@ -211,5 +211,10 @@ def fixed(bounds: Floats, raised: Floats, at: Indices) -> Fixed | None:
     when = at[np.unique(cells)]
     spread = bounds[columns] if len(bounds) == raised.shape[1] else np.unique(bounds)[columns]
     return Fixed(
-        float(spread.min()), float(spread.max()), float(raised.max()), len(when), int(when.min()), int(when.max())
+        float(spread.min()),
+        float(spread.max()),
+        float(raised.max()),
+        len(when),
+        int(when.min()),
+        int(when.max()),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.promql.vectors import Floats
 
@@ -52,18 +53,18 @@ def clamped(values: Floats, low: Floats | float = -np.inf, high: Floats | float 
 
 def _days(values: Floats) -> Floats:
     """Whole days since the epoch, of seconds."""
-    days: Floats = np.floor(_seconds(values) / 86_400)
+    days: Floats = np.floor(_seconds(values) / 86_400, dtype=np.float64)
     return days
 
 
 def _seconds(values: Floats) -> Floats:
     """Whole seconds, toward zero, as Go converts; NaN and infinities as 0 here and NaN in the end."""
-    finite = np.where(np.isfinite(values), values, 0.0)
-    seconds: Floats = np.trunc(finite.clip(-1e11, 1e11))
-    return seconds
+    finite: Floats = np.where(np.isfinite(values), values, 0.0)
+    near: Floats = np.minimum(np.maximum(finite, -1e11), 1e11)
+    return np.trunc(near)
 
 
-def _dates(values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]:
+def _dates(values: Floats) -> npt.NDArray[np.datetime64]:
     return _days(values).astype("datetime64[D]")
 
 
@@ -75,7 +76,8 @@ def _month(values: Floats) -> Floats:
 def _since(values: Floats, unit: str) -> Floats:
     """Days since the beginning of the month or year."""
     dates = _dates(values)
-    days: Floats = (dates - dates.astype(f"datetime64[{unit}]").astype("datetime64[D]")).astype(np.float64)
+    begin = dates.astype(f"datetime64[{unit}]").astype("datetime64[D]")
+    days: Floats = (dates - begin).astype(np.float64)
     return days
 
 

@@ -24,7 +24,7 @@ from agent.promql.nodes import (
     Subquery,
     place,
 )
-from agent.promql.vectors import NO_SAMPLES, Flags, Floats, Rows, Samples, Times, Vector, vector
+from agent.promql.vectors import NO_SAMPLES, Flags, Floats, Rows, Samples, Times, Vector, number, vector
 from agent.promql.windows import newest, samples_of, steps_within, windows, without_stale
 
 
@@ -32,7 +32,7 @@ def value(node: Node, scope: Scope) -> Value:
     """What the node comes to at every step of the scope. Raises EvaluationError where Prometheus would."""
     match node:
         case Number():
-            return np.float64(node.value)
+            return number(node.value)
         case String():
             return node.value
         case Selector():
@@ -151,7 +151,7 @@ def _timestamp(node: Call, scope: Scope) -> Vector:
 def _over(node: Call, function: Over, scope: Scope) -> Vector:
     """A function of a range vector; where every step has the same window it is worked out once."""
     argument = next(each for each in node.args if isinstance(each, Range | Subquery))
-    scalars = [value(each, scope) for each in node.args if each is not argument]
+    scalars = [_scalar(each, scope) for each in node.args if each is not argument]
     if argument.at is not None and len(scope.times) > 1 and not scalars and not function.now:
         once = _over(node, function, scope.at(scope.times[:1]))
         shape = (len(once.rows), len(scope.times))
@@ -164,9 +164,13 @@ def _over(node: Call, function: Over, scope: Scope) -> Vector:
     return Vector(found.samples.rows, values, present, unnamed)
 
 
-def _applied(
-    found: Ranged, function: Over, scalars: Sequence[Value], scope: Scope
-) -> tuple[Floats, Flags]:
+def _scalar(node: Node, scope: Scope) -> Floats:
+    found = value(node, scope)
+    assert not isinstance(found, Vector | str)  # the parser has checked it
+    return found
+
+
+def _applied(found: Ranged, function: Over, scalars: Sequence[Floats], scope: Scope) -> tuple[Floats, Flags]:
     count, steps = len(found.samples.rows), len(found.ends)
     values, present = np.empty((count, steps)), np.empty((count, steps), bool)
     for part, window in windows(found.samples, found.starts, found.ends):
@@ -180,16 +184,13 @@ def _applied(
     return values, present
 
 
-def _tell(node: Call, rows: Rows, present: Flags, scalars: Sequence[Value], scope: Scope) -> None:
+def _tell(node: Call, rows: Rows, present: Flags, scalars: Sequence[Floats], scope: Scope) -> None:
     """The annotations of a function over a range."""
     if node.function == "quantile_over_time" and present.any():
-        (q,) = scalars
-        assert not isinstance(q, Vector | str)
-        _tell_bad_quantiles(q, place(node, 0), scope)
+        _tell_bad_quantiles(scalars[0], place(node, 0), scope)
     elif node.function in ("rate", "increase"):
         seen = rows.derived("names", lambda: [value_of(labels, NAME) for labels in rows.labels])
-        there = present.any(axis=1).tolist()
-        for name in {name for name, result in zip(seen, there, strict=True) if result}:
+        for name in {seen[row] for row in np.flatnonzero(present.any(axis=1)).tolist()}:
             scope.notes.not_a_counter(name, place(node, 0))
 
 

@@ -32,7 +32,7 @@ _BYTES = re.compile(r"(?:^|[^\\])(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7]
 class Expression:
     """A compiled expression; all durations are milliseconds. `kind`: scalar, vector, matrix or string.
 
-    `names`: the metrics that it reads; `nameless` says that it reads others too, chosen by patterns or labels.
+    `names`: the metrics that it reads; `nameless`: it reads others too, chosen by patterns or labels.
     `selectors`: where it reads, each with its own window and offset.
     `window_ms`: how far back it reads, lookback and offset included; a store must keep that much.
     `history_ms`: how long the store must have been filled before a result can be trusted; 0 where nothing
@@ -91,8 +91,8 @@ def _node(text: str, default_step_ms: int) -> Node:
 
 def _refuse_bytes(text: str) -> None:
     """Go's strings are bytes, the parser's are characters: one would be taken for the other."""
-    for kind, token, column in positions.tokens(text):
-        found = _BYTES.search(token) if kind == "string" and token[0] != "`" else None
+    for sort, word, column in positions.tokens(text):
+        found = _BYTES.search(word) if sort == "string" and word[0] != "`" else None
         if found:
             problem = f"{found[1]} is half a character: write the character itself, or its \\u escape"
             raise BadExpression(problem, column + found.start(1))
@@ -103,12 +103,12 @@ def _explained(text: str, reason: str) -> BadExpression:
     found = positions.unbalanced(text)
     if found:
         return BadExpression(*found)
-    for (_, token, column), (_, after, _) in pairwise([*positions.tokens(text), ("", "", 0)]):
-        if token in _NOT_STABLE:
-            return BadExpression(f"{token} {_NOT_STABLE[token]}", column)
-        if token == "[" and "inside brackets" in reason and not after[0].isdigit():
+    for (_, word, column), (_, after, _) in pairwise([*positions.tokens(text), ("", "", 0)]):
+        if word in _NOT_STABLE:
+            return BadExpression(f"{word} {_NOT_STABLE[word]}", column)
+        if word == "[" and "inside brackets" in reason and not after[0].isdigit():
             return BadExpression(_ARITHMETIC, column + 1)
-        if token == "offset" and not after.strip("+-")[:1].isdigit() and not reason.startswith("unknown"):
+        if word == "offset" and not after.strip("+-")[:1].isdigit() and not reason.startswith("unknown"):
             return BadExpression(_ARITHMETIC, column)
     if "inside brackets" in reason:
         return BadExpression(_ARITHMETIC, positions.column_of(text, "["))

@@ -13,7 +13,7 @@ from agent.promql import buckets, elementwise, ranges, relabel
 from agent.promql.grid import Scope
 from agent.promql.nodes import Call, Node, Range, Selector, place
 from agent.promql.ranges import OverTime
-from agent.promql.vectors import ONE_ROW, Floats, Rows, Vector, vector
+from agent.promql.vectors import ONE_ROW, Floats, Rows, Vector, number, vector
 
 Value = Floats | Vector | str  # a scalar is an array of one number, or of one for each step
 Plain = Callable[[Sequence[Value], Call, Scope], Value]
@@ -67,7 +67,7 @@ def _clamp(args: Sequence[Value], _call: Call, scope: Scope) -> Value:
 
 
 def _calendar(operation: elementwise.Elementwise) -> Of:
-    def apply(args: Sequence[Value], call: Call, scope: Scope) -> Value:
+    def apply(args: Sequence[Value], _call: Call, scope: Scope) -> Value:
         elements = _vectors(args)[0] if args else _constant(scope.times / 1000, scope)
         return elements.with_values(operation(elements.values))
 
@@ -96,7 +96,7 @@ def _scalar(args: Sequence[Value], _call: Call, _scope: Scope) -> Value:
 
 def _absent(args: Sequence[Value], call: Call, _scope: Scope) -> Value:
     present, _ = _vectors(args)
-    gone = ~present.present.any(axis=0)[None, :]
+    gone = np.logical_not(np.any(present.present, axis=0, keepdims=True))
     rows = Rows((labels_told(call.args[0]),))
     return vector(rows, np.ones(gone.shape), gone)
 
@@ -169,7 +169,8 @@ def _histogram_fraction(args: Sequence[Value], call: Call, scope: Scope) -> Valu
     _tell_bad_buckets(elements, place(call, 2), scope)
     steps = len(scope.times)
     return buckets.across(
-        elements, lambda b, counts, cells: buckets.fraction(b, counts, low[cells % steps], high[cells % steps])
+        elements,
+        lambda b, counts, cells: buckets.fraction(b, counts, low[cells % steps], high[cells % steps]),
     )
 
 
@@ -210,9 +211,9 @@ FUNCTIONS: Mapping[str, Over | Of] = {
     "scalar": Of(_scalar),
     "time": Of(_now),
     "timestamp": Of(lambda args, _call, _scope: args[0]),  # the evaluator has put the times in
-    "pi": Of(lambda _args, _call, _scope: np.float64(np.pi)),
-    "start": Of(lambda _args, _call, scope: np.float64(scope.start / 1000)),
-    "end": Of(lambda _args, _call, scope: np.float64(scope.end / 1000)),
+    "pi": Of(lambda _args, _call, _scope: number(np.pi)),
+    "start": Of(lambda _args, _call, scope: number(scope.start / 1000)),
+    "end": Of(lambda _args, _call, scope: number(scope.end / 1000)),
     "clamp": Of(_clamp),
     "clamp_min": _each(lambda values, low: elementwise.clamped(values, low=low)),
     "clamp_max": _each(lambda values, high: elementwise.clamped(values, high=high)),
@@ -230,8 +231,18 @@ FUNCTIONS: Mapping[str, Over | Of] = {
 }
 ABOUT_ABSENCE = frozenset({"absent", "absent_over_time"})
 EXPERIMENTAL = frozenset(
-    """mad_over_time double_exponential_smoothing sort_by_label sort_by_label_desc start end
-    ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time""".split()
+    [
+        "mad_over_time",
+        "double_exponential_smoothing",
+        "sort_by_label",
+        "sort_by_label_desc",
+        "start",
+        "end",
+        "ts_of_first_over_time",
+        "ts_of_last_over_time",
+        "ts_of_max_over_time",
+        "ts_of_min_over_time",
+    ]
 )  # as Prometheus marks them (parser/functions.go): a server without the feature flag refuses them
 
 

@@ -14,7 +14,7 @@ from agent.promql.vectors import Store, Times
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`times`: the steps (ms, ascending). `start` and `end`: of the whole query. `instant`: it is no range."""
+    """`times`: the steps (ms, ascending). `start`, `end`: of the whole query. `instant`: it is no range."""
 
     store: Store
     times: Times

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,18 @@ _MATCH = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 _MANY = {"ManyToOne": "left", "OneToMany": "right"}
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_LOWERINGS: Mapping[type, str] = {  # which method lowers what
+    pp.NumberLiteral: "_number",
+    pp.StringLiteral: "_string",
+    pp.ParenExpr: "_parentheses",
+    pp.UnaryExpr: "_unary",
+    pp.VectorSelector: "_selector",
+    pp.MatrixSelector: "_range",
+    pp.SubqueryExpr: "_subquery",
+    pp.Call: "_call",
+    pp.AggregateExpr: "_aggregate",
+    pp.BinaryExpr: "_binary",
+}
 _HISTOGRAMS = "works on native histograms, which are not supported"
 
 
@@ -54,7 +66,7 @@ class Lowering:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise BadExpression(f"nested deeper than {_MAX_DEPTH} levels")
-        node = _LOWERINGS[type(ast)](self, ast)
+        node: Node = getattr(self, _LOWERINGS[type(ast)])(ast)
         self._depth -= 1
         return node
 
@@ -88,7 +100,8 @@ class Lowering:
         kind = str(modifier.type).rpartition(".")[2]
         if kind != "At":
             return f"{kind.lower()}()"
-        return round((modifier.at - _EPOCH) / _MILLISECOND)  # it comes by way of a float of seconds
+        moment: datetime = modifier.at
+        return round((moment - _EPOCH) / _MILLISECOND)  # it comes by way of a float of seconds
 
     def _range(self, ast: Any) -> Node:
         return Range(self._selector(ast.vector_selector), _milliseconds(ast.range))
@@ -163,17 +176,3 @@ def _matching(modifier: Any) -> Matching:
         return Matching(many=many, include=include, fill=fill)
     on = modifier.matching.type == pp.LabelModifierType.Include
     return Matching(on, frozenset(modifier.matching.labels), many, include, fill)
-
-
-_LOWERINGS: dict[type, Callable[[Lowering, Any], Node]] = {
-    pp.NumberLiteral: Lowering._number,
-    pp.StringLiteral: Lowering._string,
-    pp.ParenExpr: Lowering._parentheses,
-    pp.UnaryExpr: Lowering._unary,
-    pp.VectorSelector: Lowering._selector,
-    pp.MatrixSelector: Lowering._range,
-    pp.SubqueryExpr: Lowering._subquery,
-    pp.Call: Lowering._call,
-    pp.AggregateExpr: Lowering._aggregate,
-    pp.BinaryExpr: Lowering._binary,
-}

@@ -65,7 +65,10 @@ def _paired(many: Rows, one: Rows, matching: Matching, unnamed: bool) -> Pairs:
         for row, partner, _ in joined
     ]
     # One to one: a signature has one result. Many to one: a signature and the result's labels have.
-    marks = [(signature, made if matching.many else ()) for (_, _, signature), made in zip(joined, labels, strict=True)]
+    marks = [
+        (signature, made if matching.many else ())
+        for (_, _, signature), made in zip(joined, labels, strict=True)
+    ]
     return Pairs(
         Rows(labels),
         np.array([row for row, _, _ in joined], np.intp),
@@ -106,8 +109,9 @@ def refuse_twins(found: Pairs, one: Rows, present: Flags, active: Flags, matchin
         signature = render(signatures(one, matching)[int(first[0])])
         side = "left" if matching.many == "right" else "right"
         raise EvaluationError(
-            f"found duplicate series for the match group {signature} on the {side} hand-side of the operation: "
-            f"[{shown}];many-to-many matching not allowed: matching labels must be unique on one side"
+            f"found duplicate series for the match group {signature} on the {side} hand-side of the "
+            f"operation: [{shown}];many-to-many matching not allowed: "
+            "matching labels must be unique on one side"
         )
 
 
@@ -118,5 +122,6 @@ def refuse_clashes(clashes: Sequence[Indices], present: Flags, matching: Matchin
             raise EvaluationError(
                 "multiple matches for labels: grouping labels must ensure unique matches"
                 if matching.many
-                else "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+                else "multiple matches for labels: many-to-one matching must be explicit "
+                "(group_left/group_right)"
             )

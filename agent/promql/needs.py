@@ -51,9 +51,7 @@ def histories(node: Node, *, all_of_it: bool = False) -> Iterator[int]:
         yield from histories(child, all_of_it=inside or (all_of_it and not isinstance(node, Call)))
 
 
-def unmatched(
-    node: Node, store: Store, at: int, window_ms: int = 0, offset_ms: int = 0
-) -> tuple[Reach, ...]:
+def unmatched(node: Node, store: Store, at: int, window_ms: int = 0, offset_ms: int = 0) -> tuple[Reach, ...]:
     """The selectors without one sample (or stale marker) in their whole window before `at`.
 
     Not those within absent(), which asks for just that; of the two sides of `or` only if both find nothing.

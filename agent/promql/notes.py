@@ -82,8 +82,8 @@ class Notes:
 
 def _text(fixed: Fixed, name: str, place: str) -> str:
     return (
-        f"PromQL info: {_MONOTONIC}{_of(name)}, from buckets {_g(fixed.lowest)} to {_g(fixed.highest)}, with a "
-        f"max diff of {fixed.difference:.2g}, over {fixed.samples} samples from {_when(fixed.first_at)} to "
+        f"PromQL info: {_MONOTONIC}{_of(name)}, from buckets {_g(fixed.lowest)} to {_g(fixed.highest)}, with "
+        f"a max diff of {fixed.difference:.2g}, over {fixed.samples} samples from {_when(fixed.first_at)} to "
         f"{_when(fixed.last_at)}{_at(place)}"
     )
 

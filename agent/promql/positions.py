@@ -16,7 +16,24 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _PAIRS = {")": "(", "]": "[", "}": "{"}
-_NO_METRIC = frozenset("and or unless atan2 bool offset by without on ignoring group_left group_right inf nan".split())
+_NO_METRIC = frozenset(
+    [
+        "and",
+        "or",
+        "unless",
+        "atan2",
+        "bool",
+        "offset",
+        "by",
+        "without",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "inf",
+        "nan",
+    ]
+)
 _LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})  # of labels, in brackets
 
 Token = tuple[str, str, int]  # kind, text, column from 1
@@ -98,51 +115,49 @@ class Places:
         if not found:
             return ()
         index = found.popleft()
-        return tuple(place(self._text, column) for column in (self._tokens[index][2], *self._arguments(index)))
+        return tuple(
+            place(self._text, column) for column in (self._tokens[index][2], *self._arguments(index))
+        )
 
     def selector(self) -> str:
         """The next selector's place."""
         return place(self._text, self._selectors.popleft()) if self._selectors else ""
 
-    def selectors_left(self) -> int:
-        """How many selectors have not been asked for."""
-        return len(self._selectors)
-
     def _find(self) -> None:
         braces = brackets = lists = 0
-        for index, (kind, token, column) in enumerate(self._tokens):
+        for index, (kind, word, column) in enumerate(self._tokens):
             before = self._tokens[index - 1] if index else ("", "", 0)
             after = self._tokens[index + 1][1] if index + 1 < len(self._tokens) else ""
-            if lists or (token == "(" and before[1].lower() in _LISTS):
-                lists += (token == "(") - (token == ")")
+            if lists or (word == "(" and before[1].lower() in _LISTS):
+                lists += (word == "(") - (word == ")")
                 continue
             plain = not braces and not brackets
-            if plain and token == "{" and before[0] != "word":
+            if plain and word == "{" and before[0] != "word":
                 self._selectors.append(column)
-            elif plain and kind == "word" and token.lower() not in _NO_METRIC:
+            elif plain and kind == "word" and word.lower() not in _NO_METRIC:
                 self._word(index, after, before[1])
-            braces += (token == "{") - (token == "}")
-            brackets += (token == "[") - (token == "]")
+            braces += (word == "{") - (word == "}")
+            brackets += (word == "[") - (word == "]")
 
     def _word(self, index: int, after: str, before: str) -> None:
-        token, column = self._tokens[index][1:]
+        word, column = self._tokens[index][1:]
         if after == "(" or after.lower() in ("by", "without"):
-            self._calls.setdefault(token.lower(), deque()).append(index)
+            self._calls.setdefault(word.lower(), deque()).append(index)
         elif before != "@":
             self._selectors.append(column)
 
     def _arguments(self, index: int) -> list[int]:
-        """The columns at which the arguments of the call at a token begin."""
+        """The columns at which the arguments of the call at a word begin."""
         while self._tokens[index][1] != "(" or self._tokens[index - 1][1].lower() in _LISTS:
             index += 1
             if index >= len(self._tokens):
                 return []
         level, columns, fresh = 0, list[int](), True
-        for _, token, column in self._tokens[index + 1 :]:
-            if fresh and token != ")":
+        for _, word, column in self._tokens[index + 1 :]:
+            if fresh and word != ")":
                 columns.append(column)
-            fresh = level == 0 and token == ","
-            level += (token in _PAIRS.values()) - (token in _PAIRS)
+            fresh = level == 0 and word == ","
+            level += (word in _PAIRS.values()) - (word in _PAIRS)
             if level < 0:
                 break
         return columns

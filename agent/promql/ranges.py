@@ -44,7 +44,8 @@ def time_of_first(window: Window) -> Floats:
 
 def time_of_last(window: Window) -> Floats:
     """When the newest sample was taken, in seconds."""
-    return window.times[window.last()] / 1000
+    seconds: Floats = window.times[window.last()] / 1000
+    return seconds
 
 
 def time_of(extreme: OverTime) -> OverTime:
@@ -54,7 +55,8 @@ def time_of(extreme: OverTime) -> OverTime:
         value = extreme(window)[:, None]
         hits = ((window.values == value) | np.isnan(value)) & window.inside()
         column = hits.shape[1] - 1 - hits[:, ::-1].argmax(axis=1)
-        return window.times[np.arange(len(column)), column] / 1000
+        seconds: Floats = window.times[np.arange(len(column)), column] / 1000
+        return seconds
 
     return over_time
 
@@ -103,12 +105,14 @@ def changes(window: Window) -> Floats:
     """How often the value changed; from NaN to NaN is no change."""
     before, after = window.values[:, :-1], window.values[:, 1:]
     differ = (before != after) & ~(np.isnan(before) & np.isnan(after)) & window.inside()[:, 1:]
-    return np.count_nonzero(differ, axis=1).astype(np.float64)
+    count: Floats = np.count_nonzero(differ, axis=1).astype(np.float64)
+    return count
 
 
 def resets(window: Window) -> Floats:
     """How often each counter fell."""
-    return np.count_nonzero(_drops(window.values), axis=1).astype(np.float64)
+    falls: Floats = np.count_nonzero(_drops(window.values), axis=1).astype(np.float64)
+    return falls
 
 
 def extrapolated(*, counter: bool, per_second: bool) -> OverTime:

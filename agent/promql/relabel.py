@@ -66,9 +66,7 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part)
 
 
-def _changed(
-    elements: Vector, key: tuple[str, ...], dst: str, change: Callable[[Labels], Labels]
-) -> Vector:
+def _changed(elements: Vector, key: tuple[str, ...], dst: str, change: Callable[[Labels], Labels]) -> Vector:
     old = elements.rows
     rows = old.derived(key, lambda: Rows([change(labels) for labels in old.labels]))
     unnamed = elements.unnamed

@@ -8,7 +8,17 @@ import numpy.typing as npt
 from agent.model import Labels
 from agent.promql.labels import NAME
 from agent.promql.nodes import Matcher
-from agent.promql.vectors import NEVER, STALE_BITS, Flags, Floats, Indices, Newest, Rows, Samples, Times, is_stale
+from agent.promql.vectors import (
+    NEVER,
+    Flags,
+    Floats,
+    Indices,
+    Newest,
+    Rows,
+    Samples,
+    Times,
+    is_stale,
+)
 
 _FIRST_COLUMNS = 16
 _MAX_SELECTIONS = 256  # remembered; rules have few, people's queries may have many
@@ -41,27 +51,17 @@ class Block:
         self._selections.clear()
         return row
 
-    def append(self, row: int, at: int, value: float | None) -> bool:
-        """Add a sample, None being a stale marker; False if it is not newer than the row's last."""
+    def append(self, row: int, at: int, value: float) -> bool:
+        """Add a sample; False if it is not newer than the row's last."""
         end = int(self._counts[row])
         if end and at <= self._times[row, end - 1]:
             return False
         if end == self._times.shape[1]:
             end = self._make_room(row, at)
         self._times[row, end] = at
-        if value is None:  # by its bits: arithmetic may quiet a signalling NaN
-            self._values.view(np.int64)[row, end] = STALE_BITS
-        else:
-            self._values[row, end] = value
+        self._values[row, end] = value
         self._counts[row] = end + 1
         return True
-
-    def live_before(self, at: int) -> list[int]:
-        """Rows whose last sample is older than `at` and no stale marker."""
-        rows = np.arange(len(self.rows))
-        ends = self._counts[rows] - 1
-        ended = self._values.view(np.int64)[rows, ends] == STALE_BITS
-        return np.flatnonzero((self._times[rows, ends] < at) & ~ended).tolist()
 
     def match(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The rows that meet all matchers, and their labels with the name; known until a series begins."""

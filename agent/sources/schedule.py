@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import struct
 from collections.abc import Callable
 
 from agent.model import Labels, Sample
-from agent.promql.vectors import STALE_BITS
+from agent.promql.vectors import STALE
 from agent.sources import MetricInfo, Source, SourceFailed
 
 OnSamples = Callable[[list[Sample]], None]
@@ -17,7 +16,6 @@ OnSamples = Callable[[list[Sample]], None]
 _JITTER = 0.05
 
 # Prometheus's marker of a series' end: a NaN told from others by its bits.
-STALE = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 
 METRICS = (
     MetricInfo("ottla_source_up", "gauge", "", "1 if the source's last reading succeeded, else 0"),

@@ -8,6 +8,7 @@ import pytest
 
 from agent.model import Sample, labels_of
 from agent.promql import EvaluationError, compile, evaluate  # noqa: A004  as in Prometheus
+from agent.promql.vectors import STALE
 from agent.series import Series
 
 Data = dict[str, list[float]]  # "name a=1 b=2": values at 0 s, 15 s, 30 s and so on
@@ -74,7 +75,7 @@ def test_the_lookback_is_open_on_the_left() -> None:
 
 def test_a_stale_marker_ends_a_series_but_not_a_window() -> None:
     series = store({"x": [1, 2, 3]})
-    series.mark_stale("x", (), 50_000)
+    series.add([Sample("x", (), 50_000, STALE)])
     assert [p.value for p in evaluate(compile("x"), series, 49_999)] == [3]
     assert evaluate(compile("x"), series, 50_000) == ()
     assert [p.value for p in evaluate(compile("sum_over_time(x[1m])"), series, 50_000)] == [6]

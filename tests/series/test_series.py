@@ -7,12 +7,15 @@ import time
 from collections import defaultdict
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.model import Labels, Sample
 from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.nodes import Matcher
+from agent.promql.vectors import STALE
+from agent.promql.windows import without_stale
 from agent.series import Series
 
 A, B = (("a", "1"),), (("a", "2"),)
@@ -20,8 +23,9 @@ IS_A = (Matcher("a", "=", "1"),)
 
 
 def latest(series: Series, name: str = "x", at: int = 10**6) -> dict[Labels, float]:
-    found = series.latest(name, (), at - 10**7, at)
-    return dict(zip(found.labels, found.values.tolist(), strict=True))
+    newest = series.latest(name, (), at - 10**7, at)
+    rows = zip(newest.rows.labels, newest.values.tolist(), newest.found.tolist(), strict=True)
+    return {labels: value for labels, value, found in rows if found}
 
 
 def named(labels: Labels) -> Labels:
@@ -71,7 +75,7 @@ def test_a_new_series_is_found_by_selections_made_before() -> None:
 def test_a_stale_marker_hides_the_series_from_then_on_but_proves_it_was_there() -> None:
     series = Series(window_ms=1000)
     series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0)])
-    series.mark_stale("x", A, 5)
+    series.add([Sample("x", A, 5, STALE)])
     assert latest(series, at=4) == {named(A): 1.0, named(B): 1.0}
     assert latest(series, at=5) == {named(B): 1.0}
     assert series.has("x", IS_A, 4, 5)
@@ -85,22 +89,21 @@ def test_a_nan_is_a_value_and_no_stale_marker() -> None:
     assert math.isnan(latest(series)[named(A)])
 
 
-def test_a_complete_read_ends_the_series_it_lacks() -> None:
+def test_series_are_chosen_by_patterns_of_their_name_too() -> None:
     series = Series(window_ms=1000)
-    series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0), Sample("y", (), 1, 1.0)])
-    series.add([Sample("x", A, 10, 1.0)])
-    series.stale_missing({"x", "never seen"}, 10)
-    series.stale_missing({"x"}, 11)
-    series.stale_missing({"x"}, 12)  # once is enough
-    assert latest(series) == {}
-    assert list(latest(series, "y").values()) == [1.0]
-    assert [len(times) for _, times, _ in series.select("x", (), 0, 100).series()] == [3, 2]
+    series.add([Sample("x", A, 1, 1.0), Sample("xy", B, 2, 2.0), Sample("y", A, 1, 3.0)])
+    of_x = (Matcher("__name__", "=~", "x.*", re2.compile("x.*")),)
+    assert set(series.labels_of(None, of_x, 0, 10)) == {named(A), (("__name__", "xy"), *B)}
+    assert series.labels_of(None, (*of_x, *IS_A), 0, 10) == (named(A),)
+    assert series.latest(None, of_x, 0, 10).values.tolist() == [1.0, 2.0]
+    assert series.select(None, of_x, 0, 10).counts.tolist() == [1, 1]
+    assert series.labels_of(None, of_x, 5, 10) == ()
 
 
 def test_a_series_with_too_many_samples_loses_its_oldest_and_they_are_counted() -> None:
     series = Series(window_ms=10**6)
     series.add(Sample("x", A, at, float(at)) for at in range(1, 6001))
-    ((_, times, _),) = series.select("x", (), 0, 10**6).series()
+    times = series.select("x", (), 0, 10**6).times[0]
     assert series.shortened == 6000 - len(times) > 0
     assert times[-1] == 6000
     assert list(times) == list(range(int(times[0]), 6001))
@@ -119,13 +122,16 @@ def test_a_window_holds_just_the_samples_of_its_time(
         now += passed
         labels = (("n", str(number)),)
         if stale:
-            series.mark_stale("x", labels, now)
+            series.add([Sample("x", labels, now, STALE)])
         else:
             series.add([Sample("x", labels, now, float(now))])
             plain[named(labels)].append((now, float(now)))
     start, end = sorted((now - a, now - b))
-    found = series.select("x", (), start, end).without_stale()
-    seen = {labels: list(zip(t.tolist(), v.tolist(), strict=True)) for labels, t, v in found.series()}
+    found = without_stale(series.select("x", (), start, end))
+    cells = zip(
+        found.rows.labels, found.times.tolist(), found.values.tolist(), found.counts.tolist(), strict=True
+    )
+    seen = {labels: list(zip(t, v, strict=True))[:count] for labels, t, v, count in cells if count}
     wanted = {labels: [s for s in kept if start < s[0] <= end] for labels, kept in plain.items()}
     assert seen == {labels: kept for labels, kept in wanted.items() if kept}
 
