@@ -65,11 +65,12 @@ def _seconds(values: Floats) -> Floats:
 
 
 def _dates(values: Floats) -> npt.NDArray[np.datetime64]:
-    return _days(values).astype("datetime64[D]")
+    dates: npt.NDArray[np.datetime64] = _days(values).astype("datetime64[D]")
+    return dates
 
 
 def _month(values: Floats) -> Floats:
-    months: Floats = _dates(values).astype("datetime64[M]").astype(np.int64) % 12 + 1.0
+    months: Floats = (_dates(values).astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(np.float64)
     return months
 
 

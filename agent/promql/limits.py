@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.promql.errors import TooMuch
@@ -10,12 +10,12 @@ from agent.promql.errors import TooMuch
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`samples`: how many an evaluation may touch, its intermediate results included. `deadline`: when it
-    must be done, on time.monotonic()'s clock; None for no limit.
+    """`samples`: how many an evaluation may touch, its intermediate results included. `expired` is asked now
+    and then, from whatever thread evaluates: whether the time for it is over.
     """
 
     samples: int = 50_000_000
-    deadline: float | None = None
+    expired: Callable[[], bool] | None = None
 
 
 class Budget:
@@ -30,5 +30,5 @@ class Budget:
         self._used += samples
         if self._used > self._limits.samples:
             raise TooMuch(f"the query would touch more than {self._limits.samples} samples")
-        if self._limits.deadline is not None and time.monotonic() > self._limits.deadline:
+        if self._limits.expired is not None and self._limits.expired():
             raise TooMuch("the query took longer than it may")

@@ -178,7 +178,7 @@ def _check_lookback(form: Form) -> None:
 def _in_time(leash: Leash, ask: Callable[[Limits], Answer]) -> Answer:
     """The answer. GaveUp where it is time that ran out, TooMuch where it needs too many samples."""
     try:
-        return ask(Limits(MAX_SAMPLES, leash.deadline))
+        return ask(Limits(MAX_SAMPLES, leash.over))
     except TooMuch as error:
         if leash.over():
             raise GaveUp("query timed out in expression evaluation") from error
