@@ -27,6 +27,7 @@ LAYERS = {
     "verify": 4,
     "control": 4,
     "report": 4,
+    "lints": 4,
     "surface": 4,
     "stop_file": 5,
     "kafka": 5,
@@ -59,6 +60,7 @@ PURE = (
     "verify",
     "control",
     "report",
+    "lints",
 )
 LOCKS = {"series": {"threading"}}  # queries read it from other threads: a lock is neither clock nor I/O
 IMPURE = {

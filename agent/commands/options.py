@@ -41,8 +41,13 @@ def ordering(command: Command) -> Command:
 
 
 def tell(output: str, data: Any, text: str) -> None:
-    """Print the one or the other; colours only on a terminal whose user did not decline them (NO_COLOR)."""
+    """Print the one or the other."""
     if output == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2))
     else:
-        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+        echo(text)
+
+
+def echo(text: str) -> None:
+    """Print; colours only on a terminal whose user did not decline them (NO_COLOR)."""
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -1,23 +1,25 @@
-"""`ottla rules check`: everything that is wrong with rule files."""
+"""`ottla rules check`: everything that is wrong with rule files, and what is probably a mistake."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
-from agent import actions
-from agent.promql import compile  # noqa: A004  what it does, as in re.compile
-from agent.rulebook import BadRules, Complaint, Rulebook, load
-from agent.sources import cluster, host, jmx_names, jolokia, logs, schedule
-from agent.sources.log_patterns import metric_of
-from agent.yaml_marks import as_github, as_json, as_text, closest
+from agent.commands import options
+from agent.commands.rule_facts import facts, specs
+from agent.commands.rules_live import missing
+from agent.lints import judge
+from agent.rulebook import Complaint, Reading, Rulebook, read
+from agent.yaml_marks import Severity, as_github, as_json, as_text
 
 RULES = Path("/etc/ottla/rules")
-_FORMATS: Mapping[str, Callable[[Iterable[Complaint]], str]] = {
-    "text": as_text,
+_FORMATS: Mapping[str, Callable[[Sequence[Complaint]], str]] = {
+    "text": partial(as_text, colours=True),  # taken off again where there is no terminal
     "json": as_json,
     "github": as_github,
 }
@@ -34,47 +36,54 @@ _FORMATS: Mapping[str, Callable[[Iterable[Complaint]], str]] = {
     show_default=True,
     help="text for people, json for programs, github for a workflow's annotations.",
 )
-def check(paths: tuple[Path, ...], form: str) -> None:
+@click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--agent", "url", metavar="URL", help="Also ask this agent what its selectors match now.")
+@click.option("--socket", type=click.Path(path_type=Path), help="The same, over an agent's unix socket.")
+def check(paths: tuple[Path, ...], form: str, strict: bool, url: str | None, socket: Path | None) -> None:
     """Say everything that is wrong with the rules in PATH, folders or files [default: /etc/ottla/rules].
 
-    Remedies may only name alerts that are among the paths. Metrics that no source here collects are noted.
-    Exit code 0: nothing is wrong, 1: something is, 2: the command was.
+    Remedies may only name alerts that are among the paths. What can be used but is probably a mistake is a
+    warning, or a note, with the id of a page in docs/rules/; `# ottla: allow <id>: <reason>` on a rule
+    switches it off there. Exit code 0: no errors, 1: errors (--strict: or warnings), 2: a wrong command.
     """
-    specs = {name: actions.spec(cls) for name, cls in actions.load().items()}
-    try:
-        book = load(paths or (RULES,), specs)
-    except BadRules as bad:
-        click.echo(_FORMATS[form](bad.complaints))
-        if form == "text":
-            click.echo(_count(len(bad.complaints), "problem"), err=True)
-        sys.exit(1)
-    if form == "text":
-        for note in _uncollected(book):
-            click.echo(f"note: {note}", err=True)
-    click.echo(_summary(book) if form == "text" else _FORMATS[form](()))
+    reading = read(paths or (RULES,), specs())
+    address = socket or url
+    known = facts(reading.book, missing(address, reading.book) if address else frozenset())
+    for complaint in judge(reading.book, reading.marks, known):
+        reading.complaints.take(complaint)
+    _tell(reading, form)
+    failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    sys.exit(1 if any(c.severity in failing for c in reading.complaints.sorted()) else 0)
 
 
-def _uncollected(book: Rulebook) -> Iterator[Complaint]:
-    """Metrics that no source collects. No mistake: the file may be meant for a central Prometheus too."""
-    sources = (host.METRICS, cluster.METRICS, logs.METRICS, jolokia.METRICS, schedule.METRICS)
-    known = {metric.name for metrics in sources for metric in metrics} | jmx_names.load().keys()
-    known |= {metric_of(pattern) for pattern in book.logs}
-    for alert in book.alerts:
-        for name in sorted(compile(alert.expr).names - known):
-            message = f"nothing here collects {name!r}, which {alert.name} reads: it will stay blind"
-            yield Complaint(alert.place, message, closest(name, known))
+def _tell(reading: Reading, form: str) -> None:
+    complaints = reading.complaints.sorted()
+    if complaints or form != "text":
+        options.echo(_FORMATS[form](complaints))
+    if form != "text":
+        return
+    if complaints:
+        click.echo(_counted(complaints), err=True)
+    if not reading.complaints:
+        click.echo(_summary(reading.book))
+
+
+def _counted(complaints: Sequence[Complaint]) -> str:
+    counts = Counter(c.severity for c in complaints)
+    words = {Severity.ERROR: "problem", Severity.WARNING: "warning", Severity.NOTE: "note"}
+    return ", ".join(_count(counts[severity], word) for severity, word in words.items() if counts[severity])
 
 
 def _summary(book: Rulebook) -> str:
     acting = sum(remedy.mode == "act" for remedy in book.remedies.values())
-    counts = ", ".join(
-        (
-            _count(len(book.alerts), "alert"),
-            f"{_count(len(book.remedies), 'remedy', 'remedies')} ({acting} may act)",
-            _count(len(book.logs), "log pattern"),
-        )
-    )
-    return f"{counts}: nothing is wrong"
+    counts = [
+        _count(len(book.alerts), "alert"),
+        f"{_count(len(book.remedies), 'remedy', 'remedies')} ({acting} may act)",
+        _count(len(book.logs), "log pattern"),
+    ]
+    if book.records:
+        counts.insert(1, _count(len(book.records), "recording rule"))
+    return f"{', '.join(counts)}: nothing is wrong"
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

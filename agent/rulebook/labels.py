@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from agent.model import AlertRule
 from agent.promql import compile  # noqa: A004  named as Python names it
-from agent.promql.nodes import Aggregate, Binary, Call, Negate, Node, Number
+from agent.promql.nodes import Aggregate, Binary, Call, Negate, Node, Number, Range, Selector
 
 MayHave = frozenset[str] | None  # None: any, the series decide
 _KEEPING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})  # these choose elements as they are
-_MAKING = frozenset({"absent", "absent_over_time", "label_replace", "label_join"})
+_MAKING = frozenset({"label_replace", "label_join"})
+_ABSENCE = frozenset({"absent", "absent_over_time"})
 
 
 def alert_labels(rule: AlertRule) -> MayHave:
@@ -32,6 +33,8 @@ def _labels(node: Node) -> MayHave:
             if node.without:
                 return None if inner is None else inner - node.labels
             return node.labels
+        case Call() if node.function in _ABSENCE:
+            return _of_absence(node.args[0])
         case Call() if node.function not in _MAKING:
             return any_labels([_labels(argument) for argument in node.args])
         case Binary():
@@ -52,6 +55,14 @@ def _of_binary(node: Binary) -> MayHave:
     if node.matching.on:
         return node.matching.labels
     return left
+
+
+def _of_absence(node: Node) -> MayHave:
+    """What is not there has labels that are matched by `=`, as in Prometheus."""
+    selector = node.selector if isinstance(node, Range) else node
+    if not isinstance(selector, Selector):
+        return frozenset()
+    return frozenset(matcher.name for matcher in selector.matchers if matcher.op == "=")
 
 
 def any_labels(sets: Sequence[MayHave]) -> MayHave:

@@ -11,6 +11,8 @@ from rule_files import ALERTS, REMEDIES, write
 
 from agent.commands.rules import rules
 
+RUNBOOK = "        annotations: {runbook_url: docs/runbooks.md#logdirfillingup}\n"
+
 
 def check(*args: str | Path) -> Result:
     """Run the command."""
@@ -19,7 +21,7 @@ def check(*args: str | Path) -> Result:
 
 def test_good_rules_are_counted_and_exit_0(tmp_path: Path) -> None:
     """The counts show that the right folder was read."""
-    result = check(write(tmp_path, alerts=ALERTS, remedies=REMEDIES))
+    result = check(write(tmp_path, alerts=ALERTS + RUNBOOK, remedies=REMEDIES))
     assert (result.exit_code, result.output) == (
         0,
         "1 alert, 1 remedy (1 may act), 0 log patterns: nothing is wrong\n",
@@ -28,7 +30,8 @@ def test_good_rules_are_counted_and_exit_0(tmp_path: Path) -> None:
 
 def test_problems_exit_1_with_the_line_underlined(tmp_path: Path) -> None:
     """The place first, as compilers say it."""
-    folder = write(tmp_path, alerts=ALERTS, remedies=REMEDIES.replace("do: drain_disk", "do: drain_dsik"))
+    remedies = REMEDIES.replace("do: drain_disk", "do: drain_dsik")
+    folder = write(tmp_path, alerts=ALERTS + RUNBOOK, remedies=remedies)
     result = check(folder)
     assert result.exit_code == 1
     assert result.stdout == (
@@ -68,18 +71,63 @@ def test_a_wrong_command_exits_2(args: tuple[str, ...]) -> None:
     assert check(*args).exit_code == 2
 
 
-def test_a_metric_that_nothing_collects_is_noted_and_no_mistake(tmp_path: Path) -> None:
+def test_a_metric_that_nothing_collects_is_no_error(tmp_path: Path) -> None:
     """A rule that would be blind for ever; but the file may be meant for a central Prometheus as well."""
     folder = write(tmp_path, alerts=ALERTS.replace("_ratio", "_ration"))
     result = check(folder)
     assert result.exit_code == 0
-    assert result.stderr == (
-        f"note: {folder}/disk/alerts.yml:4:9: nothing here collects 'host_log_dir_used_ration', which"
-        " LogDirFillingUp reads: it will stay blind; did you mean 'host_log_dir_used_ratio'?\n"
+    assert result.stdout == (
+        f"{folder}/disk/alerts.yml:5:15: warning: nothing here collects 'host_log_dir_used_ration': the alert"
+        " will stay blind; did you mean 'host_log_dir_used_ratio'? [blind-here]\n"
+        "            expr: host_log_dir_used_ration > 0.85\n"
+        "                  ^^^^^^^^^^^^^^^^^^^^^^^^\n"
+        "1 alert, 0 remedies (0 may act), 0 log patterns: nothing is wrong\n"
     )
+    assert result.stderr == "1 warning\n"
 
 
-def test_the_shipped_rules_have_neither_problems_nor_notes() -> None:
-    """Every metric that they read is collected."""
-    result = check(Path(__file__).parents[2] / "rules")
+def test_warnings_fail_where_they_are_asked_to(tmp_path: Path) -> None:
+    """A pull request may want more than a host."""
+    folder = write(tmp_path, alerts=ALERTS.replace("_ratio", "_ration"))
+    assert check(folder, "--strict").exit_code == 1
+    assert check(write(tmp_path, alerts=ALERTS), "--strict").exit_code == 0
+
+
+def test_lints_are_told_together_with_errors(tmp_path: Path) -> None:
+    """Whoever mends the one should not find the other afterwards."""
+    result = check(write(tmp_path, alerts=ALERTS.replace("_ratio", "_ration").replace("1m", "1 m")))
+    assert result.exit_code == 1
+    assert result.stderr == "1 problem, 1 warning\n"
+    assert [line.count("disk/alerts.yml") for line in result.stdout.splitlines()] == [1, 0, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("form", ["json", "github"])
+def test_programs_are_told_the_severity_and_the_lint(tmp_path: Path, form: str) -> None:
+    """In both formats, and nothing else on stdout."""
+    result = check(write(tmp_path, alerts=ALERTS.replace("_ratio", "_ration")), "--format", form)
+    if form == "json":
+        (said,) = json.loads(result.stdout)
+        assert (said["severity"], said["lint"], said["width"]) == ("warning", "blind-here", 24)
+    else:
+        assert result.stdout.startswith("::warning file=")
+        assert "title=blind-here::" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("1", False)])
+def test_colours_are_for_terminals_whose_users_want_them(
+    tmp_path: Path, no_color: str | None, coloured: bool
+) -> None:
+    """NO_COLOR declines them; a pipe never has them."""
+    folder = str(write(tmp_path, alerts=ALERTS.replace("1m", "1 m")))
+    on_a_terminal = CliRunner().invoke(rules, ["check", folder], color=True, env={"NO_COLOR": no_color})
+    assert ("\x1b[31m" in on_a_terminal.stdout) is coloured
+    assert "\x1b" not in check(folder).stdout
+
+
+@pytest.mark.parametrize("shipped", ["rules", "agent/demo/rules"])
+def test_the_shipped_rules_have_neither_problems_nor_notes(shipped: str) -> None:
+    """Every metric that they read is collected, and no lint finds anything."""
+    result = check(Path(__file__).parents[2] / shipped, "--strict")
     assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.count("\n") == 1

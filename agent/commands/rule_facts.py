@@ -1,0 +1,37 @@
+"""What the commands for rule authors know of a host: its sources' metrics, its actions, its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from agent import actions
+from agent.config.settings import INTERVAL_MS, WINDOW_MS
+from agent.daemon.sight import source_of
+from agent.lints import Facts, Metric
+from agent.model import ActionSpec
+from agent.rulebook import Rulebook
+from agent.sources.catalogue import declared
+from agent.sources.log_patterns import metric_of
+from agent.sources.name_files import shipped
+
+
+def specs() -> Mapping[str, ActionSpec]:
+    """What rules may name in `do:`."""
+    return {name: actions.spec(cls) for name, cls in actions.load().items()}
+
+
+def facts(book: Rulebook, missing: frozenset[str] = frozenset()) -> Facts:
+    """Of a host with these rules and every source. `missing`: what an agent said it has nothing of."""
+    metrics = {metric.name: metric for metric in _metrics(book)}
+    return Facts(metrics, specs(), source_of, WINDOW_MS, INTERVAL_MS, missing)
+
+
+def _metrics(book: Rulebook) -> Iterator[Metric]:
+    names = shipped()
+    for name, info in declared(names).items():
+        row = names.metrics.get(names.origin(name))
+        single = row is not None and "*" not in row.mbean
+        yield Metric(name, info.type, info.unit, info.help, source_of(names.origin(name)), single)
+    for pattern in book.logs:
+        counted = pattern.help or f"Lines that /{pattern.regex}/ finds"
+        yield Metric(metric_of(pattern), "counter", "", counted, "logs")
