@@ -25,6 +25,10 @@ class Groups:
     order: Indices
     starts: Indices
 
+    def largest(self) -> int:
+        """How many rows the largest group has."""
+        return int(np.diff(self.starts, append=len(self.order)).max(initial=0))
+
     def members(self) -> list[Indices]:
         """The rows of each group, in their own order."""
         return np.split(self.order, self.starts[1:].tolist())
@@ -69,20 +73,22 @@ def _grouped(node: Aggregate, rows: Rows) -> Groups:
 
 
 def _sums(groups: Groups, elements: Vector) -> Floats:
-    if len(groups.rows) * elements.values.shape[1] <= _FEW:
+    if _uneven(groups):
         return _one_by_one(groups, elements, total)
     values, _ = _packed(groups, elements)
     return totals(values).reshape(len(groups.rows), -1)
 
 
 def _means(groups: Groups, elements: Vector) -> Floats:
-    if len(groups.rows) * elements.values.shape[1] <= _FEW:
+    if _uneven(groups):
         return _one_by_one(groups, elements, mean)
     values, counts = _packed(groups, elements)
     return means(values, counts).reshape(len(groups.rows), -1)
 
 
-_FEW = 64  # cells: up to here the padded matrix of all groups costs more than a loop over them
+def _uneven(groups: Groups) -> bool:
+    """Whether padding all groups to the largest would cost more than a loop over them."""
+    return len(groups.rows) * groups.largest() > 4 * len(groups.order) + 1000
 
 
 def _one_by_one(groups: Groups, elements: Vector, of: Callable[[Floats], float]) -> Floats:
@@ -99,7 +105,7 @@ def _one_by_one(groups: Groups, elements: Vector, of: Callable[[Floats], float])
 def _padded(groups: Groups, elements: Vector) -> tuple[Floats, Flags]:
     """Each group's values at each step [cell, member], and which are there; short groups are padded."""
     ends = np.append(groups.starts[1:], len(groups.order))
-    offsets = np.arange(int((ends - groups.starts).max()))
+    offsets = np.arange(groups.largest())
     places = groups.starts[:, None] + offsets
     inside = places < ends[:, None]
     rows = groups.order[np.where(inside, places, 0)]
