@@ -33,13 +33,18 @@ class Scanner:
 
     def hits(self, chunk: bytes) -> Iterator[Series]:
         """The series that each line of `chunk`, which ends with a line's end, adds one to."""
+        return (series for _, series in self.placed(chunk))
+
+    def placed(self, chunk: bytes) -> Iterator[tuple[int, Series]]:
+        """The same, each with where in the chunk its line begins."""
         at = 0
         # What is found at the very end lies behind the last line.
         while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
             start = chunk.rfind(b"\n", 0, found.start()) + 1
             end = chunk.find(b"\n", found.start())
             at = len(chunk) if end < 0 else end + 1
-            yield from self._of_line(chunk[start:at].removesuffix(b"\n"))
+            for series in self._of_line(chunk[start:at].removesuffix(b"\n")):
+                yield start, series
 
     def _of_line(self, line: bytes) -> Iterator[Series]:
         for name, regex in self._each:

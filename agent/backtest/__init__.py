@@ -1,0 +1,1 @@
+"""Rules over recorded history: when each would have fired, and what its remedy would have done."""

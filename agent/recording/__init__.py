@@ -1,0 +1,1 @@
+"""Recorded history: series of any length, read from files and servers, written by `ottla record`."""

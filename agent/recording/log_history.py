@@ -1,0 +1,157 @@
+"""Whole log files as history: what the patterns of logs.yml would have counted, at the times of the lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from agent.model import LogPattern
+from agent.promql.vectors import Times
+from agent.recording.dump import pieces
+from agent.recording.limits import Allowance, BadHistory, Tell, silent
+from agent.recording.recorded import Recorded, Track
+from agent.sources.log_patterns import Counters, Scanner, Series, metric_of
+
+# Kafka's default layout is [2026-08-01 10:00:00,123]; the JVM's GC log writes [2026-08-01T10:00:00.123+0000].
+_TIME = re.compile(
+    rb"^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)", re.MULTILINE
+)
+_MAX_HITS = 5_000_000
+
+
+@dataclass(slots=True)
+class Found:
+    """What whole files hold: when each series was hit (ms), from when to when, and what had no time."""
+
+    hits: dict[Series, list[int]] = field(default_factory=dict)
+    first: int | None = None
+    last: int | None = None
+    lines: int = 0  # that some pattern found
+    untimed: int = 0  # of them, before the first line with a time
+
+    def reaches(self, at: int) -> None:
+        """A line has this time."""
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
+
+
+class LogHistory:
+    """Searches files, rotated ones too; `zone` is that of lines which name none, None: this machine's."""
+
+    def __init__(self, patterns: Sequence[LogPattern], zone: tzinfo | None, allowance: Allowance) -> None:
+        self.found = Found()
+        self._patterns = tuple(patterns)
+        self._zone = zone
+        self._allowance = allowance
+
+    def read(self, path: Path, tell: Tell = silent) -> None:
+        """Search one file. Raises BadHistory: it cannot be read, no pattern is for it, it has no times."""
+        wanted = [p for p in self._patterns if any(fnmatch(name, p.file) for name in _names(path.name))]
+        if not wanted:
+            files = ", ".join(sorted({p.file for p in self._patterns})) or "no file at all"
+            raise BadHistory(f"no pattern of the rules is for {path.name}: they look at {files}")
+        scanner, at = Scanner(wanted), None
+        for number, lines in enumerate(pieces(path, lambda: str(path))):
+            chunk = b"\n".join(lines) + b"\n"
+            self._allowance.take(str(path), size=len(chunk))
+            at = self._search(scanner, chunk, at)
+            tell(f"searching {path}: {number * 4} MiB")
+        if at is None:
+            raise BadHistory(
+                f"{path} has no line that begins with a time like [2026-08-01 10:00:00,123] (Kafka's own)"
+            )
+
+    def _search(self, scanner: Scanner, chunk: bytes, at: int | None) -> int | None:
+        """Count the lines of a chunk; the time of its last one. `at`: of the line before it."""
+        first = _TIME.search(chunk)
+        floor = 0
+        for start, series in scanner.placed(chunk):
+            its = self._time_of(chunk, start, floor, at)
+            floor, at = start, its
+            self.found.lines += 1
+            if its is None:
+                self.found.untimed += 1
+                continue
+            self.found.hits.setdefault(series, []).append(its)
+            if self.found.lines > _MAX_HITS:
+                raise BadHistory(f"the patterns find more than {_MAX_HITS:,} lines: take fewer files")
+        if first is not None and (begin := self._parse(first[1])) is not None:
+            self.found.reaches(begin)
+        at = self._time_of(chunk, chunk.rfind(b"\n", 0, len(chunk) - 1) + 1, floor, at)
+        if at is not None:
+            self.found.reaches(at)
+        return at
+
+    def _time_of(self, chunk: bytes, start: int, floor: int, before: int | None) -> int | None:
+        """The time of the line at `start`, or of the one before it that has any: it is its stack trace.
+
+        No line before `floor` is looked at: `before` is the time of the line there.
+        """
+        begin = start
+        while True:
+            match = _TIME.match(chunk, begin)
+            at = self._parse(match[1]) if match else None
+            if at is not None:
+                return at
+            if begin <= floor:
+                return before
+            begin = chunk.rfind(b"\n", 0, begin - 1) + 1
+
+    def _parse(self, text: bytes) -> int | None:
+        try:
+            when = datetime.fromisoformat(text.decode())
+        except ValueError:  # the 31st of February
+            return None
+        if when.tzinfo is None and self._zone is not None:
+            when = when.replace(tzinfo=self._zone)
+        return round(when.timestamp() * 1000)
+
+    def counters(self, until: int | None, interval_ms: int) -> Recorded:
+        """What the agent's log source would have given each interval, from the first line to `until`.
+
+        `until` None: to the last line. A series begins with a 0 one interval before its first hit, so that
+        increase() sees it, as it is live; the series beyond the limit are counted in the one without labels.
+        """
+        recorded = Recorded()
+        if self.found.first is None or self.found.last is None:
+            return recorded
+        end = max(self.found.last, until or 0) + interval_ms
+        ticks = np.arange(self.found.first // interval_ms * interval_ms, end, interval_ms, dtype=np.int64)
+        for (name, labels), times in self._limited():
+            recorded.put(name, labels, _counter(np.array(sorted(times), np.int64), ticks, bool(labels)))
+        return recorded
+
+    def _limited(self) -> Iterator[tuple[Series, list[int]]]:
+        """The hits of each series that the agent would keep, in the order of their coming."""
+        counters = Counters([metric_of(p) for p in self._patterns], {})
+        kept: dict[Series, list[int]] = {series: [] for series in counters.values}
+        for series, times in sorted(self.found.hits.items(), key=lambda pair: min(pair[1])):
+            before = len(counters.values)
+            counters.add(series)
+            grown = len(counters.values) > before or series in kept
+            kept.setdefault(series if grown else (series[0], ()), []).extend(times)
+        yield from kept.items()
+
+
+def _counter(hits: Times, ticks: Times, late: bool) -> Track:
+    """A count at each tick; `late`: only from the tick before the first hit on."""
+    values = np.searchsorted(hits, ticks, side="right").astype(np.float64)
+    if late and len(hits):
+        first = max(0, int(np.argmax(values > 0)) - 1)
+        ticks, values = ticks[first:], values[first:]
+        if values[0] > 0:  # hit in the very first interval
+            step = ticks[1] - ticks[0] if len(ticks) > 1 else 1
+            ticks, values = np.concatenate([[ticks[0] - step], ticks]), np.concatenate([[0.0], values])
+    return Track(ticks, values)
+
+
+def _names(name: str) -> Iterable[str]:
+    """A file's own name, and what it was called before it was rotated or packed."""
+    yield name
+    yield from (name[:at] for at, letter in enumerate(name) if letter in ".-" and at)
