@@ -5,32 +5,36 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
 from agent import stop_file
 from agent.actions import Ports, load, spec
 from agent.config import Config
+from agent.config.rule_files import RuleFiles
 from agent.config.settings import WINDOW_MS
 from agent.control_topic import ControlTopic, Settings
 from agent.daemon.attempt import Means
 from agent.daemon.desk import Desk
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
+from agent.daemon.reload import Means as ReloadMeans
+from agent.daemon.reload import Reload, Rules
+from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.sight import Local, Sight
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
-from agent.model import Alert
-from agent.rulebook import Rulebook
-from agent.rulebook import load as load_rules
+from agent.model import Entry, Kind, Sample
 from agent.series import Series
-from agent.sources import SourceFailed
+from agent.sources import Source, SourceFailed
 from agent.sources.cluster import ClusterFacts
 from agent.sources.host import LogDirs
 from agent.sources.jolokia import Jolokia
 from agent.sources.logs import LogTail
+from agent.sources.names import Translation
 from agent.sources.schedule import Polling
 from agent.web.server import Server
 
@@ -38,11 +42,6 @@ from agent.web.server import Server
 def clock() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def read_rules(config: Config) -> Rulebook:
-    """The rules of this host. Raises BadRules."""
-    return load_rules(config.rules, {name: spec(cls) for name, cls in load().items()})
 
 
 class Kept:
@@ -94,29 +93,47 @@ def make_dirs(config: Config) -> LogDirs:
     return LogDirs(config.broker.log_dirs, config.interval_ms)
 
 
+class Eyes:
+    """The sources of an agent, set to read what the rules in force name, and nothing else."""
+
+    def __init__(self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail) -> None:
+        self._config, self._facts, self._tail = config, facts, tail
+        self._jmx = Jolokia(config.jolokia.url, config.jolokia.auth, frozenset(), config.interval_ms)
+        self._series = Series(WINDOW_MS)
+        self.sources: tuple[Source, ...] = (dirs, self._jmx, facts, tail)
+
+    def sight(self, rules: Rules) -> Sight:
+        """What these rules make of the samples. Compiles every expression: for a thread."""
+        return Sight(rules.book, self._series, lambda: self._facts.facts, self._config.broker.node_id)
+
+    def look(self, rules: Rules, sight: Sight) -> None:
+        """Read what these rules name from now on."""
+        self._jmx.select(rules.names.asked(sight.names), rules.names.metrics)
+        self._tail.patterns = rules.book.logs
+        self._series.want(sight.names)
+        self._told = Translation(rules.names, sight.names).told
+
+    def told(self, samples: list[Sample]) -> list[Sample]:
+        """A reading as the rules name its series."""
+        return self._told(samples)
+
+
 async def make_service(config: Config) -> Service:
     """All parts of an agent, wired; nothing runs yet, but the journal is open and locked.
 
     Raises BadRules, JournalFailed, ImpossibleTransition.
     """
-    book = await asyncio.to_thread(read_rules, config)
+    specs = {name: spec(cls) for name, cls in load().items()}
+    files = RuleFiles(specs, config.rules, config.names, config.target_labels)
+    stamp = await asyncio.to_thread(files.stamp)
+    rules = await asyncio.to_thread(files.read)
     journal, notes = Journal(config.state), Notes()
     ledger = Ledger(journal, notes.told)
     await ledger.open()
     admin, dirs = make_admin(config), make_dirs(config)
-    control = make_control(config, admin)
-    facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
-    series, started = Series(WINDOW_MS), clock()
-    jmx = Jolokia(config.jolokia.url, config.jolokia.auth, frozenset(), config.interval_ms)
-    tail = LogTail(config.broker.logs, book.logs, Kept(journal, "logs"), config.interval_ms)
-
-    def sight_of(rules: Rulebook, alerts: tuple[Alert, ...] | None = None) -> Sight:
-        before = daemon.sight.alerts.active() if alerts is None else alerts
-        sight = Sight(rules, series, lambda: facts.facts, config.broker.node_id, before)
-        jmx.select(sight.names)
-        tail.patterns = rules.logs
-        series.want(sight.names)
-        return sight
+    control, started = make_control(config, admin), clock()
+    tail = LogTail(config.broker.logs, rules.book.logs, Kept(journal, "logs"), config.interval_ms)
+    eyes = Eyes(config, ClusterFacts(admin, config.broker.node_id, config.interval_ms), dirs, tail)
 
     async def local() -> Local:
         stop = await asyncio.to_thread(stop_file.read, config.stop_file)
@@ -125,21 +142,35 @@ async def make_service(config: Config) -> Service:
     ports = make_ports(config, admin, dirs, ledger)
     actions = {name: cls() for name, cls in load().items()}
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock)
-    daemon = Daemon(means, sight_of(book, await restored(journal)))
-    pollings = [Polling(source, daemon.take, clock) for source in (dirs, jmx, facts, tail)]
-    desk = Desk(
-        name=_name(config),
-        version=version("ottla"),
-        means=means,
-        daemon=daemon,
-        pollings=pollings,
-        load=partial(read_rules, config),
-        make_sight=sight_of,
-        stop_file=config.stop_file,
-        started_at=started,
-    )
+    sight = eyes.sight(rules)
+    sight.alerts.restore(await restored(journal))
+    eyes.look(rules, sight)
+    daemon = Daemon(means, sight)
+    reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
+    polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
+    desk = Desk(_name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
-    return Service(journal, ledger, daemon, desk, server, pollings, control, notes)
+    watch = RuleWatch(reload, files=config.rules_watch)
+    return Service(journal, ledger, daemon, desk, server, polled, control, notes, watch)
+
+
+def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:
+    """What a reload needs. Alerts go on where they were under the new rules."""
+
+    def prepare(rules: Rules) -> Callable[[], None]:
+        sight = eyes.sight(rules)
+
+        def install() -> None:
+            sight.alerts.restore(daemon.sight.alerts.active())
+            eyes.look(rules, sight)
+            daemon.replace(sight)
+
+        return install
+
+    async def say(reason: str) -> None:
+        await ledger.record(Entry(clock(), Kind.AGENT, reason))
+
+    return ReloadMeans(files, prepare, lambda: ledger.history, say, clock)
 
 
 def make_control(config: Config, admin: Admin) -> ControlTopic:

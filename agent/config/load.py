@@ -19,8 +19,10 @@ from agent.config.settings import (
 )
 from agent.config.values import Files, address, interval
 from agent.model import Place
+from agent.sources.name_files import target_labels
 from agent.yaml_marks import BadFiles, Complaints, Fields, Form, Node, compose
 from agent.yaml_marks.compose import MAX_BYTES
+from agent.yaml_marks.readers import flag
 
 
 class BadConfig(BadFiles):
@@ -72,6 +74,9 @@ def _config(form: Form, files: Files, complaints: Complaints) -> Config:
         stop_file=form.get("stop_file", files.path, STOP_FILE),
         listen=_listen(form, complaints),
         interval_ms=form.get("interval", interval, INTERVAL_MS),
+        rules_watch=form.get("rules_watch", flag, True),
+        names=form.get("names", files.path, None),
+        target_labels=form.get("target_labels", target_labels, ()),
     )
     form.close()
     return config

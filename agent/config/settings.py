@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.control.times import PRODUCTION, Budget, Times
 from agent.kafka.connection import Security
-from agent.model import Policy
+from agent.model import Labels, Policy
 from agent.sources.host import LogDirPath
 
 STATE = Path("/var/lib/ottla")
@@ -70,3 +70,6 @@ class Config:
     stop_file: Path = STOP_FILE
     listen: str = LISTEN
     interval_ms: int = INTERVAL_MS
+    rules_watch: bool = True  # whether changed rule files are read by themselves
+    names: Path | None = None  # a file of metric names on top of the shipped ones
+    target_labels: Labels = ()  # added to every series

@@ -12,9 +12,8 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from agent import report, stop_file
 from agent.daemon.attempt import Means
 from agent.daemon.loop import JUDGE_MS, Daemon
-from agent.daemon.sight import Sight
+from agent.daemon.reload import Reload
 from agent.model import Alert, Entry, Kind
-from agent.rulebook import BadRules, Rulebook
 from agent.series import Series
 from agent.sources import schedule
 from agent.sources.schedule import Polling
@@ -27,20 +26,18 @@ UNDO_S = 60.0
 
 @dataclass
 class Desk:
-    """Implements agent.surface.Surface. `load` reads the rules; `make_sight` gives them their samples."""
+    """Implements agent.surface.Surface. `rules` are those in force, and what reads others."""
 
     name: str
     version: str
     means: Means
     daemon: Daemon
     pollings: list[Polling]
-    load: Callable[[], Rulebook]
-    make_sight: Callable[[Rulebook], Sight]
+    rules: Reload
     stop_file: Path
     started_at: int
     end: asyncio.Event = field(default_factory=asyncio.Event)
     handover: bool = False
-    last_reload: Plain | None = None
 
     def status(self) -> Plain:
         """See agent.surface.View.status."""
@@ -66,7 +63,7 @@ class Desk:
                 "count": len(sight.book.alerts),
                 "digest": sight.book.digest,
                 "not_ok": self._not_ok(),
-                "reload": self.last_reload,
+                "reload": self.rules.last,
             },
             "control": control
             and {
@@ -157,6 +154,7 @@ class Desk:
         control = self.means.control
         degraded = Gauge("ottla_control_degraded", "1 where no claim can be had", registry=registry)
         degraded.set(control is not None and control.degraded is not None)
+        registry.register(self.rules)
         return generate_latest(registry)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
@@ -190,20 +188,7 @@ class Desk:
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
         """Read the rules again, all or nothing."""
-        try:
-            book = await asyncio.to_thread(self.load)
-        except BadRules as error:
-            complaints = [str(c) for c in error.complaints]
-            if not dry_run:
-                self.last_reload = {"at": self.means.clock(), "ok": False, "complaints": complaints}
-                problems = f"{len(complaints)} problems, the first {complaints[0]}"
-                await self._agent(f"rules refused ({by}), the old ones stay in force: {problems}")
-            return {"ok": False, "complaints": complaints}
-        if not dry_run:
-            self.daemon.replace(self.make_sight(book))
-            self.last_reload = {"at": self.means.clock(), "ok": True, "complaints": []}
-            await self._agent(f"rules {book.digest} loaded ({by}): {len(book.alerts)} alerts")
-        return {"ok": True, "complaints": []}
+        return await self.rules.reload(dry_run=dry_run, by=by)
 
     def _stands(self, incident: str) -> bool:
         one = self.means.ledger.history.incidents.get(incident)
@@ -239,9 +224,6 @@ class Desk:
         await self.means.ledger.record(
             Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
         )
-
-    async def _agent(self, reason: str) -> None:
-        await self.means.ledger.record(Entry(self.means.clock(), Kind.AGENT, reason))
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         try:

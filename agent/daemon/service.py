@@ -16,6 +16,7 @@ from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.desk import Desk
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
+from agent.daemon.rule_watch import RuleWatch
 from agent.journal import Journal, JournalFailed
 from agent.model import Alert, Entry, Kind
 from agent.sources.schedule import Polling
@@ -61,6 +62,7 @@ class Service:
     pollings: Sequence[Polling]
     control: ControlTopic | None
     notes: Notes
+    watch: RuleWatch
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Until the end. `ready` is called with the HTTP address. Raises what keeps it from starting."""
@@ -83,6 +85,7 @@ class Service:
         tasks += [
             loop.create_task(self.daemon.run(), name="rounds"),
             loop.create_task(self._keep_alerts(), name="keeper of alerts"),
+            loop.create_task(self.watch.run(), name="watch of rules"),
         ]
         if self.control is not None:
             tasks.append(loop.create_task(self._take_part(self.control), name="control topic"))
@@ -118,11 +121,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.desk.end.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
-
-    def _reload(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.desk.reload(dry_run=False, by="SIGHUP"))
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        loop.add_signal_handler(signal.SIGHUP, self.watch.hang_up)
 
     async def _wind_down(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         await self.daemon.stop(handover=self.desk.handover)

@@ -83,6 +83,11 @@ def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
     return Reading(book, complaints, Marks(chain(*trees.values()), complaints.texts))
 
 
+def rule_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The files that `load` would read, without reading them."""
+    return tuple(path for _, path, _ in _files(paths, Complaints()))
+
+
 def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
     named: dict[str, list[AlertRule]] = {}
     for rule in rules:
@@ -95,7 +100,11 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str,
     """Kind, path and name under its root. A file given by a name of its own is taken for alerts."""
     count = 0
     for root in paths:
-        found = [root] if root.is_file() else sorted(_below(root, 0, set()))
+        try:
+            found = [root] if root.is_file() else sorted(_below(root, 0, set()))
+        except OSError as error:
+            complaints.add(Place(str(error.filename or root), 1, 1), f"cannot be read: {error.strerror}")
+            continue
         if not found:
             what = f"holds no {ALERTS}, {REMEDIES} or {LOGS}" if root.is_dir() else "is no file and no folder"
             complaints.add(Place(str(root), 1, 1), f"this {what}")

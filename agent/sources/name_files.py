@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OBJECT = re.compile(r"[^:=,]+:[^=,]+=.+")
 _MAX_NAMES = 5_000
+_MAX_TARGETS = 20
 
 # Every scrape has an `up` in Prometheus; here it tells whether the broker's JMX was read.
 _UP = Alias("ottla_source_up", (("source", "jmx"),), (("source", ""),))
@@ -65,6 +66,8 @@ def target_labels(node: Node) -> Labels:
     labels = pairs(node)
     for name, _ in labels:
         _check_label(name, node)
+    if len(labels) > _MAX_TARGETS:
+        raise Wrong(f"{len(labels)} labels for every series; at most {_MAX_TARGETS}")
     return labels
 
 

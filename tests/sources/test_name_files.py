@@ -111,15 +111,21 @@ alias: {}
         "names.yml:2:3: names that begin so are the agent's own: host_, log_, ottla_, kafka_admin_, ALERTS",
         "names.yml:3:3: 'a-b' is no metric name; letters, digits, _ and : only",
         "names.yml:4:9: a metric has one of gauge and counter: the attribute; write it like `gauge: Value`",
-        "names.yml:5:18: mbean: 'Memory' is no ObjectName"
-        "; write it like kafka.server:type=ReplicaManager,name=*",
+        (
+            "names.yml:5:18: mbean: 'Memory' is no ObjectName"
+            "; write it like kafka.server:type=ReplicaManager,name=*"
+        ),
         "names.yml:6:11: a metric has one of gauge and counter: the attribute; write it like `gauge: Value`",
         "names.yml:6:55: gauge: 'a-b' is no label name; letters, digits and _ only",
-        "names.yml:8:13: mbean: 'kafka.server:name=X,type=Y' does not begin with domain:type="
-        "; name it under `metrics`",
+        (
+            "names.yml:8:13: mbean: 'kafka.server:name=X,type=Y' does not begin with domain:type="
+            "; name it under `metrics`"
+        ),
         "names.yml:9:5: a bean has one of gauge, meter, histogram (each with its help) and attributes",
-        "names.yml:11:11: of: nothing here collects 'host_log_dir_used_rato'"
-        "; did you mean 'host_log_dir_used_ratio'?",
+        (
+            "names.yml:11:11: of: nothing here collects 'host_log_dir_used_rato'"
+            "; did you mean 'host_log_dir_used_ratio'?"
+        ),
         "names.yml:12:3: process_open_fds is collected under this name already",
         "names.yml:13:1: unknown key 'alias' in a file of names; did you mean 'aliases'?",
     ]

@@ -1,0 +1,171 @@
+"""The rules in force, and how others take their place: all of them or none, one reload after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agent.history import History, Phase
+from agent.rulebook import BadRules, Rulebook
+from agent.rulebook.difference import Change, Difference, difference
+from agent.rulebook.stamps import Stamp
+from agent.sources.names import Names
+from agent.surface import Plain
+from agent.yaml_marks.complaints import Severity
+
+_TRIES = 3  # readings, until the files stand still while they are read
+_MOVING = "the files change while they are read: they are read again when they rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the files said: rules, and what their series are called."""
+
+    book: Rulebook
+    names: Names
+
+
+class Files(Protocol):
+    """Where rules come from. Both methods block on disks."""
+
+    def stamp(self) -> Stamp:
+        """What tells whether the files have changed."""
+        ...
+
+    def read(self) -> Rules:
+        """What they say. Raises BadRules."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a reload needs of the agent.
+
+    `prepare` is called in a thread with good rules; what it returns puts them in force, on the event loop.
+    `say` writes into the journal.
+    """
+
+    files: Files
+    prepare: Callable[[Rules], Callable[[], None]]
+    history: Callable[[], History]
+    say: Callable[[str], Awaitable[None]]
+    clock: Callable[[], int]
+
+
+@dataclass(eq=False)
+class Reload(Collector):
+    """Reads rules in a thread and puts good ones in force; bad ones change nothing.
+
+    `rules` are those in force; `seen` is the stamp of the files when they were last read for good.
+    """
+
+    means: Means
+    rules: Rules
+    seen: Stamp
+    last: Plain | None = None  # {at, ok, complaints} of the last reload that was no dry run
+    good_at: int | None = None
+    taken: int = 0
+    refused: int = 0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def reload(self, *, dry_run: bool, by: str, only_news: bool = False) -> Plain:
+        """Read the files again: {ok, complaints, changes: see `told`, None where there are complaints}.
+
+        `only_news`: what brings nothing new is neither written down nor counted. Raises JournalFailed.
+        """
+        async with self._turn:  # whoever comes meanwhile waits for a reading of its own
+            stamp, rules, complaints = await asyncio.to_thread(_steady, self.means.files)
+            self.seen = self.seen if dry_run else stamp
+            if rules is None:
+                if not dry_run:
+                    await self._refuse(complaints, by, only_news)
+                return {"ok": False, "complaints": complaints, "changes": None}
+            changes = await asyncio.to_thread(difference, self.rules.book, rules.book)
+            answer = told(changes, self.rules.names != rules.names, self.means.history())
+            if not dry_run:
+                await self._take(rules, by, only_news)
+            return {"ok": True, "complaints": [], "changes": answer}
+
+    def collect(self) -> Iterator[Metric]:
+        """How reloads went, as a collector of prometheus_client gives it."""
+        last = "0 where the last reload was refused"
+        yield GaugeMetricFamily("ottla_rules_reload_successful", last, float(self._well))
+        at = (self.good_at or 0) / 1000
+        yield GaugeMetricFamily(
+            "ottla_rules_reload_success_timestamp_seconds", "When rules were last taken", at
+        )
+        count = CounterMetricFamily("ottla_rules_reloads", "Reloads by what came of them", labels=["result"])
+        count.add_metric(["taken"], self.taken)
+        count.add_metric(["refused"], self.refused)
+        yield count
+
+    @property
+    def _well(self) -> bool:
+        return self.last is None or bool(self.last["ok"])
+
+    async def _refuse(self, complaints: Sequence[str], by: str, only_news: bool) -> None:
+        if only_news and self.last is not None and self.last["complaints"] == complaints:
+            return
+        self.refused += 1
+        self._remember(complaints)
+        problems = f"{len(complaints)} problems, the first {complaints[0]}"
+        await self.means.say(f"rules refused ({by}), the old ones stay in force: {problems}")
+
+    async def _take(self, rules: Rules, by: str, only_news: bool) -> None:
+        same = (rules.book.digest, rules.names) == (self.rules.book.digest, self.rules.names)
+        if only_news and same and self._well:
+            return
+        install = await asyncio.to_thread(self.means.prepare, rules)
+        install()
+        self.rules, self.good_at = rules, self.means.clock()
+        self.taken += 1
+        self._remember(())
+        await self.means.say(f"rules {rules.book.digest} loaded ({by}): {len(rules.book.alerts)} alerts")
+
+    def _remember(self, complaints: Sequence[str]) -> None:
+        self.last = {"at": self.means.clock(), "ok": not complaints, "complaints": list(complaints)}
+
+
+def told(changes: Difference, names: bool, history: History) -> Plain:
+    """What changes, as plain data.
+
+    rules, remedies, patterns: [{name, what, fields: [{field, before, after}]}]; names: whether the file of
+    names says something else; incidents: [{id, alert, phase}] that are open under what changes.
+    """
+    open_ = (i for i in history.incidents.values() if i.phase is not Phase.CLOSED)
+    return {
+        "rules": [_change(each) for each in changes.rules],
+        "remedies": [_change(each) for each in changes.remedies],
+        "patterns": [_change(each) for each in changes.patterns],
+        "names": names,
+        "incidents": [
+            {"id": i.id, "alert": i.decision.alert, "phase": str(i.phase)}
+            for i in open_
+            if i.decision.alert in changes.alerts
+        ],
+    }
+
+
+def _change(change: Change) -> Plain:
+    parts = [{"field": name, "before": before, "after": after} for name, before, after in change.fields]
+    return {"name": change.name, "what": change.what, "fields": parts}
+
+
+def _steady(files: Files) -> tuple[Stamp, Rules | None, list[str]]:
+    """The files as they were at one instant, with their stamp then, and what is wrong with them."""
+    complaints = [_MOVING]
+    for _ in range(_TRIES):
+        stamp = files.stamp()
+        rules = None
+        try:
+            rules = files.read()
+        except BadRules as bad:
+            complaints = [str(c) for c in bad.complaints if c.severity is Severity.ERROR]
+        if files.stamp() == stamp:
+            return stamp, rules, [] if rules else complaints
+    return stamp, None, [_MOVING]
