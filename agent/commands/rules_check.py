@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from agent.commands.rule_facts import facts, specs
 from agent.commands.rules_live import missing
 from agent.lints import judge
 from agent.rulebook import Complaint, Reading, Rulebook, read
-from agent.yaml_marks import Severity, as_github, as_json, as_text
+from agent.yaml_marks import Complaints, Severity, as_github, as_json, as_text
 
 RULES = Path("/etc/ottla/rules")
 _FORMATS: Mapping[str, Callable[[Sequence[Complaint]], str]] = {
@@ -52,8 +51,8 @@ def check(paths: tuple[Path, ...], form: str, strict: bool, url: str | None, soc
     for complaint in judge(reading.book, reading.marks, known):
         reading.complaints.take(complaint)
     _tell(reading, form)
-    failing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    sys.exit(1 if any(c.severity in failing for c in reading.complaints.sorted()) else 0)
+    failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
+    sys.exit(1 if any(map(reading.complaints.count, failing)) else 0)
 
 
 def _tell(reading: Reading, form: str) -> None:
@@ -63,15 +62,15 @@ def _tell(reading: Reading, form: str) -> None:
     if form != "text":
         return
     if complaints:
-        click.echo(_counted(complaints), err=True)
+        click.echo(_counted(reading.complaints), err=True)
     if not reading.complaints:
         click.echo(_summary(reading.book))
 
 
-def _counted(complaints: Sequence[Complaint]) -> str:
-    counts = Counter(c.severity for c in complaints)
+def _counted(complaints: Complaints) -> str:
     words = {Severity.ERROR: "problem", Severity.WARNING: "warning", Severity.NOTE: "note"}
-    return ", ".join(_count(counts[severity], word) for severity, word in words.items() if counts[severity])
+    counts = ((complaints.count(severity), word) for severity, word in words.items())
+    return ", ".join(_count(count, word) for count, word in counts if count)
 
 
 def _summary(book: Rulebook) -> str:

@@ -12,7 +12,7 @@ from agent.rulebook.marks import Entry
 from agent.yaml_marks import Complaint, Severity, closest
 
 _COMMENT = re.compile(r"(?:^|\s)(#\s*ottla:.*)$")
-_ALLOW = re.compile(r"#\s*ottla:\s*allow\s+(?P<id>[\w-]+)\s*(?::\s*(?P<reason>\S.*))?")
+_ALLOW = re.compile(r"#\s*ottla:\s*allow\s+(?P<id>[\w-]+)\s*(?::\s*(?P<reason>.*))?")
 _UNREADABLE = ("this says nothing to ottla", "write it like `# ottla: allow blind-here: <why>`")
 _LINT = "allow"  # the id of what is said about these comments themselves
 

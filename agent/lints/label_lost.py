@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.lints.case import Case, Finding
 from agent.model import AlertRule, Labels
-from agent.rulebook.labels import alert_labels
+from agent.rulebook.labels import labels_with
 from agent.yaml_marks import closest
 
 _REFERENCE = re.compile(r"(?:\$labels|\.Labels)\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -19,7 +19,7 @@ def label_lost(case: Case) -> Iterator[Finding]:
         rule = each.rule
         if not isinstance(rule, AlertRule):
             continue
-        kept = alert_labels(rule)
+        kept = labels_with(each.node, rule)
         if kept is None:
             continue
         for key, pairs in (("annotations", rule.annotations), ("labels", rule.labels)):

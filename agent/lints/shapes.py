@@ -38,8 +38,10 @@ def filters(node: Node) -> bool:
             return True
         case Binary():
             return filters(node.left) or filters(node.right)
-        case Call():
-            return node.function in ("absent", "absent_over_time") or any(map(filters, node.args))
+        case Call() if node.function in ("absent", "absent_over_time"):
+            return True
+        case Call():  # scalar() makes NaN of nothing
+            return node.function != "scalar" and any(map(filters, node.args))
         case Aggregate() | Negate() | Subquery():
             return filters(node.expr)
         case _:

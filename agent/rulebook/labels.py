@@ -16,7 +16,12 @@ _ABSENCE = frozenset({"absent", "absent_over_time"})
 
 def alert_labels(rule: AlertRule) -> MayHave:
     """The labels of the rule's alerts: the expression's, the rule's own and alertname."""
-    labels = _labels(compile(rule.expr).node)
+    return labels_with(compile(rule.expr).node, rule)
+
+
+def labels_with(node: Node, rule: AlertRule) -> MayHave:
+    """The same, of a rule whose expression is compiled already."""
+    labels = _labels(node)
     return None if labels is None else labels | {name for name, _ in rule.labels} | {"alertname"}
 
 

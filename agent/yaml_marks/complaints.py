@@ -69,6 +69,10 @@ class Complaints:
         """Whether there is an error."""
         return self._counts[Severity.ERROR] > 0
 
+    def count(self, severity: Severity) -> int:
+        """How many there are, those included that are counted only."""
+        return self._counts[severity]
+
     def source(self, file: str, text: str) -> None:
         """Remember a file's lines, to show the one that is meant."""
         self._lines[file] = LINE_BREAK.split(text)

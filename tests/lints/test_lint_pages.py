@@ -1,4 +1,4 @@
-"""docs/rules/: a page a lint, whose bad example raises just that lint at that place, and the good one none."""
+"""docs/rules/: a page a lint; its bad example raises just that lint at that place, its good one none."""
 
 from __future__ import annotations
 
