@@ -114,6 +114,9 @@ class DiskScenery:
         self.actions = {"brake": Brake(disk)}
         self._at = 0
 
+    def begin_life(self) -> None:
+        """Nothing is remembered."""
+
     def ports(self, clock: Callable[[], int], recorded: Callable[[str, str, str], bool]) -> Ports:
         """The brake needs none."""
         return None  # type: ignore[return-value]

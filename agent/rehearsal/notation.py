@@ -6,7 +6,7 @@ import re
 
 from agent.model import Labels, labels_of
 from agent.promql.labels import NAME
-from agent.sources.schedule import STALE
+from agent.promql.vectors import STALE
 
 MAX_VALUES = 1_000_000  # of one series
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

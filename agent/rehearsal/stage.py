@@ -17,7 +17,7 @@ from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.history import replay
 from agent.journal import JournalFailed
-from agent.model import Alert, Entry, Policy, Sample
+from agent.model import Alert, Entry, Kind, Policy, Sample
 from agent.rulebook import Rulebook
 from agent.series import Series
 from agent.wire import decode, encode
@@ -65,6 +65,9 @@ class Scenery(Protocol):
     def actions(self) -> Mapping[str, Action]:
         """By name."""
 
+    def begin_life(self) -> None:
+        """The agent is started: what its sources remember is gone."""
+
     def ports(self, clock: Callable[[], int], recorded: Callable[[str, str, str], bool]) -> Ports:
         """What its actions reach."""
 
@@ -101,6 +104,7 @@ class Stage:
 
     async def start(self) -> None:
         """An agent's life begins."""
+        self.scenery.begin_life()
         self.control = self.make_control() if self.make_control else None
         self._series = Series(self.window_ms)
         ledger = Ledger(self.journal, lambda _: None)  # type: ignore[arg-type]  # the same three methods
@@ -136,6 +140,14 @@ class Stage:
         """The living agent."""
         assert self._daemon is not None, "not started"
         return self._daemon
+
+    async def order(self, verb: str, reason: str) -> None:
+        """What a person orders: pause, resume or undo, as agent.daemon.desk obeys it."""
+        words = f"{reason or 'everything'} (operator)" if verb != "resume" else "operator"
+        await self.means.ledger.record(Entry(self.now(), Kind.OPERATOR, words, question=verb))
+        if verb == "undo":
+            for incident in self.daemon.standing():
+                self.daemon.ask_undo(incident, "undone by operator")
 
     def entries(self) -> list[Entry]:
         """The whole journal."""

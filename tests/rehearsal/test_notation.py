@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.promql.vectors import STALE
 from agent.rehearsal.notation import MAX_VALUES, BadNotation, parse_metric, parse_values
-from agent.sources.schedule import STALE
 
 
 @pytest.mark.parametrize(
