@@ -15,6 +15,19 @@ from agent.surface import GroupNow, Plain, Refused
 from agent.wire import plain
 
 NOW = T0 + 120_000
+CHANGES: Plain = {
+    "rules": [{"name": "NewRule", "what": "added", "fields": []}],
+    "remedies": [
+        {
+            "name": "LogDirFillingUp",
+            "what": "changed",
+            "fields": [{"field": "mode", "before": "observe", "after": "act"}],
+        }
+    ],
+    "patterns": [],
+    "names": False,
+    "incidents": [{"id": "LogDirFillingUp/1", "alert": "LogDirFillingUp", "phase": "held"}],
+}
 
 
 class FakeSurface:
@@ -79,7 +92,8 @@ class FakeSurface:
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
         self._take("reload", dry_run, by)
-        return {"ok": not self.complaints, "complaints": self.complaints}
+        changes = None if self.complaints else CHANGES
+        return {"ok": not self.complaints, "complaints": self.complaints, "changes": changes}
 
     def _take(self, *order: object) -> None:
         if self.refusal:

@@ -10,6 +10,7 @@ import click
 
 from agent.commands.options import ordering, tell
 from agent.commands.reach import Reach, find, order
+from agent.commands.rule_changes import shown
 from agent.commands.show import cleaned
 from agent.quantities import parse_duration
 from agent.web.client import Agent, Rejected, Unreachable
@@ -59,14 +60,21 @@ def stop(handover: bool, no_wait: bool, output: str, **where: Any) -> None:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only check; the running rules stay.")
+@click.option("--dry-run", is_flag=True, help="Only say what would change; the running rules stay.")
 @ordering
 def reload(dry_run: bool, output: str, **where: Any) -> None:
-    """Read the rules again. Bad rules change nothing: the old ones stay, and exit code 1 says so."""
+    """Read the rules again, and say what changes: rules, remedies, log patterns, incidents under way.
+
+    Bad rules change nothing: the old ones stay, and exit code 1 says so. An agent reads changed files by
+    itself, too, unless its configuration has `rules_watch: false`.
+    """
     answer = order(find(**where), "reload", dry_run=dry_run)
-    good = "the rules are good" if dry_run else "the new rules are in force"
-    words = good if answer["ok"] else "\n".join([*cleaned(answer["complaints"]), "the old rules stay"])
-    tell(output, answer, words)
+    if answer["ok"]:
+        good = "the rules are good; to take them would change" if dry_run else "the new rules are in force"
+        words = [f"{good}:", *cleaned(list(shown(answer["changes"])))]
+    else:
+        words = [*cleaned(answer["complaints"]), "the old rules stay"]
+    tell(output, answer, "\n".join(words))
     sys.exit(0 if answer["ok"] else 1)
 
 

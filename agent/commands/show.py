@@ -39,7 +39,8 @@ def unwell(status: Plain) -> list[str]:
     broken = [r for r in status["rules"]["not_ok"] if r["health"] != "cold"]
     told += [f"rule {r['rule']} is {r['health']}: {r['why']}" for r in broken]
     reload = status["rules"]["reload"]
-    told += ["the last reload was refused; the old rules stand"] if reload and not reload["ok"] else []
+    if reload and not reload["ok"]:
+        told.append(f"the last reload was refused; the old rules stand: {reload['complaints'][0]}")
     told += [f"{a['rule']} is firing for {_labels(a)}" for a in status["alerts"] if a["state"] == "firing"]
     calls = [i for i in status["incidents"] if i["phase"] == "escalated"]
     return told + [f"{i['alert']} for {i['target']} needs a person: {i['reason']}" for i in calls]

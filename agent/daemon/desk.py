@@ -218,6 +218,7 @@ class Desk:
             },
             remedies={name: remedy.mode for name, remedy in sight.book.remedies.items()},
             blockers={c: control.blockers(c) for c in waiting} if control is not None else {},
+            refused=next(iter((self.rules.last or {}).get("complaints", ())), ""),
         )
 
     async def _operator(self, verb: str, reason: str, until: int | None) -> None:

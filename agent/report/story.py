@@ -137,6 +137,8 @@ def _alerts(subject: str, live: Live) -> list[str]:
         told.append(f"rule {subject} is {health}, so it neither acts nor clears: {words}")
     elif health is RuleHealth.OK and not told:
         told.append(f"rule {subject} is ok and its expression has no result: there is nothing to heal")
+    if live.refused and subject in {*live.rules, *live.remedies}:
+        told.append(f"the rules on disk were refused, so older ones are in force: {live.refused}")
     return told
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fake_surface import FakeSurface
+from fake_surface import CHANGES, FakeSurface
 from short_stories import HELD, WAITS
 
 from agent.journal import Journal
@@ -193,6 +193,23 @@ async def test_bad_rules_are_told_and_are_exit_code_1(
     surface.complaints = ["rules/a.yml:3:5: unknown key 'exprr'; did you mean 'expr'?"]
     ran = await ottla("reload", "--socket", folder / "s")
     assert (ran.code, ran.out) == (1, f"{surface.complaints[0]}\nthe old rules stay\n")
+
+
+async def test_a_dry_run_says_what_would_change(agent: Server, folder: Path) -> None:
+    """What comes, what goes, the parts that differ, and what is under way beneath it."""
+    ran = await ottla("reload", "--dry-run", "--socket", folder / "s")
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "the rules are good; to take them would change:",
+            "+ rule NewRule",
+            "~ remedy LogDirFillingUp",
+            "    mode: observe → act",
+            "! LogDirFillingUp/1 (held) is open under what changes: it goes on as it was decided",
+        ],
+    )
+    ran = await ottla("reload", "-o", "json", "--socket", folder / "s")
+    assert json.loads(ran.out)["changes"] == CHANGES
 
 
 async def test_stop_waits_until_the_agent_is_gone(agent: Server, folder: Path, surface: FakeSurface) -> None:

@@ -127,6 +127,14 @@ def test_a_firing_alert_with_a_remedy_is_only_told() -> None:
     assert told((), "/d1", live)[1] == ["alert LogDirFillingUp is firing for path=/d1 (value 0.87)"]
 
 
+def test_a_rule_whose_files_were_refused_says_that_it_is_an_older_one() -> None:
+    """Who has just saved it would otherwise look for a mistake in what is not in force."""
+    live = Live(rules={"Full": (RuleHealth.OK, "")}, refused="alerts.yml:5:9: unknown key 'exprr'")
+    words = "the rules on disk were refused, so older ones are in force: alerts.yml:5:9: unknown key 'exprr'"
+    assert told((), "Full", live)[1][-1] == words
+    assert words not in told((), "/d1", live)[1]
+
+
 def test_a_pause_is_part_of_the_answer() -> None:
     pause = Entry(T0, Kind.OPERATOR, "rack 3 moves (alice)", question="pause")
     assert told((pause,), "/d1")[1] == [
