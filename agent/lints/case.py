@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.model import ActionSpec, AlertRule, Place, Remedy, Rule
-from agent.promql import BadExpression, Expression, compile  # noqa: A004  named as Python names it
+from agent.promql import BadExpression, Expression
 from agent.promql.nodes import Node, Selector
 from agent.rulebook import Marks, Rulebook
+from agent.rulebook.compiled import compiled
 from agent.rulebook.expressions import LABEL
 from agent.yaml_marks import Scalar, Severity
 
@@ -150,6 +151,6 @@ def _one(rule: Rule | Remedy, role: str, text: str, scalar: Scalar | None) -> It
     if not text:
         return  # the complaint about it is made
     try:
-        yield Written(rule, role, compile(text), scalar)
+        yield Written(rule, role, compiled(text), scalar)
     except BadExpression:  # as written it is none; the loader has judged it with a word for each $label
-        yield Written(rule, role, compile(LABEL.sub(r"x\1", text)), scalar)
+        yield Written(rule, role, compiled(LABEL.sub(r"x\1", text)), scalar)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 
 from agent.model import Place
-from agent.promql import BadExpression, compile  # noqa: A004  named as Python names it
+from agent.promql import BadExpression
+from agent.rulebook.compiled import compiled
 from agent.rulebook.labels import MayHave
 from agent.yaml_marks import Node, Scalar, Wrong, closest
 from agent.yaml_marks.readers import text
@@ -50,7 +51,7 @@ def check_label(name: str, may_have: MayHave, place: Place | None) -> None:
 
 def _check(node: Node, expression: str) -> None:
     try:
-        compile(expression)
+        compiled(expression)
     except BadExpression as e:
         if e.column is None:
             raise Wrong(e.message) from None

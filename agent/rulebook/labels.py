@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.model import AlertRule
-from agent.promql import compile  # noqa: A004  named as Python names it
 from agent.promql.nodes import Aggregate, Binary, Call, Negate, Node, Number, Range, Selector
+from agent.rulebook.compiled import compiled
 
 MayHave = frozenset[str] | None  # None: any, the series decide
 _KEEPING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})  # these choose elements as they are
@@ -16,7 +16,7 @@ _ABSENCE = frozenset({"absent", "absent_over_time"})
 
 def alert_labels(rule: AlertRule) -> MayHave:
     """The labels of the rule's alerts: the expression's, the rule's own and alertname."""
-    return labels_with(compile(rule.expr).node, rule)
+    return labels_with(compiled(rule.expr).node, rule)
 
 
 def labels_with(node: Node, rule: AlertRule) -> MayHave:
