@@ -122,6 +122,9 @@ class RemedyTest:
     left: tuple[str, ...] | None
 
 
+AnyTest = AlertTest | RemedyTest
+
+
 @dataclass(frozen=True, slots=True)
 class UnitFile:
     """One file of tests. `order` are the groups that come first, in their order."""
@@ -134,3 +137,8 @@ class UnitFile:
     fuzzy: bool
     tests: tuple[AlertTest, ...]
     remedy_tests: tuple[RemedyTest, ...]
+
+    @property
+    def every(self) -> tuple[AnyTest, ...]:
+        """All tests, promtool's first."""
+        return (*self.tests, *self.remedy_tests)

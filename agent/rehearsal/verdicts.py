@@ -75,10 +75,11 @@ def _equal(one: float, other: float, fuzzy: bool) -> bool:
 def _alert_lines(sign: str, shown: Shown, others: Sequence[Shown]) -> list[str]:
     """The labels, and of the annotations those that a like alert on the other side has not."""
     labels, annotations = shown
-    like = next((other[1] for other in others if other[0] == labels), ())
-    head = f"{' ' if like and sign == '-' else sign} {_labels(labels)}"
-    rest = [f"{sign}   {name}: {text}" for name, text in annotations if (name, text) not in like]
-    return rest if like and sign == "+" else [head, *rest]
+    like = next((other[1] for other in others if other[0] == labels), None)
+    rest = [f"{sign}   {name}: {text}" for name, text in annotations if (name, text) not in (like or ())]
+    if like is None:
+        return [f"{sign} {_labels(labels)}", *rest]
+    return [f"  {_labels(labels)}", *rest] if sign == "-" else rest
 
 
 def _labels(labels: Labels) -> str:
