@@ -104,7 +104,8 @@ class Eyes:
 
     def sight(self, rules: Rules) -> Sight:
         """What these rules make of the samples. Compiles every expression: for a thread."""
-        return Sight(rules.book, self._series, lambda: self._facts.facts, self._config.broker.node_id)
+        node = self._config.broker.node_id
+        return Sight(rules.book, self._series, lambda: self._facts.facts, node, origin=rules.names.origin)
 
     def look(self, rules: Rules, sight: Sight) -> None:
         """Read what these rules name from now on."""

@@ -49,7 +49,10 @@ class Local:
 
 
 class Sight:
-    """Series and alerts of the rules in force. `world` gives the newest view of the cluster, or None."""
+    """Series and alerts of the rules in force. `world` gives the newest view of the cluster, or None.
+
+    `origin` gives the name that a source has for a series which rules name otherwise.
+    """
 
     def __init__(
         self,
@@ -58,8 +61,10 @@ class Sight:
         world: Callable[[], World | None],
         node_id: int,
         restored: Sequence[Alert] = (),
+        origin: Callable[[str], str] = str,
     ) -> None:
         self.book = book
+        self._origin = origin
         self._node_id = node_id
         self.alerts = Alerts(book.alerts)
         self.alerts.restore(restored)
@@ -81,7 +86,7 @@ class Sight:
     def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
         """Evaluate the rules that read `names`; None: all of them."""
         self._down = down
-        silent = frozenset(n for n in self.alerts.names if source_of(n) in down)
+        silent = frozenset(n for n in self.alerts.names if self._source(n) in down)
         self.alerts.evaluate(self.series, now, names, since=self.series.first_at, down=silent)
 
     def scene(
@@ -139,9 +144,15 @@ class Sight:
 
     def _holds(self, expr: str, done_at: int, now: int) -> bool:
         """A result that rests on samples taken after the action: an old sample proves nothing."""
-        names = compile(expr).names
-        fresh = all(self._newest.get(n, 0) > done_at and source_of(n) not in self._down for n in names)
+        expression = compile(expr)
+        if expression.nameless:  # which samples it would rest on nobody can say
+            return False
+        names = expression.names
+        fresh = all(self._newest.get(n, 0) > done_at and self._source(n) not in self._down for n in names)
         return fresh and self._has_result(expr, now)
+
+    def _source(self, name: str) -> str:
+        return source_of(self._origin(name))
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:
@@ -158,7 +169,7 @@ class Sight:
 
     def _signals(self, rule: str) -> frozenset[str]:
         expression = self._expressions.get(rule)
-        return frozenset(source_of(n) for n in expression.names) if expression else frozenset()
+        return frozenset(self._source(n) for n in expression.names) if expression else frozenset()
 
 
 def _expressions(book: Rulebook) -> Iterator[str]:
