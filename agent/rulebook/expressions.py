@@ -18,8 +18,9 @@ _QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.D
 
 
 def promql(node: Node) -> str:
-    """An expression that can be evaluated."""
-    written = text(node)
+    """An expression that can be evaluated; `1` needs no quotes, as in Prometheus."""
+    number = isinstance(node, Scalar) and isinstance(node.value, int | float)
+    written = node.text if isinstance(node, Scalar) and number else text(node)
     _check(node, written)
     return written
 
