@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agent.model import AlertRule, Labels, RecordRule, Rule, labels_of
 from agent.rulebook.expressions import promql
 from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong
-from agent.yaml_marks.readers import duration, integer, pairs, text
+from agent.yaml_marks.readers import choice, duration, integer, pairs, text
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -28,11 +28,31 @@ def read_rules(trees: Iterable[Node], complaints: Complaints) -> tuple[Rule, ...
     rules: list[Rule] = []
     for tree in trees:
         file = Form(tree, "a rule file", complaints)
-        groups: set[str] = set()
-        for group in file.forms("groups", "a group"):
-            rules += _group(group, groups)
-        file.close()
+        if isinstance(tree, Fields) and "apiVersion" in tree.fields:
+            rules += _of_kubernetes(file)
+        else:
+            rules += _groups(file)
     return tuple(rules)
+
+
+def _groups(file: Form, *, thanos: bool = False) -> Iterator[Rule]:
+    seen: set[str] = set()
+    for group in file.forms("groups", "a group"):
+        if thanos:  # the operator's rules may be meant for Thanos as well
+            group.get("partial_response_strategy", text, "")
+        yield from _group(group, seen)
+    file.close()
+
+
+def _of_kubernetes(file: Form) -> Iterator[Rule]:
+    """A PrometheusRule of the Prometheus operator has a rule file as its `spec`."""
+    file.get("apiVersion", text, "")
+    file.get("metadata", lambda _: None, None)
+    file.get("kind", choice({"PrometheusRule": True}), True, required=True)
+    spec = file.form("spec", "`spec`", required=True)
+    file.close()
+    if spec is not None:
+        yield from _groups(spec, thanos=True)
 
 
 def _group(form: Form, seen: set[str]) -> Iterator[Rule]:
