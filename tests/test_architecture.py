@@ -28,6 +28,7 @@ LAYERS = {
     "control": 4,
     "report": 4,
     "lints": 4,
+    "explain": 5,
     "surface": 4,
     "stop_file": 5,
     "kafka": 5,
