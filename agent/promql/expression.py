@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import promql_parser as pp
 
@@ -25,6 +26,8 @@ _NOT_STABLE = {  # what the parser does not know, or not all of
     "info": f"() {_EXPERIMENTAL}",
     "holt_winters": "is called double_exponential_smoothing since Prometheus 3.0",
 }
+_LONGEST_S = 1e10  # 317 years: a moment or a duration
+_UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0}
 _BYTES = re.compile(r"(?:^|[^\\])(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7]{2}))")
 
 
@@ -82,11 +85,19 @@ def _node(text: str, default_step_ms: int) -> Node:
     if positions.depth(text) > _MAX_DEPTH:
         raise BadExpression(f"brackets nest deeper than {_MAX_DEPTH} levels")
     _refuse_bytes(text)
+    _refuse_times(text)
+    return Lowering(text, default_step_ms).lower(_parsed(text))
+
+
+def _parsed(text: str) -> Any:
     try:
-        ast = pp.parse(text)
+        return pp.parse(text)
     except ValueError as e:
         raise _explained(text, str(e)) from None
-    return Lowering(text, default_step_ms).lower(ast)
+    except BaseException as e:  # the parser's panics are no Exception, and their class has no module
+        if type(e).__name__ != "PanicException":
+            raise
+        raise BadExpression(f"the parser gave up: {e}") from None
 
 
 def _refuse_bytes(text: str) -> None:
@@ -96,6 +107,26 @@ def _refuse_bytes(text: str) -> None:
         if found:
             problem = f"{found[1]} is half a character: write the character itself, or its \\u escape"
             raise BadExpression(problem, column + found.start(1))
+
+
+def _refuse_times(text: str) -> None:
+    """Times and durations that no calendar holds: the parser panics on them."""
+    words = positions.tokens(text)
+    for index, (_, word, column) in enumerate(words):
+        if word.lower() not in ("@", "offset", "[") and not word.endswith(":"):
+            continue
+        if word == "@" and [w for _, w, _ in words[index + 1 : index + 2]] == ["-"]:
+            raise BadExpression("a time before 1970 is not supported", column)
+        time = next((w for _, w, _ in words[index + 1 :] if w not in "+-"), "")
+        if time.lower() in ("inf", "nan") or _seconds(time) > _LONGEST_S:
+            raise BadExpression(f"{time} is beyond all time: write seconds, or a duration such as 5m", column)
+
+
+def _seconds(text: str) -> float:
+    """How long a number or a duration is; nothing where it is neither, which the parser tells."""
+    if re.fullmatch(r"[0-9.]+(?:[eE][+-]?[0-9]+)?", text) and text.count(".") < 2 and text != ".":
+        return float(text)
+    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)(ms|[ywdhms])", text))
 
 
 def _explained(text: str, reason: str) -> BadExpression:

@@ -53,11 +53,12 @@ class Rows:
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, remembered under `key`; some are forgotten when there are many."""
-        if key not in self._derived:
-            if len(self._derived) >= _MAX_DERIVED:
-                self._derived.clear()
-            self._derived[key] = make()
-        return cast(T, self._derived[key])
+        known = self._derived
+        if key not in known:
+            made = make()
+            kept = self._derived if len(self._derived) < _MAX_DERIVED else {}
+            known = self._derived = {**kept, key: made}  # another one: other threads read the old
+        return cast(T, known[key])
 
 
 NO_ROWS = Rows(())
