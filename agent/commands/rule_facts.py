@@ -13,6 +13,7 @@ from agent.rulebook import Rulebook
 from agent.sources.catalogue import declared
 from agent.sources.log_patterns import metric_of
 from agent.sources.name_files import shipped
+from agent.sources.names import Names
 
 
 def specs() -> Mapping[str, ActionSpec]:
@@ -20,14 +21,17 @@ def specs() -> Mapping[str, ActionSpec]:
     return {name: actions.spec(cls) for name, cls in actions.load().items()}
 
 
-def facts(book: Rulebook, missing: frozenset[str] = frozenset()) -> Facts:
-    """Of a host with these rules and every source. `missing`: what an agent said it has nothing of."""
-    metrics = {metric.name: metric for metric in _metrics(book)}
-    return Facts(metrics, specs(), source_of, WINDOW_MS, INTERVAL_MS, missing)
+def facts(book: Rulebook, missing: frozenset[str] = frozenset(), names: Names | None = None) -> Facts:
+    """Of a host with these rules and every source. `missing`: what an agent said it has nothing of.
+
+    `names`: the host's own; else the shipped ones.
+    """
+    known = names or shipped()
+    metrics = {metric.name: metric for metric in _metrics(book, known)}
+    return Facts(metrics, specs(), lambda n: source_of(known.origin(n)), WINDOW_MS, INTERVAL_MS, missing)
 
 
-def _metrics(book: Rulebook) -> Iterator[Metric]:
-    names = shipped()
+def _metrics(book: Rulebook, names: Names) -> Iterator[Metric]:
     for name, info in declared(names).items():
         row = names.metrics.get(names.origin(name))
         single = row is not None and "*" not in row.mbean

@@ -12,11 +12,13 @@ import click
 from agent.commands import options
 from agent.commands.rule_facts import facts, specs
 from agent.commands.rules_live import missing
+from agent.config.rule_files import names_of
 from agent.lints import judge
 from agent.rulebook import Complaint, Reading, Rulebook, read
 from agent.yaml_marks import Complaints, Severity, as_github, as_json, as_text
 
 RULES = Path("/etc/ottla/rules")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FORMATS: Mapping[str, Callable[[Sequence[Complaint]], str]] = {
     "text": partial(as_text, colours=True),  # taken off again where there is no terminal
     "json": as_json,
@@ -38,7 +40,10 @@ _FORMATS: Mapping[str, Callable[[Sequence[Complaint]], str]] = {
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")
 @click.option("--agent", "url", metavar="URL", help="Also ask this agent what its selectors match now.")
 @click.option("--socket", type=click.Path(path_type=Path), help="The same, over an agent's unix socket.")
-def check(paths: tuple[Path, ...], form: str, strict: bool, url: str | None, socket: Path | None) -> None:
+@click.option("--names", type=_FILE, help="The host's file of metric names: `names` of its configuration.")
+def check(
+    paths: tuple[Path, ...], form: str, strict: bool, url: str | None, socket: Path | None, names: Path | None
+) -> None:
     """Say everything that is wrong with the rules in PATH, folders or files [default: /etc/ottla/rules].
 
     Remedies may only name alerts that are among the paths. What can be used but is probably a mistake is a
@@ -47,7 +52,8 @@ def check(paths: tuple[Path, ...], form: str, strict: bool, url: str | None, soc
     """
     reading = read(paths or (RULES,), specs())
     address = socket or url
-    known = facts(reading.book, missing(address, reading.book) if address else frozenset())
+    said = missing(address, reading.book) if address else frozenset()
+    known = facts(reading.book, said, names_of(names, reading.complaints))
     for complaint in judge(reading.book, reading.marks, known):
         reading.complaints.take(complaint)
     _tell(reading, form)

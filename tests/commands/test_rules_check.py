@@ -131,3 +131,19 @@ def test_the_shipped_rules_have_neither_problems_nor_notes(shipped: str) -> None
     result = check(Path(__file__).parents[2] / shipped, "--strict")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.count("\n") == 1
+
+
+def test_a_hosts_file_of_names_is_known_and_checked(tmp_path: Path) -> None:
+    """What it declares is not blind; what is wrong in it is told with the rest."""
+    alerts = ALERTS.replace("host_log_dir_used_ratio", "disk_used") + RUNBOOK
+    (tmp_path / "rules").mkdir()
+    folder, names = write(tmp_path / "rules", alerts=alerts), tmp_path / "names.yml"
+    names.write_text("aliases: {disk_used: {of: host_log_dir_used_ratio}}\n")
+
+    assert "blind-here" in check(folder).output
+    assert check(folder, "--names", names).output == (
+        "1 alert, 0 remedies (0 may act), 0 log patterns: nothing is wrong\n"
+    )
+    names.write_text("aliases: {disk_used: {of: host_log_dir_used_rato}}\n")
+    told = check(folder, "--names", names)
+    assert (told.exit_code, "names.yml:1:27: of: nothing here collects" in told.output) == (1, True)
