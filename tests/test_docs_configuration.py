@@ -9,10 +9,16 @@ import pytest
 
 from agent.config import load
 from agent.control.times import BUDGETS, LAB, PRODUCTION
+from agent.daemon.rule_watch import POLL_S, QUIET_S
+from agent.sources.catalogue import others
+from agent.sources.name_files import read_names, shipped
+from agent.yaml_marks import Complaints
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE + (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+YAML = re.findall(r"^```yaml\n(.*?)^```", PAGE + (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+NAMES = next(block for block in YAML if block.startswith("# names.yml\n"))
+BLOCKS = [block for block in YAML if block != NAMES]
 PROPERTIES = "node.id=2\nlog.dirs=/data/d1,/data/d2\nlisteners=PLAINTEXT://127.0.0.1:9092\n"
 
 
@@ -21,11 +27,28 @@ def test_each_file_on_the_page_loads(block: str, tmp_path: Path) -> None:
     """As it stands there, with the files that it names beside it."""
     for name, text in (("server.properties", PROPERTIES), ("jolokia.password", "x"), ("kafka.password", "y")):
         (tmp_path / name).write_text(text)
+    (tmp_path / "names.yml").write_text(NAMES)
     (tmp_path / "rules").mkdir()
     file = tmp_path / "ottla.yml"
     file.write_text(block.replace("/etc/kafka/server.properties", "server.properties"))
 
     assert load(file, {}).broker.node_id == 2
+
+
+def test_the_file_of_names_on_the_page_is_without_fault() -> None:
+    """And says what the text below it says."""
+    complaints = Complaints()
+
+    names = read_names("names.yml", NAMES.encode(), others(), complaints)
+
+    assert complaints.sorted() == ()
+    assert "kafka_server_delayeddeleterecordsmetrics_expires_total" in names.metrics
+    assert not [name for name in shipped().metrics if name.endswith("persec")]
+
+
+def test_the_seconds_of_the_watch_are_those_of_the_code() -> None:
+    """Looked at every second, read after two."""
+    assert (POLL_S, QUIET_S) == (1, 2)
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -26,6 +26,9 @@ EVERYTHING = """\
 bootstrap_servers: ["k1:9092", "[::1]:9092"]
 jolokia: {url: "http://127.0.0.1:8778/jolokia", username: reader, password_file: secret}
 rules: [rules, /etc/ottla/rules]
+rules_watch: false
+names: names.yml
+target_labels: {cluster: east, broker: 7}
 broker:
   node_id: 7
   log_dirs: [/d1, {path: /d2, capacity: 256MiB}]
@@ -125,6 +128,18 @@ def test_secrets_come_from_files_that_the_environment_may_name_and_are_not_shown
     assert config.jolokia.password == "s3cret"
     assert "s3cret" not in repr(config)
     assert "fr0m-env" not in repr(config)
+
+
+def test_names_target_labels_and_the_watch(folder: Path) -> None:
+    """Labels are texts, as in Prometheus's own configuration; by default files are watched."""
+    config = read(folder, EVERYTHING)
+    assert (config.rules_watch, config.names) == (False, folder / "names.yml")
+    assert config.target_labels == (("broker", "7"), ("cluster", "east"))
+    smallest = read(folder, SMALLEST)
+    assert (smallest.rules_watch, smallest.names, smallest.target_labels) == (True, None, ())
+    assert complaints(folder, SMALLEST + "target_labels: {__name__: x}\n") == [
+        "ottla.yml:5:16: target_labels: '__name__' is no label name; letters, digits and _ only"
+    ]
 
 
 def test_every_mistake_is_reported_at_once(folder: Path) -> None:
