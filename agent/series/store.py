@@ -22,7 +22,7 @@ class Series:
     of series beyond the limit, `refused` ones that are not newer than the series' last, and `shortened`
     ones that went before their time because a series had too many.
 
-    Queries may read it from other threads while samples are added.
+    Queries may read it from other threads while samples are added; neither waits long for the other.
     """
 
     def __init__(
@@ -72,41 +72,41 @@ class Series:
 
     def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
         """The samples with start < t <= end of every matching series; stale markers included."""
-        with self._lock:
-            found = [block.window(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
+        found = [block.window(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
         return found[0] if len(found) == 1 else _joined(found)
 
     def latest(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Newest:
         """The newest sample with start < t <= end of each matching series, unless it is a stale marker."""
-        with self._lock:
-            found = [block.newest(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
+        found = [block.newest(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
         if len(found) == 1:
             return found[0]
         return _together(found)
 
     def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
         """Whether any matching series has a sample or a stale marker with start < t <= end."""
-        with self._lock:
-            chosen = self._chosen(name, matchers)
-            return any(bool(block.seen(rows, start, end).any()) for block, rows in chosen)
+        chosen = self._chosen(name, matchers)
+        return any(bool(block.seen(rows, start, end).any()) for block, rows in chosen)
 
     def labels_of(
         self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int
     ) -> tuple[Labels, ...]:
         """The labels (with the name) of series with a sample or a stale marker in start < t <= end."""
-        with self._lock:
-            return tuple(
-                selection[1].labels[row]
-                for block, selection in self._chosen(name, matchers)
-                for row in np.flatnonzero(block.seen(selection, start, end)).tolist()
-            )
+        return tuple(
+            selection[1].labels[row]
+            for block, selection in self._chosen(name, matchers)
+            for row in np.flatnonzero(block.seen(selection, start, end)).tolist()
+        )
 
     def _chosen(self, name: str | None, matchers: tuple[Matcher, ...]) -> list[tuple[Block, Selection]]:
         """The blocks that a selector reads, and its rows in each."""
         about_names = [each for each in matchers if each.name == NAME]
         others = tuple(each for each in matchers if each.name != NAME) if about_names else matchers
-        names = self._blocks.keys() if name is None else (name,) if name in self._blocks else ()
-        blocks = [self._blocks[each] for each in names if all(m.matches(each) for m in about_names)]
+        if name is None:
+            found = list(self._blocks.items())  # at once: a metric may begin meanwhile
+        else:
+            block = self._blocks.get(name)
+            found = [] if block is None else [(name, block)]
+        blocks = [block for each, block in found if all(m.matches(each) for m in about_names)]
         return [(block, block.match(others)) for block in blocks]
 
     def _append(self, sample: Sample) -> bool:
@@ -116,7 +116,9 @@ class Series:
             if self._count >= self._limit:
                 self.dropped += 1
                 return False
-            block = self._blocks.setdefault(sample.name, Block(sample.name, self.window_ms, self._longest))
+            if block is None:
+                block = Block(sample.name, self.window_ms, self._longest, self._lock)
+                self._blocks[sample.name] = block
             row = block.begin(sample.labels)
             self._count += 1
         assert block is not None
@@ -130,9 +132,9 @@ class Series:
     def _sweep(self) -> None:
         """Forget the series without a sample in the window, so that new ones find room."""
         self._swept_at = self._newest
-        for block in self._blocks.values():
-            block.forget(self._newest - self.window_ms)
-        self._blocks = {name: block for name, block in self._blocks.items() if block.rows}
+        before = self._newest - self.window_ms
+        kept = {name: block.without(before) for name, block in self._blocks.items()}
+        self._blocks = {name: block for name, block in kept.items() if block.rows}
         self._count = sum(len(block.rows) for block in self._blocks.values())
 
 

@@ -1,0 +1,103 @@
+"""The window store read by queries while samples come: nothing torn, nothing lost, nobody waits long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from agent.model import Labels, Sample, labels_of
+from agent.promql.vectors import NEVER
+from agent.series import Series
+
+HOUR = 3_600_000
+
+
+def sets(count: int, generation: int = 0) -> list[Labels]:
+    return [labels_of({"i": f"{i}", "generation": f"{generation}"}) for i in range(count)]
+
+
+@contextmanager
+def reading(read: Callable[[], None]) -> Iterator[list[BaseException]]:
+    """Read in a thread, over and over; at the end the errors that it met are in the list."""
+    over, met = threading.Event(), list[BaseException]()
+
+    def work() -> None:
+        while not over.is_set() and not met:
+            try:
+                read()
+            except BaseException as error:  # noqa: BLE001  whatever it is, the test shows it
+                met.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield met
+    finally:
+        over.set()
+        thread.join(20)
+
+
+def test_what_is_read_is_whole_while_series_come_and_go() -> None:
+    """Every sample's value is its own time; series begin, rows shift, and old ones are swept meanwhile."""
+    series = Series(60_000, limit=5_000)
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        now = series._newest
+        window = series.select(None, (), now - 60_000, now)
+        inside = window.times != NEVER
+        assert (inside.sum(axis=1) == window.counts).all()
+        assert (window.values[inside] == window.times[inside]).all()
+        assert (np.diff(np.where(inside, window.times, NEVER), axis=1) >= 0).all()
+        latest = series.latest("a", (), 0, now)
+        assert (latest.values[latest.found] == latest.times[latest.found]).all()
+        found = series.labels_of("a", (), 0, now)
+        assert len(set(found)) == len(found)
+        reads += 1
+
+    with reading(read) as met:
+        for at in range(1, 1_500_000, 1_000):
+            known = sets(300 + at // 10_000 % 100, generation=at // 120_000)
+            series.add(Sample("a", labels, at, float(at)) for labels in known)
+    assert met == []
+    assert reads > 20
+
+
+def test_a_series_that_begins_while_a_selection_is_made_is_found_afterwards() -> None:
+    """What a thread remembers of a selection is never older than the series."""
+    series = Series(HOUR)
+
+    def read() -> None:
+        series.select("a", (), 0, HOUR)
+
+    with reading(read) as met:
+        for at, labels in enumerate(sets(1_000), start=1):
+            series.add([Sample("a", labels, at, 1.0)])
+            assert len(series.labels_of("a", (), 0, HOUR)) == at
+    assert met == []
+
+
+def test_who_adds_does_not_wait_for_a_large_window() -> None:
+    """Reading 4,000 series of 240 samples keeps no sample waiting for as long as that takes."""
+    series = Series(2 * HOUR)
+    known = sets(4_000)
+    for step in range(240):
+        series.add(Sample("a", labels, step * 15_000, 1.0) for labels in known)
+    took = []
+    with reading(lambda: _ignored(series.select("a", (), -1, 4 * HOUR))) as met:
+        for step in range(300):
+            began = time.perf_counter()
+            series.add([Sample("b", (), 4 * HOUR + step, 1.0)])
+            took.append(time.perf_counter() - began)
+            time.sleep(0.001)  # the pace of the writer, no wait for a condition
+    assert met == []
+    assert np.percentile(took, 90) < 0.010
+
+
+def _ignored(_: object) -> None:
+    return None
