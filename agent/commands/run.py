@@ -13,6 +13,7 @@ import click
 from agent.assembly import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
+from agent.daemon.interpreter import settle
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
 from agent.web.listeners import CannotListen
@@ -45,6 +46,7 @@ def run(file: Path, verbose: bool) -> None:
 
 async def _serve(config: Config) -> None:
     service = await make_service(config)
+    settle()
     await service.run(
         lambda address: click.echo(f"ottla: http://{address}, socket {config.socket}", err=True)
     )

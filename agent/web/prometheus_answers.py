@@ -25,7 +25,7 @@ from agent.web.prometheus_json import answered, listed, plain
 from agent.web.query_threads import GaveUp, Leash
 from agent.web.rule_filters import page, wanted
 
-MAX_SAMPLES = 20_000_000
+MAX_SAMPLES = 10_000_000  # some 300 MB at the worst
 MAX_POINTS = 11_000  # of one series, as in Prometheus
 API_VERSION = "3.5.0"  # the Prometheus whose API this is: its clients choose by it what they ask
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-THREADS = 2  # one long query does not keep all others waiting; more would only share one interpreter
-WAITING = 8
-QUERY_S = 30.0
+THREADS = 1  # they share one interpreter with the loop, which would wait longer with each
+WAITING = 16
+QUERY_S = 10.0
 GRACE_S = 1.0  # between two looks of a query at its deadline
 LOOK_S = 0.1  # how often it is looked whether the client is still there
 _T = TypeVar("_T")
