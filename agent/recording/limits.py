@@ -30,6 +30,10 @@ class Allowance:
     bytes: int = MAX_BYTES
     deadline: float | None = None
 
+    def expired(self) -> bool:
+        """Whether the time is over."""
+        return self.deadline is not None and time.monotonic() > self.deadline
+
     def take(self, what: str, *, samples: int = 0, series: int = 0, size: int = 0) -> None:
         """Note what came in. Raises BadHistory at the first limit that is passed."""
         self.samples -= samples
@@ -41,5 +45,5 @@ class Allowance:
             raise BadHistory(f"{what}: too many series; choose some (--where instance=broker-1:7071)")
         if self.bytes < 0:
             raise BadHistory(f"{what}: too many bytes; take fewer files or a shorter time")
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        if self.expired():
             raise BadHistory(f"{what}: not done within the time allowed (--timeout)")

@@ -1,0 +1,9 @@
+"""What a backtest takes from the live life of alerts: it has no machine of its own."""
+
+from __future__ import annotations
+
+from agent.alerts.life import _identified as identified
+from agent.alerts.life import _obstacle as obstacle
+from agent.alerts.machine import advance, deadlines
+
+__all__ = ["advance", "deadlines", "identified", "obstacle"]
