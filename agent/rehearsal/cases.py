@@ -101,7 +101,7 @@ class ExpectedEntry:
     """One line of the expected journal; `at` None is a line of dots, which stands for any entries or none."""
 
     at: int | None
-    words: str  # after the instant; spaces single; may end in dots
+    words: str  # after the instant, spaces single: how what is told begins
     place: Place
 
 

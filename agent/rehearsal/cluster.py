@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.actions.throttles import MOVE_RATE, entries
+from agent.actions.throttles import LISTS, MOVE_RATE, entries
 from agent.kafka.configs import ConfigChange
 from agent.kafka.errors import (
     UNKNOWN_TOPIC_OR_PARTITION,
@@ -60,8 +60,12 @@ class Cluster(Disks):
             self.pass_time(seconds, int(self.values.get(f"broker/{self.node}", {}).get(MOVE_RATE, _FAST)))
 
     def settings(self) -> Mapping[tuple[str, str], str]:
-        """All that is set dynamically, by resource and key."""
-        return {(r, key): value for r, values in self.values.items() for key, value in values.items()}
+        """All that is set dynamically, by resource and key; the order in a list of replicas means nothing."""
+        return {
+            (resource, key): ",".join(sorted(entries(value))) if key in LISTS else value
+            for resource, values in self.values.items()
+            for key, value in values.items()
+        }
 
     # What agent.actions.ports.AdminPort and agent.sources.admin_port.FactsAdmin ask for.
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from agent.model import Decision, Entry
 from agent.quantities import show_duration
 from agent.rehearsal.cases import ExpectedEntry
-from agent.rehearsal.readers import DOTS
 
 Told = tuple[int, Entry, Decision | None]  # ms after the start, in whole seconds; the entry, its decision
 
@@ -30,7 +29,10 @@ def show(line: Told) -> str:
 
 
 def differences(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> tuple[str, ...]:
-    """The shortest list of lines that are missing (-) or too many (+); empty where the journals agree."""
+    """The fewest lines that are missing (-) or too many (+), and between them what dots stand for.
+
+    Empty where the journals agree.
+    """
     costs = _costs(expected, got)
     lines, e, g = [], 0, 0
     while e < len(expected) or g < len(got):
@@ -41,6 +43,7 @@ def differences(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> tuple
             g += 1
         elif wanted.at is None:
             skips = g < len(got) and costs[e][g + 1] == cost
+            lines += [f"  {show(got[g])}"] if skips else []
             e, g = (e, g + 1) if skips else (e + 1, g)
         elif g < len(got) and _agree(wanted, got[g]):
             e, g = e + 1, g + 1
@@ -50,7 +53,7 @@ def differences(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> tuple
         else:
             lines.append(f"+ {show(got[g])}")
             g += 1
-    return tuple(lines)
+    return tuple(lines) if costs[0][0] else ()
 
 
 def _costs(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> list[list[int]]:
@@ -72,11 +75,11 @@ def _costs(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> list[list[
 
 
 def _agree(wanted: ExpectedEntry, line: Told) -> bool:
-    if wanted.at != line[0]:
-        return False
-    if wanted.words.endswith(DOTS):
-        return any(words.startswith(wanted.words.removesuffix(DOTS)) for words in _wordings(line))
-    return wanted.words in _wordings(line)
+    """What is expected may end anywhere between two words of what is told."""
+    return wanted.at == line[0] and any(
+        words.startswith(wanted.words) and not words[len(wanted.words) :][:1].isalnum()
+        for words in _wordings(line)
+    )
 
 
 def _wordings(line: Told) -> list[str]:
@@ -84,5 +87,5 @@ def _wordings(line: Told) -> list[str]:
     _, entry, decision = line
     deeds = [f" {decision.do} on {decision.target}", ""] if decision else [""]
     questions = [f" ({entry.question})", ""] if entry.question else [""]
-    reasons = [f": {' '.join(entry.reason.split())}", ""] if entry.reason else [""]
-    return [f"{entry.kind}{d}{q}{r}" for d in deeds for q in questions for r in reasons]
+    reason = f": {' '.join(entry.reason.split())}" if entry.reason else ""
+    return [f"{entry.kind}{deed}{question}{reason}" for deed in deeds for question in questions]

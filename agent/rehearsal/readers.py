@@ -110,7 +110,7 @@ def _entry(line: str, place: Place) -> ExpectedEntry:
         instant = parse_duration(at)
     except ValueError as error:
         raise Wrong(str(error)[:200], "a line is like `1m15s started`", place) from None
-    if not any(re.match(rf"{each}(?:$|[ :.])", words) for each in _KINDS):
+    if not any(re.match(rf"{each}(?:$|[ :])", words) for each in _KINDS):
         hint = closest(words.split(":", maxsplit=1)[0], _KINDS) or f"kinds: {', '.join(sorted(_KINDS))}"
         raise Wrong(f"{words[:40]!r} begins with no kind of entry", hint, place)
     return ExpectedEntry(instant, words, place)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent.model import Policy
-from agent.quantities import parse_duration
+from agent.quantities import parse_duration, show_duration
 from agent.rehearsal.case_forms import read_alert_cases, read_series
 from agent.rehearsal.cases import Event, Peer, RemedyTest
 from agent.rehearsal.readers import journal, order, reason_or_false
@@ -27,6 +27,7 @@ def read_story(form: Form, evaluation_interval: int) -> RemedyTest:
     instants = [at for at, _ in events] + [case.at for case in alerts]
     instants += [len(one.values) * interval for one in series]
     instants += [line.at for line in expected or () if line.at is not None]
+    _check_lives(form, events)
     story = RemedyTest(
         name=form.get("name", text, "", required=True),
         place=form.place,
@@ -69,10 +70,26 @@ def _events(story: Form) -> Iterator[tuple[int, Event]]:
     yield 0, _event(world) if world else Event(Given(), {})
     events = story.form("events", "`events`")
     for name, _, form in events.named("what happens at {}") if events else ():
+        event = _event(form)
         try:
-            yield parse_duration(name), _event(form)
+            at = parse_duration(name)
         except ValueError as error:
             form.complain(str(error)[:200], "the key is an instant after the start, like 1m30s")
+            continue
+        if at == 0 and (event.crash is not None or event.operator):
+            form.complain("the agent is only just started at 0s", "let it happen later")
+        yield at, event
+
+
+def _check_lives(story: Form, events: Sequence[tuple[int, Event]]) -> None:
+    """A dead agent can neither be killed nor told anything."""
+    dead_until = 0
+    for at, event in events:
+        if at < dead_until and (event.crash is not None or event.operator):
+            message = f"at {show_duration(at)} the agent is dead: there is nobody to order or to kill"
+            story.complain(message, key="events")
+        if event.crash is not None:
+            dead_until = max(dead_until, at + event.crash)
 
 
 def _event(form: Form) -> Event:

@@ -26,7 +26,13 @@ def read_file(path: Path, complaints: Complaints) -> UnitFile | None:
         root = compose(str(path), file.read(MAX_BYTES + 1), complaints)
     if root is None:
         return None
-    form = Form(root, "a file of tests", complaints)
+    unit = read_tests(Form(root, "a file of tests", complaints), path, complaints)
+    _check(unit, complaints)
+    return unit
+
+
+def read_tests(form: Form, path: Path, complaints: Complaints) -> UnitFile:
+    """The tests of one form; files that they name are looked for beside `path`."""
     interval = form.get("evaluation_interval", duration, 0) or MINUTE_MS
     rule_files = tuple(_globbed(form, "rule_files", path.parent, complaints))
     order = form.get("group_eval_order", texts, ())
@@ -43,7 +49,6 @@ def read_file(path: Path, complaints: Complaints) -> UnitFile | None:
         remedy_tests=tuple(read_story(story, interval) for story in form.forms("remedy_tests", "a story")),
     )
     form.close()
-    _check(unit, complaints)
     return unit
 
 
