@@ -42,9 +42,9 @@ PROBLEMS = (
 )
 
 
-def refusals(agent: Agent) -> int:
-    """How often its journal says that rules were refused."""
-    return sum(1 for e in entries(agent) if e.kind is Kind.AGENT and "rules refused" in e.reason)
+def said(agent: Agent, words: str) -> int:
+    """How often its journal says so of its own life."""
+    return sum(1 for e in entries(agent) if e.kind is Kind.AGENT and words in e.reason)
 
 
 async def test_a_running_agent_keeps_its_old_rules(scene: Scene) -> None:
@@ -66,9 +66,40 @@ async def test_a_running_agent_keeps_its_old_rules(scene: Scene) -> None:
     pid = agent.pid
     assert pid is not None
     os.kill(pid, signal.SIGHUP)
-    await until("the refusal of the rules to be told", lambda: refusals(agent) == 2, 20, agent)
+    await until(
+        "the refusal of the rules to be told", lambda: said(agent, "refused (SIGHUP)") == 1, 20, agent
+    )
     assert scene.asked(agent, "status")["rules"]["digest"] == before
 
     scene.write_rules(FULL.replace("0.85", "0.86"), DRAIN.format(rate="50MiB/s"))
     assert scene.ottla("reload", "--socket", str(agent.socket)).returncode == 0
     assert scene.asked(agent, "status")["rules"]["digest"] != before
+
+
+async def test_a_changed_file_is_taken_by_itself(scene: Scene) -> None:
+    """Good ones, bad ones which keep them, good ones again; each told once, and a dry run before."""
+    scene.write_rules(FULL, DRAIN.format(rate="50MiB/s"))
+    agent = await scene.agent(1)
+    socket = ("--socket", str(agent.socket))
+    before = scene.asked(agent, "status")["rules"]["digest"]
+
+    scene.write_rules(FULL.replace("0.85", "0.86"), DRAIN.format(rate="40MiB/s").replace("act", "observe"))
+    told = scene.ottla("reload", "--dry-run", *socket)
+    lines = [line.strip() for line in told.stdout.splitlines()]
+    assert "expr: host_log_dir_used_ratio > 0.85 → host_log_dir_used_ratio > 0.86" in lines, told.stdout
+    assert "mode: act → observe" in lines, told.stdout
+    await until("the changed rules to be taken", lambda: said(agent, "(the files changed)") == 1, 20, agent)
+    taken = scene.asked(agent, "status")["rules"]["digest"]
+    assert taken != before
+
+    scene.write_rules(BAD_ALERTS, BAD_REMEDIES)
+    refused = "rules refused (the files changed)"
+    await until("the bad rules to be refused", lambda: said(agent, refused) == 1, 20, agent)
+    status = scene.asked(agent, "status")["rules"]
+    assert (status["digest"], status["reload"]["ok"]) == (taken, False)
+    assert "older ones are in force" in scene.ottla("why", "LogDirFillingUp", *socket).stdout
+
+    scene.write_rules(FULL, DRAIN.format(rate="50MiB/s"))
+    await until("the old rules to be taken again", lambda: said(agent, "(the files changed)") == 3, 20, agent)
+    assert scene.asked(agent, "status")["rules"]["digest"] == before
+    assert said(agent, refused) == 1
