@@ -14,11 +14,11 @@ from agent.backtest.grid import Grid
 from agent.backtest.history import Past
 from agent.backtest.run import backtest
 from agent.model import Alert, AlertRule, Labels, Place, RuleHealth, Sample
+from agent.promql.vectors import STALE
 from agent.recording.limits import Allowance, silent
 from agent.recording.recorded import Recorded, track
 from agent.rulebook import Rulebook
 from agent.series import Series
-from agent.sources.schedule import STALE
 
 STEP = 15_000
 START = 1_780_000_000_000 // STEP * STEP
