@@ -45,6 +45,7 @@ LAYERS = {
     "demo": 8,
     "rehearsal": 8,
     "assembly": 9,
+    "schemas": 9,
     "recovery": 10,
     "commands": 11,
     "cli": 12,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from agent.explain import explain as explained
 from agent.lints.case import Case
 from agent.model import Policy
 from agent.rulebook import Reading, read
+from agent.schemas import KINDS
+from agent.schemas import schema as schema_of
 from agent.yaml_marks import as_text, closest
 
 RULES = Path("/etc/ottla/rules")
@@ -56,3 +59,13 @@ def _policy(config: Path | None) -> Policy:
         return load(config).policy if config else Policy()
     except BadConfig as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(list(KINDS)))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a kind of file, for editors.
+
+    Save it, and name it in the file's first line: `# yaml-language-server: $schema=remedies.schema.json`.
+    """
+    click.echo(json.dumps(schema_of(kind, specs()), indent=2, ensure_ascii=False))

@@ -37,7 +37,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     complaints = Complaints()
     node = _tree(path, complaints)
     files = Files(path.absolute().parent, environ)
-    config = _config(Form(node, "the configuration", complaints), files, complaints) if node else None
+    config = read_config(Form(node, "the configuration", complaints), files, complaints) if node else None
     if complaints or config is None:
         raise BadConfig(complaints.sorted())
     return config
@@ -57,7 +57,8 @@ def _tree(path: Path, complaints: Complaints) -> Node | None:
     return node
 
 
-def _config(form: Form, files: Files, complaints: Complaints) -> Config:
+def read_config(form: Form, files: Files, complaints: Complaints) -> Config:
+    """The whole configuration of one form."""
     servers = form.each("bootstrap_servers", address, required=True)
     own_jolokia = form.form("jolokia", "`jolokia`", required=True)
     own_broker = form.form("broker", "`broker`", required=True)

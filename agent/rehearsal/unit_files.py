@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def read_file(path: Path, complaints: Complaints) -> UnitFile | None:
 def read_tests(form: Form, path: Path, complaints: Complaints) -> UnitFile:
     """The tests of one form; files that they name are looked for beside `path`."""
     interval = form.get("evaluation_interval", duration, 0) or MINUTE_MS
-    rule_files = tuple(_globbed(form, "rule_files", path.parent, complaints))
+    rule_files = tuple(dict.fromkeys(_globbed(form, "rule_files", path.parent, complaints)))
     order = form.get("group_eval_order", texts, ())
     if len(set(order)) < len(order):
         form.complain("a group is named twice", key="group_eval_order")
@@ -102,7 +103,7 @@ def _globbed(form: Form, key: str, folder: Path, complaints: Complaints) -> Iter
         if not found:
             message = f"{key}: {pattern!r} matches no file in {folder}"
             complaints.take(Complaint(form.place, message, severity=Severity.WARNING))
-        yield from (folder / name for name in found)
+        yield from (Path(os.path.normpath(folder / name)) for name in found)
 
 
 def _beside(rule_files: Sequence[Path]) -> tuple[Path, ...]:

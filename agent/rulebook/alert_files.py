@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent.model import AlertRule, Labels, RecordRule, Rule, labels_of
 from agent.rulebook.expressions import promql
-from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong
+from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong, shape_of, shaped
 from agent.yaml_marks.readers import choice, duration, integer, pairs, text
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -29,13 +29,14 @@ def read_rules(trees: Iterable[Node], complaints: Complaints) -> tuple[Rule, ...
     for tree in trees:
         file = Form(tree, "a rule file", complaints)
         if isinstance(tree, Fields) and "apiVersion" in tree.fields:
-            rules += _of_kubernetes(file)
+            rules += read_kubernetes(file)
         else:
-            rules += _groups(file)
+            rules += read_groups(file)
     return tuple(rules)
 
 
-def _groups(file: Form, *, thanos: bool = False) -> Iterator[Rule]:
+def read_groups(file: Form, *, thanos: bool = False) -> Iterator[Rule]:
+    """The rules of one rule file."""
     seen: set[str] = set()
     for group in file.forms("groups", "a group"):
         if thanos:  # the operator's rules may be meant for Thanos as well
@@ -44,7 +45,7 @@ def _groups(file: Form, *, thanos: bool = False) -> Iterator[Rule]:
     file.close()
 
 
-def _of_kubernetes(file: Form) -> Iterator[Rule]:
+def read_kubernetes(file: Form) -> Iterator[Rule]:
     """A PrometheusRule of the Prometheus operator has a rule file as its `spec`."""
     file.get("apiVersion", text, "")
     file.get("metadata", lambda _: None, None)
@@ -52,7 +53,7 @@ def _of_kubernetes(file: Form) -> Iterator[Rule]:
     spec = file.form("spec", "`spec`", required=True)
     file.close()
     if spec is not None:
-        yield from _groups(spec, thanos=True)
+        yield from read_groups(spec, thanos=True)
 
 
 def _group(form: Form, seen: set[str]) -> Iterator[Rule]:
@@ -107,6 +108,7 @@ def _labels(rule: Form, group: _Group) -> Labels:
     return labels_of({**dict(group.labels), **dict(rule.get("labels", label_set, ()))})
 
 
+@shaped({"type": "string", "pattern": f"^{METRIC_NAME.pattern}$"})
 def metric_name(node: Node) -> str:
     """What a recording rule may call its series."""
     name = text(node)
@@ -115,6 +117,7 @@ def metric_name(node: Node) -> str:
     return name
 
 
+@shaped({**shape_of(pairs), "propertyNames": {"pattern": f"^(?!__|alertname$){LABEL_NAME.pattern}$"}})
 def label_set(node: Node) -> Labels:
     """Labels as a rule may add them."""
     labels = pairs(node)

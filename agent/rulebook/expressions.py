@@ -9,7 +9,7 @@ from agent.model import Place
 from agent.promql import BadExpression
 from agent.rulebook.compiled import compiled
 from agent.rulebook.labels import MayHave
-from agent.yaml_marks import Node, Scalar, Wrong, closest
+from agent.yaml_marks import Node, Scalar, Wrong, closest, shaped
 from agent.yaml_marks.readers import text
 
 LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -17,6 +17,7 @@ _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*|[0-9.]+[a-z]*")
 _QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.DOTALL)
 
 
+@shaped({"type": ["string", "number", "boolean"], "pattern": "\\S", "description": "PromQL"})
 def promql(node: Node) -> str:
     """An expression that can be evaluated; `1` needs no quotes, as in Prometheus."""
     number = isinstance(node, Scalar) and isinstance(node.value, int | float)
@@ -28,6 +29,7 @@ def promql(node: Node) -> str:
 def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
     """An expression in which `$label` may stand inside quotes, to be filled in from the alert."""
 
+    @shaped({"type": "string", "pattern": "\\S", "description": "PromQL; `$label` may stand inside quotes"})
     def read(node: Node) -> str:
         written = text(node)
         bare = LABEL.search(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), written))

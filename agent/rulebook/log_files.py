@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import re2
 
 from agent.model import LogPattern
 from agent.rulebook.alert_files import LABEL_NAME
-from agent.yaml_marks import Complaints, Form, Node, Wrong
+from agent.yaml_marks import Complaints, Form, Node, Wrong, shape_of, shaped
 from agent.yaml_marks.readers import text
 
 MAX_LABELS = 5  # each is a dimension of a counter
@@ -20,15 +20,19 @@ def read_logs(trees: Iterable[Node], complaints: Complaints) -> tuple[LogPattern
     """Every pattern of these files; a name may stand once, as it names the counter."""
     patterns: dict[str, LogPattern] = {}
     for tree in trees:
-        file = Form(tree, "a log pattern file", complaints)
-        for form in file.forms("patterns", "a pattern"):
-            pattern = _pattern(form)
+        for form, pattern in read_patterns(Form(tree, "a log pattern file", complaints)):
             first = patterns.setdefault(pattern.name, pattern)
             if first is not pattern and pattern.name:
                 message = f"duplicate pattern {pattern.name!r}: the first is at {first.place}"
                 form.complain(message, key="name")
-        file.close()
     return tuple(patterns.values())
+
+
+def read_patterns(file: Form) -> Iterator[tuple[Form, LogPattern]]:
+    """The patterns of one file, each with where it stands."""
+    for form in file.forms("patterns", "a pattern"):
+        yield form, _pattern(form)
+    file.close()
 
 
 def _pattern(form: Form) -> LogPattern:
@@ -43,6 +47,7 @@ def _pattern(form: Form) -> LogPattern:
     return pattern
 
 
+@shaped({"type": "string", "pattern": f"^(?!.*_total$){_NAME.pattern}$"})
 def _name(node: Node) -> str:
     name = text(node)
     if not _NAME.fullmatch(name) or name.endswith("_total"):
@@ -52,6 +57,7 @@ def _name(node: Node) -> str:
     return name
 
 
+@shaped({"type": "string", "pattern": "^(?=.*\\S)[^/]*$"})
 def _file(node: Node) -> str:
     name = text(node)
     if "/" in name:
@@ -59,6 +65,7 @@ def _file(node: Node) -> str:
     return name
 
 
+@shaped({**shape_of(text), "description": "RE2; named groups become labels"})
 def _regex(node: Node) -> str:
     """RE2: a rule file must not be able to make the agent backtrack."""
     pattern = text(node)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.model import ActionSpec, AlertRule, Limits, Mode, Rate, Remedy
+from agent.model import ActionSpec, AlertRule, Limits, Mode, Place, Rate, Remedy
 from agent.promql.labels import render
 from agent.rulebook.alert_files import LABEL_NAME, label_set
 from agent.rulebook.expressions import check_label, promql_with_labels
 from agent.rulebook.labels import MayHave, alert_labels, any_labels
 from agent.rulebook.steps import read_steps
-from agent.yaml_marks import Complaints, Form, Node, Wrong, closest
+from agent.yaml_marks import Complaints, Form, Node, Wrong, closest, shaped
 from agent.yaml_marks.readers import choice, duration, positive, text, times
 
 
@@ -28,10 +28,7 @@ def read_remedies(trees: Iterable[Node], known: Known, complaints: Complaints) -
     remedies: dict[str, Remedy] = {}
     for tree in trees:
         file = Form(tree, "a remedy file", complaints)
-        owner = file.get("owner", text, "", required=True)
-        named = file.form("remedies", "`remedies`", required=True)
-        for alert, place, form in named.named("the remedy of {}") if named else ():
-            remedy = _remedy(form, alert, owner, known)
+        for alert, place, remedy in read_file(file, known):
             first = remedies.setdefault(alert, remedy)
             if first is not remedy:
                 message = f"duplicate remedy of {alert!r}: the first is at {first.place}"
@@ -39,8 +36,16 @@ def read_remedies(trees: Iterable[Node], known: Known, complaints: Complaints) -
             if known.alerts is not None and alert not in known.alerts:
                 hint = closest(alert, known.alerts) or "add the alert, or leave out its remedy"
                 complaints.add(place, f"there is no alert {alert!r}", hint, len(alert))
-        file.close()
     return remedies
+
+
+def read_file(file: Form, known: Known) -> Iterator[tuple[str, Place, Remedy]]:
+    """The remedies of one file, each with its name and where that stands."""
+    owner = file.get("owner", text, "", required=True)
+    named = file.form("remedies", "`remedies`", required=True)
+    for alert, place, form in named.named("the remedy of {}") if named else ():
+        yield alert, place, _remedy(form, alert, owner, known)
+    file.close()
 
 
 def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
@@ -68,6 +73,7 @@ def _remedy(form: Form, alert: str, owner: str, known: Known) -> Remedy:
 
 
 def _target(labels: MayHave) -> Callable[[Node], str]:
+    @shaped({"type": "string", "pattern": f"^{LABEL_NAME.pattern}$"})
     def read(node: Node) -> str:
         name = text(node)
         if not LABEL_NAME.fullmatch(name):
@@ -93,6 +99,7 @@ def _limits(remedy: Form) -> Limits:
     return limits
 
 
+@shaped({"not": {}, "description": "not supported yet"})
 def _not_yet(node: Node) -> Rate:
     """A limit that is read and not kept would be worse than none."""
     times(node)

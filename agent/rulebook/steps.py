@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 
 from agent.model import ActionSpec, Argument, Parameter, Step, Verify
 from agent.rulebook.expressions import LABEL, check_label, promql_with_labels
 from agent.rulebook.labels import MayHave
-from agent.yaml_marks import Form, Node, Scalar, Wrong, closest
+from agent.yaml_marks import Form, Node, Scalar, Wrong, closest, shape_of, shaped
 from agent.yaml_marks.readers import duration, flag, integer, rate, ratio, size, text, texts
 
 ESCALATE = "escalate"  # the one step that is no action: a person is called
@@ -42,7 +41,7 @@ def read_steps(remedy: Form, actions: Mapping[str, ActionSpec], may_have: MayHav
 
 
 def _step(form: Form, actions: Mapping[str, ActionSpec], may_have: MayHave) -> Step:
-    do = form.get("do", partial(_action, actions=actions), "", required=True)
+    do = form.get("do", _action(actions), "", required=True)
     if do == ESCALATE:
         return Step(do, (), None, None, form.place)
     spec = actions.get(do)
@@ -61,12 +60,16 @@ def _step(form: Form, actions: Mapping[str, ActionSpec], may_have: MayHave) -> S
     )
 
 
-def _action(node: Node, actions: Mapping[str, ActionSpec]) -> str:
-    name = text(node)
-    if name != ESCALATE and name not in actions:
-        hint = closest(name, [*actions, ESCALATE]) or f"actions: {', '.join(sorted(actions))}, {ESCALATE}"
-        raise Wrong(f"unknown action {name!r}", hint)
-    return name
+def _action(actions: Mapping[str, ActionSpec]) -> Callable[[Node], str]:
+    @shaped({"enum": [*sorted(actions), ESCALATE]})
+    def read(node: Node) -> str:
+        name = text(node)
+        if name != ESCALATE and name not in actions:
+            hint = closest(name, [*actions, ESCALATE]) or f"actions: {', '.join(sorted(actions))}, {ESCALATE}"
+            raise Wrong(f"unknown action {name!r}", hint)
+        return name
+
+    return read
 
 
 def _arguments(step: Form, spec: ActionSpec, may_have: MayHave) -> tuple[tuple[str, Argument], ...]:
@@ -86,6 +89,7 @@ def _arguments(step: Form, spec: ActionSpec, may_have: MayHave) -> tuple[tuple[s
 def _argument(parameter: Parameter, may_have: MayHave) -> Callable[[Node], Argument | None]:
     typed = _KINDS[parameter.kind]
 
+    @shaped(shape_of(typed))
     def read(node: Node) -> Argument | None:
         if isinstance(node, Scalar) and "$" in node.text:
             match = LABEL.fullmatch(node.text)

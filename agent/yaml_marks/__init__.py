@@ -5,6 +5,7 @@ from agent.yaml_marks.compose import compose
 from agent.yaml_marks.forms import Form, Wrong
 from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
 from agent.yaml_marks.render import as_github, as_json, as_text
+from agent.yaml_marks.shapes import Outline, shape_of, shaped
 
 __all__ = [
     "BadFiles",
@@ -14,6 +15,7 @@ __all__ = [
     "Form",
     "Items",
     "Node",
+    "Outline",
     "Scalar",
     "Severity",
     "Wrong",
@@ -22,4 +24,6 @@ __all__ = [
     "as_text",
     "closest",
     "compose",
+    "shape_of",
+    "shaped",
 ]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.model import Labels, Rate, labels_of
 from agent.quantities import parse_duration, parse_rate, parse_ratio, parse_size
 from agent.yaml_marks.complaints import closest
 from agent.yaml_marks.forms import Wrong, kind
 from agent.yaml_marks.nodes import Fields, Items, Node, Scalar
+from agent.yaml_marks.shapes import shaped
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 MAX_QUANTITY = 1 << 62  # fits every store's signed 64 bits; nothing real comes near
+_TEXT = {"type": "string", "pattern": "\\S"}
 
 
+@shaped(_TEXT)
 def text(node: Node) -> str:
     """Text that is not empty."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value.strip():
@@ -24,6 +27,7 @@ def text(node: Node) -> str:
     return node.value
 
 
+@shaped({"type": "boolean"})
 def flag(node: Node) -> bool:
     """`true` or `false`; YAML 1.2 has no yes, no, on and off."""
     if not isinstance(node, Scalar) or not isinstance(node.value, bool):
@@ -31,6 +35,7 @@ def flag(node: Node) -> bool:
     return node.value
 
 
+@shaped({"type": "integer", "minimum": 0, "maximum": MAX_QUANTITY})
 def integer(node: Node) -> int:
     """A whole number, zero or more."""
     if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
@@ -40,6 +45,7 @@ def integer(node: Node) -> int:
     return node.value
 
 
+@shaped({"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY})
 def positive(node: Node) -> int:
     """A whole number, one or more."""
     value = integer(node)
@@ -48,6 +54,7 @@ def positive(node: Node) -> int:
     return value
 
 
+@shaped({"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]})
 def texts(node: Node) -> tuple[str, ...]:
     """A list of texts; a single text is a list of one."""
     if isinstance(node, Scalar):
@@ -60,6 +67,7 @@ def texts(node: Node) -> tuple[str, ...]:
     return tuple(text(item) for item in node.items)
 
 
+@shaped({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}})
 def pairs(node: Node) -> Labels:
     """A mapping of names to single values, each taken as text, as Prometheus does."""
     if not isinstance(node, Fields):
@@ -75,6 +83,7 @@ def pairs(node: Node) -> Labels:
 def choice(options: Mapping[str, T]) -> Callable[[Node], T]:
     """What one of these words stands for."""
 
+    @shaped({"enum": list(options)})
     def read(node: Node) -> T:
         word = node.text if isinstance(node, Scalar) else ""
         if word not in options:
@@ -85,7 +94,8 @@ def choice(options: Mapping[str, T]) -> Callable[[Node], T]:
     return read
 
 
-def _measured(parse: Callable[[str], N], wanted: str) -> Callable[[Node], N]:
+def _measured(parse: Callable[[str], N], wanted: str, shape: Mapping[str, Any]) -> Callable[[Node], N]:
+    @shaped({**shape, "description": wanted})
     def read(node: Node) -> N:
         if not isinstance(node, Scalar) or not node.text:
             raise Wrong(f"expected {wanted}, but here stands {kind(node)}")
@@ -100,12 +110,23 @@ def _measured(parse: Callable[[str], N], wanted: str) -> Callable[[Node], N]:
     return read
 
 
-duration = _measured(parse_duration, "a duration like 30s or 1h30m")
-size = _measured(parse_size, "a size like 50MiB")
-rate = _measured(parse_rate, "a rate like 50MiB/s")
-ratio = _measured(parse_ratio, "a ratio like 0.75 or 75%")
+_UNITS = "(?=.)" + "".join(f"([0-9]+{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
+_SIZE = r"[0-9]+(\.[0-9]+)?\s*([KMGT]i|[kMGT])?B"
+duration = _measured(
+    parse_duration,
+    "a duration like 30s or 1h30m",
+    {"anyOf": [{"type": "string", "pattern": f"^({_UNITS}|0)$"}, {"const": 0}]},
+)
+size = _measured(parse_size, "a size like 50MiB", {"type": "string", "pattern": f"^{_SIZE}$"})
+rate = _measured(parse_rate, "a rate like 50MiB/s", {"type": "string", "pattern": f"^{_SIZE}/s$"})
+ratio = _measured(
+    parse_ratio,
+    "a ratio like 0.75 or 75%",
+    {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": "[0-9]"}]},
+)
 
 
+@shaped({"type": "string", "pattern": "^[0-9]{1,9}/.+$", "description": "as 2/1h: so many in a time"})
 def times(node: Node) -> Rate:
     """`2/1h`: at most two in any hour."""
     written = node.text if isinstance(node, Scalar) else ""
