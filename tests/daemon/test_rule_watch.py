@@ -209,10 +209,10 @@ async def test_a_version_of_the_same_content_says_nothing(mount: tuple[Mount, Wa
         while watched.reload.seen == before:
             await asyncio.sleep(0.01)
 
-    mounted.swap(BETTER)
+    mounted.swap(BAD)  # its refusal comes after whatever was said of the version before
     await watched.heard(1)
 
-    assert len(watched.said) == 1
+    assert [words.split()[1] for words in watched.said] == ["refused"]
 
 
 async def test_without_the_watch_only_a_hangup_reads(tmp_path: Path) -> None:
