@@ -54,6 +54,9 @@ def compose(file: str, data: bytes, complaints: Complaints) -> Node | None:
     except yaml.MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            complaints.add(place, "not YAML: a tab stands here", "indent with spaces")
+            return None
         context = e.context_mark if e.context else None
         begun = (
             f" that begins on line {context.line + 1}" if context and context.line < place.line - 1 else ""

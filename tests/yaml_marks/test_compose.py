@@ -99,6 +99,7 @@ def test_all_duplicate_keys_are_reported_and_the_first_is_kept() -> None:
         (b"a: 1\nb: \xff", "f.yml:2:4: not UTF-8: byte 0xff; save the file as UTF-8"),
         ("é: 1\n".encode("utf-16"), "f.yml:1:1: not UTF-8: byte 0xff; save the file as UTF-8"),
         (b"a: 1\nb: x\x07", "f.yml:2:5: not YAML: control characters are not allowed"),
+        (b"a:\n\tb: 1\n", "f.yml:2:1: not YAML: a tab stands here; indent with spaces"),
         (b"a: b: c\n", "f.yml:1:5: not YAML: mapping values are not allowed in this context"),
         (b"a: *x\n", "f.yml:1:4: no anchor &x stands before this alias"),
         (b"a: &x [*x]\n", "f.yml:1:8: no anchor &x stands before this alias"),

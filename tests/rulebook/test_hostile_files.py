@@ -1,0 +1,82 @@
+"""Files that nobody should have made: refused in words, and at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.rulebook import read
+
+HEAD = "groups:\n  - name: g\n    rules:\n"
+RULE = "      - alert: A\n        expr: up == 0\n"
+FILES = {
+    "10 MB of comments": b"#" * 10_000_000,
+    "10 MB of rules": (HEAD + RULE * 200_000).encode(),
+    "1 MB of rules": (HEAD + RULE * 21_000).encode(),
+    "one endless list": ("a: [" + "x," * 500_000).encode(),
+    "one endless key": b"a" * 1_000_000 + b": 1\n",
+    "one endless expression": (HEAD + "      - alert: A\n        expr: '" + "a+" * 400_000 + "1'\n").encode(),
+    "a key 150,000 times": b"a: 1\n" * 150_000,
+    "aliases of aliases": (
+        "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+    ).encode(),
+    "an alias of itself": b"groups: &a [*a]\n",
+    "deep in brackets": b"[" * 500_000,
+    "deep in dashes": b"- " * 300_000,
+    "deep in lines": "".join(" " * n + "a:\n" for n in range(1000)).encode(),
+    "deep in questions": b"? " * 300_000,
+    "100,000 anchors": "".join(f"&a{n} " for n in range(100_000)).encode(),
+    "200,000 documents": b"---\n" * 200_000,
+    "a quote that never ends": b'"' + b"\\" * 900_000,
+    "NUL": b"groups:\n  - name: a\0b\n",
+    "UTF-16": HEAD.encode("utf-16"),
+    "UTF-16 without a mark": HEAD.encode("utf-16-le"),
+    "Latin-1": (HEAD + RULE).encode() + "# é".encode("latin1"),
+    "tabs": b"groups:\n\t- name: a\n",
+    "brackets in PromQL": (
+        HEAD + "      - alert: A\n        expr: '" + "(" * 4000 + "1" + ")" * 4000 + "'\n"
+    ).encode(),
+    "a pattern of patterns": (
+        HEAD + "      - alert: A\n        expr: 'x{a=~\"((a{1000}){1000}){1000}\"} > 0'\n"
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_is_refused_within_a_second(name: str, tmp_path: Path) -> None:
+    """With a place within the file; an agent reads rules while it works."""
+    path = tmp_path / "alerts.yml"
+    path.write_bytes(FILES[name])
+    began = time.process_time()
+    complaints = read([tmp_path], {}).complaints
+    took = time.process_time() - began
+    assert complaints, name
+    assert all(c.place.line >= 1 and c.message for c in complaints.sorted())
+    assert took < 1.5, f"{took:.1f} s"
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t.replace("\n", "\r\n"), lambda t: "\ufeff" + t, lambda t: t + "\n\n"]
+)
+def test_what_other_editors_write_is_read(change: object, tmp_path: Path) -> None:
+    """CRLF, a byte order mark, empty lines at the end."""
+    assert callable(change)
+    (tmp_path / "alerts.yml").write_bytes(change(HEAD + RULE).encode())
+    reading = read([tmp_path], {})
+    assert not reading.complaints
+    assert len(reading.book.alerts) == 1
+
+
+def test_a_key_of_another_or_later_format_is_named_with_its_place(tmp_path: Path) -> None:
+    """As Prometheus does: a key that is not understood must not look as if it were."""
+    (tmp_path / "alerts.yml").write_text(
+        HEAD.replace("    rules", "    source_tenants: [a]\n    rules") + RULE
+    )
+    (said,) = read([tmp_path], {}).complaints.sorted()
+    assert str(said).endswith(
+        ":3:5: unknown key 'source_tenants' in a group; known keys: interval, labels, limit, name,"
+        " query_offset, rules"
+    )
