@@ -39,12 +39,14 @@ def _notation(node: Node, parse: Callable[[str], _Value]) -> _Value:
 
 
 def number(node: Node) -> float:
-    """A sample's value, as YAML or Go write it."""
-    written = node.text.replace(".inf", "inf").replace(".nan", "nan") if isinstance(node, Scalar) else ""
-    try:
-        return float(written)
-    except ValueError:
-        raise Wrong(f"expected a number, but here stands {kind(node)}") from None
+    """A sample's value: `.inf` and `.nan` are YAML's words."""
+    if (
+        not isinstance(node, Scalar)
+        or not isinstance(node.value, int | float)
+        or isinstance(node.value, bool)
+    ):
+        raise Wrong(f"expected a number, but here stands {kind(node)}")
+    return float(node.value)
 
 
 def no_histogram(node: Node) -> None:  # noqa: ARG001  whatever stands there

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from agent.alerts import advance
 from agent.model import Alert, AlertRule, Labels, Rule, Sample
 from agent.promql import EvaluationError, Expression, query_range
-from agent.promql.labels import NAME, without
+from agent.promql.labels import NAME, render, without
 from agent.promql.nodes import Call, Range, Selector, Subquery, walk
 from agent.promql.vectors import STALE
 from agent.rehearsal.cases import GivenSeries
@@ -46,16 +46,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Rules in their order, series with a value each `interval`, evenly spaced ticks.
-
-    `shows_alerts`: somebody reads the series ALERTS.
-    """
+    """Rules in their order, series with a value each `interval`, evenly spaced ticks."""
 
     rules: Sequence[tuple[Rule, Expression]]
     series: Sequence[GivenSeries]
     interval: int
     ticks: range
-    shows_alerts: bool
 
     def run(self, watched: Sequence[int]) -> tuple[Series, Mapping[int, tuple[Alert, ...]]]:
         """All samples in the end, and the alerts at the watched ticks. Raises RuleFailed."""
@@ -74,11 +70,15 @@ class _Passes:
         self._states = [State(rule, expression) for rule, expression in course.rules]
         self._loaded = [0] * len(course.series)
         self._found: dict[int, list[Alert]] = {tick: [] for tick in watched}
+        self._one_by_one = False
+        self._now: dict[Labels, float] = {}  # what has a value at this tick, where ticks come one by one
 
     def run(self, together: int) -> tuple[Series, Mapping[int, tuple[Alert, ...]]]:
         ticks = self._course.ticks
+        self._one_by_one = together == 1
         for first in range(0, len(ticks), together):
             some = ticks[first : first + together]
+            self._now.clear()
             self._load(some[-1])
             for state in self._states:
                 self._evaluate(state, some)
@@ -97,6 +97,8 @@ class _Passes:
                 if value is not None
             )
             self._loaded[number] = max(first, end)
+            if first < end <= len(series.values) and (value := series.values[end - 1]) is not None:
+                self._now[series.labels] = value
 
     def _evaluate(self, state: State, ticks: range) -> None:
         rule, tick = state.rule, ticks[0]
@@ -108,7 +110,7 @@ class _Passes:
                     )
                 if isinstance(rule, AlertRule):
                     state.active = advance(rule, state.active, identified(rule, results), tick)
-                    written = alert_series(state.active.values()) if self._course.shows_alerts else {}
+                    written = alert_series(state.active.values())
                     if tick in self._found:
                         self._found[tick] += state.active.values()
                 else:
@@ -120,11 +122,20 @@ class _Passes:
     def _write(self, state: State, written: Mapping[Labels, float], at: int) -> None:
         """What the rule gives now; what it gave before and gives no more has ended."""
         ended = dict.fromkeys(state.written - written.keys(), STALE)
+        if self._one_by_one:
+            self._refuse_clashes(written, ended)
         self._store.add(
             Sample(dict(labels)[NAME], without(labels, {NAME}), at, value)
             for labels, value in (*written.items(), *ended.items())
         )
         state.written = frozenset(written)
+
+    def _refuse_clashes(self, written: Mapping[Labels, float], ended: Mapping[Labels, float]) -> None:
+        """Prometheus calls it an error where a series gets a second value, or a value after its end."""
+        for labels, value in written.items():
+            if self._now.setdefault(labels, value) != value:
+                raise EvaluationError(f"{render(labels)} has another value at this instant already")
+        self._now = {**ended, **self._now}
 
 
 def _results(state: State, store: Series, ticks: range) -> list[Results]:
@@ -138,12 +149,15 @@ def _results(state: State, store: Series, ticks: range) -> list[Results]:
 
 
 def _may_run_ahead(course: Course) -> bool:
-    """Whether no rule reads what it, or a later one, writes, nor the future, nor where the query begins."""
+    """Whether each series has one writer, and no rule reads what it or a later one writes, nor the future."""
+    given = {dict(series.labels).get(NAME, "") for series in course.series}
+    names = [rule.name for rule, _ in course.rules]
+    if len(set(names)) < len(names) or given & {*names, *ALERT_SERIES}:
+        return False
     later: frozenset[str] = frozenset()
     for rule, expression in reversed(course.rules):
-        alert = isinstance(rule, AlertRule)
-        later |= (ALERT_SERIES if course.shows_alerts else frozenset()) if alert else {rule.name}
-        if later & expression.names or (later and expression.nameless) or (rule.offset_ms and not alert):
+        later |= ALERT_SERIES if isinstance(rule, AlertRule) else {rule.name}
+        if later & expression.names or expression.nameless or rule.offset_ms:
             return False
         for node in walk(expression.node):
             if isinstance(node, Selector | Range | Subquery) and (node.offset_ms < 0 or node.at is not None):
