@@ -9,7 +9,7 @@ import re2
 
 from agent.model import LogPattern
 from agent.rulebook.alert_files import LABEL_NAME
-from agent.yaml_marks import Complaints, Form, Node, Wrong, shape_of, shaped
+from agent.yaml_marks import Complaints, Form, Node, Scalar, Wrong, shape_of, shaped
 from agent.yaml_marks.readers import text
 
 MAX_LABELS = 5  # each is a dimension of a counter
@@ -76,7 +76,10 @@ def _regex(node: Node) -> str:
         groups = re2.compile(pattern, options).groupindex
     except re2.error as e:
         message = e.args[0].decode(errors="replace") if isinstance(e.args[0], bytes) else str(e)
-        raise Wrong(f"not RE2: {message}") from None
+        part = message.rpartition(": ")[2]  # RE2 names the part that it does not know
+        at = pattern.find(part) if part and isinstance(node, Scalar) else -1
+        place = node.place_of(at) if at >= 0 and isinstance(node, Scalar) else None
+        raise Wrong(f"not RE2: {message}", None, place, len(part)) from None
     bad = [name for name in groups if not LABEL_NAME.fullmatch(name) or name.startswith("__")]
     if bad:
         raise Wrong(f"the group {bad[0]!r} is no label name", "letters, digits and _ only")

@@ -258,7 +258,7 @@ def test_duplicates_over_files_name_the_first(tmp_path: Path) -> None:
     [
         ("name: Bad-Name, file: f, regex: x", "2:12: name: 'Bad-Name' cannot be part of a metric's name"),
         ("name: ok, file: /var/f, regex: x", "2:22: file: '/var/f' has a folder in it"),
-        ("name: ok, file: f, regex: '(?=x)'", "2:32: regex: not RE2: invalid perl operator: (?="),
+        ("name: ok, file: f, regex: '(?=x)'", "2:33: regex: not RE2: invalid perl operator: (?="),
         ("name: ok, file: f, regex: '(?P<__a>x)'", "2:32: regex: the group '__a' is no label name"),
         ("name: ok, file: f", "2:5: a pattern has no 'regex'"),
     ],
