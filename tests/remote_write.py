@@ -1,4 +1,4 @@
-"""Prometheus' remote-write request, as few bytes of its protocol as samples need: protobuf in a snappy block."""
+"""Prometheus' remote-write request, as few bytes of its protocol as samples need: protobuf in snappy."""
 
 from __future__ import annotations
 
