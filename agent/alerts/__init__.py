@@ -2,5 +2,6 @@
 
 from agent.alerts.life import Alerts
 from agent.alerts.machine import Result, advance
+from agent.alerts.results import identified, recorded
 
-__all__ = ["Alerts", "Result", "advance"]
+__all__ = ["Alerts", "Result", "advance", "identified", "recorded"]

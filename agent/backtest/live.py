@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.alerts.life import _identified as identified
+from agent.alerts import identified, recorded
 from agent.alerts.life import _obstacle as obstacle
 from agent.alerts.machine import advance, deadlines
 
-__all__ = ["advance", "deadlines", "identified", "obstacle"]
+__all__ = ["advance", "deadlines", "identified", "obstacle", "recorded"]

@@ -28,6 +28,7 @@ from agent.verify import View
 
 _PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
 
+_DEEPEST = 20  # recording rules that read recording rules
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
 
@@ -66,7 +67,7 @@ class Sight:
         self.book = book
         self._origin = origin
         self._node_id = node_id
-        self.alerts = Alerts(book.alerts)
+        self.alerts = Alerts(book.rules)
         self.alerts.restore(restored)
         self.series = series
         self.world = world
@@ -74,7 +75,8 @@ class Sight:
         self._newest: dict[str, int] = {}
         self._down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
-        self.names = frozenset[str]().union(*map(_names, _expressions(book)))
+        self._made = _made(book)
+        self.names = frozenset[str]().union(*map(_names, _expressions(book))) | self._made.keys()
 
     def take(self, samples: Sequence[Sample], now: int, down: frozenset[str]) -> None:
         """New samples wake just the rules that read them. `down`: the sources that do not answer."""
@@ -86,8 +88,16 @@ class Sight:
     def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
         """Evaluate the rules that read `names`; None: all of them."""
         self._down = down
-        silent = frozenset(n for n in self.alerts.names if self._source(n) in down)
-        self.alerts.evaluate(self.series, now, names, since=self.series.first_at, down=silent)
+        silent = frozenset(n for n in self.alerts.names if down.intersection(self._sources(n)))
+        self.alerts.evaluate(
+            self.series, now, names, since=self.series.first_at, down=silent, record=self._record
+        )
+
+    def _record(self, samples: Sequence[Sample]) -> None:
+        """What recording rules gave is read like any other series."""
+        self.series.add(samples)
+        for sample in samples:
+            self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
 
     def scene(
         self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local
@@ -169,15 +179,33 @@ class Sight:
 
     def _signals(self, rule: str) -> frozenset[str]:
         expression = self._expressions.get(rule)
-        return frozenset(self._source(n) for n in expression.names) if expression else frozenset()
+        if expression is None:
+            return frozenset()
+        return frozenset(source for name in expression.names for source in self._sources(name))
+
+    def _sources(self, name: str, depth: int = 0) -> Iterator[str]:
+        """Where a series comes from in the end: a recorded one is no source of its own."""
+        if name not in self._made or depth > _DEEPEST:
+            yield self._source(name)
+            return
+        for each in self._made[name]:
+            yield from self._sources(each, depth + 1)
 
 
 def _expressions(book: Rulebook) -> Iterator[str]:
     """Every expression that may be evaluated: what they read is what the sources are asked for."""
-    yield from (rule.expr for rule in book.alerts)
+    yield from (rule.expr for rule in book.rules)
     for remedy in book.remedies.values():
         yield from remedy.unless
         yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
+
+
+def _made(book: Rulebook) -> Mapping[str, frozenset[str]]:
+    """What the recording rules of each name read."""
+    made: dict[str, frozenset[str]] = {}
+    for rule in book.records:
+        made[rule.name] = made.get(rule.name, frozenset()) | _names(rule.expr)
+    return made
 
 
 def _names(text: str) -> frozenset[str]:
