@@ -87,6 +87,21 @@ def test_a_remedy_that_can_never_act_says_always(tmp_path: Path) -> None:
     assert "log_x_total: counter, from the source logs. Bad lines" in said
 
 
+def test_log_lines_suffice_for_what_takes_nothing(tmp_path: Path) -> None:
+    """The gate asks for more only where something is taken."""
+    (tmp_path / "alerts.yml").write_text(
+        "groups: [{name: g, rules: [{alert: A, expr: 'increase(log_x_total[5m]) > 0'}]}]"
+    )
+    (tmp_path / "logs.yml").write_text("patterns: [{name: x, file: f, regex: a}]")
+    (tmp_path / "remedies.yml").write_text(
+        "owner: o\nremedies: {A: {mode: act, steps: [{do: clear_leftover_throttle,"
+        " verify: {expr: up > 0, within: 1h}}]}}"
+    )
+    said = explain("A", tmp_path).stdout
+    assert "corroboration" not in said
+    assert "coexistence" not in said
+
+
 def test_recorded_series_and_unknown_ones_are_told_as_such(tmp_path: Path) -> None:
     """With what they are made of, or that the rule stays blind."""
     (tmp_path / "alerts.yml").write_text(

@@ -239,3 +239,13 @@ def test_places_hold_within_blocks_and_over_several_lines(tmp_path: Path) -> Non
     (said,) = lint(tmp_path, {"alerts": text})
     assert (said.lint, said.place.line, said.place.column) == ("counter-without-rate", 10, 13)
     assert said.line[said.place.column - 1 :].startswith(ISR)
+
+
+def test_a_remedy_is_judged_by_the_alerts_that_it_matches(tmp_path: Path) -> None:
+    """Of two with one name only the one with the labels counts."""
+    both = "groups: [{name: g, rules: [{alert: A, expr: host_log_dir_used_ratio > 0.85, labels: {s: page},"
+    both += " annotations: {runbook_url: x}}, {alert: A, expr: host_log_dir_used_ratio > 0.5,"
+    both += " annotations: {runbook_url: x}}]}]"
+    verify = f"{USED} < 0.8"
+    assert ids(tmp_path, alerts=both, remedies=remedy(DRAIN, verify, "    match: {s: page}\n")) == []
+    assert ids(tmp_path, alerts=both, remedies=remedy(DRAIN, verify)) == ["self-fulfilling-verify"]
