@@ -15,7 +15,7 @@ from agent.yaml_marks import Node, Scalar, Wrong, closest
 from agent.yaml_marks.forms import kind
 
 DOTS = "..."
-_KINDS = sorted(Kind, key=lambda each: -len(each))
+_KINDS = [each.value for each in Kind]
 _Value = TypeVar("_Value")
 
 
@@ -77,7 +77,7 @@ def order(node: Node) -> str:
     """What a person orders."""
     words = any_text(node).split(maxsplit=1)
     known = ("pause", "resume", "undo")
-    if not words or words[0] not in known or (len(words) > 1 and words[0] != "pause"):
+    if not words or words[0] not in known or (len(words) > 1) != (words[0] == "pause"):
         raise Wrong(
             f"expected an order, but here stands {kind(node)}",
             closest(words[0] if words else "", known) or "pause REASON, resume or undo",

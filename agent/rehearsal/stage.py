@@ -143,7 +143,7 @@ class Stage:
 
     async def order(self, verb: str, reason: str) -> None:
         """What a person orders: pause, resume or undo, as agent.daemon.desk obeys it."""
-        words = f"{reason or 'everything'} (operator)" if verb != "resume" else "operator"
+        words = {"pause": f"{reason} (operator)", "undo": "everything (operator)"}.get(verb, "operator")
         await self.means.ledger.record(Entry(self.now(), Kind.OPERATOR, words, question=verb))
         if verb == "undo":
             for incident in self.daemon.standing():

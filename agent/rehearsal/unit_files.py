@@ -84,7 +84,7 @@ def _check(unit: UnitFile, complaints: Complaints) -> None:
         if story.name in names:
             complaints.add(story.place, f"a test called {story.name!r} stands above already")
         names.add(story.name)
-        if story.journal is None and story.left is None and not story.alerts:
+        if not complaints and story.journal is None and story.left is None and not story.alerts:
             hint = "add `journal: |`, `left:` or `alert_rule_test:`"
             complaints.add(story.place, f"{story.name} expects nothing", hint)
     if not names:

@@ -72,11 +72,13 @@ def _volume(volume: Volume, given: GivenVolume) -> None:
 
 
 def _partition(cluster: Cluster, key: Replica, given: GivenPartition) -> None:
-    """A new one is led by the first of its replicas, all in sync, and lies in the first log dir."""
+    """A new one has all its replicas in sync and lies in the first log dir; the first in sync leads where
+    nothing else is said."""
     known = cluster.infos.get(key)
     replicas = given.replicas or (known.replicas if known else (1, 2, 3))
     isr = given.isr if given.isr is not None else known.isr if known else replicas
-    leader = given.leader if given.leader is not None else known.leader if known else next(iter(isr), -1)
+    before = known.leader if known and known.leader in isr else next(iter(isr), -1)
+    leader = before if given.leader is None else given.leader
     info = known or PartitionInfo(*key, f"id-of-{key[0]}", leader, replicas, isr, (), ())
     cluster.infos[key] = replace(info, leader=leader, replicas=replicas, isr=isr)
     if given.grows is not None:
