@@ -14,7 +14,7 @@ STEP = 15_000
 COUNT = 41  # samples: ten minutes
 ODD = (math.nan, math.inf, -math.inf, -0.0, 1e-7, 1e-6, 1e20, 1e21, 123456789.123, 5e-324)
 
-Lines = list[tuple[Labels, np.ndarray, np.ndarray]]  # type: ignore[type-arg]  # of int64, and of float64
+Lines = list[tuple[Labels, np.ndarray, np.ndarray]]  # of int64, and of float64
 
 
 def lines() -> Lines:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from agent.backtest.grid import Grid, Matrix, matrix
-from agent.daemon.sight import source_of
+from agent.backtest.origins import Origins
 from agent.gate import World
 from agent.promql import EvaluationError, compile  # noqa: A004  the engine's word
 from agent.promql.errors import BadExpression
@@ -42,7 +42,8 @@ _ALWAYS = (
 class Facts:
     """The world at each step, and whether expressions of remedies had a result then."""
 
-    def __init__(self, store: Recorded, grid: Grid, allowance: Allowance) -> None:
+    def __init__(self, store: Recorded, grid: Grid, origins: Origins, allowance: Allowance) -> None:
+        self.origins = origins
         self._store = store
         self._grid = grid
         self._allowance = allowance
@@ -73,7 +74,9 @@ class Facts:
         for when, source, is_down in self._silences:
             if when <= at:
                 (silent.add if is_down else silent.discard)(source)
-        return frozenset(n for n in self._store.tracks if source_of(n) in silent) if silent else frozenset()
+        return (
+            frozenset(n for n in self.origins.names if silent & self.origins.of(n)) if silent else frozenset()
+        )
 
     def world(self, step: int) -> World:
         """As the gate wants it. A count that is recorded but too old makes the whole view old."""

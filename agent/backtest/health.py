@@ -45,7 +45,7 @@ class Obstacles:
                 yield step, *self._at(expression, int(times[step]), shift)
 
     def _at(self, expression: Expression, at: int, shift: int) -> tuple[RuleHealth, str]:
-        since = self.since if self.since is not None and self.since <= at else None
+        since = self.since if self.since is not None and self.since <= at + shift else None
         return obstacle(expression, self.store, at, since, self.down(at + shift))
 
     def _changes(self, expression: Expression, times: Times) -> Iterator[int]:
@@ -53,7 +53,7 @@ class Obstacles:
             found = _found(reach, self.store, times)
             yield from (np.flatnonzero(found[1:] != found[:-1]) + 1).tolist()
         yield from np.searchsorted(times, list(self._ages(expression))).tolist()
-        yield from np.searchsorted(self.grid.times, list(self.turns)).tolist()
+        yield from np.searchsorted(self.grid.times, [*self.turns, self.since or 0]).tolist()
 
     def _ages(self, expression: Expression) -> Iterable[int]:
         """When the history becomes old enough for something."""

@@ -54,6 +54,8 @@ class Lives:
 
     def _value(self, alert: Alert, step: int) -> float:
         """Of its newest result; a machine that is called seldom knows only that of its last call."""
+        if is_templated(self.rule):
+            return alert.value  # the machine was called at every result
         if not self._rows:
             for row, labels in enumerate(self.matrix.labels):
                 (identity,) = identified(self.rule, [Point(labels, 0.0)])
@@ -64,6 +66,8 @@ class Lives:
 
     def _newest(self, row: int, step: int) -> int:
         """The last step up to this one that was judged and has a result in the row; -1 for none."""
+        if self.matrix.present[row, step] and self.health[step] == _OK:
+            return step
         steps = np.flatnonzero(self.matrix.present[row, : step + 1])
         return next((int(at) for at in steps[::-1] if self.health[at] == _OK), -1)
 
@@ -89,9 +93,7 @@ class Machine:
         self.found = Lives(rule, grid, matrix, health=health)
         self._active: dict[Labels, Alert] = {}
         self._open: dict[Labels, Life] = {}
-        for step, why in matrix.errors.items():
-            if health[step] == _OK:
-                health[step] = (RuleHealth.FAILING, why)
+        deny(health, matrix, rule.limit)
 
     def run(self) -> Lives:
         """All of it."""
@@ -121,34 +123,47 @@ class Machine:
         if len(judged):
             changed[0] = present[:, 0].any()
             changed[1:] = (present[:, 1:] != present[:, :-1]).any(axis=0)
-        if any("{{" in value for _, value in self.found.rule.labels):  # then a value may be a label
+        if is_templated(self.found.rule):
             changed |= present.any(axis=0)
         return np.flatnonzero(changed)
 
     def _visit(self, step: int, now: int) -> str:
         """One step of the machine; why it failed, or nothing."""
         rule, values = self.found.rule, self.found.matrix.values[:, step]
-        rows = np.flatnonzero(self.found.matrix.present[:, step]).tolist()
+        rows, labels = np.flatnonzero(self.found.matrix.present[:, step]).tolist(), self.found.matrix.labels
         try:
-            results = identified(
-                rule, [Point(self.found.matrix.labels[row], float(values[row])) for row in rows]
-            )
+            results = identified(rule, [Point(labels[row], float(values[row])) for row in rows])
         except EvaluationError as error:
             return str(error)
         before, self._active = self._active, advance(rule, self._active, results, now)
-        for labels in before.keys() - self._active.keys():
-            self._open.pop(labels).ended_at = now
-        for labels, alert in self._active.items():
-            life = self._open.get(labels)
-            if life is None or life.pending_at != alert.active_at:
-                if life is not None:
-                    life.ended_at = now
-                life = self._open[labels] = Life(labels, alert.active_at, alert.value)
+        for key in before.keys() - self._active.keys():
+            self._open.pop(key).ended_at = now
+        for key, alert in self._active.items():
+            life = self._open.get(key)
+            if life is None:
+                life = self._open[key] = Life(key, alert.active_at, alert.value)
                 self.found.lives.append(life)
             if life.fired_at is None and alert.state is AlertState.FIRING:
                 life.fired_at, life.value = now, alert.value
         self.found.moments.append((step, self._active))
         return ""
+
+
+def is_templated(rule: AlertRule) -> bool:
+    """Whether an alert's labels may depend on its value."""
+    return any("{{" in text for _, text in rule.labels)
+
+
+def deny(health: list[tuple[RuleHealth, str]], matrix: Matrix, limit: int) -> None:
+    """Where the expression errs, or gives more than the limit (0: none), the rule is not judged either."""
+    wrong = {step: (RuleHealth.FAILING, why) for step, why in matrix.errors.items()}
+    counts = matrix.present.sum(axis=0)
+    for step in np.flatnonzero(counts > limit).tolist() if limit else ():
+        why = f"it has {counts[step]} results at once, and its group's limit is {limit}"
+        wrong[step] = (RuleHealth.STORM, why)
+    for step, what in wrong.items():
+        if health[step] == _OK:
+            health[step] = what
 
 
 def _after(turns: Indices, position: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.backtest.facts import NAMES
+from agent.backtest.origins import of_remedies
 from agent.model import Labels
 from agent.promql import Expression, compile, selector  # noqa: A004  the engine's word
 from agent.promql.labels import NAME
@@ -56,7 +57,7 @@ def needs(books: Iterable[Rulebook], only: Iterable[str] = ()) -> Needs:
             expression = compile(rule.expr)
             back = max(back, expression.window_ms + rule.offset_ms)
             selectors += [Selector(r.selector.name, r.selector.matchers) for r in expression.selectors]
-        for expression in map(compile, _of_remedies(book)):  # their labels are filled in later
+        for expression in map(compile, of_remedies(book)):  # their labels are filled in later
             back = max(back, expression.window_ms)
             selectors += [Selector(name, ()) for name in sorted(expression.names)]
     matchers = tuple(_matcher(text) for text in only)
@@ -66,12 +67,6 @@ def needs(books: Iterable[Rulebook], only: Iterable[str] = ()) -> Needs:
 def expressions(book: Rulebook) -> dict[str, Expression]:
     """The compiled expression of each alert; of several of one name the first."""
     return {rule.name: compile(rule.expr) for rule in reversed(book.alerts)}
-
-
-def _of_remedies(book: Rulebook) -> Iterable[str]:
-    for remedy in book.remedies.values():
-        yield from remedy.unless
-        yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
 
 
 def _matcher(text: str) -> Matcher:

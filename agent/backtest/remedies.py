@@ -14,7 +14,6 @@ from agent import gate, verify
 from agent.backtest.facts import SOMEBODY, Facts
 from agent.backtest.grid import Grid
 from agent.backtest.lives import Lives
-from agent.daemon.sight import source_of
 from agent.decide import ESCALATE, decide, endings, fill
 from agent.history import History, Incident, Phase, fold
 from agent.model import (
@@ -81,8 +80,11 @@ class Play:
                 self._record(entry)
         for incident in self._history.standing():
             self._carry(incident, alerts, step, now)
+        tried: set[tuple[str, str]] = set()  # one try a patient, as live
         for decision in decide(self._undecided(alerts), self.rules.remedies, self._history, now):
-            self._propose(decision, alerts, step, now)
+            if (decision.alert, decision.target) not in tried:
+                tried.add((decision.alert, decision.target))
+                self._propose(decision, alerts, step, now)
 
     def _undecided(self, alerts: Sequence[Alert]) -> list[Alert]:
         """Without those whose mode forbids it anyway: no step would answer otherwise."""
@@ -176,12 +178,16 @@ class Play:
             agent_started_at=self.grid.start,
             health=health,
             health_reason=why,
-            signals=frozenset(source_of(n) for n in self.rules.expressions[decision.alert].names),
+            signals=self._signals(decision.alert),
             patients=len({a.label(remedy.target) for a in firing}),
             unless=tuple(text for text in filled if self.facts.holds(text, step)),
             world=self.facts.world(step),
             plan=Effect(decision.do, "assumed", ()),
         )
+
+    def _signals(self, alert: str) -> frozenset[str]:
+        names = self.rules.expressions[alert].names
+        return frozenset[str]().union(*(self.facts.origins.of(name) for name in names))
 
     def _health(self, alert: str, step: int) -> tuple[RuleHealth, str]:
         """The worst of the rules of that name, as live."""

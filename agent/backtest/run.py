@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from agent.backtest.facts import Facts
-from agent.backtest.grid import Grid, Matrix, matrix
+from agent.backtest.grid import Grid, matrix
 from agent.backtest.health import Obstacles
 from agent.backtest.history import Past
 from agent.backtest.lives import Lives, Machine
 from agent.backtest.needs import expressions
+from agent.backtest.origins import Origins
+from agent.backtest.records import keep
 from agent.backtest.remedies import Play, Rules
 from agent.model import ActionSpec, Entry, Policy, RecordRule, RuleHealth
 from agent.promql import Expression, compile  # noqa: A004  the engine's word
-from agent.promql.labels import NAME
-from agent.promql.vectors import Flags
 from agent.recording.limits import Allowance, Tell
-from agent.recording.recorded import Recorded, track
+from agent.recording.recorded import Recorded
 from agent.rulebook import Rulebook
 
 
@@ -42,7 +40,7 @@ def backtest(
 ) -> Backtest:
     """Run the rules of a book over the past. Raises BadHistory where a limit is passed."""
     store, grid = _without_made(past.store, book), past.grid
-    facts = Facts(store, grid, allowance)
+    facts = Facts(store, grid, Origins(book), allowance)
     obstacles = Obstacles(store, grid, store.span[0] if store.span else None, facts.down, facts.turns)
     rules = []
     for number, rule in enumerate(book.rules, 1):
@@ -51,7 +49,7 @@ def backtest(
         found = matrix(expression, store, grid, allowance, rule.offset_ms)
         health = _spread(list(obstacles.of(expression, rule.offset_ms)), len(grid))
         if isinstance(rule, RecordRule):
-            _keep(store, rule, grid, found, health)
+            keep(store, rule, grid, found, health)
         else:
             rules.append(Machine(rule, grid, found, health).run())
         allowance.take(f"judging {rule.name}")
@@ -75,22 +73,6 @@ def _spread(changes: list[tuple[int, RuleHealth, str]], count: int) -> list[tupl
         until = changes[number + 1][0] if number + 1 < len(changes) else count
         spread += [(health, why)] * (until - step)
     return spread
-
-
-def _keep(
-    store: Recorded, rule: RecordRule, grid: Grid, found: Matrix, health: list[tuple[RuleHealth, str]]
-) -> None:
-    """The results of a recording rule as series; a stale marker where one is gone."""
-    judged: Flags = np.array([each[0] is RuleHealth.OK for each in health], bool)
-    judged[list(found.errors)] = False
-    for row, labels in enumerate(found.labels):
-        there = found.present[row] & judged
-        gone = judged & ~found.present[row] & np.concatenate([[False], there[:-1]])
-        merged = {k: v for k, v in {**dict(labels), **dict(rule.labels)}.items() if k != NAME and v}
-        times = grid.times
-        new = track(times[there], found.values[row][there], times[gone])
-        if len(new.times):
-            store.put(rule.name, tuple(sorted(merged.items())), new)
 
 
 def _played(book: Rulebook, specs: Mapping[str, ActionSpec], rules: list[Lives]) -> Rules:
