@@ -83,6 +83,7 @@ async def lags_while(address: str, surface: FakeSurface) -> list[float]:
     return lags
 
 
+@pytest.mark.e2e  # needs no cluster, but the machine's cores: beside other tests it would measure those
 @pytest.mark.usefixtures("_settled")
 async def test_heavy_queries_do_not_stop_the_loop(server: tuple[str, FakeSurface]) -> None:
     """A match of 10,000 with 10,000 series and a subquery of an hour, asked four times each, four at once."""
