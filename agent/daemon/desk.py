@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-
 from agent import report, stop_file
 from agent.daemon.attempt import Means
 from agent.daemon.loop import JUDGE_MS, Daemon
+from agent.daemon.own_series import exposition
 from agent.daemon.reload import Reload
 from agent.model import Alert, Entry, Kind
 from agent.series import Series
@@ -135,27 +134,9 @@ class Desk:
 
     def metrics(self) -> bytes:
         """The agent's own series."""
-        registry = CollectorRegistry()
-        incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
-        for one in self.means.ledger.history.incidents.values():
-            incidents.labels(one.phase).inc()
-        alerts = Gauge("ottla_alerts", "Active alerts", ["alertname", "state"], registry=registry)
-        for alert in self.daemon.sight.alerts.active():
-            alerts.labels(alert.rule, alert.state).inc()
-        rules = Gauge(
-            "ottla_rule_ok", "1 where a rule can be judged", ["alertname", "health"], registry=registry
-        )
-        for rule in self.daemon.sight.book.alerts:
-            health = self.daemon.sight.alerts.health(rule.name)
-            rules.labels(rule.name, health).set(health == "ok")
-        up = Gauge("ottla_source_up", "1 where the last reading succeeded", ["source"], registry=registry)
-        for polling in self.pollings:
-            up.labels(polling.source.name).set(polling.last_error is None)
-        control = self.means.control
-        degraded = Gauge("ottla_control_degraded", "1 where no claim can be had", registry=registry)
-        degraded.set(control is not None and control.degraded is not None)
-        registry.register(self.rules)
-        return generate_latest(registry)
+        ledger, control = self.means.ledger, self.means.control
+        degraded = control is not None and control.degraded is not None
+        return exposition(ledger.history, self.daemon.sight, self.pollings, degraded, self.rules)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
         """Begin nothing new."""

@@ -154,6 +154,16 @@ async def test_the_time_that_a_client_gives_ends_its_query(address: str) -> None
     assert (status, told["errorType"]) == (503, "timeout")
 
 
+async def test_a_query_that_takes_too_long_is_ended_while_it_runs(address: str) -> None:
+    pairs = span("quantile_over_time(0.5, work_total[10m])", f"{NOW / 1000 - 600}", AT, "0.06")
+    status, told = await get(address, "query_range", *pairs, ("timeout", "20ms"))
+    assert (status, told["errorType"], told["error"]) == (
+        503,
+        "timeout",
+        "query timed out in expression evaluation",
+    )
+
+
 async def test_a_query_of_too_many_samples_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prometheus_answers, "MAX_SAMPLES", 100)
     status, told = await get(address, "query", ("query", "work_total[10m]"))
@@ -229,6 +239,9 @@ async def test_label_names_and_values_follow_the_selectors_and_the_time(address:
     assert names == ["early", "late", "odd", "up", "work_total"]
     since = ("start", f"{NOW / 1000 - 60:.3f}")
     assert "early" not in (await get(address, "label/__name__/values", since))[1]["data"]
+    last = f"{NOW / 1000 + 0.007}"  # of this series alone
+    exactly = (("start", last), ("end", last))
+    assert (await get(address, "label/__name__/values", *exactly))[1]["data"] == ["late"]
     told = (await get(address, "label/__name__/values", ("limit", "2")))[1]
     assert told["data"] == ["early", "late"]
     assert told["warnings"] == ["results truncated due to limit"]

@@ -143,6 +143,11 @@ def test_a_long_list_is_the_same_as_made_at_once(items: list[dict[str, str]]) ->
     assert told(listed(items))["data"] == items
 
 
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 450])
+def test_a_list_of_any_length_is_whole(count: int) -> None:
+    assert told(listed(list(range(count))))["data"] == list(range(count))
+
+
 def test_a_large_answer_comes_in_pieces() -> None:
     """None of them much larger than is written at once; together they are the whole."""
     lines = tuple(line((("n", f"{n}"),), *((t, 0.1) for t in range(100))) for n in range(200))

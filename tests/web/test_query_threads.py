@@ -119,6 +119,14 @@ async def test_what_waited_too_long_is_not_begun(threads: QueryThreads) -> None:
     assert not ran.is_set()
 
 
+async def test_what_has_no_time_left_is_not_begun(threads: QueryThreads) -> None:
+    ran = threading.Event()
+    with pytest.raises(GaveUp, match="in query queue"):
+        async with threads.place() as place:
+            await place.run(lambda _: ran.set(), 0.0, here)
+    assert not ran.is_set()
+
+
 async def test_nobody_asks_for_more_time_than_there_is(
     threads: QueryThreads, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,7 +247,7 @@ async def test_the_socket_is_for_owner_and_group(address: str, folder: Path) -> 
 STRANGERS_PYTHON = shutil.which("python3", path="/usr/bin:/bin") or sys.executable
 STRANGER = """
 import http.client, socket, sys
-for method, path in (("GET", "/api/v1/status"), ("POST", "/api/v1/stop")):
+for method, path in (("GET", "/api/v1/status"), ("POST", "/api/v1/query?query=1"), ("POST", "/api/v1/stop")):
     client = http.client.HTTPConnection("localhost", timeout=10)
     client.sock = socket.socket(socket.AF_UNIX)
     client.sock.connect(sys.argv[1])
@@ -265,8 +265,9 @@ async def test_another_user_may_look_and_not_order(address: str, folder: Path, s
         stdout=-1, user=65534, group=os.getegid(), extra_groups=[],
     )  # fmt: skip
     out, _ = await asyncio.wait_for(child.communicate(), 20)
-    looked, ordered = out.decode().strip().splitlines()
+    looked, asked, ordered = out.decode().strip().splitlines()
     assert looked.strip() == "200"
+    assert asked.startswith('200 {"status":"success"')  # a POST that only asks
     assert ordered.startswith("403")
     assert "(uid 65534) may look, not order: be root or root (uid 0)" in ordered
     assert surface.orders == []
