@@ -118,7 +118,7 @@ def _judge(rule: _Rule, store: Store, now: int, since: int | None, down: frozens
     """Judge one rule; what it records, if that is its kind."""
     at = now - rule.rule.offset_ms
     rule.evaluated_at = now
-    rule.health, rule.why = _obstacle(rule.expression, store, at, since, down)
+    rule.health, rule.why = obstacle(rule.expression, store, at, since, down)
     if rule.health is not RuleHealth.OK:
         return ()
     try:
@@ -145,9 +145,10 @@ def _samples(rule: _Rule, found: Mapping[Labels, float], now: int) -> Sequence[S
     ]
 
 
-def _obstacle(
+def obstacle(
     expression: Expression, store: Store, now: int, since: int | None, down: frozenset[str]
 ) -> tuple[RuleHealth, str]:
+    """What keeps an expression from being judged at `now`, and why; OK and nothing where it can be."""
     silent = sorted(expression.names & down)
     if silent:
         return RuleHealth.FAILING, f"its source is down: {', '.join(silent)}"

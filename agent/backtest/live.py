@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.alerts import identified, recorded
-from agent.alerts.life import _obstacle as obstacle
+from agent.alerts.life import obstacle
 from agent.alerts.machine import advance, deadlines
 
 __all__ = ["advance", "deadlines", "identified", "obstacle", "recorded"]
