@@ -118,6 +118,18 @@ class Alert:
         return dict(self.labels).get(name, "")
 
 
+@dataclass(frozen=True, slots=True)
+class RuleNow:
+    """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
+
+    rule: Rule
+    health: RuleHealth
+    why: str
+    alerts: tuple[Alert, ...] = ()
+    evaluated_at: int | None = None
+    took_s: float = 0.0
+
+
 class Mode(StrEnum):
     """What a remedy may do."""
 

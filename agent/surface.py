@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.model import Alert, Rule, RuleHealth
+from agent.model import RuleNow
 from agent.series import Series
 
 Plain = dict[str, Any]  # str, int, float, bool, None, lists and dicts of these: ready for JSON
@@ -14,18 +14,6 @@ Plain = dict[str, Any]  # str, int, float, bool, None, lists and dicts of these:
 
 class Refused(Exception):
     """A person's order that the agent does not carry out; the text says why and what to do instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleNow:
-    """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
-
-    rule: Rule
-    health: RuleHealth
-    why: str
-    alerts: tuple[Alert, ...] = ()
-    evaluated_at: int | None = None
-    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.alerts.machine import advance, deadlines
 from agent.alerts.results import identified, recorded
-from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, Sample
+from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
 from agent.promql import EvaluationError, Expression, Store, compile, evaluate, finds, unmatched  # noqa: A004  see there
 from agent.promql.labels import NAME
 from agent.promql.vectors import STALE
@@ -89,6 +89,12 @@ class Alerts:
     def why(self, rule: str) -> str:
         """What is wrong, in words; empty when the rule is OK."""
         return self._worst(rule).why
+
+    def each(self) -> tuple[RuleNow, ...]:
+        """Every rule and what came of it, in the order of the files."""
+        return tuple(
+            RuleNow(r.rule, r.health, r.why, tuple(r.active.values()), r.evaluated_at) for r in self._rules
+        )
 
     def next_deadline(self, now: int) -> int | None:
         """When `for` or `keep_firing_for` next ends, `now` at the earliest; None if nothing waits."""

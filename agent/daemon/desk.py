@@ -12,11 +12,11 @@ from agent.daemon.attempt import Means
 from agent.daemon.loop import JUDGE_MS, Daemon
 from agent.daemon.own_series import exposition
 from agent.daemon.reload import Reload
-from agent.model import Alert, Entry, Kind
+from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
 from agent.sources.schedule import Polling
-from agent.surface import GroupNow, Plain, Refused, RuleNow, grouped
+from agent.surface import GroupNow, Plain, Refused, grouped
 from agent.wire import plain
 
 STUCK_MS = 30_000  # a loop that did not turn for so long does not live
@@ -97,15 +97,7 @@ class Desk:
 
     def groups(self) -> tuple[GroupNow, ...]:
         """All rules and what came of them."""
-        sight = self.daemon.sight
-        active: dict[str, list[Alert]] = {}
-        for alert in sight.alerts.active():
-            active.setdefault(alert.rule, []).append(alert)
-        now = [
-            RuleNow(r, sight.alerts.health(r.name), sight.alerts.why(r.name), tuple(active.get(r.name, ())))
-            for r in sight.book.alerts
-        ]
-        return grouped(now, JUDGE_MS)
+        return grouped(self.daemon.sight.alerts.each(), JUDGE_MS)
 
     def metadata(self) -> list[Plain]:
         """What the sources declare, and what each says of itself."""

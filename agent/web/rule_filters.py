@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.model import AlertRule
+from agent.model import AlertRule, RuleNow
 from agent.promql.nodes import Selector
-from agent.surface import GroupNow, Plain, RuleNow
+from agent.surface import GroupNow, Plain
 from agent.web import rule_groups
 from agent.web.prometheus_forms import BadParameter, Form
 

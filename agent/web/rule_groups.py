@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from agent.model import Alert, AlertRule, AlertState, RuleHealth
-from agent.surface import GroupNow, Plain, RuleNow
+from agent.model import Alert, AlertRule, AlertState, RuleHealth, RuleNow
+from agent.surface import GroupNow, Plain
 
 NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from fake_surface import FakeSurface
 
-from agent.model import Alert, AlertRule, AlertState, Place, RuleHealth, Sample, labels_of
-from agent.surface import RuleNow, grouped
+from agent.model import Alert, AlertRule, AlertState, Place, RuleHealth, RuleNow, Sample, labels_of
+from agent.surface import grouped
 from agent.web.prometheus_answers import API_VERSION
 from agent.web.server import Server
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.model import Alert, AlertRule, AlertState, Place, RecordRule, RuleHealth
-from agent.surface import GroupNow, RuleNow, grouped
+from agent.model import Alert, AlertRule, AlertState, Place, RecordRule, RuleHealth, RuleNow
+from agent.surface import GroupNow, grouped
 from agent.web.prometheus_forms import BadParameter, Form
 from agent.web.rule_filters import page, wanted
 from agent.web.rule_groups import active, rule
