@@ -7,13 +7,20 @@ from collections.abc import Callable
 
 from agent.model import Place
 from agent.promql import BadExpression
+from agent.promql.functions import FUNCTIONS
 from agent.rulebook.compiled import compiled
 from agent.rulebook.labels import MayHave
+from agent.rulebook.slips import slip
 from agent.yaml_marks import Node, Scalar, Wrong, closest, shaped
 from agent.yaml_marks.readers import text
 
 LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*|[0-9.]+[a-z]*")
+_CALL = re.compile(
+    r"(?:function|call to) (?:function )?(?:with name )?'?(\w+)\b"
+)  # as the parser names the one that it complains of
+_PATTERN = re.compile(r"illegal regex for (.*)", re.DOTALL)
+_NO_PROMQL = "invalid promql query"  # all that the parser says of most mistakes
 _QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.DOTALL)
 
 
@@ -54,13 +61,30 @@ def check_label(name: str, may_have: MayHave, place: Place | None) -> None:
 
 def _check(node: Node, expression: str) -> None:
     try:
-        compiled(expression)
+        kind = compiled(expression).kind
     except BadExpression as e:
-        if e.column is None:
-            raise Wrong(e.message) from None
-        word = _WORD.match(expression, e.column - 1)
-        width = len(word[0]) if word else 1
-        raise Wrong(e.message, None, _place(node, e.column - 1), width) from None
+        raise _explained(node, expression, e) from None
+    if kind not in ("vector", "scalar"):
+        what = "a range" if kind == "matrix" else "a text"
+        raise Wrong(f"{what} is no result that a rule can have", "put it into a function, as rate(x[5m])")
+
+
+def _explained(node: Node, expression: str, error: BadExpression) -> Wrong:
+    """With the place: the engine's own, the function's that it names, or that of the first slip."""
+    call, pattern = _CALL.search(error.message), _PATTERN.fullmatch(error.message)
+    at = call and re.search(rf"\b{re.escape(call[1])}\s*\(", expression)
+    if pattern and (quoted := re.search(rf"[\"'`]{re.escape(pattern[1])}[\"'`]", expression)):
+        return Wrong(error.message, None, _place(node, quoted.start()), len(quoted[0]))
+    if error.column is not None or at:
+        index = error.column - 1 if error.column is not None else at.start() if at else 0
+        word = _WORD.match(expression, index)
+        hint = closest(call[1], FUNCTIONS) if call and call[1] not in FUNCTIONS else None
+        return Wrong(error.message, hint, _place(node, index), len(word[0]) if word else 1)
+    found = slip(expression)
+    if found is None:
+        return Wrong(error.message)
+    message = f"no PromQL: {found.message}" if error.message == _NO_PROMQL else error.message
+    return Wrong(message, found.hint, _place(node, found.index), found.width)
 
 
 def _place(node: Node, index: int) -> Place:

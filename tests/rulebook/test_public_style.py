@@ -44,7 +44,7 @@ def test_all_of_them_load_together_from_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "said"),
     [
-        ("", "", ["alerts.yml:8:28: expr: "]),
+        ("", "", ["alerts.yml:8:33: expr: "]),
         (
             "kind: PrometheusRule",
             "kind: ServiceMonitor",

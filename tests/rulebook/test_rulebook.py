@@ -121,7 +121,7 @@ remedies:
             " '2 per hour'; write it like 2/1h"
         ),
         "disk/remedies.yml:13:46: cooldown: bad duration '10': write it like 30s, 5m or 1h30m",
-        "disk/remedies.yml:14:14: unless: invalid promql query",
+        "disk/remedies.yml:14:18: unless: no PromQL: something is missing after ==",
         'disk/remedies.yml:14:39: unless: $path stands outside quotes; write it like {path="$path"}',
     ]
 
@@ -197,7 +197,7 @@ def test_each_mistake_in_a_remedy_has_its_place_and_words(
             "    limit: -3\n    rules:",
             "3:12: limit: -3 is out of range",
         ),
-        ("expr: host_log_dir_used_ratio > 0.85", "expr: 'x{a=~\"(\"}'", "5:15: expr: "),
+        ("expr: host_log_dir_used_ratio > 0.85", "expr: 'x{a=~\"(\"}'", "5:21: expr: "),
         (
             "      - alert: LogDirFillingUp\n        expr",
             "      - expr",
