@@ -6,28 +6,29 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from agent.alerts.machine import Result
-from agent.alerts.templates import Template, Unsupported, parse
 from agent.model import AlertRule, Labels, Point, RecordRule
 from agent.promql import EvaluationError
 from agent.promql.labels import NAME, render
+from agent.templates import Data, Template, Unsupported, expand, parse
 
 
-def identified(rule: AlertRule, found: Iterable[Point]) -> Mapping[Labels, Result]:
+def identified(rule: AlertRule, found: Iterable[Point], external: Labels = ()) -> Mapping[Labels, Result]:
     """Results by the alert's identity: labels without the name, then the rule's own, then alertname.
 
-    EvaluationError where two results are one alert. `$value` and `$labels` are those of the result.
+    EvaluationError where two results are one alert. `$value` and `$labels` are those of the result,
+    `$externalLabels` the `external` ones.
     """
     results: dict[Labels, Result] = {}
     for point in found:
         labels, value = point.labels, point.value
-        own = {name: expanded(text, labels, value) for name, text in rule.labels}
+        own = {name: expanded(text, labels, value, external) for name, text in rule.labels}
         merged = dict(labels) | own | {"alertname": rule.name}
         key = tuple(sorted((k, v) for k, v in merged.items() if k != NAME and v))
         if key in results:
             raise EvaluationError(
                 f"two results make one alert, {render(key)}: aggregate, or keep the label that differs"
             )
-        said = tuple((name, expanded(text, labels, value)) for name, text in rule.annotations)
+        said = tuple((name, expanded(text, labels, value, external)) for name, text in rule.annotations)
         results[key] = Result(value, said)
     return results
 
@@ -44,16 +45,14 @@ def recorded(rule: RecordRule, found: Iterable[Point]) -> Mapping[Labels, float]
     return results
 
 
-def expanded(text: str, labels: Labels, value: float) -> str:
+def expanded(text: str, labels: Labels, value: float, external: Labels = ()) -> str:
     """A label or annotation as it is shown; a template that is not known here stays as it is."""
     template = _template(text)
-    return template.expand(labels, value) if template else text
+    return expand(template, Data(dict(labels), value, dict(external))).text if template else text
 
 
 @lru_cache(maxsize=4096)
 def _template(text: str) -> Template | None:
-    try:
-        template = parse(text)
-    except Unsupported:
-        return None
-    return None if template.plain else template
+    """None for what stays as it is written."""
+    template = parse(text)
+    return None if isinstance(template, Unsupported) or template.constant == text else template
