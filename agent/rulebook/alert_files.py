@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.model import AlertRule, Labels, RecordRule, Rule, labels_of
-from agent.rulebook.expressions import promql
+from agent.rulebook.expressions import promql_of_rule
 from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong, shape_of, shaped
 from agent.yaml_marks.readers import choice, duration, integer, pairs, text
 
@@ -79,7 +79,7 @@ def _group(form: Form, seen: set[str]) -> Iterator[Rule]:
 def _alert(rule: Form, group: _Group) -> AlertRule:
     return AlertRule(
         name=rule.get("alert", text, "", required=True),
-        expr=rule.get("expr", promql, "", required=True),
+        expr=rule.get("expr", promql_of_rule, "", required=True),
         for_ms=rule.get("for", duration, 0),
         keep_firing_for_ms=rule.get("keep_firing_for", duration, 0),
         labels=_labels(rule, group),
@@ -95,7 +95,7 @@ def _record(rule: Form, group: _Group) -> RecordRule:
     rule.what = "a recording rule"
     return RecordRule(
         name=rule.get("record", metric_name, ""),
-        expr=rule.get("expr", promql, "", required=True),
+        expr=rule.get("expr", promql_of_rule, "", required=True),
         labels=_labels(rule, group),
         group=group.name,
         place=rule.place,

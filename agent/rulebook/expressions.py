@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 
 from agent.model import Place
-from agent.promql import BadExpression
+from agent.promql import BadExpression, Expression
 from agent.promql.functions import FUNCTIONS
 from agent.rulebook.compiled import compiled
 from agent.rulebook.labels import MayHave
 from agent.rulebook.slips import slip
-from agent.yaml_marks import Node, Scalar, Wrong, closest, shaped
+from agent.yaml_marks import Node, Scalar, Wrong, closest, shape_of, shaped
 from agent.yaml_marks.readers import text
 
 LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
@@ -29,7 +29,15 @@ def promql(node: Node) -> str:
     """An expression that can be evaluated; `1` needs no quotes, as in Prometheus."""
     number = isinstance(node, Scalar) and isinstance(node.value, int | float)
     written = node.text if isinstance(node, Scalar) and number else text(node)
-    _check(node, written)
+    _compiled(node, written)
+    return written
+
+
+@shaped(shape_of(promql))
+def promql_of_rule(node: Node) -> str:
+    """One that a rule may have: its result has one value a series."""
+    written = promql(node)
+    _check_kind(compiled(written))
     return written
 
 
@@ -46,7 +54,7 @@ def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
             raise Wrong(f"{bare[0]} stands outside quotes", hint, place, len(bare[0]))
         for match in LABEL.finditer(written):
             check_label(match[1], may_have, _place(node, match.start()))
-        _check(node, LABEL.sub(r"x\1", written))  # as long as before: columns stay right
+        _check_kind(_compiled(node, LABEL.sub(r"x\1", written)))  # as long as before: columns stay right
         return written
 
     return read
@@ -59,13 +67,16 @@ def check_label(name: str, may_have: MayHave, place: Place | None) -> None:
         raise Wrong(f"the alert never has a label {name!r}", hint, place, len(name) + 1)
 
 
-def _check(node: Node, expression: str) -> None:
+def _compiled(node: Node, expression: str) -> Expression:
     try:
-        kind = compiled(expression).kind
+        return compiled(expression)
     except BadExpression as e:
         raise _explained(node, expression, e) from None
-    if kind not in ("vector", "scalar"):
-        what = "a range" if kind == "matrix" else "a text"
+
+
+def _check_kind(expression: Expression) -> None:
+    if expression.kind not in ("vector", "scalar"):
+        what = "a range" if expression.kind == "matrix" else "a text"
         raise Wrong(f"{what} is no result that a rule can have", "put it into a function, as rate(x[5m])")
 
 
