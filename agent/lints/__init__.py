@@ -21,6 +21,7 @@ from agent.lints.regex_super_linear import regex_super_linear
 from agent.lints.self_fulfilling_verify import self_fulfilling_verify
 from agent.lints.short_range import short_range
 from agent.lints.single_signal import single_signal
+from agent.lints.template_unsupported import template_unsupported
 from agent.lints.window_too_long import window_too_long
 from agent.rulebook import Marks, Rulebook
 from agent.yaml_marks import Complaint
@@ -39,6 +40,7 @@ LINTS: tuple[tuple[str, Lint], ...] = (
     ("nan-compare", nan_compare),
     ("nameless-selector", nameless_selector),
     ("label-lost", label_lost),
+    ("template-unsupported", template_unsupported),
     ("single-signal", single_signal),
     ("logs-only", logs_only),
     ("self-fulfilling-verify", self_fulfilling_verify),
