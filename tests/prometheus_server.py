@@ -70,11 +70,20 @@ class Server:
     def api(self, path: str, **parameters: str) -> Any:
         """`data` of the answer of /api/v1/<path>. Raises Refused with the server's words."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        _, body = self._post(f"/api/v1/{path}", urllib.parse.urlencode(parameters).encode(), headers)
-        answer = json.loads(body)
+        method = "POST" if parameters else "GET"
+        self._connection.request(
+            method, f"/api/v1/{path}", urllib.parse.urlencode(parameters).encode(), headers
+        )
+        answer = json.loads(self._connection.getresponse().read())
         if answer["status"] != "success":
             raise Refused(answer["error"])
         return answer["data"]
+
+    @property
+    def version(self) -> str:
+        """Such as 2.42.0+ds."""
+        version: str = self.api("status/buildinfo")["version"]
+        return version
 
     def reload(self) -> None:
         """Have it read its configuration again."""

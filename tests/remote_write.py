@@ -52,4 +52,6 @@ def _varint(number: int) -> bytes:
 
 def _snappy(data: bytes) -> bytes:
     """One literal: nothing is compressed."""
+    if not data:
+        return _varint(0)
     return _varint(len(data)) + bytes([63 << 2]) + struct.pack("<I", len(data) - 1) + data

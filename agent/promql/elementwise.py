@@ -46,9 +46,9 @@ def rounded(values: Floats, to: Floats | float = 1.0) -> Floats:
 
 
 def clamped(values: Floats, low: Floats | float = -np.inf, high: Floats | float = np.inf) -> Floats:
-    """Between both limits."""
-    result: Floats = np.maximum(low, np.minimum(high, values))
-    return result
+    """Between both limits; NaN where one of the three is, unless an infinity decides (Go's Min and Max)."""
+    least = np.where((values == -np.inf) | (np.asarray(high) == -np.inf), -np.inf, np.minimum(high, values))
+    return np.where((least == np.inf) | (np.asarray(low) == np.inf), np.inf, np.maximum(low, least))
 
 
 def _days(values: Floats) -> Floats:
