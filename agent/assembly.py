@@ -28,6 +28,7 @@ from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
 from agent.model import Entry, Kind, Sample
+from agent.recording import world_names
 from agent.series import Series
 from agent.sources import Source, SourceFailed
 from agent.sources.cluster import ClusterFacts
@@ -111,7 +112,7 @@ class Eyes:
         """Read what these rules name from now on."""
         self._jmx.select(rules.names.asked(sight.names), rules.names.metrics)
         self._tail.patterns = rules.book.logs
-        self._series.want(sight.names)
+        self._series.want(sight.names | world_names.NAMES)
         self._told = Translation(rules.names, sight.names).told
 
     def told(self, samples: list[Sample]) -> list[Sample]:

@@ -14,22 +14,14 @@ from agent.promql.errors import BadExpression
 from agent.promql.vectors import Times, is_stale
 from agent.recording.limits import Allowance
 from agent.recording.recorded import Recorded, Track
+from agent.recording.world_names import FENCED, OFFLINE, REASSIGNING, SOURCE_UP, UNDER_MIN_ISR, WORLD
 
-SOURCE_UP = "ottla_source_up"
-_REASSIGNING, _UNDER_MIN_ISR, _OFFLINE, _FENCED = (
-    "kafka_admin_reassigning_partitions",
-    "kafka_admin_under_min_isr_partitions",
-    "kafka_admin_offline_partitions",
-    "kafka_admin_fenced_brokers",
-)
-WORLD = (_REASSIGNING, _UNDER_MIN_ISR, _OFFLINE, _FENCED)
-NAMES = frozenset({*WORLD, SOURCE_UP})  # read beside what the rules read
 SOMEBODY = -1  # a broker of which only is known that it is fenced
 _WORDS: Mapping[str, str] = {
-    _REASSIGNING: "no partition is being reassigned",
-    _UNDER_MIN_ISR: "no partition is under min.insync.replicas",
-    _OFFLINE: "no partition is offline",
-    _FENCED: "no other broker is down",
+    REASSIGNING: "no partition is being reassigned",
+    UNDER_MIN_ISR: "no partition is under min.insync.replicas",
+    OFFLINE: "no partition is offline",
+    FENCED: "no other broker is down",
 }
 _ALWAYS = (
     "history does not react: what an action would have changed is not in it",
@@ -85,8 +77,8 @@ class Facts:
         for name in WORLD:
             counts[name], seen = self._count(name, now)
             at = min(at, seen)
-        fenced = frozenset({SOMEBODY}) if counts[_FENCED] else frozenset[int]()
-        return World(at, SOMEBODY, fenced, counts[_REASSIGNING], counts[_UNDER_MIN_ISR], counts[_OFFLINE])
+        fenced = frozenset({SOMEBODY}) if counts[FENCED] else frozenset[int]()
+        return World(at, SOMEBODY, fenced, counts[REASSIGNING], counts[UNDER_MIN_ISR], counts[OFFLINE])
 
     def holds(self, expr: str, step: int) -> bool:
         """Whether it had a result; what cannot be judged has none."""

@@ -100,7 +100,7 @@ def _add_logs(
         history.read(path, tell)
     store.add(history.counters(store.span[1] if store.span else None, asked.step_ms))
     found = history.found
-    notes = [f"{len(asked.logs)} log files: {found.lines:,} lines found by the patterns"]
+    notes = [f"log files searched: {len(asked.logs)}; {found.lines:,} lines found by the patterns"]
     if found.untimed:
         notes.append(f"{found.untimed:,} of them stand before the first line with a time: left out")
     return notes

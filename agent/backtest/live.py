@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from agent.alerts import identified, recorded
-from agent.alerts.life import obstacle
-from agent.alerts.machine import advance, deadlines
+from agent.alerts import advance, deadlines, identified, obstacle, recorded
 
 __all__ = ["advance", "deadlines", "identified", "obstacle", "recorded"]

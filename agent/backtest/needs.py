@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.backtest.facts import NAMES
 from agent.backtest.origins import of_remedies
 from agent.model import Labels
 from agent.promql import Expression, compile, selector  # noqa: A004  the engine's word
 from agent.promql.labels import NAME
 from agent.promql.nodes import Matcher, Selector
+from agent.recording.world_names import NAMES
 from agent.rulebook import Rulebook
 
 

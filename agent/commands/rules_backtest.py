@@ -30,7 +30,7 @@ from agent.recording.limits import Allowance, BadHistory
 from agent.rulebook import BadRules, Rulebook, load
 from agent.yaml_marks import as_text
 
-_RULES = click.Path(exists=True, path_type=Path)
+_RULES = click.Path(path_type=Path)
 
 
 def _history(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +46,7 @@ def _history(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--logs",
             multiple=True,
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=click.Path(path_type=Path),
             help="A log file, rotated or packed ones too, for the patterns of logs.yml.",
         ),
         click.option(

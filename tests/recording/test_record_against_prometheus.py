@@ -18,7 +18,7 @@ from prometheus_server import Server
 
 from agent.model import Labels
 from agent.promql.vectors import Floats, Times
-from agent.recording.dump import Dump
+from agent.recording.dump import Dump, pieces
 from agent.recording.limits import BadHistory
 from agent.recording.prometheus import NoAnswer, NotUnderstood, Prometheus
 from agent.recording.reading import Reading
@@ -88,11 +88,10 @@ def test_record_writes_what_is_held_and_what_comes(server: Server, tmp_path: Pat
     file = tmp_path / "a.om.gz"
     recording = record(server, file, "--interval", "100ms", "--for", "60s")
     part = tmp_path / "a.om.gz.part"
-    until("the first reading", lambda: part.exists() and part.stat().st_size > 100)
+    until("the first reading", lambda: part.exists() and b"up " in written(part))
     now = int(time.time() * 1000)
     server.write([((("__name__", "late"),), np.array([now]), np.array([7.0]))])
-    size = part.stat().st_size
-    until("the second reading", lambda: part.stat().st_size > size)
+    until("the second reading", lambda: b"late " in written(part))
     recording.send_signal(signal.SIGINT)
     assert "samples of 4 series, 2 ends of series" in recording.communicate(timeout=30)[0]
     assert recording.returncode == 0
@@ -119,6 +118,11 @@ def record(server: Server, file: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*words, *options], stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env=dict(os.environ)
     )
+
+
+def written(part: Path) -> bytes:
+    """What a recording under way holds so far."""
+    return b"\n".join(line for lines in pieces(part, lambda: "", cut=True) for line in lines)
 
 
 def until(what: str, holds: Callable[[], bool], seconds: float = 30) -> None:
