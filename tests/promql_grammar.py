@@ -6,9 +6,9 @@ become an answer. No topk of equals: Prometheus takes them in the order in which
 seconds that are not finite: Go leaves them open.
 
 Kept out is what Prometheus 3 changed: deviations of infinities, the name of what atan2 gives, timestamps of
-offset and @ together, rates where a counter's first value after a gap is not 0. Windows are whole seconds, those
-of subqueries, whose steps are whole seconds, are not: neither instants on half seconds nor samples 7 ms after a
-second can meet an edge. For `<n>` see `pinned`.
+offset and @ together, rates where a counter's first value after a gap is not 0. Windows are whole seconds,
+those of subqueries, whose steps are whole seconds, are not: neither instants on half seconds nor samples 7 ms
+after a second can meet an edge. For `<n>` see `pinned`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _DEPTH = 4
 
 @dataclass(frozen=True)
 class Case:
-    """An expression and when it is asked, in seconds after the samples' moment; a range if there is a step."""
+    """An expression, and when it is asked: seconds after the samples' moment; with a step over a range."""
 
     tree: Tree
     start: int = 0
