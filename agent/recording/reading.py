@@ -48,15 +48,17 @@ class Reading:
 
     async def read(self, start: int, end: int) -> AsyncIterator[Piece]:
         """The pieces of (start, end], oldest first. Raises what Prometheus does."""
+        piece = self._piece_ms
         while start < end:
-            until = min(end, start + self._piece_ms)
+            until = min(end, start + piece)
             try:
                 found = await self._piece(start, until)
             except TooLarge:
-                self._piece_ms //= 2
-                if self._piece_ms < SHORTEST_MS:
+                piece = min(piece, end - start) // 2
+                if piece < SHORTEST_MS:
                     raise
                 continue
+            self._piece_ms = piece if until < end else self._piece_ms
             yield Piece(start, until, found)
             start = until
 

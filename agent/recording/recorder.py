@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.quantities import show_duration
 from agent.recording.limits import BadHistory, Tell
-from agent.recording.prometheus import NoAnswer, Prometheus
+from agent.recording.prometheus import NoAnswer, Prometheus, TooLarge
 from agent.recording.reading import Reading
 from agent.recording.tape import Full, Tape
 
@@ -52,7 +52,7 @@ class Recorder:
             await self._pause(min(left, self.wanted.interval_ms / 1000))
             try:
                 reached = await self._read(reading, reached - OVERLAP_MS, await self.server.now())
-            except NoAnswer as error:
+            except (NoAnswer, TooLarge) as error:  # the next reading is of a longer time
                 self.unanswered += 1
                 self.why = str(error)
                 self.tell(f"waiting: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.model import Labels
@@ -13,6 +13,7 @@ NAMES = st.one_of(st.from_regex(r"[a-z_:][a-z0-9_:]{0,9}", fullmatch=True), st.t
 VALUES = st.text(min_size=1, max_size=8)
 
 
+@settings(deadline=None)  # machines are busy
 @given(
     NAMES,
     st.dictionaries(NAMES.filter(lambda name: name != "__name__"), VALUES, max_size=3).map(

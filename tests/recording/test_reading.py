@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 from held import START, Held, holding, made, plain
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.recording.prometheus import Prometheus, TooLarge
@@ -28,6 +28,7 @@ async def reread(held: Held, start: int, end: int, piece: int) -> tuple[Recorded
     return again, reading
 
 
+@settings(deadline=None)  # machines are busy
 @given(
     st.lists(st.sampled_from(["sample", "sample", "sample", "gap", "end", "nan"]), min_size=1, max_size=60),
     st.integers(1, 30),
