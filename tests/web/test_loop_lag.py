@@ -21,7 +21,7 @@ from agent.series import Series
 from agent.web.server import Server
 
 P99_MS, MAX_MS = 10.0, 50.0
-SPIN_MS = 3.0  # a loop that lags more beside a thread that only counts shows other processes' load, not ours
+SPIN_MS = 5.0  # a loop that lags more beside a thread that only counts shows other processes' load, not ours
 TRIES = 5
 MATCH = {"query": "left * on (i) right", "time": NOW / 1000}
 SUBQUERY = {"query": "max_over_time(rate(work_total[5m])[1h:15s])", "time": NOW / 1000}
