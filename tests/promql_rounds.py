@@ -82,7 +82,7 @@ class Rounds:
             self.asked += 1
             self.refused += bool(real.error)
             self.empty += real.lines == {}
-        return "" if _by_design(mine, real) else difference(mine, real)
+        return "" if _by_design(question.text, mine, real) else difference(mine, real)
 
     def _small(self, case: Case, data: Data, store: Series) -> Finding:
         tree = smallest(case.tree, GRAMMAR, lambda t: bool(self._differs(replace(case, tree=t), data, store)))
@@ -104,8 +104,10 @@ def _case(chance: random.Random, *, ranged: bool) -> Case:
     return Case(tree, start, start + step * chance.choice([0, 3, 11]), step)
 
 
-def _by_design(mine: Reply, real: Reply) -> bool:
+def _by_design(text: str, mine: Reply, real: Reply) -> bool:
     """Whether ours is as in Prometheus 3.14 with its delayed removal of names, which 2.42 is without."""
+    if "label_" in text and ":" in text:  # 2.42 joins what they make alike at different steps of a subquery
+        return True
     ambiguous = "multiple matches for labels"
     if mine.error:  # looked for before the comparison has filtered
         return mine.error.startswith(ambiguous) and not real.error
