@@ -124,7 +124,12 @@ class LogHistory:
         end = max(self.found.last, until or 0) + interval_ms
         ticks = np.arange(self.found.first // interval_ms * interval_ms, end, interval_ms, dtype=np.int64)
         for (name, labels), times in self._limited():
-            recorded.put(name, labels, _counter(np.array(sorted(times), np.int64), ticks, bool(labels)))
+            hits = np.array(sorted(times), np.int64)
+            if labels:
+                recorded.put(name, labels, _counter(hits, ticks, interval_ms))
+            else:  # there from the start
+                counts = np.searchsorted(hits, ticks, side="right").astype(np.float64)
+                recorded.put(name, labels, Track(ticks, counts))
         return recorded
 
     def _limited(self) -> Iterator[tuple[Series, list[int]]]:
@@ -139,16 +144,12 @@ class LogHistory:
         yield from kept.items()
 
 
-def _counter(hits: Times, ticks: Times, late: bool) -> Track:
-    """A count at each tick; `late`: only from the tick before the first hit on."""
+def _counter(hits: Times, ticks: Times, interval_ms: int) -> Track:
+    """A count at each tick from the first hit on, and the 0 before it."""
     values = np.searchsorted(hits, ticks, side="right").astype(np.float64)
-    if late and len(hits):
-        first = max(0, int(np.argmax(values > 0)) - 1)
-        ticks, values = ticks[first:], values[first:]
-        if values[0] > 0:  # hit in the very first interval
-            step = ticks[1] - ticks[0] if len(ticks) > 1 else 1
-            ticks, values = np.concatenate([[ticks[0] - step], ticks]), np.concatenate([[0.0], values])
-    return Track(ticks, values)
+    counted = values > 0
+    times = np.concatenate([ticks[counted][:1] - interval_ms, ticks[counted]])
+    return Track(times, np.concatenate([[0.0], values[counted]]))
 
 
 def _names(name: str) -> Iterable[str]:

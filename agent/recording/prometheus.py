@@ -151,9 +151,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _track(values: list[tuple[float, str]]) -> Track:
     times: Times = np.rint(np.array([at for at, _ in values]) * 1000).astype(np.int64)
-    numbers = np.array([float(text) for _, text in values])
-    fresh = np.concatenate([[True], np.diff(times) > 0])
-    return Track(times[fresh], numbers[fresh])
+    return Track(times, np.array([float(text) for _, text in values]))
 
 
 def _seconds(ms: int) -> str:

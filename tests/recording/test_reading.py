@@ -71,6 +71,14 @@ async def test_steps_are_asked_for_only_where_there_is_a_gap() -> None:
     assert held.asked == ["samples"] * 4
 
 
+async def test_a_gap_without_an_end_is_none() -> None:
+    """Samples may be late or missing: while a query shows the series, and once it is too old, it goes on."""
+    times = [START + n * STEP for n in (0, 1, 2, 8, 9, 60, 61)]
+    held = Held(holding(up=made(times, [1.0] * 7)), at=START + 10**9)
+    again, _ = await reread(held, START - 1, START + 62 * STEP, 5 * STEP)
+    assert plain(again) == plain(held.recorded)
+
+
 async def test_too_much_at_once_is_halved() -> None:
     """Until the server bears it; one that bears nothing is said to."""
     held = Held(holding(up=made([START + n * STEP for n in range(100)], [1.0] * 100)), at=START + 10**9)

@@ -48,6 +48,7 @@ def test_pieces_may_overlap(tmp_path: Path) -> None:
         ("up", ()): [(START, "1.0"), (START + 1, "2.0"), (START + 2, "3.0")],
         ("late", ()): [(START, "7.0")],
     }
+    assert tape.samples == 4
 
 
 def test_a_full_tape_says_so(tmp_path: Path) -> None:
