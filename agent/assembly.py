@@ -145,7 +145,7 @@ async def make_service(config: Config) -> Service:
     actions = {name: cls() for name, cls in load().items()}
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock)
     sight = eyes.sight(rules)
-    sight.alerts.restore(await restored(journal))
+    sight.resume(await restored(journal))
     eyes.look(rules, sight)
     daemon = Daemon(means, sight)
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
@@ -163,7 +163,7 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
         sight = eyes.sight(rules)
 
         def install() -> None:
-            sight.alerts.restore(daemon.sight.alerts.active())
+            sight.follow(daemon.sight, clock())
             eyes.look(rules, sight)
             daemon.replace(sight)
 

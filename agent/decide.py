@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.history import History, Incident, Phase
 from agent.model import Alert, AlertState, Argument, Decision, Entry, Kind, Labels, Remedy, Step, Verify
@@ -19,7 +19,7 @@ def decide(
     decisions = []
     for alert in alerts:
         remedy = remedies.get(alert.rule)
-        if remedy is None or alert.state is not AlertState.FIRING:
+        if remedy is None or alert.state is not AlertState.FIRING or not selects(remedy, alert.labels):
             continue
         incident = history.open(alert.rule, alert.label(remedy.target))
         step = _next_step(incident, remedy)
@@ -29,21 +29,33 @@ def decide(
 
 
 def endings(
-    alerts: Sequence[Alert], remedies: Mapping[str, Remedy], history: History, now: int
+    alerts: Sequence[Alert],
+    remedies: Mapping[str, Remedy],
+    history: History,
+    now: int,
+    end_of: Callable[[Incident], str] = lambda _: "the alert ended",
 ) -> tuple[Entry, ...]:
-    """The last entries of incidents that are over: withdrawn, closed or handed to a person."""
-    firing = {
+    """The last entries of incidents that are over: withdrawn, closed or handed to a person.
+
+    An alert that a restart put back to pending has not ended. `end_of` says why an incident's alert has.
+    """
+    active = {
         (a.rule, a.label(remedies[a.rule].target))
         for a in alerts
-        if a.rule in remedies and a.state is AlertState.FIRING
+        if a.rule in remedies and selects(remedies[a.rule], a.labels)
     }
     ends = []
     for incident in history.incidents.values():
-        still = (incident.decision.alert, incident.decision.target) in firing
-        kind, reason = _ending(incident, still)
+        still = (incident.decision.alert, incident.decision.target) in active
+        kind, reason = _ending(incident, None if still else end_of(incident))
         if kind is not None:
             ends.append(Entry(now, kind, reason, incident.id))
     return tuple(ends)
+
+
+def selects(remedy: Remedy, labels: Labels) -> bool:
+    """Whether a remedy is for its alert with these labels: of several rules with the name it may choose."""
+    return set(remedy.match) <= set(labels)
 
 
 def fill(text: str, labels: Labels) -> str:
@@ -100,21 +112,21 @@ def _verify(step: Step, labels: Labels) -> Verify | None:
     return Verify(fill(step.verify.expr, labels), step.verify.within_ms, step.verify.stable_for_ms)
 
 
-def _ending(incident: Incident, firing: bool) -> tuple[Kind | None, str]:
-    """Why an incident needs no more work of ours, if it does not."""
+def _ending(incident: Incident, end: str | None) -> tuple[Kind | None, str]:
+    """Why an incident needs no more work of ours, if it does not; `end`: why its alert is over."""
     phase, verdict = incident.phase, incident.verdict
-    if phase is Phase.REFUSED and not firing:
-        return Kind.WITHDRAWN, "the alert ended"
-    if phase is Phase.ESCALATED and not firing:
-        return Kind.CLOSED, "the alert ended"
+    if phase is Phase.REFUSED and end:
+        return Kind.WITHDRAWN, end
+    if phase is Phase.ESCALATED and end:
+        return Kind.CLOSED, end
     if phase is not Phase.SETTLED:
         return None, ""
     if verdict is Kind.HEALED:
         return Kind.CLOSED, "healed; nothing of it stands"
     if verdict is None:
         return Kind.CLOSED, "undone before it was judged; nothing of it stands"
-    if not firing:
-        return Kind.CLOSED, f"{verdict}, undone, and the alert ended"
+    if end:
+        return Kind.CLOSED, f"{verdict}, undone, and {end}"
     if verdict is Kind.WORSE:
         return Kind.ESCALATED, f"{incident.decision.do} made it worse and was undone: a person is needed"
     if incident.decision.step + 1 >= incident.decision.steps:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from agent.alerts import Alerts
+from agent.alerts import Alerts, Kept, lost
 from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample
 from agent.promql.vectors import STALE
 from agent.series import Series
@@ -15,6 +17,11 @@ PENDING, FIRING = AlertState.PENDING, AlertState.FIRING
 
 def rule(expr: str, for_ms: int = 0, keep: int = 0, name: str = "Full", labels: Labels = ()) -> AlertRule:
     return AlertRule(name, expr, for_ms, keep, labels, (), "disk", Place("alerts.yml", 1, 1))
+
+
+def kept(of: AlertRule, *alerts: Alert, seen_at: int = 0) -> Kept:
+    """What a former life knew of a rule."""
+    return Kept(of.name, of.labels, of.expr, seen_at, alerts)
 
 
 class Host:
@@ -97,8 +104,10 @@ def test_time_alone_wakes_a_rule_at_its_deadline() -> None:
 
 
 def test_a_deadline_that_a_cold_rule_has_seen_does_not_wake_it_again() -> None:
-    host = Host(rule("used > 0.8 and increase(c[1h]) > 0", for_ms=MINUTE))
-    host.alerts.restore([Alert("Full", (("alertname", "Full"),), PENDING, 0, 1.0)])
+    cold = rule("used > 0.8 and increase(c[1h]) > 0", for_ms=MINUTE)
+    host = Host(cold)
+    alert = Alert("Full", (("alertname", "Full"),), PENDING, 0, 1.0)
+    host.alerts.restore([kept(cold, alert)], unseen=False)
     host.see(0, 0.9)
     host.judge(MINUTE, frozenset())
     assert host.alerts.next_deadline(MINUTE) is None
@@ -189,10 +198,12 @@ def test_a_series_that_ended_clears_its_alert() -> None:
 
 def test_a_source_that_is_down_keeps_the_state() -> None:
     """One path's series went out of sight, another's is there: only `down` tells that it is no recovery."""
-    host = Host(rule("used > 0.8"))
+    full = rule("used > 0.8")
+    host = Host(full)
     host.see(0, 0.9)
     host.see(5 * MINUTE, 0.1, (("path", "/d2"),))
-    host.alerts.restore([Alert("Full", (("alertname", "Full"), ("path", "/d1")), FIRING, 0, 0.9)])
+    alert = Alert("Full", (("alertname", "Full"), ("path", "/d1")), FIRING, 0, 0.9)
+    host.alerts.restore([kept(full, alert)], unseen=False)
     host.judge(5 * MINUTE, down=frozenset({"used"}))
     assert (host.health, host.states) == (RuleHealth.FAILING, [FIRING])
     assert host.alerts.why("Full") == "its source is down: used"
@@ -227,17 +238,65 @@ def test_an_empty_rule_label_removes_the_label() -> None:
     assert host.alerts.active()[0].labels == (("alertname", "Full"),)
 
 
-def test_a_restart_keeps_active_at() -> None:
+def test_a_restart_keeps_how_long_it_was_seen() -> None:
+    """Pending from 0 to 1 m, down until 10 m: the minute counts, the nine in which nobody looked do not."""
     before = Host(rule("used > 0.8", for_ms=2 * MINUTE))
     before.see(0, 0.9)
+    before.see(MINUTE, 0.9)
     after = Host(rule("used > 0.8", for_ms=2 * MINUTE), rule("used > 0.8", name="Other"))
-    gone = Alert("Gone", (("alertname", "Gone"),), FIRING, 0, 1.0)
-    after.alerts.restore([*before.alerts.active(), gone])
-    assert [alert.rule for alert in after.alerts.active()] == ["Full"]
-    after.judge(MINUTE)
+    gone = kept(rule("gone > 0", name="Gone"), Alert("Gone", (("alertname", "Gone"),), FIRING, 0, 1.0))
+    after.alerts.restore([*before.alerts.keep(), gone], unseen=True)
+    assert [(a.rule, a.state, a.active_at) for a in after.alerts.active()] == [("Full", PENDING, 0)]
+    after.judge(5 * MINUTE)
     assert (after.health, after.states) == (RuleHealth.COLD, [PENDING])
-    after.see(2 * MINUTE, 0.9)
-    assert after.alerts.active()[0] == Alert("Full", before.alerts.active()[0].labels, FIRING, 0, 0.9)
+    after.see(10 * MINUTE, 0.9)
+    assert [(a.state, a.active_at) for a in after.alerts.active()] == [
+        (PENDING, 9 * MINUTE),
+        (FIRING, 10 * MINUTE),
+    ]
+    after.see(11 * MINUTE, 0.9)
+    assert after.states == [FIRING, FIRING]
+
+
+def test_a_restart_keeps_what_fires_and_counts_no_time_for_its_end() -> None:
+    """Missed for one minute of three, then down: two more must be seen."""
+    full = rule("used > 0.8", keep=3 * MINUTE)
+    before, after = Host(full), Host(full)
+    for minute, value in enumerate((0.9, 0.1, 0.1)):
+        before.see(minute * MINUTE, value)
+    after.alerts.restore(before.alerts.keep(), unseen=True)
+    seen = []
+    for minute in (20, 21, 22):
+        after.see(minute * MINUTE, 0.1)
+        seen.append(after.states)
+    assert seen == [[FIRING], [FIRING], []]
+
+
+def test_after_a_long_outage_all_is_proved_anew() -> None:
+    full = rule("used > 0.8", for_ms=MINUTE)
+    before, after = Host(full), Host(full)
+    before.see(0, 0.9)
+    before.see(MINUTE, 0.9)
+    after.alerts.restore(before.alerts.keep(), unseen=True)
+    assert after.states == [FIRING]
+    after.see(62 * MINUTE, 0.9)
+    assert after.states == [PENDING]
+
+
+def test_other_rules_go_on_with_what_is_theirs() -> None:
+    """A reload: no time is lost, and an alert of another expression is another alert."""
+    full, other = rule("used > 0.8", for_ms=2 * MINUTE), rule("used > 0.7", name="Other")
+    before = Host(full, other)
+    before.see(0, 0.9)
+    after = Host(rule("used > 0.75", name="Other"), rule("used > 0.8", for_ms=3 * MINUTE))
+    after.alerts.restore(before.alerts.keep(), unseen=False)
+    assert [(a.rule, a.state) for a in after.alerts.active()] == [("Full", PENDING)]
+    after.see(3 * MINUTE, 0.9)
+    assert {a.rule: (a.state, a.active_at) for a in after.alerts.active()} == {
+        "Full": (FIRING, 0),
+        "Other": (FIRING, 3 * MINUTE),
+    }
+    assert [each.name for each in lost(before.alerts.keep(), [full, replace(other, expr="1")])] == ["Other"]
 
 
 def test_rules_of_one_name_are_told_apart_by_their_labels() -> None:
@@ -247,9 +306,19 @@ def test_rules_of_one_name_are_told_apart_by_their_labels() -> None:
     host.see(0, 0.9)
     assert host.health is RuleHealth.COLD  # of the one that is not OK
     again = Host(*reversed(rules))
-    again.alerts.restore(host.alerts.active())
+    again.alerts.restore(host.alerts.keep(), unseen=False)
     again.see(0, 0.1)
     assert again.states == []
+
+
+def test_each_of_two_rules_with_one_name_has_its_own_health() -> None:
+    warn, page = (("severity", "warn"),), (("severity", "page"),)
+    host = Host(rule("used > 0.8", labels=warn), rule("nowhere > 0", labels=page))
+    host.see(0, 0.9)
+    (alert,) = host.alerts.active()
+    assert host.alerts.health("Full", alert.labels) is RuleHealth.OK
+    assert host.alerts.health("Full", (*alert.labels[:-1], ("severity", "page"))) is RuleHealth.COLD
+    assert [now.health for now in host.alerts.each()] == [RuleHealth.OK, RuleHealth.COLD]
 
 
 def test_an_unknown_rule_has_no_health() -> None:

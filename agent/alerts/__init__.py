@@ -1,7 +1,26 @@
 """The life of alerts: which rules are due, what they give, and what follows for their alerts."""
 
+from agent.alerts.judgement import Finding, Ground, Task, judge
+from agent.alerts.keeping import Kept, lost
 from agent.alerts.life import Alerts
-from agent.alerts.machine import Result, advance
+from agent.alerts.machine import Result, advance, deadlines
+from agent.alerts.obstacles import obstacle
+from agent.alerts.order import Turn
 from agent.alerts.results import identified, recorded
 
-__all__ = ["Alerts", "Result", "advance", "identified", "recorded"]
+__all__ = [
+    "Alerts",
+    "Finding",
+    "Ground",
+    "Kept",
+    "Result",
+    "Task",
+    "Turn",
+    "advance",
+    "deadlines",
+    "identified",
+    "judge",
+    "lost",
+    "obstacle",
+    "recorded",
+]

@@ -1,37 +1,18 @@
-"""The alert state machine: pending, firing, kept firing; and when a rule cannot be judged at all."""
+"""The life of all alerts: which rules are due, what they are, and what follows from what they give."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
-from agent.alerts.machine import advance, deadlines
-from agent.alerts.results import identified, recorded
+from agent.alerts.judgement import Finding, Ground, Task, judge
+from agent.alerts.keeping import Kept, key
+from agent.alerts.obstacles import NONE, Obstacle, inherited
+from agent.alerts.order import Readers, Turn
+from agent.alerts.rule_state import RuleState
+from agent.alerts.timers import Timers
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
-from agent.promql import EvaluationError, Expression, Store, compile, evaluate, finds, unmatched  # noqa: A004  see there
-from agent.promql.labels import NAME
-from agent.promql.vectors import STALE
-from agent.quantities import show_duration
-
-
-@dataclass(slots=True)
-class _Rule:
-    """One rule and what is active of it."""
-
-    rule: Rule
-    expression: Expression
-    health: RuleHealth = RuleHealth.COLD
-    why: str = "not evaluated yet"
-    evaluated_at: int | None = None
-    active: dict[Labels, Alert] = field(default_factory=dict)
-    written: frozenset[Labels] = frozenset()  # the series that a recording rule wrote last
-
-    def next_deadline(self) -> int | None:
-        """The earliest deadline after the last evaluation; one before it would wake us for ever."""
-        if isinstance(self.rule, RecordRule):
-            return None
-        seen = self.evaluated_at
-        return min((d for d in deadlines(self.rule, self.active) if seen is None or d > seen), default=None)
+from agent.promql import Expression, Store, compile  # noqa: A004  what it does, as in re.compile
 
 
 class Alerts:
@@ -45,14 +26,35 @@ class Alerts:
     * FAILING: the evaluation errs, two results become the same alert, or a source of it is down.
     * STORM: more results than the limit of the rule's group.
 
-    In none of them is anything begun, promoted or ended: alerts stay as they were, and `for` runs on.
-    Recording rules stand among the others, in the order of the files: what they give is there for the next.
+    In none of them is anything begun, promoted or ended: alerts stay as they were, `for` runs on, and what
+    reads a recording rule's series inherits its state.
+
+    `evaluate` judges what is due at an instant; a shell that must not block takes the same steps itself:
+    `begin` a turn, `next` task, `judge` it wherever it likes, and `take` what was found.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        """Compiles every rule; BadExpression where one is not PromQL (a rule book has checked before)."""
-        self._rules = [_Rule(rule, compile(rule.expr)) for rule in rules]
-        self.names = frozenset[str]().union(*(r.expression.names for r in self._rules))
+    def __init__(self, rules: Sequence[Rule], idle_ms: int | None = None) -> None:
+        """Compiles every rule; BadExpression where one is not PromQL (a rule book has checked before).
+
+        `idle_ms`: a rule that nothing wakes for so long is due all the same: absence, windows that slide
+        and sources that fall silent show only in time. None: the caller sees to that.
+        """
+        self._rules = [RuleState(rule, compile(rule.expr)) for rule in rules]
+        self._idle_ms = idle_ms
+        self._readers = Readers([state.expression for state in self._rules])
+        self._timers = Timers()
+        self._left: set[int] = set()
+        self._live: set[int] = set()  # the rules that have alerts
+        self._tasks = 0
+        self._turned_at = 0
+        self._named: dict[str, list[RuleState]] = defaultdict(list)
+        self._writers: dict[str, list[RuleState]] = defaultdict(list)
+        for state in self._rules:
+            of_its_kind = self._named if isinstance(state.rule, AlertRule) else self._writers
+            of_its_kind[state.rule.name].append(state)
+        self.names = frozenset[str]().union(*(state.expression.names for state in self._rules))
+        self.judged: Counter[RuleHealth] = Counter()
+        self.cut = 0  # texts that were too long
 
     def evaluate(
         self,
@@ -65,115 +67,113 @@ class Alerts:
     ) -> None:
         """Judge at `now` the rules that read one of `names` (None: all) or whose deadline has come.
 
-        `record` puts what recording rules give into the store; rules that read it are judged then.
-
-        `since` is when the store's data begin, None without any; `down` the names whose source is down.
-        An absence shows only in time: call it with None once an interval.
+        `since` is when the store's data begin, None without any; `down` the names whose source is down;
+        `record` puts what recording rules give into the store.
         """
-        for rule in self._rules:
-            due = rule.next_deadline()
-            if names is None or _reads(rule, names) or (due is not None and due <= now):
-                samples = _judge(rule, store, now, since, down)
-                if samples:
-                    record(samples)
-                    names = None if names is None else names | {rule.rule.name}
+        ground, turn = Ground(store, since, down), self.begin(now, names)
+        while (task := self.next(turn)) is not None:
+            record(self.take(judge(task, ground), turn))
+
+    def begin(self, now: int, names: frozenset[str] | None) -> Turn:
+        """The rules that are due now: readers of `names` (None: all rules), and those whose time has come."""
+        set_back = now < self._turned_at  # the clock: no timer means anything any more
+        self._turned_at = now
+        due = set(range(len(self._rules))) if names is None or set_back else self._readers.of(names)
+        due.update(self._left, self._timers.due(now))
+        self._left.clear()
+        return Turn(now, due)
+
+    def next(self, turn: Turn) -> Task | None:
+        """The next rule of the turn; the one before it must have been taken, if it records."""
+        index = turn.pop()
+        if index is None:
+            self._left |= turn.left
+            return None
+        self._tasks += 1
+        state = self._rules[index]
+        inherits = self._inherited(state)
+        return Task(self._tasks, index, state.rule, state.expression, turn.now, inherits, state.cost_s)
+
+    def take(
+        self, finding: Finding, turn: Turn | None = None, took_s: float | None = None
+    ) -> tuple[Sample, ...]:
+        """What follows from a finding: alerts here, and a recording rule's samples for the store.
+
+        One of an older task than the newest taken of its rule changes nothing. `took_s`: what it cost.
+        """
+        index, number = finding.task.index, finding.task.number
+        state = self._rules[index]
+        if number <= state.taken:
+            return ()
+        state.taken = number
+        self.judged[finding.health] += 1
+        self.cut += sum(result.cut for result in finding.results.values())
+        samples = tuple(state.take(finding, took_s))
+        if turn is not None and isinstance(state.rule, RecordRule):
+            turn.join(self._readers.of([state.rule.name]), index)
+        self._note(index, state)
+        return samples
 
     def active(self) -> tuple[Alert, ...]:
         """Pending and firing alerts, those of rules that cannot be judged now included."""
-        return tuple(alert for rule in self._rules for alert in rule.active.values())
+        return tuple(alert for index in sorted(self._live) for alert in self._rules[index].active.values())
 
-    def health(self, rule: str) -> RuleHealth:
-        """Of the rule with this name; of several, the first that is not OK. KeyError for an unknown name."""
-        return self._worst(rule).health
+    def health(self, name: str, labels: Labels | None = None) -> RuleHealth:
+        """Of the alerting rule with this name; of several the one that has an alert with these `labels`, or
+        could have, else the first that is not OK. KeyError for an unknown name."""
+        return self._rule(name, labels).health
 
-    def why(self, rule: str) -> str:
-        """What is wrong, in words; empty when the rule is OK."""
-        return self._worst(rule).why
+    def why(self, name: str, labels: Labels | None = None) -> str:
+        """What is wrong with that rule, in words; empty when it is OK."""
+        return self._rule(name, labels).why
+
+    def expression(self, name: str, labels: Labels | None = None) -> Expression:
+        """What that rule evaluates."""
+        return self._rule(name, labels).expression
 
     def each(self) -> tuple[RuleNow, ...]:
         """Every rule and what came of it, in the order of the files."""
-        return tuple(
-            RuleNow(r.rule, r.health, r.why, tuple(r.active.values()), r.evaluated_at) for r in self._rules
-        )
+        return tuple(state.told() for state in self._rules)
 
     def next_deadline(self, now: int) -> int | None:
-        """When `for` or `keep_firing_for` next ends, `now` at the earliest; None if nothing waits."""
-        ends = [end for rule in self._rules if (end := rule.next_deadline()) is not None]
-        return max(now, min(ends)) if ends else None
+        """When time alone makes a rule due, `now` at the earliest; None if nothing waits."""
+        end = self._timers.next()
+        return None if end is None else max(now, end)
 
-    def restore(self, alerts: Iterable[Alert]) -> None:
-        """Take up alerts from before a restart, active_at as it was; those of unknown rules are left out."""
-        for alert in alerts:
-            for rule in self._rules:
-                if isinstance(rule.rule, AlertRule) and _may_be_of(rule.rule, alert):
-                    rule.active[alert.labels] = alert
-                    break
+    def keep(self) -> tuple[Kept, ...]:
+        """What there is to know of the rules that have alerts or have recorded something."""
+        return tuple(state.kept() for state in self._rules if state.active or state.written)
 
-    def _worst(self, name: str) -> _Rule:
-        rules = [each for each in self._rules if each.rule.name == name and isinstance(each.rule, AlertRule)]
+    def restore(self, kept: Iterable[Kept], *, unseen: bool) -> None:
+        """Go on with what is known of the same rules; what belonged to others is left out.
+
+        `unseen`: of a former life of the agent, between which and the next good judgement nobody looked.
+        """
+        known: dict[object, list[Kept]] = defaultdict(list)
+        for each in kept:
+            known[each.key].append(each)
+        for index, state in enumerate(self._rules):
+            if waiting := known[key(state.rule)]:
+                state.restore(waiting.pop(0), unseen=unseen)
+                self._note(index, state)
+
+    def _note(self, index: int, state: RuleState) -> None:
+        (self._live.add if state.active else self._live.discard)(index)
+        self._timers.set(index, state.due_at(self._idle_ms))
+
+    def _inherited(self, state: RuleState) -> Obstacle:
+        """What the recording rules hand on that write what this one reads."""
+        read = state.expression.names & self._writers.keys()
+        if not read:
+            return NONE
+        writers = {n: [each.obstacle for each in self._writers[n] if each is not state] for n in read}
+        return inherited(writers, state.asks_absent)
+
+    def _rule(self, name: str, labels: Labels | None) -> RuleState:
+        rules = self._named.get(name, [])
         if not rules:
             raise KeyError(name)
-        return next((rule for rule in rules if rule.health is not RuleHealth.OK), rules[0])
-
-
-def _reads(rule: _Rule, names: frozenset[str]) -> bool:
-    return rule.expression.nameless or bool(names & rule.expression.names)
-
-
-def _judge(rule: _Rule, store: Store, now: int, since: int | None, down: frozenset[str]) -> Sequence[Sample]:
-    """Judge one rule; what it records, if that is its kind."""
-    at = now - rule.rule.offset_ms
-    rule.evaluated_at = now
-    rule.health, rule.why = obstacle(rule.expression, store, at, since, down)
-    if rule.health is not RuleHealth.OK:
-        return ()
-    try:
-        points = evaluate(rule.expression, store, at)
-        if rule.rule.limit and len(points) > rule.rule.limit:
-            rule.health, limit = RuleHealth.STORM, rule.rule.limit
-            rule.why = f"it has {len(points)} results at once, and its group's limit is {limit}"
-        elif isinstance(rule.rule, AlertRule):
-            rule.active = advance(rule.rule, rule.active, identified(rule.rule, points), now)
-        else:
-            return _samples(rule, recorded(rule.rule, points), now)
-    except EvaluationError as e:
-        rule.health, rule.why = RuleHealth.FAILING, str(e)
-    return ()
-
-
-def _samples(rule: _Rule, found: Mapping[Labels, float], now: int) -> Sequence[Sample]:
-    """What a recording rule writes: its results, and the end of series that it does not give any more."""
-    gone = dict.fromkeys(rule.written - found.keys(), STALE)
-    rule.written = frozenset(found)
-    return [
-        Sample(rule.rule.name, tuple(pair for pair in labels if pair[0] != NAME), now, value)
-        for labels, value in (dict(found) | gone).items()
-    ]
-
-
-def obstacle(
-    expression: Expression, store: Store, now: int, since: int | None, down: frozenset[str]
-) -> tuple[RuleHealth, str]:
-    """What keeps an expression from being judged at `now`, and why; OK and nothing where it can be."""
-    silent = sorted(expression.names & down)
-    if silent:
-        return RuleHealth.FAILING, f"its source is down: {', '.join(silent)}"
-    if since is None:
-        return RuleHealth.COLD, "no sample has come yet"
-    if now - since < expression.history_ms:
-        needs, has = show_duration(expression.history_ms), show_duration(max(0, now - since))
-        return RuleHealth.COLD, f"it needs {needs} of samples and there are {has}"
-    young = [s for s in expression.selectors if now - since < s.window_ms + s.offset_ms]
-    awaited = [s for s in young if not finds(s, store, now)]
-    if awaited:
-        return RuleHealth.COLD, f"nothing has matched {', '.join(map(str, awaited))} yet"
-    missing = unmatched(expression.node, store, now)
-    if missing:
-        return RuleHealth.BLIND, f"nothing matches {', '.join(map(str, missing))}"
-    return RuleHealth.OK, ""
-
-
-def _may_be_of(rule: AlertRule, alert: Alert) -> bool:
-    """Whether an alert from before is this rule's: by its name and those labels that are no templates."""
-    own = {pair for pair in rule.labels if "{{" not in pair[1]} | {("alertname", rule.name)}
-    return rule.name == alert.rule and own <= set(alert.labels)
+        if labels is not None:
+            makers = [state for state in rules if labels in state.active]
+            rules = makers or [state for state in rules if state.may_make(labels)] or rules
+        return next((state for state in rules if state.health is not RuleHealth.OK), rules[0])

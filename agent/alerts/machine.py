@@ -10,10 +10,14 @@ from agent.model import Alert, AlertRule, AlertState, Labels
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result of an alert's expression, and the alert's annotations expanded with it."""
+    """One result of an alert's expression, and the alert's annotations expanded with it.
+
+    `cut`: how many of its texts were too long.
+    """
 
     value: float
     annotations: Labels = ()
+    cut: int = 0
 
 
 def advance(

@@ -3,5 +3,15 @@
 from __future__ import annotations
 
 from agent.alerts import advance, deadlines, identified, obstacle, recorded
+from agent.alerts.obstacles import Obstacle, asked_absent, inherited
 
-__all__ = ["advance", "deadlines", "identified", "obstacle", "recorded"]
+__all__ = [
+    "Obstacle",
+    "advance",
+    "asked_absent",
+    "deadlines",
+    "identified",
+    "inherited",
+    "obstacle",
+    "recorded",
+]

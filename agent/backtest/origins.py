@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agent.daemon.sight import source_of
+from agent.daemon.origins import source_of
 from agent.promql import compile  # noqa: A004  the engine's word
 from agent.rulebook import Rulebook
 

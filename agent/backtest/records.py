@@ -10,7 +10,7 @@ from agent.backtest.grid import Grid, Matrix
 from agent.backtest.live import recorded
 from agent.backtest.lives import deny
 from agent.model import Labels, Point, RecordRule, RuleHealth
-from agent.promql.labels import NAME
+from agent.promql.labels import NAME, render
 from agent.promql.vectors import Flags
 from agent.recording.recorded import Recorded, track
 
@@ -23,8 +23,10 @@ def keep(store: Recorded, rule: RecordRule, grid: Grid, found: Matrix, health: H
     rows = _rows(rule, found)
     present = {labels: found.present[its].sum(axis=0) for labels, its in rows.items()}
     judged = np.array([each[0] is RuleHealth.OK for each in health], bool)
-    for counts in present.values():
-        judged &= counts < 2  # two results that make one series fail the rule at that step
+    for labels, counts in present.items():
+        for step in np.flatnonzero(judged & (counts > 1)).tolist():
+            health[step] = (RuleHealth.FAILING, f"two results make one series, {render(labels)}")
+            judged[step] = False
     steps = np.flatnonzero(judged)
     times = grid.times[steps]
     for labels, its in rows.items():

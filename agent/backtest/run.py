@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.backtest.facts import Facts
 from agent.backtest.grid import Grid, matrix
 from agent.backtest.health import Obstacles
 from agent.backtest.history import Past
+from agent.backtest.live import asked_absent, inherited
 from agent.backtest.lives import Lives, Machine
 from agent.backtest.needs import expressions
 from agent.backtest.origins import Origins
-from agent.backtest.records import keep
+from agent.backtest.records import Health, keep
 from agent.backtest.remedies import Play, Rules
 from agent.model import ActionSpec, Entry, Policy, RecordRule, RuleHealth
 from agent.promql import Expression, compile  # noqa: A004  the engine's word
@@ -42,14 +43,17 @@ def backtest(
     store, grid = _without_made(past.store, book), past.grid
     facts = Facts(store, grid, Origins(book), allowance)
     obstacles = Obstacles(store, grid, store.span[0] if store.span else None, facts.down, facts.turns)
-    rules = []
+    rules: list[Lives] = []
+    writers: dict[str, list[Health]] = {}
     for number, rule in enumerate(book.rules, 1):
         tell(f"judging rule {number} of {len(book.rules)}: {rule.name}")
         expression = compile(rule.expr)
         found = matrix(expression, store, grid, allowance, rule.offset_ms)
         health = _spread(list(obstacles.of(expression, rule.offset_ms)), len(grid))
+        _inherit(health, expression, writers)
         if isinstance(rule, RecordRule):
             keep(store, rule, grid, found, health)
+            writers.setdefault(rule.name, []).append(health)
         else:
             rules.append(Machine(rule, grid, found, health).run())
         allowance.take(f"judging {rule.name}")
@@ -73,6 +77,15 @@ def _spread(changes: list[tuple[int, RuleHealth, str]], count: int) -> list[tupl
         until = changes[number + 1][0] if number + 1 < len(changes) else count
         spread += [(health, why)] * (until - step)
     return spread
+
+
+def _inherit(health: Health, expression: Expression, writers: Mapping[str, Sequence[Health]]) -> None:
+    """Where what it reads was not recorded well, neither is it judged."""
+    read = {name: writers[name] for name in expression.names & writers.keys()}
+    absent = asked_absent(expression.node) if read else frozenset[str]()
+    for step in range(len(health)) if read else ():
+        found = inherited({name: [each[step] for each in its] for name, its in read.items()}, absent)
+        health[step] = health[step] if found[0] is RuleHealth.OK else found
 
 
 def _played(book: Rulebook, specs: Mapping[str, ActionSpec], rules: list[Lives]) -> Rules:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from agent import actions
 from agent.config.settings import INTERVAL_MS, WINDOW_MS
-from agent.daemon.sight import source_of
+from agent.daemon.origins import source_of
 from agent.lints import Facts, Metric
 from agent.model import ActionSpec
 from agent.rulebook import Rulebook

@@ -117,7 +117,7 @@ class Daemon:
             self.sight.judge(now, frozenset(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         await self._stop_waiting("the wait for the claim was cut short")
-        for entry in endings(alerts, remedies, self._means.ledger.history, now):
+        for entry in endings(alerts, remedies, self._means.ledger.history, now, self.sight.end_of):
             if not self._busy(entry.incident) and self._judged(entry.incident):
                 await self._means.ledger.record(entry)
         for incident in self.standing():
@@ -165,8 +165,9 @@ class Daemon:
 
     def _judged(self, incident: str) -> bool:
         """Whether its rule, if there still is one, can be judged: no other ends anything."""
-        rule = self._means.ledger.history.incidents[incident].decision.alert
-        return rule not in self.sight.book.remedies or self.sight.alerts.health(rule) is RuleHealth.OK
+        decision = self._means.ledger.history.incidents[incident].decision
+        gone = decision.alert not in self.sight.book.remedies
+        return gone or self.sight.alerts.health(decision.alert, decision.labels) is RuleHealth.OK
 
     def _again(self, key: str, now: int) -> bool:
         """Whether it may be tried now: what fails at once must not spin. A clock set back keeps nobody."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agent.alerts import Kept
 from agent.control_topic import ControlTopic
 from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.desk import Desk
@@ -18,7 +19,7 @@ from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.rule_watch import RuleWatch
 from agent.journal import Journal, JournalFailed
-from agent.model import Alert, Entry, Kind
+from agent.model import Entry, Kind
 from agent.sources.schedule import Polling
 from agent.web.server import Server
 from agent.wire import encode
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 ALERTS = "alerts"  # the name under which the journal keeps them
 KEEP_S = 5.0
 NOTES = 200  # waiting for the control topic; more are dropped and counted there
-_ALERTS = msgspec.json.Decoder(tuple[Alert, ...])
+_KEPT = msgspec.msgpack.Decoder(tuple[Kept, ...])  # JSON has no NaN, and a value may be one
 
 
 class Notes:
@@ -109,7 +110,7 @@ class Service:
             kept = await self._keep(kept)
 
     async def _keep(self, kept: bytes) -> bytes:
-        now = msgspec.json.encode(self.daemon.sight.alerts.active())
+        now = msgspec.msgpack.encode(tuple(k for k in self.daemon.sight.alerts.keep() if k.alerts))
         if now != kept:
             with contextlib.suppress(
                 JournalFailed
@@ -141,11 +142,11 @@ class Service:
         await self.ledger.record(Entry(self.desk.means.clock(), Kind.AGENT, reason))
 
 
-async def restored(journal: Journal) -> tuple[Alert, ...]:
-    """The alerts of the agent's former life; none where they cannot be read any more."""
+async def restored(journal: Journal) -> tuple[Kept, ...]:
+    """What is known of the rules from the agent's former life; nothing where it cannot be read any more."""
     kept = await journal.load(ALERTS)
     try:
-        return _ALERTS.decode(kept) if kept else ()
+        return _KEPT.decode(kept) if kept else ()
     except msgspec.DecodeError:
         log.warning("the alerts of the former life are of another version: they are found anew")
         return ()

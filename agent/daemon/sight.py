@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.alerts import Alerts
-from agent.decide import fill
+from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
+from agent.daemon.origins import Origins
+from agent.decide import fill, selects
 from agent.gate import Scene, World
-from agent.history import History
+from agent.history import History, Incident
 from agent.model import (
     ActionSpec,
     Alert,
@@ -21,20 +22,15 @@ from agent.model import (
     RuleHealth,
     Sample,
 )
-from agent.promql import EvaluationError, compile, evaluate  # noqa: A004  the engine's word, as in Prometheus
+from agent.promql import EvaluationError, compile, evaluate  # noqa: A004  the engine's words
+from agent.promql.labels import NAME, without
+from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
 from agent.series import Series
 from agent.verify import View
 
-_PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
-
-_DEEPEST = 20  # recording rules that read recording rules
+IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
-
-
-def source_of(name: str) -> str:
-    """Which source a series comes from, by its name's prefix."""
-    return next((source for prefix, source in _PREFIXES if name.startswith(prefix)), "jmx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +57,48 @@ class Sight:
         series: Series,
         world: Callable[[], World | None],
         node_id: int,
-        restored: Sequence[Alert] = (),
         origin: Callable[[str], str] = str,
     ) -> None:
         self.book = book
-        self._origin = origin
         self._node_id = node_id
-        self.alerts = Alerts(book.rules)
-        self.alerts.restore(restored)
+        self.alerts = Alerts(book.rules, IDLE_MS)
         self.series = series
         self.world = world
-        self._expressions = {rule.name: compile(rule.expr) for rule in book.alerts}
-        self._newest: dict[str, int] = {}
+        self._newest: dict[str, int] = {}  # by name: from which instant the data that it rests on are
         self._down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
-        self._made = _made(book)
-        self.names = frozenset[str]().union(*map(_names, _expressions(book))) | self._made.keys()
+        self._origins = Origins(book, origin)
+        self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
+        self._in_force_since = 0
+        self._alert_names = frozenset(rule.name for rule in book.alerts)
+        self.names = frozenset[str]().union(*map(_names, _expressions(book))) | self._origins.recorded.keys()
+
+    def resume(self, kept: Sequence[Kept]) -> None:
+        """Go on after a restart with what was known before it."""
+        self.alerts.restore(kept, unseen=True)
+
+    def follow(self, former: Sight, now: int) -> None:
+        """Take the place of other rules: alerts of rules that stay as they are go on, the series end that
+        only the former rules recorded."""
+        kept = former.alerts.keep()
+        self.alerts.restore(kept, unseen=False)
+        gone = lost(kept, self.book.rules)
+        self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
+        self._newest, self._down, self._away_at = former._newest, former._down, former._away_at
+        ended = ((each.name, labels) for each in gone for labels in each.written)
+        self.series.add(Sample(name, without(labels, {NAME}), now, STALE) for name, labels in ended)
+
+    def end_of(self, incident: Incident) -> str:
+        """Why its alert fires no more: it may be the rules that are others."""
+        name, labels = incident.decision.alert, incident.decision.labels
+        remedy = self.book.remedies.get(name)
+        if name not in self._alert_names:
+            return "its rule was removed"
+        if remedy is None or not selects(remedy, labels):
+            return "its remedy was removed"
+        if name in self._changed and incident.opened_at < self._in_force_since:
+            return "its rule was changed, and as it is now it does not fire"
+        return "the alert ended"
 
     def take(self, samples: Sequence[Sample], now: int, down: frozenset[str]) -> None:
         """New samples wake just the rules that read them. `down`: the sources that do not answer."""
@@ -88,25 +110,33 @@ class Sight:
     def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
         """Evaluate the rules that read `names`; None: all of them."""
         self._down = down
-        silent = frozenset(n for n in self.alerts.names if down.intersection(self._sources(n)))
-        self.alerts.evaluate(
-            self.series, now, names, since=self.series.first_at, down=silent, record=self._record
-        )
+        ground, turn = self.ground(), self.alerts.begin(now, names)
+        while (task := self.alerts.next(turn)) is not None:
+            self.learn(judge(task, ground), turn)
 
-    def _record(self, samples: Sequence[Sample]) -> None:
-        """What recording rules gave is read like any other series."""
+    def ground(self) -> Ground:
+        """What rules are judged on now."""
+        down = self._origins.named_by(self._down, self.names)
+        return Ground(self.series, self.series.first_at, down)
+
+    def learn(self, finding: Finding, turn: Turn | None = None, took_s: float | None = None) -> None:
+        """Take a finding: what a recording rule gave is read like any other series."""
+        samples = self.alerts.take(finding, turn, took_s)
         self.series.add(samples)
-        for sample in samples:
-            self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
+        if samples:  # it is no fresher than the oldest of what it rests on
+            name = finding.task.rule.name
+            rests_on = (self._newest.get(each, 0) for each in self._origins.recorded[name])
+            self._newest[name] = min(rests_on, default=finding.task.now)
 
     def scene(
         self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local
     ) -> Scene | Refusal:
         """Everything the gate may look at but the plan; a Refusal where the remedy is gone from the rules."""
         remedy = self.book.remedies.get(decision.alert)
-        if remedy is None:
+        if remedy is None or not selects(remedy, decision.labels):
             return Refusal("mode", f"the rules have no remedy for {decision.alert} any more")
-        health = self.alerts.health(decision.alert)
+        which = decision.alert, decision.labels
+        health = self.alerts.health(*which)
         return Scene(
             now=now,
             decision=decision,
@@ -118,8 +148,8 @@ class Sight:
             agent_started_at=local.started_at,
             stop_file=local.stop_file,
             health=health,
-            health_reason="" if health is RuleHealth.OK else self.alerts.why(decision.alert),
-            signals=self._signals(decision.alert),
+            health_reason="" if health is RuleHealth.OK else self.alerts.why(*which),
+            signals=self._origins.of(self.alerts.expression(*which)),
             patients=self._patients(remedy),
             unless=self._objections(remedy, decision.labels, now),
             peers=local.peers,
@@ -131,7 +161,8 @@ class Sight:
         """What tells whether the action helped."""
         world = self.world()
         check = decision.verify
-        rule = self._expressions.get(decision.alert)
+        known = decision.alert in self._alert_names
+        rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
             now=now,
             holds=check is not None and done_at is not None and self._holds(check.expr, done_at, now),
@@ -157,12 +188,10 @@ class Sight:
         expression = compile(expr)
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
-        names = expression.names
-        fresh = all(self._newest.get(n, 0) > done_at and self._source(n) not in self._down for n in names)
-        return fresh and self._has_result(expr, now)
-
-    def _source(self, name: str) -> str:
-        return source_of(self._origin(name))
+        fresh = (self._newest.get(n, 0) > done_at for n in expression.names)
+        return (
+            self._down.isdisjoint(self._origins.of(expression)) and all(fresh) and self._has_result(expr, now)
+        )
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:
@@ -175,21 +204,8 @@ class Sight:
         return tuple(text for text in filled if self._has_result(text, now))
 
     def _patients(self, remedy: Remedy) -> int:
-        return len({a.label(remedy.target) for a in self.firing() if a.rule == remedy.alert})
-
-    def _signals(self, rule: str) -> frozenset[str]:
-        expression = self._expressions.get(rule)
-        if expression is None:
-            return frozenset()
-        return frozenset(source for name in expression.names for source in self._sources(name))
-
-    def _sources(self, name: str, depth: int = 0) -> Iterator[str]:
-        """Where a series comes from in the end: a recorded one is no source of its own."""
-        if name not in self._made or depth > _DEEPEST:
-            yield self._source(name)
-            return
-        for each in self._made[name]:
-            yield from self._sources(each, depth + 1)
+        mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
+        return len({a.label(remedy.target) for a in mine})
 
 
 def _expressions(book: Rulebook) -> Iterator[str]:
@@ -198,14 +214,6 @@ def _expressions(book: Rulebook) -> Iterator[str]:
     for remedy in book.remedies.values():
         yield from remedy.unless
         yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
-
-
-def _made(book: Rulebook) -> Mapping[str, frozenset[str]]:
-    """What the recording rules of each name read."""
-    made: dict[str, frozenset[str]] = {}
-    for rule in book.records:
-        made[rule.name] = made.get(rule.name, frozenset()) | _names(rule.expr)
-    return made
 
 
 def _names(text: str) -> frozenset[str]:

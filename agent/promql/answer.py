@@ -50,12 +50,15 @@ class Answer:
 _NO_LIMITS = Limits()
 
 
-def evaluate(expression: Expression, store: Store, at: int) -> tuple[Point, ...]:
+def evaluate(
+    expression: Expression, store: Store, at: int, limits: Limits = _NO_LIMITS
+) -> tuple[Point, ...]:
     """The elements of a vector or scalar at `at` (ms); a scalar is one point without labels.
 
-    Raises EvaluationError where Prometheus would: ambiguous matches, two results with the same labels.
+    Raises EvaluationError where Prometheus would: ambiguous matches, two results with the same labels;
+    TooMuch beyond the limits.
     """
-    scope = _scope(store, np.array([at], np.int64), _NO_LIMITS, instant=True)
+    scope = _scope(store, np.array([at], np.int64), limits, instant=True)
     with np.errstate(all="ignore"):  # division by 0 and the like have values in IEEE 754
         found = value(expression.node, scope)
     if isinstance(found, Vector):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agent.actions import Action, Ports
+from agent.alerts import Kept
 from agent.control_topic import ControlTopic
 from agent.daemon.attempt import Means
 from agent.daemon.claim_sweep import sweep_claims
@@ -17,7 +18,7 @@ from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.history import replay
 from agent.journal import JournalFailed
-from agent.model import Alert, Entry, Kind, Policy, Sample
+from agent.model import Entry, Kind, Policy, Sample
 from agent.rulebook import Rulebook
 from agent.series import Series
 from agent.wire import decode, encode
@@ -94,7 +95,7 @@ class Stage:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     stop_file: str | None = None
     make_control: Callable[[], ControlTopic] | None = None
-    _kept: tuple[Alert, ...] = ()
+    _kept: tuple[Kept, ...] = ()
     _daemon: Daemon | None = None
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
@@ -165,7 +166,9 @@ class Stage:
                 yield error
 
     def _sight(self) -> Sight:
-        return Sight(self.rules, self._series, self.scenery.world, self.node_id, self._kept)
+        sight = Sight(self.rules, self._series, self.scenery.world, self.node_id)
+        sight.resume(self._kept)
+        return sight
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.ensure_future(work))
@@ -179,7 +182,7 @@ class Stage:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(KEEP_S)
-            self._kept = self.daemon.sight.alerts.active()
+            self._kept = self.daemon.sight.alerts.keep()
 
     async def _local(self) -> Local:
         return Local(self.node_id, self.policy, 0, self.stop_file, *self._fleet())

@@ -1,0 +1,71 @@
+"""One rule judged at one instant. Pure, and safe in any thread: all that it needs is in the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent.alerts.machine import Result
+from agent.alerts.obstacles import NONE, Obstacle, obstacle
+from agent.alerts.results import identified, recorded
+from agent.model import AlertRule, Labels, Rule, RuleHealth
+from agent.promql import EvaluationError, Expression, Limits, Store, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A rule that is due at `now`; of two tasks of one rule that with the higher number is newer.
+
+    `inherited`: what the recording rules that it reads hand on. `cost_s`: what its judgements took of late,
+    None before the first that came to a result.
+    """
+
+    number: int
+    index: int
+    rule: Rule
+    expression: Expression
+    now: int
+    inherited: Obstacle = NONE
+    cost_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a task; where `health` is OK the results of an alert, or a recording rule's series."""
+
+    task: Task
+    health: RuleHealth
+    why: str = ""
+    results: Mapping[Labels, Result] = field(default_factory=dict)
+    series: Mapping[Labels, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What rules are judged on. `since`: when the store's data begin; `down`: names whose source is down."""
+
+    store: Store
+    since: int | None
+    down: frozenset[str] = frozenset()
+    external: Labels = ()  # the agent's own labels, for templates
+    limits: Limits = field(default_factory=Limits)
+
+
+def judge(task: Task, ground: Ground) -> Finding:
+    """Evaluate the rule as it sees the store at its instant, less its group's offset."""
+    rule, at = task.rule, task.now - task.rule.offset_ms
+    health, why = task.inherited  # first: it tells the cause
+    if health is RuleHealth.OK:
+        health, why = obstacle(task.expression, ground.store, at, ground.since, ground.down)
+    if health is not RuleHealth.OK:
+        return Finding(task, health, why)
+    try:
+        points = evaluate(task.expression, ground.store, at, ground.limits)
+        if rule.limit and len(points) > rule.limit:
+            words = f"it has {len(points)} results at once, and its group's limit is {rule.limit}"
+            return Finding(task, RuleHealth.STORM, words)
+        if isinstance(rule, AlertRule):
+            return Finding(task, health, results=identified(rule, points, ground.external))
+        return Finding(task, health, series=recorded(rule, points))
+    except EvaluationError as e:
+        return Finding(task, RuleHealth.FAILING, str(e))

@@ -1,0 +1,102 @@
+"""One rule and what came of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agent.alerts.judgement import Finding
+from agent.alerts.keeping import Kept, key, shifted
+from agent.alerts.machine import advance, deadlines
+from agent.alerts.obstacles import Obstacle, asked_absent
+from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
+from agent.promql import Expression
+from agent.promql.labels import NAME
+from agent.promql.vectors import STALE
+
+_NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
+
+
+@dataclass(slots=True)
+class RuleState:
+    """`judged_at`: when it last was OK; `unseen_since`: in a former life; `taken`: its last task."""
+
+    rule: Rule
+    expression: Expression
+    health: RuleHealth = RuleHealth.COLD
+    why: str = "not evaluated yet"
+    taken: int = -1
+    evaluated_at: int | None = None
+    judged_at: int = 0
+    unseen_since: int | None = None
+    cost_s: float | None = None
+    active: dict[Labels, Alert] = field(default_factory=dict)
+    written: frozenset[Labels] = frozenset()  # the series that a recording rule gave last
+    asks_absent: frozenset[str] = frozenset()  # the names that it reads only to learn whether they are absent
+
+    def __post_init__(self) -> None:
+        self.asks_absent = asked_absent(self.expression.node)
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """Its health and why, for those that read what it records."""
+        return self.health, self.why
+
+    def take(self, finding: Finding, took_s: float | None) -> Iterator[Sample]:
+        """What follows from a finding; the samples of a recording rule."""
+        self.evaluated_at, self.health, self.why = finding.task.now, finding.health, finding.why
+        if finding.health is not RuleHealth.OK:
+            return
+        if took_s is not None:
+            self.cost_s = took_s if self.cost_s is None else self.cost_s + _NEWEST * (took_s - self.cost_s)
+        if self.unseen_since is not None:
+            self.active = shifted(self.active, finding.task.now - self.unseen_since)
+        self.judged_at, self.unseen_since = finding.task.now, None
+        if isinstance(self.rule, AlertRule):
+            self.active = advance(self.rule, self.active, finding.results, finding.task.now)
+        else:
+            yield from self._recorded(finding)
+
+    def _recorded(self, finding: Finding) -> Iterator[Sample]:
+        gone = dict.fromkeys(self.written - finding.series.keys(), STALE)
+        self.written = frozenset(finding.series)
+        for labels, value in (dict(finding.series) | gone).items():
+            bare = tuple(pair for pair in labels if pair[0] != NAME)
+            yield Sample(self.rule.name, bare, finding.task.now - self.rule.offset_ms, value)
+
+    def due_at(self, idle_ms: int | None) -> int | None:
+        """When time alone makes it due; a deadline before its last evaluation would wake us for ever."""
+        seen = self.evaluated_at
+        own = () if isinstance(self.rule, RecordRule) else deadlines(self.rule, self.active)
+        ends = [each for each in own if seen is None or each > seen]
+        if idle_ms is not None:
+            ends.append((seen or 0) + idle_ms)
+        return min(ends, default=None)
+
+    def may_make(self, labels: Labels) -> bool:
+        """Whether an alert with these labels could be its own: by what it sets without templates."""
+        return {pair for pair in self.rule.labels if pair[1] and "{{" not in pair[1]} <= set(labels)
+
+    def told(self) -> RuleNow:
+        """For people."""
+        return RuleNow(
+            self.rule,
+            self.health,
+            self.why,
+            tuple(self.active.values()),
+            self.evaluated_at,
+            self.cost_s or 0.0,
+        )
+
+    def kept(self) -> Kept:
+        """For a later life, or other rules."""
+        return Kept(*key(self.rule), self.judged_at, tuple(self.active.values()), tuple(sorted(self.written)))
+
+    def restore(self, kept: Kept, *, unseen: bool) -> None:
+        """Go on where it was. `unseen`: nobody looks between `seen_at` and the next good judgement."""
+        self.active = {alert.labels: alert for alert in kept.alerts}
+        self.judged_at = kept.seen_at
+        if unseen:
+            self.unseen_since = kept.seen_at
+        else:
+            self.written = frozenset(kept.written)
