@@ -18,7 +18,8 @@ def course_of(test: AlertTest, unit: UnitFile, rules: Sequence[Rule]) -> Course:
     step = unit.evaluation_interval
     compiled = [(rule, compile(rule.expr, step)) for rule in _ordered(rules, unit.order)]
     ticks = range(test.start, test.start + test.lasts + 1, step)
-    return Course(compiled, test.series, test.interval, ticks)
+    external = (test.external_labels, test.external_url)
+    return Course(compiled, test.series, test.interval, ticks, external)
 
 
 def run_alert_test(test: AlertTest, unit: UnitFile, rules: Sequence[Rule]) -> tuple[Failure, ...]:

@@ -16,7 +16,7 @@ from agent.promql.labels import NAME, render, without
 from agent.promql.nodes import Call, Range, Selector, Subquery, walk
 from agent.promql.vectors import STALE
 from agent.rehearsal.cases import GivenSeries
-from agent.rehearsal.results import Results, alert_series, identified, recorded
+from agent.rehearsal.results import External, Results, alert_series, identified, recorded
 from agent.series import Series
 
 ALERT_SERIES = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -52,6 +52,7 @@ class Course:
     series: Sequence[GivenSeries]
     interval: int
     ticks: range
+    external: External = ((), "")
 
     def run(self, watched: Sequence[int]) -> tuple[Series, Mapping[int, tuple[Alert, ...]]]:
         """All samples in the end, and the alerts at the watched ticks. Raises RuleFailed."""
@@ -109,8 +110,9 @@ class _Passes:
                         f"{len(results)} results are over the group's limit of {rule.limit}"
                     )
                 if isinstance(rule, AlertRule):
-                    state.active = advance(rule, state.active, identified(rule, results), tick)
-                    written = alert_series(state.active.values())
+                    seen = identified(rule, results, self._course.external)
+                    state.active = advance(rule, state.active, seen, tick)
+                    written = alert_series(rule, state.active.values())
                     if tick in self._found:
                         self._found[tick] += state.active.values()
                 else:

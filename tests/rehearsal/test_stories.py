@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rule_files import ALERTS, REMEDIES, SPECS
 
+from agent.rehearsal.memory_log import MemoryLog
 from agent.rehearsal.rehearse import Rehearsal
 from agent.rehearsal.verdicts import Verdict
 
@@ -103,6 +106,10 @@ def test_a_given_series_takes_the_place_of_what_the_sources_would_read(tmp_path:
     ("events", "journal"),
     [
         ("0s: {down: [3]}", "1m refused (healthy elsewhere): broker 3 is down"),
+        (
+            "0s: {down: [1]}",
+            "1m refused (preconditions): the plan could not be made: broker 1 is unreachable",
+        ),
         ("0s: {stop_file: moving racks}", "1m refused (stop file): the stop file stands: moving racks"),
         ("30s: {operator: pause it}", "30s operator (pause): it\n1m refused (pause): paused: it"),
         ("0s: {reassigning: [orders-1]}", "1m refused (coexistence): 1 partitions are being reassigned"),
@@ -131,6 +138,23 @@ def test_a_killed_agent_knows_its_journal_and_no_more(tmp_path: Path) -> None:
     left: [orders-0 in /data2]
 """
     assert play(tmp_path, lines).failures == ()
+
+
+def test_a_killed_agent_says_no_goodbye(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line is cut: what it would still write, a `leave` above all, never reaches the log."""
+    logs: list[MemoryLog] = []
+
+    class Seen(MemoryLog):
+        def __init__(self, clock: Callable[[], int]) -> None:
+            super().__init__(clock)
+            logs.append(self)
+
+    monkeypatch.setattr("agent.rehearsal.stories.MemoryLog", Seen)
+    play(tmp_path, "    events: {30s: {crash: 10s}}\n    lasts: 50s\n    left: []\n")
+
+    types = [json.loads(record.value)["t"] for record in logs[0].records]
+    assert types.count("join") == 2
+    assert "leave" not in types
 
 
 def test_an_operators_undo_cancels_what_is_under_way(tmp_path: Path) -> None:
