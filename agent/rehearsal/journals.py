@@ -8,6 +8,7 @@ from agent.model import Decision, Entry
 from agent.quantities import show_duration
 from agent.rehearsal.cases import ExpectedEntry
 
+OFF_MS = 1_000  # the loop looks each half second, and a release may look a little sooner or later
 Told = tuple[int, Entry, Decision | None]  # ms after the start, in whole seconds; the entry, its decision
 
 
@@ -75,8 +76,9 @@ def _costs(expected: Sequence[ExpectedEntry], got: Sequence[Told]) -> list[list[
 
 
 def _agree(wanted: ExpectedEntry, line: Told) -> bool:
-    """What is expected may end anywhere between two words of what is told."""
-    return wanted.at == line[0] and any(
+    """What is expected may end anywhere between two words of what is told, and be a second off."""
+    near = wanted.at is not None and abs(wanted.at - line[0]) <= OFF_MS
+    return near and any(
         words.startswith(wanted.words) and not words[len(wanted.words) :][:1].isalnum()
         for words in _wordings(line)
     )

@@ -54,6 +54,12 @@ def test_what_differs_is_told_and_no_more() -> None:
     )
 
 
+def test_a_second_more_or_less_is_no_difference() -> None:
+    """Two are."""
+    assert differences(expect("10s refused", "29s started", DOTS), GOT) == ()
+    assert differences(expect("11s refused", DOTS), GOT)[0] == "- 11s refused"
+
+
 def test_half_a_word_is_another_word() -> None:
     assert differences(expect("9s refused: brok", DOTS), GOT[:1])[0] == "- 9s refused: brok"
 
