@@ -50,9 +50,7 @@ class Answer:
 _NO_LIMITS = Limits()
 
 
-def evaluate(
-    expression: Expression, store: Store, at: int, limits: Limits = _NO_LIMITS
-) -> tuple[Point, ...]:
+def evaluate(expression: Expression, store: Store, at: int, limits: Limits = _NO_LIMITS) -> tuple[Point, ...]:
     """The elements of a vector or scalar at `at` (ms); a scalar is one point without labels.
 
     Raises EvaluationError where Prometheus would: ambiguous matches, two results with the same labels;
