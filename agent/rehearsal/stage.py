@@ -119,7 +119,7 @@ class Stage:
             control=self.control,
             clock=self.now,
         )
-        daemon = self._daemon = Daemon(self.means, self._sight(), stopwatch=None)
+        daemon = self._daemon = Daemon(self.means, self._sight())
         self._tasks = []
         if self.control is not None:
             self._begin(self.control.start())
