@@ -6,6 +6,8 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -39,7 +41,6 @@ def test(paths: tuple[Path, ...], pattern: re.Pattern[str], junit: Path | None, 
     them play stories through the agent's own loop. Exit code 0: all passed, 1: a test failed, 2: a file or
     the command is wrong.
     """
-    logging.getLogger("agent").setLevel(logging.CRITICAL)  # what matters of it is in the verdicts
     rehearsal = _read(paths or (RULES,), output)
     chosen = rehearsal.chosen(pattern)
     if not chosen:
@@ -47,7 +48,7 @@ def test(paths: tuple[Path, ...], pattern: re.Pattern[str], junit: Path | None, 
             "there is no test of that name here" if pattern.pattern else "there are no tests here"
         )
     began, found = time.perf_counter(), list[Verdict]()
-    with Progress() as progress:
+    with _unlogged(), Progress() as progress:
         for number, (unit, one) in enumerate(chosen):
             progress.tell(f"{number} of {len(chosen)} tests: {unit.path}: {one.name}")
             found.append(rehearsal.run(unit, one))
@@ -56,6 +57,18 @@ def test(paths: tuple[Path, ...], pattern: re.Pattern[str], junit: Path | None, 
     if junit is not None:
         _write(junit, verdicts.as_junit(found, seconds))
     sys.exit(1 if any(verdict.failures for verdict in found) else 0)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """The rehearsed agents say nothing: what matters is in the verdicts."""
+    log = logging.getLogger("agent")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _read(paths: tuple[Path, ...], output: str) -> Rehearsal:
