@@ -33,7 +33,7 @@ remedies:
         with: {log_dir: $path}
 """
 PROBLEMS = (
-    ("alerts.yml:5:15", "expr: invalid promql query"),
+    ("alerts.yml:5:41", "> stands where a metric, a number or ( is expected"),
     ("alerts.yml:6:", "1 minute"),
     ("alerts.yml:9:", "did you mean 'for'"),
     ("remedies.yml:2:", "owner"),
