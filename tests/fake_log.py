@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from agent.kafka.batches import Record
 from agent.kafka.errors import OFFSET_OUT_OF_RANGE, KafkaInDoubt, KafkaRefused, KafkaUnreachable, LogTruncated
 
 NOT_ENOUGH_REPLICAS = 19
 INSIDE = "of an unreadable batch, which is given as one record"
-
-
-@dataclass(frozen=True)
-class FakeRecord:
-    """One record as PartitionLog gives it."""
-
-    offset: int
-    leader_epoch: int
-    at: int
-    value: bytes
-    batch_bytes: int
-    void: str = ""
 
 
 class FakeLog:
@@ -29,7 +18,7 @@ class FakeLog:
 
     def __init__(self, clock: Callable[[], int], topic_id: str = "topic-1") -> None:
         self.topic_id = topic_id
-        self.records: list[FakeRecord] = []
+        self.records: list[Record] = []
         self.epoch = 0
         self.unreadable = ""  # why reads fail
         self.unwritable = ""  # why writes are refused
@@ -59,11 +48,11 @@ class FakeLog:
     async def land(self, value: bytes) -> None:
         """A record reaches the log."""
         size = len(value) + 68
-        self.records.append(FakeRecord(len(self.records), self.epoch, self._clock(), value, size))
+        self.records.append(Record(len(self.records), self.epoch, self._clock(), value, size))
         async with self._grown:
             self._grown.notify_all()
 
-    async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[FakeRecord]:
+    async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
         """A long poll, as Kafka's: what there is once it is enough, or time is up."""
         self.fetches += 1
         until = asyncio.get_running_loop().time() + max_wait_ms / 1_000

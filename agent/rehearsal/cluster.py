@@ -111,7 +111,7 @@ class Cluster(Disks):
                 raise KafkaRefused("incremental_alter_configs", UNKNOWN_TOPIC_OR_PARTITION, resource)
             for change in changes:
                 if change.resource == resource:
-                    self._set(change)
+                    set_config(self.values, change)
             _answer(doubt)
 
     async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
@@ -149,25 +149,26 @@ class Cluster(Disks):
             raise KafkaUnreachable("the cluster" if node is None else f"broker {node}", "no answer")
         raise KafkaRefused(call, ERRORS[word], None)
 
-    def _set(self, change: ConfigChange) -> None:
-        """As IncrementalAlterConfigs does it."""
-        values = self.values.setdefault(change.resource, {})
-        present, given = list(entries(values.get(change.key))), entries(change.value)
-        match change.operation:
-            case "set":
-                values[change.key] = str(change.value)
-            case "delete":
-                values.pop(change.key, None)
-            case "append" if "*" in present:
-                raise KafkaRefused("incremental_alter_configs", INVALID_CONFIG, "* stands alone")
-            case "append":
-                values[change.key] = ",".join(present + [e for e in given if e not in present])
-            case _:
-                values[change.key] = ",".join(e for e in present if e not in given)
-
     def _topics(self) -> set[str]:
         named = {r.removeprefix("topic/") for r in self.values if r.startswith("topic/")}
         return named | {topic for topic, _ in self.infos}
+
+
+def set_config(resources: dict[str, dict[str, str]], change: ConfigChange) -> None:
+    """One change of the values by resource, as IncrementalAlterConfigs does it."""
+    values = resources.setdefault(change.resource, {})
+    present, given = list(entries(values.get(change.key))), entries(change.value)
+    match change.operation:
+        case "set":
+            values[change.key] = str(change.value)
+        case "delete":
+            values.pop(change.key, None)
+        case "append" if "*" in present:
+            raise KafkaRefused("incremental_alter_configs", INVALID_CONFIG, "* stands alone")
+        case "append":
+            values[change.key] = ",".join(present + [e for e in given if e not in present])
+        case _:
+            values[change.key] = ",".join(e for e in present if e not in given)
 
 
 def _answer(doubt: KafkaError | None) -> None:

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from agent.kafka.batches import Record
 from agent.kafka.errors import KafkaUnreachable
 
 _OVERHEAD = 68  # bytes of a batch around its one record
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """As agent.control_topic.LogRecord."""
-
-    offset: int
-    leader_epoch: int
-    at: int
-    value: bytes
-    batch_bytes: int
-    void: str = ""
 
 
 class MemoryLog:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.alerts import advance
-from agent.model import Alert, AlertRule, Labels, Rule, Sample
+from agent.alerts import advance, identified, recorded
+from agent.model import Alert, AlertRule, Labels, Point, Rule, Sample
 from agent.promql import EvaluationError, Expression, query_range
 from agent.promql.labels import NAME, render, without
 from agent.promql.nodes import Call, Range, Selector, Subquery, walk
 from agent.promql.vectors import STALE
+from agent.rehearsal.alert_series import alert_series
 from agent.rehearsal.cases import GivenSeries
-from agent.rehearsal.results import External, Results, alert_series, identified, recorded
 from agent.series import Series
 
 ALERT_SERIES = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -52,7 +52,7 @@ class Course:
     series: Sequence[GivenSeries]
     interval: int
     ticks: range
-    external: External = ((), "")
+    external: tuple[Labels, str] = ((), "")  # what templates know as $externalLabels and $externalURL
 
     def run(self, watched: Sequence[int]) -> tuple[Series, Mapping[int, tuple[Alert, ...]]]:
         """All samples in the end, and the alerts at the watched ticks. Raises RuleFailed."""
@@ -110,7 +110,7 @@ class _Passes:
                         f"{len(results)} results are over the group's limit of {rule.limit}"
                     )
                 if isinstance(rule, AlertRule):
-                    seen = identified(rule, results, self._course.external)
+                    seen = identified(rule, results, *self._course.external)
                     state.active = advance(rule, state.active, seen, tick)
                     written = alert_series(rule, state.active.values())
                     if tick in self._found:
@@ -140,13 +140,13 @@ class _Passes:
         self._now = {**ended, **self._now}
 
 
-def _results(state: State, store: Series, ticks: range) -> list[Results]:
+def _results(state: State, store: Series, ticks: range) -> list[list[Point]]:
     """What the expression gives at each tick."""
     start, end = ticks[0] - state.rule.offset_ms, ticks[-1] - state.rule.offset_ms
-    found: list[Results] = [[] for _ in ticks]
+    found: list[list[Point]] = [[] for _ in ticks]
     for line in query_range(state.expression, store, start, end, ticks.step).lines:
         for at, value in zip(line.times.tolist(), line.values.tolist(), strict=True):
-            found[(at - start) // ticks.step].append((line.labels, value))
+            found[(at - start) // ticks.step].append(Point(line.labels, value))
     return found
 
 

@@ -15,10 +15,11 @@ from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
 from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
 from agent.model import Policy
+from agent.rehearsal.cluster import set_config
+from agent.rehearsal.disks import Disks, Replica
 
 NODE = 2
 MiB = 1 << 20
-Replica = tuple[str, int]
 _Result = TypeVar("_Result")
 
 
@@ -27,40 +28,17 @@ class Crash(BaseException):
 
 
 @dataclass
-class Volume:
-    """One log dir on a volume of its own. `other` is what foreign files take."""
-
-    total: int
-    other: int = 0
-    offline: bool = False
-    cordoned: bool = False
-
-
-@dataclass
-class Future:
-    """A copy under way."""
-
-    path: str
-    copied: int = 0
-
-
-@dataclass
-class World:
+class World(Disks):
     """Everything there is. `steps` counts calls; at `crash_at` the agent dies, before or after its effect."""
 
-    volumes: dict[str, Volume] = field(default_factory=dict)
-    replicas: dict[Replica, tuple[str, int]] = field(default_factory=dict)
-    futures: dict[Replica, Future] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     defaults: dict[str, dict[str, str]] = field(default_factory=dict)  # in effect, but not set there
     infos: list[PartitionInfo] = field(default_factory=list)
     nodes: dict[int, bool] = field(default_factory=lambda: {1: False, 2: False, 3: False})  # → fenced
     reassigning: set[Replica] = field(default_factory=set)
     elsewhere: dict[int, dict[Replica, int]] = field(default_factory=dict)  # sizes at other brokers
-    produced: dict[Replica, int] = field(default_factory=dict)  # bytes a second, at every broker's copy
     recorded: set[tuple[str, str, str]] = field(default_factory=set)
     policy: Policy = field(default_factory=Policy)
-    no_controller: bool = False  # copies go on, swaps wait
     silent: bool = False  # this broker answers nothing
     now: int = 1_000_000
     steps: int = 0
@@ -92,11 +70,6 @@ class World:
         """All that is set, for comparison; a resource without any is none."""
         return {r: dict(v) for r, v in deepcopy(self.values).items() if v}
 
-    def used(self, path: str) -> int:
-        sizes = [size for at, size in self.replicas.values() if at == path]
-        copies = [f.copied for f in self.futures.values() if f.path == path]
-        return self.volumes[path].other + sum(sizes) + sum(copies)
-
     # time
 
     async def sleep(self, seconds: float) -> None:
@@ -113,26 +86,14 @@ class World:
             if key in self.replicas:
                 path, size = self.replicas[key]
                 self.replicas[key] = path, size + int(rate * seconds)
-        self._copy(seconds)
+        if not self.silent:
+            rate = int(self.values.get(f"broker/{NODE}", {}).get(MOVE_RATE, 10_000 * MiB))
+            self._copy(int(rate * seconds))
         self.every_tick(self)
         for path, volume in self.volumes.items():
             free = volume.total - self.used(path)
             self.lowest_room[path] = min(self.lowest_room.get(path, 1.0), free / volume.total)
             volume.offline = volume.offline or free < 0
-
-    def _copy(self, seconds: float) -> None:
-        rate = int(self.values.get(f"broker/{NODE}", {}).get(MOVE_RATE, 10_000 * MiB))
-        budget = int(rate * seconds)
-        for key in sorted(self.futures):
-            future, (path, size) = self.futures[key], self.replicas[key]
-            if self.volumes[future.path].offline or self.volumes[path].offline or self.silent:
-                continue
-            step = min(budget, size - future.copied)
-            future.copied += step
-            budget -= step
-            if future.copied >= size and not self.no_controller:
-                del self.futures[key]
-                self.replicas[key] = future.path, size
 
     # the admin protocol
 
@@ -157,8 +118,7 @@ class World:
 
     async def free_bytes(self, path: str) -> tuple[int, int]:
         self._step()
-        volume = self.volumes[path]
-        return max(0, volume.total - self.used(path)), volume.total
+        return self.free(path)
 
     async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
         self._step()
@@ -167,41 +127,16 @@ class World:
             found = tuple(LogDirReplica(t, p, size, 0, False) for (t, p), size in there.items())
             return (LogDir("/d", 0, 1 << 40, 1 << 39, found),)
         self._answering()
-        return tuple(self._dir(path, volume) for path, volume in self.volumes.items())
-
-    def _dir(self, path: str, volume: Volume) -> LogDir:
-        if volume.offline:
-            return LogDir(path, 56, -1, -1, ())
-        found = [
-            LogDirReplica(t, p, size, 0, False) for (t, p), (at, size) in self.replicas.items() if at == path
-        ]
-        found += [
-            LogDirReplica(t, p, f.copied, 1, True) for (t, p), f in self.futures.items() if f.path == path
-        ]
-        usable = volume.total - self.used(path)
-        return LogDir(path, 0, volume.total, usable, tuple(found), volume.cordoned)
+        return self.described()
 
     async def move_replicas(self, broker: int, moves: Mapping[Replica, str]) -> Mapping[Replica, str]:
         after = self._step(write=True)
         self._answering()
         assert broker == NODE
         self.asked += [f"{t}-{p} to {path}" for (t, p), path in moves.items()]
-        refused = {key: why for key, path in moves.items() if (why := self._move(key, path))}
+        refused = {key: why for key, path in moves.items() if (why := self.move(key, path))}
         after()
         return refused
-
-    def _move(self, key: Replica, path: str) -> str | None:
-        if path not in self.volumes:
-            return "LOG_DIR_NOT_FOUND"
-        if any(v.offline for v in self.volumes.values()):
-            return "KAFKA_STORAGE_ERROR"
-        if key not in self.replicas:
-            return "UNKNOWN_TOPIC_OR_PARTITION"
-        if self.replicas[key][0] == path:
-            self.futures.pop(key, None)
-        elif key not in self.futures or self.futures[key].path != path:
-            self.futures[key] = Future(path)
-        return None
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         self._step()
@@ -233,20 +168,7 @@ class World:
 
     def set_config(self, change: ConfigChange) -> None:
         """As IncrementalAlterConfigs does it."""
-        values = self.values.setdefault(change.resource, {})
-        present = [e for e in values.get(change.key, "").split(",") if e]
-        given = (change.value or "").split(",")
-        match str(change.operation):
-            case "set":
-                values[change.key] = str(change.value)
-            case "delete":
-                values.pop(change.key, None)
-            case "append":
-                if "*" in present:
-                    raise KafkaRefused("alter", 40, "* stands alone")
-                values[change.key] = ",".join(present + [e for e in given if e not in present])
-            case "subtract":
-                values[change.key] = ",".join(e for e in present if e not in given)
+        set_config(self.values, change)
 
     async def partitions(
         self, topics: Sequence[str] | None = None, *, ask: int | None = None

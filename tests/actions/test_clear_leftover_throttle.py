@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fake_world import NODE, Future, MiB, Volume, World, crashes, partition, run
+from fake_world import NODE, MiB, World, crashes, partition, run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from agent.actions.throttles import FOLLOWER_LIST, FOLLOWER_RATE, LEADER_LIST, L
 from agent.kafka.configs import ConfigChange
 from agent.model import Effect, Operation, Refusal, Settle
 from agent.quantities import BytesPerSecond
+from agent.rehearsal.disks import Future, Volume
 
 BROKER = f"broker/{NODE}"
 CLEAR = ClearLeftoverThrottle()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from fake_world import NODE, Crash, Future, MiB, Replica, Volume, World, crashes, run
+from fake_world import NODE, Crash, MiB, World, crashes, run
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ from agent.actions.throttles import MOVE_RATE
 from agent.kafka.errors import KafkaInDoubt
 from agent.model import Effect, Policy, Refusal, Settle
 from agent.quantities import BytesPerSecond, Ratio
+from agent.rehearsal.disks import Future, Replica, Volume
 
 BROKER = f"broker/{NODE}"
 DRAIN = DrainDisk()
@@ -424,12 +425,12 @@ async def test_a_swap_during_the_cancel_does_not_begin_the_way_back() -> None:
     """To cancel is to ask for the dir it is in; were it swapped meanwhile, it would be moved back."""
 
     class Swapping(World):
-        def _move(self, key: Replica, path: str) -> str | None:
+        def move(self, key: Replica, path: str) -> str | None:
             future = self.futures.get(key)
             if future is not None and path == "/d1":
                 del self.futures[key]
                 self.replicas[key] = future.path, self.replicas[key][1]
-            return super()._move(key, path)
+            return super().move(key, path)
 
     plain = two_dirs(110, 100)
     world = Swapping(volumes=plain.volumes, replicas=plain.replicas)
@@ -457,7 +458,7 @@ async def test_a_move_into_a_dir_that_went_offline_is_not_called_undone() -> Non
 
 async def test_a_refused_move_is_told_by_kafkas_name() -> None:
     class Refusing(World):
-        def _move(self, key: Replica, path: str) -> str | None:
+        def move(self, key: Replica, path: str) -> str | None:
             return "INVALID_REPLICA_ASSIGNMENT"
 
     plain = two_dirs(110, 100)

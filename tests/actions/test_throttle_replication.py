@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fake_world import NODE, MiB, Volume, World, crashes, partition, run
+from fake_world import NODE, MiB, World, crashes, partition, run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from agent.actions.throttles import FOLLOWER_LIST, FOLLOWER_RATE, LEADER_LIST, L
 from agent.kafka.configs import ConfigChange
 from agent.model import Effect, Operation, Refusal, Settle
 from agent.quantities import BytesPerSecond
+from agent.rehearsal.disks import Volume
 
 BROKER = f"broker/{NODE}"
 THROTTLE = ThrottleReplication()
