@@ -18,7 +18,7 @@ LAYERS = {
     "promql": 2,
     "wire": 2,
     "yaml_marks": 2,
-    "templates": 2,
+    "templates": 3,
     "series": 3,
     "rulebook": 3,
     "history": 3,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent.promql.nodes import quote
+from agent.promql.numbers import general
 
 _COUNTER_ENDS = ("_total", "_sum", "_count", "_bucket")
 _MONOTONIC = (
@@ -60,7 +61,7 @@ class Notes:
     def bad_quantile(self, value: float, place: str) -> None:
         """A quantile that is none."""
         if not 0 <= value <= 1:
-            what = f"quantile value should be between 0 and 1, got {_g(value)}"
+            what = f"quantile value should be between 0 and 1, got {general(value)}"
             self._warnings[f"PromQL warning: {what}{_at(place)}"] = None
 
     def bad_bucket(self, name: str, bound: str, place: str) -> None:
@@ -81,10 +82,11 @@ class Notes:
 
 
 def _text(fixed: Fixed, name: str, place: str) -> str:
+    bounds = f"from buckets {general(fixed.lowest)} to {general(fixed.highest)}"
+    times = f"from {_when(fixed.first_at)} to {_when(fixed.last_at)}"
     return (
-        f"PromQL info: {_MONOTONIC}{_of(name)}, from buckets {_g(fixed.lowest)} to {_g(fixed.highest)}, with "
-        f"a max diff of {fixed.difference:.2g}, over {fixed.samples} samples from {_when(fixed.first_at)} to "
-        f"{_when(fixed.last_at)}{_at(place)}"
+        f"PromQL info: {_MONOTONIC}{_of(name)}, {bounds}, with a max diff of {fixed.difference:.2g}, "
+        f"over {fixed.samples} samples {times}{_at(place)}"
     )
 
 
@@ -98,10 +100,3 @@ def _of(name: str) -> str:
 
 def _at(place: str) -> str:
     return f" ({place})" if place else ""
-
-
-def _g(value: float) -> str:
-    """As Go's %g writes it."""
-    text = f"{value:g}" if abs(value) >= 1e21 else repr(float(value))
-    names = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
-    return names.get(text, text.removesuffix(".0"))

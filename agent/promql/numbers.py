@@ -1,18 +1,27 @@
-"""How Go writes a float where Prometheus shows one: in labels and in its HTTP API."""
+"""How Go writes floats where Prometheus shows them: in labels, annotations, templates and its HTTP API."""
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal
 
+NO_NUMBERS = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}  # by what Python writes
+
 
 def written(value: float) -> str:
     """strconv.FormatFloat(value, 'f', -1, 64): the shortest digits that read back, never an exponent."""
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    text = repr(value)
-    if "e" in text:
-        text = format(Decimal(text), "f")
-    return text.removesuffix(".0")
+    text = repr(float(value))
+    if not math.isfinite(value):
+        return NO_NUMBERS[text]
+    return f"{Decimal(text):f}".removesuffix(".0")
+
+
+def general(value: float) -> str:
+    """fmt's %v and %g: the fewest digits that are this value, an exponent below 1e-4 and from 1e6 on."""
+    if not math.isfinite(value):
+        return NO_NUMBERS[repr(float(value))]
+    digits = Decimal(repr(float(value)))
+    if value and not -4 <= digits.adjusted() < 6:
+        mantissa, _, power = f"{digits.normalize():e}".partition("e")
+        return f"{mantissa}e{int(power):+03d}"
+    return f"{digits:f}".removesuffix(".0")

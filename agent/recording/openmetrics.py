@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from agent.model import Labels
 from agent.promql.labels import NAME
+from agent.promql.numbers import NO_NUMBERS
 from agent.recording.recorded import split_name
 
 END_OF_FILE = b"# EOF"
@@ -76,7 +77,7 @@ def _labels(text: str) -> dict[str, str]:
 
 def _number(value: float) -> str:
     text = repr(float(value))
-    return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}.get(text, text)
+    return NO_NUMBERS.get(text, text)
 
 
 def _quoted_unless_plain(name: str) -> str:

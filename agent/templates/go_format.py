@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
+
+from agent.promql.numbers import general
 
 _VERB = re.compile(
     r"%(?P<flags>[-+ 0]*)(?P<width>\d{0,3})(?P<point>\.(?P<digits>\d{0,2}))?(?P<verb>.?)", re.DOTALL
@@ -22,22 +23,11 @@ def show(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return shortest(value)
+            return general(value)
         case dict():
             return f"map[{' '.join(f'{name}:{value[name]}' for name in sorted(value))}]"
         case _:
             return str(value)
-
-
-def shortest(value: float) -> str:
-    """The fewest digits that are this value; with an exponent below 1e-4 and from 1e6 on, as Go has it."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    digits = Decimal(repr(value))
-    if value and not -4 <= digits.adjusted() < 6:
-        mantissa, _, power = f"{digits.normalize():e}".partition("e")
-        return f"{mantissa}e{int(power):+03d}"
-    return f"{digits:f}".removesuffix(".0")
 
 
 def printf(form: str, args: tuple[Plain, ...]) -> str:
@@ -95,10 +85,10 @@ def _formatted(match: re.Match[str], verb: str, value: Plain) -> str | None:
 
 def _float(value: float, verb: str, digits: int | None) -> str:
     if not math.isfinite(value):
-        return shortest(value)
+        return general(value)
     if verb in "eEfF":
         return f"{value:.{6 if digits is None else digits}{'f' if verb == 'F' else verb}}"
-    text = shortest(value) if digits is None else f"{value:.{digits}g}"
+    text = general(value) if digits is None else f"{value:.{digits}g}"
     return text.upper() if verb == "G" else text
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from agent.promql import Answer, Line
+from agent.promql.numbers import NO_NUMBERS
 
 PIECE = 64 * 1024  # bytes, about: what is written to a connection at once
 MAX_ANSWER = 16 * 1024 * 1024  # bytes
@@ -35,10 +36,7 @@ def number(value: float) -> str:
         return text[:-2]
     if "e" in text:
         return text if abs(value) < 1e-6 or abs(value) >= 1e21 else f"{Decimal(text):f}"
-    return _NAMES.get(text, text)
-
-
-_NAMES = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
+    return NO_NUMBERS.get(text, text)
 
 
 def seconds(at: int) -> str:

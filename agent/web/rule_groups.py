@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from agent.model import Alert, AlertRule, AlertState, RuleHealth, RuleNow
+from agent.promql.numbers import NO_NUMBERS
 from agent.surface import GroupNow, Plain
 
 NEVER = "0001-01-01T00:00:00Z"  # Go's zero time
 
 # Prometheus knows ok, unknown and err. A rule that a person must mend is err, one that only waits is unknown.
 _HEALTH = {RuleHealth.OK: "ok", RuleHealth.COLD: "unknown"}
-_NO_NUMBERS = {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}
 
 
 def group(one: GroupNow, rules: Sequence[Plain]) -> Plain:
@@ -77,8 +77,8 @@ def active(groups: Sequence[GroupNow]) -> Iterator[Plain]:
 def exponent(value: float) -> str:
     """As Go's 'e' writes it: 0.95 is 9.5e-01."""
     text = repr(value)
-    if text in _NO_NUMBERS:
-        return _NO_NUMBERS[text]
+    if text in NO_NUMBERS:
+        return NO_NUMBERS[text]
     digits, _, power = f"{Decimal(text).normalize():e}".partition("e")
     return f"{digits}e{int(power or 0):+03d}"
 
