@@ -12,7 +12,8 @@ from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
 from agent.alerts.timers import Timers
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
-from agent.promql import Expression, Store, compile  # noqa: A004  what it does, as in re.compile
+from agent.promql import Expression, Store
+from agent.rulebook.compiled import compiled
 
 
 class Alerts:
@@ -39,7 +40,7 @@ class Alerts:
         `idle_ms`: a rule that nothing wakes for so long is due all the same: absence, windows that slide
         and sources that fall silent show only in time. None: the caller sees to that.
         """
-        self._rules = [RuleState(rule, compile(rule.expr)) for rule in rules]
+        self._rules = [RuleState(rule, compiled(rule.expr)) for rule in rules]
         self._idle_ms = idle_ms
         self._readers = Readers([state.expression for state in self._rules])
         self._timers = Timers()

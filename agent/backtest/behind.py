@@ -10,9 +10,10 @@ from agent.backtest.grid import Matrix, matrix
 from agent.backtest.lives import Lives
 from agent.backtest.run import Backtest
 from agent.model import Labels
-from agent.promql import Expression, compile  # noqa: A004  the engine's word
+from agent.promql import Expression
 from agent.promql.nodes import Binary, Node, Number, kind
 from agent.recording.limits import Allowance
+from agent.rulebook.compiled import compiled
 
 POINTS = 400  # of a line: as many columns as a plot shows, each with its lowest and its highest value
 LINES = 8
@@ -38,7 +39,7 @@ class Behind:
 
 def behind(lives: Lives, found: Backtest, allowance: Allowance) -> Behind:
     """What the rule's expression compared, over the whole history. Raises BadHistory."""
-    expression = compile(lives.rule.expr)
+    expression = compiled(lives.rule.expr)
     node = compared(expression.node)
     whole = replace(expression, node=node, kind=kind(node))
     seen = lives.matrix if node is expression.node else _matrix(whole, lives, found, allowance)

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from agent.backtest.grid import Grid, Matrix, matrix
-from agent.backtest.origins import Origins
+from agent.daemon.origins import Origins
 from agent.gate import World
-from agent.promql import EvaluationError, compile  # noqa: A004  the engine's word
+from agent.promql import EvaluationError
 from agent.promql.errors import BadExpression
 from agent.promql.vectors import Times, is_stale
 from agent.recording.limits import Allowance
 from agent.recording.recorded import Recorded, Track
 from agent.recording.world_names import FENCED, OFFLINE, REASSIGNING, SOURCE_UP, UNDER_MIN_ISR, WORLD
+from agent.rulebook.compiled import compiled
 
 SOMEBODY = -1  # a broker of which only is known that it is fenced
 _WORDS: Mapping[str, str] = {
@@ -67,7 +68,9 @@ class Facts:
             if when <= at:
                 (silent.add if is_down else silent.discard)(source)
         return (
-            frozenset(n for n in self.origins.names if silent & self.origins.of(n)) if silent else frozenset()
+            frozenset(n for n in self.origins.names if silent & self.origins.behind(n))
+            if silent
+            else frozenset()
         )
 
     def world(self, step: int) -> World:
@@ -84,7 +87,7 @@ class Facts:
         """Whether it had a result; what cannot be judged has none."""
         if expr not in self._found:
             try:
-                self._found[expr] = matrix(compile(expr), self._store, self._grid, self._allowance)
+                self._found[expr] = matrix(compiled(expr), self._store, self._grid, self._allowance)
             except (BadExpression, EvaluationError):
                 self._found[expr] = None
         found = self._found[expr]
@@ -93,7 +96,7 @@ class Facts:
     def fresh(self, expr: str, after: int, step: int) -> bool:
         """Whether all that it reads has samples from after that time, of sources that answer."""
         now = self._grid.start + step * self._grid.step
-        names = compile(expr).names
+        names = compiled(expr).names
         return not names & self.down(now) and all(self._newest_of(name, now) > after for name in names)
 
     def _newest_of(self, name: str, now: int) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.backtest.origins import of_remedies
 from agent.model import Labels
-from agent.promql import Expression, compile, selector  # noqa: A004  the engine's word
+from agent.promql import Expression, selector
 from agent.promql.labels import NAME
 from agent.promql.nodes import Matcher, Selector
 from agent.recording.world_names import NAMES
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ def needs(books: Iterable[Rulebook], only: Iterable[str] = ()) -> Needs:
     for book in books:
         made |= {rule.name for rule in book.records}
         for rule in book.rules:
-            expression = compile(rule.expr)
+            expression = compiled(rule.expr)
             back = max(back, expression.window_ms + rule.offset_ms)
             selectors += [Selector(r.selector.name, r.selector.matchers) for r in expression.selectors]
-        for expression in map(compile, of_remedies(book)):  # their labels are filled in later
+        for expression in map(compiled, book.of_remedies()):  # their labels are filled in later
             back = max(back, expression.window_ms)
             selectors += [Selector(name, ()) for name in sorted(expression.names)]
     matchers = tuple(_matcher(text) for text in only)
@@ -66,7 +66,7 @@ def needs(books: Iterable[Rulebook], only: Iterable[str] = ()) -> Needs:
 
 def expressions(book: Rulebook) -> dict[str, Expression]:
     """The compiled expression of each alert; of several of one name the first."""
-    return {rule.name: compile(rule.expr) for rule in reversed(book.alerts)}
+    return {rule.name: compiled(rule.expr) for rule in reversed(book.alerts)}
 
 
 def _matcher(text: str) -> Matcher:

@@ -186,8 +186,7 @@ class Play:
         )
 
     def _signals(self, alert: str) -> frozenset[str]:
-        names = self.rules.expressions[alert].names
-        return frozenset[str]().union(*(self.facts.origins.of(name) for name in names))
+        return self.facts.origins.of(self.rules.expressions[alert])
 
     def _health(self, alert: str, step: int) -> tuple[RuleHealth, str]:
         """The worst of the rules of that name, as live."""

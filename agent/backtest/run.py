@@ -12,14 +12,15 @@ from agent.backtest.history import Past
 from agent.backtest.live import asked_absent, inherited
 from agent.backtest.lives import Lives, Machine
 from agent.backtest.needs import expressions
-from agent.backtest.origins import Origins
 from agent.backtest.records import Health, keep
 from agent.backtest.remedies import Play, Rules
+from agent.daemon.origins import Origins
 from agent.model import ActionSpec, Entry, Policy, RecordRule, RuleHealth
-from agent.promql import Expression, compile  # noqa: A004  the engine's word
+from agent.promql import Expression
 from agent.recording.limits import Allowance, Tell
 from agent.recording.recorded import Recorded
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,13 @@ def backtest(
 ) -> Backtest:
     """Run the rules of a book over the past. Raises BadHistory where a limit is passed."""
     store, grid = _without_made(past.store, book), past.grid
-    facts = Facts(store, grid, Origins(book), allowance)
+    facts = Facts(store, grid, Origins(book, str), allowance)
     obstacles = Obstacles(store, grid, store.span[0] if store.span else None, facts.down, facts.turns)
     rules: list[Lives] = []
     writers: dict[str, list[Health]] = {}
     for number, rule in enumerate(book.rules, 1):
         tell(f"judging rule {number} of {len(book.rules)}: {rule.name}")
-        expression = compile(rule.expr)
+        expression = compiled(rule.expr)
         found = matrix(expression, store, grid, allowance, rule.offset_ms)
         health = _spread(list(obstacles.of(expression, rule.offset_ms)), len(grid))
         _inherit(health, expression, writers)

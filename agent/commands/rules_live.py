@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from agent.commands.reach import NobodyAnswers
-from agent.promql import compile  # noqa: A004  what it does, as in re.compile
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
 from agent.rulebook.expressions import LABEL
 from agent.web.client import Agent, Rejected, Unreachable
 
@@ -42,5 +42,5 @@ def _selectors(book: Rulebook) -> frozenset[str]:
     texts = [rule.expr for rule in book.rules if rule.expr]
     found: set[str] = set()
     for text in texts:
-        found.update(str(reach.selector) for reach in compile(text).selectors)
+        found.update(str(reach.selector) for reach in compiled(text).selectors)
     return frozenset(text for text in found if not LABEL.search(text))

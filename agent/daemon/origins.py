@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from agent.promql import Expression, compile  # noqa: A004  what it does, as in re.compile
+from agent.promql import Expression
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
 
 _PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
 _DEEPEST = 20  # recording rules that read recording rules
@@ -17,18 +18,23 @@ def source_of(name: str) -> str:
 
 
 class Origins:
-    """`recorded`: the names that recording rules write, and what those read.
+    """`names`: all that rules and remedies read. `recorded`: what recording rules write, and what those read.
 
     `origin` gives the name that a source has for a series which rules name otherwise.
     """
 
     def __init__(self, book: Rulebook, origin: Callable[[str], str]) -> None:
         self._origin = origin
+        self.names = frozenset[str]().union(*(compiled(text).names for text in book.expressions()))
         self.recorded: Mapping[str, frozenset[str]] = _recorded(book)
 
     def of(self, expression: Expression) -> frozenset[str]:
         """The sources that an expression rests on."""
-        return frozenset(source for name in expression.names for source in self._sources(name))
+        return frozenset[str]().union(*map(self.behind, expression.names))
+
+    def behind(self, name: str) -> frozenset[str]:
+        """The sources of one series, recording rules seen through."""
+        return frozenset(self._sources(name))
 
     def named_by(self, sources: frozenset[str], names: frozenset[str]) -> frozenset[str]:
         """Which of these names come from one of the sources themselves."""
@@ -47,5 +53,5 @@ class Origins:
 def _recorded(book: Rulebook) -> Mapping[str, frozenset[str]]:
     recorded: dict[str, frozenset[str]] = {}
     for rule in book.records:
-        recorded[rule.name] = recorded.get(rule.name, frozenset()) | compile(rule.expr).names
+        recorded[rule.name] = recorded.get(rule.name, frozenset()) | compiled(rule.expr).names
     return recorded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
@@ -22,10 +22,11 @@ from agent.model import (
     RuleHealth,
     Sample,
 )
-from agent.promql import EvaluationError, compile, evaluate  # noqa: A004  the engine's words
+from agent.promql import EvaluationError, evaluate
 from agent.promql.labels import NAME, without
 from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
 from agent.series import Series
 from agent.verify import View
 
@@ -71,7 +72,7 @@ class Sight:
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
-        self.names = frozenset[str]().union(*map(_names, _expressions(book))) | self._origins.recorded.keys()
+        self.names = self._origins.names | self._origins.recorded.keys()
 
     def resume(self, kept: Sequence[Kept]) -> None:
         """Go on after a restart with what was known before it."""
@@ -185,7 +186,7 @@ class Sight:
 
     def _holds(self, expr: str, done_at: int, now: int) -> bool:
         """A result that rests on samples taken after the action: an old sample proves nothing."""
-        expression = compile(expr)
+        expression = compiled(expr)
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
         fresh = (self._newest.get(n, 0) > done_at for n in expression.names)
@@ -195,7 +196,7 @@ class Sight:
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:
-            return bool(evaluate(compile(expr), self.series, now))
+            return bool(evaluate(compiled(expr), self.series, now))
         except EvaluationError:
             return False  # what cannot be judged neither heals nor condemns
 
@@ -206,15 +207,3 @@ class Sight:
     def _patients(self, remedy: Remedy) -> int:
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
         return len({a.label(remedy.target) for a in mine})
-
-
-def _expressions(book: Rulebook) -> Iterator[str]:
-    """Every expression that may be evaluated: what they read is what the sources are asked for."""
-    yield from (rule.expr for rule in book.rules)
-    for remedy in book.remedies.values():
-        yield from remedy.unless
-        yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
-
-
-def _names(text: str) -> frozenset[str]:
-    return compile(text).names

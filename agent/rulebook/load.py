@@ -44,6 +44,17 @@ class Rulebook:
         """The recording rules."""
         return tuple(rule for rule in self.rules if isinstance(rule, RecordRule))
 
+    def of_remedies(self) -> Iterator[str]:
+        """The expressions of all remedies; `$label` stands in them where an alert fills it in."""
+        for remedy in self.remedies.values():
+            yield from remedy.unless
+            yield from filter(None, (remedy.worse_if, *(s.verify.expr for s in remedy.steps if s.verify)))
+
+    def expressions(self) -> Iterator[str]:
+        """Every expression that may be evaluated: what they read is what the sources are asked for."""
+        yield from (rule.expr for rule in self.rules)
+        yield from self.of_remedies()
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
