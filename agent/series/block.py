@@ -79,8 +79,9 @@ class Block:
         if selection is None or count != len(self.rows):
             if len(self._selections) >= _MAX_SELECTIONS:
                 self._selections.clear()
-            every = list(self.rows.items())  # at once: rows may begin meanwhile
-            hits = [(row, labels) for labels, row in every if _meets(labels, matchers)]
+            with self._lock:  # rows may begin meanwhile, and a dict that grows cannot be copied
+                every = list(self.rows)  # a row's number is its place
+            hits = [(row, labels) for row, labels in enumerate(every) if _meets(labels, matchers)]
             rows = np.array([row for row, _ in hits], np.intp)
             named = Rows([tuple(sorted((*labels, (NAME, self._name)))) for _, labels in hits])
             selection = (rows, named)

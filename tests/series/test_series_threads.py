@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +80,27 @@ def test_a_series_that_begins_while_a_selection_is_made_is_found_afterwards() ->
         for at, labels in enumerate(sets(1_000), start=1):
             series.add([Sample("a", labels, at, 1.0)])
             assert len(series.labels_of("a", (), 0, HOUR)) == at
+    assert met == []
+
+
+def test_series_may_begin_while_they_are_looked_through() -> None:
+    """Whatever allocates may collect garbage, and a finalizer hands the interpreter over: so in the middle of a copy."""
+    series = Series(HOUR)
+    series.add(Sample("a", labels, 1, 1.0) for labels in sets(1_000))
+
+    def hand_over(*_: object) -> None:
+        time.sleep(0)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(hand_over)
+    gc.set_threshold(50)
+    try:
+        with reading(lambda: _ignored(series.labels_of("a", (), 0, HOUR))) as met:
+            for labels in sets(500, generation=1):
+                series.add([Sample("a", labels, 2, 1.0)])
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(hand_over)
     assert met == []
 
 
