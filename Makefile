@@ -20,8 +20,8 @@ e2e: ## The stories on a real Kafka cluster (fetches Kafka's jars the first time
 demo: ## A real cluster is started, broken and healed, on this machine, in under three minutes
 	@V=$$(tools/venv); $$V/bin/ottla demo $(ARGS)
 
-bench: ## The figures of the README, measured here
-	@V=$$(tools/venv); $$V/bin/python -m tests.bench
+bench: ## The figures of the README, measured here; BENCH="commands backtest" for some of them
+	@V=$$(tools/venv); $$V/bin/python -m tests.bench $(BENCH)
 
 lock: ## Pin every dependency again, with hashes
 	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \

@@ -1,122 +1,27 @@
-"""`make bench`: what an agent costs beside a broker, and how fast it is, on a real cluster here."""
+"""`make bench`: the figures of the README, measured here. `make bench BENCH="commands backtest"`: some."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import tempfile
-import time
+import sys
+from importlib import import_module
 from pathlib import Path
 
-from agent.history import replay
-from agent.journal import read
-from agent.kafka.admin import Admin
-from agent.kafka.connection import Security
-from agent.lab import faults
-from agent.lab.agents import RULES, Agent, Agents
-from agent.lab.cluster import Lab
-from agent.model import Kind
-from agent.sources.host import LogDirPath, measure
-
-PARTITIONS = 1_000  # of three replicas each: as many on every broker
-WATCHED_S = 60
-DEMO_RULES = Path("agent/demo/rules")
-THRESHOLD = 0.85
+BENCHES = {  # name → module here: `main` measures, and prints a line a figure
+    "commands": "commands",
+    "backtest": "backtest_day",
+    "cluster": "cluster",
+}
 
 
-def main() -> None:
-    """Everything, on a lab of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="ottla-bench-"))
-    folder.chmod(0o755)
-    lab = Lab.open(folder / "lab")
-    try:
-        asyncio.run(_measure(lab))
-    finally:
-        asyncio.run(lab.down())
-        shutil.rmtree(folder)
-
-
-async def _measure(lab: Lab) -> None:
-    begun = time.monotonic()
-    await lab.up()
-    print(f"cluster RUNNING after                       {time.monotonic() - begun:8.1f} s")
-    admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
-    await admin.create_topic("bench", PARTITIONS, 3, {})
-    await _until_led(admin)
-    for interval in ("15s", "1s"):
-        await _idle(Agents(lab, RULES, interval=interval), interval)
-    await _speed(lab, admin)
-    await admin.close()
-
-
-async def _until_led(admin: Admin) -> None:
-    async with asyncio.timeout(120):
-        while sum(1 for p in await admin.partitions(["bench"]) if len(p.isr) == 3) < PARTITIONS:
-            await asyncio.sleep(1)
-
-
-async def _idle(agents: Agents, interval: str) -> None:
-    """Resident memory and processor time of an agent with the shipped rules that has nothing to do."""
-    agent = await agents.start(2)
-    await asyncio.sleep(10)  # its start is not its rest
-    before = _cpu(agent)
-    await asyncio.sleep(WATCHED_S)
-    used = (_cpu(agent) - before) / WATCHED_S
-    print(f"idle, {PARTITIONS} partitions, every {interval:>3}: CPU       {100 * used:8.2f} % of a core")
-    print(f"idle, {PARTITIONS} partitions, every {interval:>3}: RSS       {_rss(agent):8.1f} MiB")
-    await agents.stop(2)
-
-
-async def _speed(lab: Lab, admin: Admin) -> None:
-    """From the crossing of the threshold to the first copy that Kafka shows."""
-    agents = Agents(lab, DEMO_RULES.absolute())
-    agent = await agents.start(2)
-    crossing = asyncio.create_task(_crossing(agent))
-    moving = asyncio.create_task(_first_move(admin))
-    await faults.load()["fill-disk"].break_(lab, 2, lambda _: None)
-    crossed, moved = await crossing, await moving
-    async with asyncio.timeout(90):
-        while not [e for e in read(agent.state) if e.kind is Kind.HEALED]:
-            await asyncio.sleep(0.2)
-    times = {e.kind: e.at for e in reversed(read(agent.state)) if e.incident}
-    print(f"threshold crossed → written start (for: 2s) {times[Kind.STARTED] - crossed:8d} ms")
-    print(f"threshold crossed → first copy seen         {moved - crossed:8d} ms")
-    print(f"threshold crossed → healed                  {times[Kind.HEALED] - crossed:8d} ms")
-    assert not replay(read(agent.state)).standing()
-    await agents.stop(2)
-
-
-async def _crossing(agent: Agent) -> int:
-    folder = LogDirPath(str(agent.node.log_dirs[0]))
-    while True:
-        space = measure(folder)
-        if 1 - space.usable / space.total > THRESHOLD:
-            return _now()
-        await asyncio.sleep(0.05)
-
-
-async def _first_move(admin: Admin) -> int:
-    while not any(r.future for d in await admin.log_dirs(2) for r in d.replicas):
-        await asyncio.sleep(0.05)
-    return _now()
-
-
-def _cpu(agent: Agent) -> float:
-    """Seconds of processor time, user and system."""
-    fields = Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss(agent: Agent) -> float:
-    """MiB."""
-    lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
+def main(names: list[str]) -> None:
+    """Run the benches with these names, all of them where none is given; each alone, one after the other."""
+    if unknown := [name for name in names if name not in BENCHES]:
+        sys.exit(f"no bench is called {unknown[0]}; there are: {', '.join(BENCHES)}")
+    for name in names or BENCHES:
+        print(f"== {name}", flush=True)
+        import_module(f"tests.bench.{BENCHES[name]}").main()
 
 
 if __name__ == "__main__":
-    main()
+    sys.path.append(str(Path(__file__).parents[1]))  # for what tests and benches share, as pytest finds it
+    main(sys.argv[1:])

@@ -1,7 +1,4 @@
-"""How long a backtest of a day takes: 500 series at 15 s, 50 rules, five remedies.
-
-python -m tests.bench.backtest_day
-"""
+"""How long a backtest of a day takes: 500 series at 15 s, 50 rules, five remedies."""
 
 from __future__ import annotations
 
@@ -91,7 +88,3 @@ def _write_rules(folder: Path) -> None:
     step = "{do: clear_leftover_throttle, verify: {expr: 'used_ratio_0 < 0.5', within: 30m}}"
     remedies = [f"  Rule{n}: {{mode: act, steps: [{step}], limits: {{max_targets: 50}}}}\n" for n in range(5)]
     (folder / "remedies.yml").write_text("owner: bench\nremedies:\n" + "".join(remedies))
-
-
-if __name__ == "__main__":
-    main()

@@ -84,7 +84,7 @@ def test_a_series_that_begins_while_a_selection_is_made_is_found_afterwards() ->
 
 
 def test_series_may_begin_while_they_are_looked_through() -> None:
-    """Whatever allocates may collect garbage, and a finalizer hands the interpreter over: so in the middle of a copy."""
+    """Whatever allocates may collect garbage, and a finalizer lets others run: so in the middle of a copy."""
     series = Series(HOUR)
     series.add(Sample("a", labels, 1, 1.0) for labels in sets(1_000))
 
