@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent.model import Sample
 
@@ -47,3 +47,15 @@ class Source(Protocol):
 
     async def read(self, now: int) -> list[Sample]:
         """One reading. SourceFailed, TimeoutError and OSError mean that there is none this time."""
+
+
+@runtime_checkable
+class Eager(Source, Protocol):
+    """A source that knows when it has something new, and may be asked before its interval is over."""
+
+    async def stirred(self) -> None:
+        """Returns when there is something new, at a pace that bounds what this costs. May be cancelled."""
+
+    async def glance(self, now: int) -> list[Sample]:
+        """What is new since the last reading or glance; series that are not in it have not ended.
+        Raises as `read`, and is never called while that runs."""

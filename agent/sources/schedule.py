@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
-from agent.sources import MetricInfo, Source, SourceFailed
+from agent.sources import Eager, MetricInfo, Source, SourceFailed
 
 OnSamples = Callable[[list[Sample]], None]
 
@@ -39,6 +39,7 @@ class Polling:
         self.source = source
         self.last_error: str | None = None
         self.read_at: int | None = None  # ms since the epoch, of the last reading that succeeded
+        self._eager = source if isinstance(source, Eager) else None
         self._on_samples = on_samples
         self._clock = clock
         self._deadline = deadline
@@ -53,7 +54,7 @@ class Polling:
             await self.once()
             interval = self.source.interval_ms / 1000
             due = max(due + interval * random.uniform(1 - _JITTER, 1 + _JITTER), loop.time())  # noqa: S311 not a secret
-            await asyncio.sleep(due - loop.time())
+            await self._rest(due)
 
     async def once(self) -> None:
         """One reading, handed on. Only failures to read are caught; a fault of ours is raised."""
@@ -70,6 +71,22 @@ class Polling:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
         self._on_samples(samples + stale + self._own(now, loop.time() - began, len(samples)))
+
+    async def _rest(self, due: float) -> None:
+        """Sleep until `due`, but for glances where the source has something new. One that fails is the last:
+        the reading at `due` will fail too, and be counted, or make up for it."""
+        loop = asyncio.get_running_loop()
+        while self._eager is not None:
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._eager.stirred()
+                async with asyncio.timeout(self._deadline):
+                    samples = await self._eager.glance(self._clock())
+            except (SourceFailed, TimeoutError, OSError):
+                break
+            if samples:
+                self._on_samples(samples)
+        await asyncio.sleep(due - loop.time())
 
     def _ended(self, samples: list[Sample], now: int) -> list[Sample]:
         """The end of each series that the reading before had and this one has not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from itertools import pairwise
 
@@ -186,3 +187,58 @@ def test_missed_readings_are_not_made_up_for() -> None:
     pauses = [after - before for before, after in pairwise(source.times)]
     assert pauses[1] == pytest.approx(5.0)
     assert all(0.94 <= pause <= 1.06 for pause in pauses[2:])
+
+
+class Stirred(Fake):
+    """Has something new each 0.3 s; its glances may fail."""
+
+    def __init__(self, *readings: list[Sample], fails: bool = False) -> None:
+        super().__init__(*readings, interval_ms=1000)
+        self.fails = fails
+        self.glances: list[float] = []
+
+    async def stirred(self) -> None:
+        await asyncio.sleep(0.3)
+
+    async def glance(self, now: int) -> list[Sample]:
+        self.glances.append(asyncio.get_running_loop().time())
+        if self.fails:
+            raise OSError("no")
+        return [Sample("b", (), now, float(len(self.glances)))] if len(self.glances) % 2 else []
+
+
+def glanced(source: Stirred) -> list[list[Sample]]:
+    """What five seconds of polling it hand on."""
+
+    async def story() -> list[list[Sample]]:
+        polling, batches = polled(source)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(polling.run(), 5)
+        return batches
+
+    return run(story())
+
+
+def test_a_source_with_news_is_glanced_at_before_its_interval_is_over() -> None:
+    """What is new is handed on, and ends no series that it does not have; nothing new is no reading."""
+    source = Stirred([A])
+
+    batches = glanced(source)
+
+    assert all(0.94 <= after - before <= 1.06 for before, after in pairwise(source.times))
+    assert len(source.glances) >= 2 * source.count
+    alone = [batch for batch in batches if not of(batch, "ottla_source_up")]
+    assert [[sample.name for sample in batch] for batch in alone] == [["b"]] * (
+        (len(source.glances) + 1) // 2
+    )
+    assert not [s for batch in batches for s in batch if math.isnan(s.value)]
+
+
+def test_a_failed_glance_is_the_last_until_the_next_reading() -> None:
+    """It must not spin; the reading tells what is wrong."""
+    source = Stirred([A], fails=True)
+
+    glanced(source)
+
+    assert source.count >= 5
+    assert len(source.glances) <= source.count
