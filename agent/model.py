@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 Labels = tuple[tuple[str, str], ...]  # sorted by name; hashable, so a series can be a key
 
 
@@ -26,9 +28,11 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a source saw: one value of one series. `at` is milliseconds since the epoch."""
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """What a source saw: one value of one series. `at` is milliseconds since the epoch.
+
+    A Struct and no dataclass, since tens of thousands are made at once: it takes a tenth of the time.
+    """
 
     name: str
     labels: Labels
