@@ -33,7 +33,7 @@ from agent.series import Series
 from agent.sources import Source, SourceFailed
 from agent.sources.cluster import ClusterFacts
 from agent.sources.host import LogDirs
-from agent.sources.jolokia import Jolokia
+from agent.sources.jolokia import Jolokia, Known
 from agent.sources.logs import LogTail
 from agent.sources.names import Translation
 from agent.sources.schedule import Polling
@@ -99,7 +99,8 @@ class Eyes:
 
     def __init__(self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail) -> None:
         self._config, self._facts, self._tail = config, facts, tail
-        self._jmx = Jolokia(config.jolokia.url, config.jolokia.auth, frozenset(), config.interval_ms)
+        where = Known(config.jolokia.url, config.jolokia.auth)
+        self._jmx = Jolokia(where, frozenset(), config.interval_ms)
         self._series = Series(WINDOW_MS)
         self.sources: tuple[Source, ...] = (dirs, self._jmx, facts, tail)
 

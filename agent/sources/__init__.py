@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from agent.model import Sample
 
+# When the process behind a source began: another value in a later reading is another process.
+PROCESS_START = "process_start_time_seconds"
+
 
 class SourceFailed(Exception):
     """A reading gave nothing. The text says what was asked, what came back and what to look at."""

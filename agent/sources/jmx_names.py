@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from agent.model import Labels
 from agent.sources import MetricInfo
 
-# Values of key properties that hold other than word characters are quoted, and escaped with a backslash.
-_PROPERTY = re.compile(r'([^=,]+)=(?:"((?:[^"\\]|\\.)*)"|([^,]*))(?:,|$)')
-_ESCAPED = re.compile(r"\\(.)")
+# Values of key properties that hold other than word characters are quoted, and escaped with a backslash
+# as by javax.management.ObjectName.quote, with \\n for a line's end.
+_PROPERTY = re.compile(r'([^=,]+)=(?:"((?:[^"\\]|\\.)*)"|([^,]*))(?:,|$)', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
@@ -38,12 +40,31 @@ class JmxMetric:
         return MetricInfo(name, self.type, self.unit, self.help)
 
 
+def is_pattern(mbean: str) -> bool:
+    """Whether an ObjectName stands for several: * and ? are wild, but those escaped inside quotes."""
+    bare = _QUOTED.sub(lambda quoted: _ESCAPED.sub("", quoted[0]), mbean)
+    return "*" in bare or "?" in bare
+
+
 def labels_of_object(object_name: str, named: tuple[tuple[str, str], ...] = ()) -> Labels:
-    """The labels in a JMX ObjectName, `domain:key=value,key="quoted value"`."""
+    """The labels in a JMX ObjectName, `domain:key=value,key="quoted value"`.
+
+    Of two key properties that become one label the first is taken.
+    """
     known = {"type": "", "name": "", **dict(named)}
-    labels = []
+    labels: dict[str, str] = {}
     for key, quoted, plain in _PROPERTY.findall(object_name.partition(":")[2]):
-        label = known.get(key, _NO_LABEL.sub("_", key))
+        label = known[key] if key in known else _label(key)
         if label:
-            labels.append((label, _ESCAPED.sub(r"\1", quoted) or plain))
-    return tuple(sorted(labels))
+            labels.setdefault(label, _ESCAPED.sub(_unescaped, quoted) or plain)
+    return tuple(sorted(labels.items()))
+
+
+def _label(key: str) -> str:
+    """A key property as a label's name, which may not begin with a digit."""
+    label = _NO_LABEL.sub("_", key)
+    return f"_{label}" if label[:1].isdigit() else label
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return "\n" if escape[1] == "n" else escape[1]

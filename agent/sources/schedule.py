@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
-from agent.sources import Eager, MetricInfo, Source, SourceFailed
+from agent.sources import PROCESS_START, Eager, MetricInfo, Source, SourceFailed
 
 OnSamples = Callable[[list[Sample]], None]
 
@@ -30,7 +30,9 @@ class Polling:
 
     `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE one
     for each series of the reading before that is gone, and the `ottla_source_*` series; where a reading
-    failed, with the latter alone. Run each in a task of its own, so that no source delays another.
+    failed, with the latter alone. Where another process answers than before, every series of the old one
+    ends a millisecond before the new one's first sample. Run each in a task of its own, so that no source
+    delays another.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Polling:
         self._deadline = deadline
         self._errors = 0
         self._series: set[tuple[str, Labels]] = set()
+        self._process_start: float | None = None
 
     async def run(self) -> None:
         """Read for ever, at once and then each interval; missed ones are not made up for."""
@@ -70,7 +73,7 @@ class Polling:
         except (SourceFailed, TimeoutError, OSError) as error:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
-        self._on_samples(samples + stale + self._own(now, loop.time() - began, len(samples)))
+        self._on_samples(stale + samples + self._own(now, loop.time() - began, len(samples)))
 
     async def _rest(self, due: float) -> None:
         """Sleep until `due`, but for glances where the source has something new. One that fails is the last:
@@ -89,11 +92,18 @@ class Polling:
         await asyncio.sleep(due - loop.time())
 
     def _ended(self, samples: list[Sample], now: int) -> list[Sample]:
-        """The end of each series that the reading before had and this one has not."""
+        """The end of each series of the reading before that this one has not, or has of a new process."""
         if self.source.partial:
             return []
         before, self._series = self._series, {(sample.name, sample.labels) for sample in samples}
+        if self._is_new_process(samples):
+            return [Sample(name, labels, now - 1, STALE) for name, labels in before]
         return [Sample(name, labels, now, STALE) for name, labels in before - self._series]
+
+    def _is_new_process(self, samples: list[Sample]) -> bool:
+        before = self._process_start
+        self._process_start = next((s.value for s in samples if s.name == PROCESS_START), before)
+        return before is not None and before != self._process_start
 
     def _own(self, now: int, seconds: float, count: int) -> list[Sample]:
         """The source's own series, in the order of METRICS."""

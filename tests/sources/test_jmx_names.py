@@ -21,8 +21,19 @@ from agent.sources.jmx_names import labels_of_object
         (r'kafka.log:logDirectory="/a\"b\\c\*",name=N', {"logDirectory": r'/a"b\c*'}),
         ("kafka.log:type=T,logDirectory=", {"logDirectory": ""}),
         ('kafka.log:type=T,logDirectory=""', {"logDirectory": ""}),
+        ("d:type=T,client-id=a,client_id=b", {"client_id": "a"}),
     ],
-    ids=["no labels", "one", "any order", "quoted", "quoted separators", "escapes", "empty", "empty quoted"],
+    ids=[
+        "no labels",
+        "one",
+        "any order",
+        "quoted",
+        "quoted separators",
+        "escapes",
+        "empty",
+        "empty quoted",
+        "two of one label",
+    ],
 )
 def test_key_properties_become_labels(object_name: str, labels: dict[str, str]) -> None:
     """All but type and name; quotes and escapes are JMX's, not the value's."""

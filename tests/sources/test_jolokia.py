@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from aiohttp import web
 
 from agent.model import Sample
+from agent.series import Series
 from agent.sources import SourceFailed, jolokia
-from agent.sources.jolokia import Jolokia
+from agent.sources.jmx_names import JmxMetric
+from agent.sources.jolokia import Jolokia, Known
 from agent.sources.name_files import shipped
+from agent.sources.schedule import Polling
 
 LEADERS = "kafka_server_replicamanager_leadercount"
 OFFLINE = "kafka_log_logmanager_logdirectoryoffline"
@@ -22,6 +26,7 @@ LAG = "kafka_server_fetcherlagmetrics_consumerlag"
 THROTTLED = "kafka_server_leaderreplication_byte_rate"
 COMMIT = "kafka_server_raft_metrics_commit_latency_avg"
 START = "process_start_time_seconds"
+OWN = ("ottla_jolokia_failed_reads", "ottla_jolokia_attached_total")
 
 
 def absent(attribute: str) -> dict[str, Any]:
@@ -85,7 +90,7 @@ async def agent() -> AsyncIterator[FakeAgent]:
 
 
 def source(agent: FakeAgent, *names: str, **more: Any) -> Jolokia:
-    return Jolokia(agent.url, more.pop("auth", None), frozenset(names), 1000, **more)
+    return Jolokia(Known(agent.url, more.pop("auth", None)), frozenset(names), 1000, **more)
 
 
 def only(samples: list[Sample], name: str) -> dict[tuple[tuple[str, str], ...], float]:
@@ -144,7 +149,7 @@ async def test_what_is_absent_is_missing_and_no_failure(agent: FakeAgent) -> Non
 
     samples = await asked.read(7)
 
-    assert {sample.name for sample in samples} == {START, "ottla_jolokia_failed_reads"}
+    assert {sample.name for sample in samples} == {START, *OWN}
     assert asked.failed == {}
 
 
@@ -166,6 +171,42 @@ async def test_one_read_that_errs_hides_no_other(agent: FakeAgent) -> None:
     assert only(samples, "ottla_jolokia_failed_reads") == {(): 3.0}
     assert "not allowed by the policy" in asked.failed["kafka.server:type=LeaderReplication"]
     assert "MBeanException" in asked.failed["kafka.server:type=raft-metrics"]
+
+
+async def test_a_request_that_would_be_too_long_is_cut_and_says_so(
+    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left out is named and counted; the broker's start is always asked for."""
+    monkeypatch.setattr(jolokia, "_REQUEST_LIMIT", 400)
+    asked = source(agent, LEADERS, THROTTLED, COMMIT, LAG)
+
+    samples = await asked.read(7)
+
+    sent = [read["mbean"] for read in agent.requests[0]]
+    assert len(json.dumps(agent.requests[0], separators=(",", ":"))) <= 400
+    assert sent[0] == "java.lang:type=Runtime"
+    assert only(samples, "ottla_jolokia_failed_reads") == {(): float(5 - len(sent))}
+    assert set(asked.failed.values()) == {"left out: the request would be longer than 400 B"}
+
+
+async def test_an_error_without_words_is_one_reads_own(agent: FakeAgent) -> None:
+    """Jolokia's `error` may be null."""
+    agent.answers["kafka.server:type=ReplicaManager,name=LeaderCount"] = {"status": 500, "error": None}
+    asked = source(agent, LEADERS)
+
+    assert only(await asked.read(7), START) == {(): 1795471300.886}
+    assert list(asked.failed.values()) == ["status 500: no reason"]
+
+
+async def test_a_value_deep_inside_a_tabular_one_is_reached(agent: FakeAgent) -> None:
+    """By its keys, one after another."""
+    inside = {"G1 Eden Space": {"value": {"used": 7}}}
+    agent.answers["java.lang:type=X"] = {"value": {"LastGcInfo": {"memoryUsageAfterGc": inside}}}
+    path = "LastGcInfo/memoryUsageAfterGc/G1 Eden Space/value/used"
+    asked = source(agent)
+    asked.select(frozenset({"eden"}), {"eden": JmxMetric("java.lang:type=X", "gauge", ((path, ()),), "")})
+
+    assert only(await asked.read(7), "eden") == {(): 7.0}
 
 
 @pytest.mark.parametrize(
@@ -194,16 +235,28 @@ async def test_values_in_every_spelling(agent: FakeAgent, written: str, read: fl
     assert only(samples, LEADERS) == ({} if read is None else {(): read})
 
 
-async def test_a_restart_of_the_broker_is_noticed_once(agent: FakeAgent) -> None:
-    """The JVM's start time differs from the reading before; the first reading of all tells nothing."""
-    asked = source(agent)
-    seen = []
+async def test_a_new_process_ends_the_series_of_the_old_one(agent: FakeAgent) -> None:
+    """Every one of them, a millisecond before the new ones begin: a rate does not reach across."""
+    agent.answers["kafka.server:type=ReplicaManager,name=LeaderCount"] = {"value": {"Value": 3}}
+    batches: list[list[Sample]] = []
+    times = iter((1000, 2000, 3000, 4000))
+    polling = Polling(source(agent, LEADERS), batches.append, lambda: next(times))
+
     for start in (1000, 1000, 2000, 2000):
         agent.answers["java.lang:type=Runtime"] = {"value": {"StartTime": start}}
-        samples = await asked.read(7)
-        seen.append((asked.restarted, only(samples, START)[()]))
+        await polling.once()
 
-    assert seen == [(False, 1.0), (False, 1.0), (True, 2.0), (False, 2.0)]
+    ended = [[(s.name, s.at) for s in batch if math.isnan(s.value)] for batch in batches]
+    assert [sorted(batch) for batch in ended] == [
+        [],
+        [],
+        sorted((name, 2999) for name in (LEADERS, START, *OWN)),
+        [],
+    ]
+    kept = Series(60_000)
+    for batch in batches:
+        kept.add(batch)
+    assert kept.refused == 0
 
 
 async def test_each_reading_has_a_connection_of_its_own(agent: FakeAgent) -> None:
@@ -254,7 +307,7 @@ async def test_nobody_there_and_no_answer_are_failures(agent: FakeAgent) -> None
 
     silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    mute = Jolokia(f"http://127.0.0.1:{port}/jolokia", None, frozenset(), 1000, deadline=0.05)
+    mute = Jolokia(Known(f"http://127.0.0.1:{port}/jolokia"), frozenset(), 1000, deadline=0.05)
     with pytest.raises(SourceFailed, match="no answer from"):
         await mute.read(7)
     silent.close()

@@ -17,7 +17,7 @@ from agent.kafka.configs import ConfigChange
 from agent.kafka.connection import Security
 from agent.model import Sample
 from agent.sources.cluster import ClusterFacts
-from agent.sources.jolokia import Jolokia
+from agent.sources.jolokia import Jolokia, Known
 from agent.sources.name_files import shipped
 
 BOOTSTRAP = os.environ.get("OTTLA_TEST_BOOTSTRAP", "")
@@ -77,7 +77,7 @@ def labels(samples: list[Sample], name: str) -> list[dict[str, str]]:
 async def test_every_name_of_the_table_is_there(topic: str) -> None:
     """With the labels that rules select by: a misspelt MBean would be missing without a word."""
     lag = "kafka_server_fetcherlagmetrics_consumerlag"
-    jolokia = Jolokia(URL, None, frozenset(shipped().metrics), 1000)
+    jolokia = Jolokia(Known(URL), frozenset(shipped().metrics), 1000)
     samples: list[Sample] = []
     async with asyncio.timeout(20):  # until the broker follows the new topic
         while not any(label["topic"] == topic for label in labels(samples, lag)):
