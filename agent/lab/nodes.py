@@ -63,13 +63,13 @@ def format_storage(plan: Plan, node: Node, jars: Jars) -> None:
     done.touch()
 
 
-def start(node: Node, jars: Jars) -> None:
-    """Start its process, unless it has one. Returns at once: see `wait_running`."""
+def start(node: Node, jars: Jars, *, jolokia: bool = True) -> None:
+    """Start its process, unless it has one. Returns at once: see `wait_running`, which asks its Jolokia."""
     if processes.find(node.tag) is not None:
         return
     options = ["-Xms64m", "-Xmx384m" if node.is_broker else "-Xmx256m"]
     options += ["-Dsun.net.httpserver.nodelay=true"]  # without it Jolokia takes 44 ms to answer, not 2
-    if node.is_broker:
+    if node.is_broker and jolokia:
         options.append(f"-javaagent:{jars.jolokia}=port={node.jolokia_port},host=127.0.0.1")
     node.output.unlink(missing_ok=True)  # what an earlier process said must not be taken for this one's
     processes.start(_java(node, jars, options, ["kafka.Kafka", str(node.server_properties)]))
