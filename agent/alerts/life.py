@@ -10,6 +10,7 @@ from agent.alerts.keeping import Kept, key
 from agent.alerts.obstacles import NONE, Obstacle, inherited
 from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
+from agent.alerts.shared_reads import SharedReads
 from agent.alerts.timers import Timers
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
 from agent.promql import Expression, Store
@@ -71,9 +72,13 @@ class Alerts:
         `since` is when the store's data begin, None without any; `down` the names whose source is down;
         `record` puts what recording rules give into the store.
         """
-        ground, turn = Ground(store, since, down), self.begin(now, names)
+        ground, turn = self.ground(store, since, down), self.begin(now, names)
         while (task := self.next(turn)) is not None:
             record(self.take(judge(task, ground), turn))
+
+    def ground(self, store: Store, since: int | None, down: frozenset[str] = frozenset()) -> Ground:
+        """What the rules of one turn are judged on: what several of them read is read once."""
+        return Ground(SharedReads(store, frozenset(self._writers)), since, down)
 
     def begin(self, now: int, names: frozenset[str] | None) -> Turn:
         """The rules that are due now: readers of `names` (None: all rules), and those whose time has come."""

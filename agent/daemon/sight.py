@@ -118,7 +118,7 @@ class Sight:
     def ground(self) -> Ground:
         """What rules are judged on now."""
         down = self._origins.named_by(self._down, self.names)
-        return Ground(self.series, self.series.first_at, down)
+        return self.alerts.ground(self.series, self.series.first_at, down)
 
     def learn(self, finding: Finding, turn: Turn | None = None, took_s: float | None = None) -> None:
         """Take a finding: what a recording rule gave is read like any other series."""
