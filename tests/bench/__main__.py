@@ -8,6 +8,7 @@ from pathlib import Path
 
 BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "commands": "commands",
+    "rules": "rules_20000_series",
     "backtest": "backtest_day",
     "cluster": "cluster",
 }
@@ -19,9 +20,12 @@ def main(names: list[str]) -> None:
         sys.exit(f"no bench is called {unknown[0]}; there are: {', '.join(BENCHES)}")
     for name in names or BENCHES:
         print(f"== {name}", flush=True)
-        import_module(f"tests.bench.{BENCHES[name]}").main()
+        import_module(BENCHES[name]).main()
 
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).parents[1]))  # for what tests and benches share, as pytest finds it
+    sys.path += [
+        str(Path(__file__).parent),
+        str(Path(__file__).parents[1]),
+    ]  # as pytest finds what tests share
     main(sys.argv[1:])
