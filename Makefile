@@ -1,7 +1,7 @@
 # Everything sets itself up: the virtual environment here, Java, Maven and Kafka's jars by the lab.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: test lint unit e2e demo bench lock clean help
+.PHONY: test lint unit e2e demo bench fuzz lock clean help
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -22,6 +22,10 @@ demo: ## A real cluster is started, broken and healed, on this machine, in under
 
 bench: ## The figures of the README, measured here; BENCH="commands backtest" for some of them
 	@V=$$(tools/venv); $$V/bin/python -m tests.bench $(BENCH)
+
+SECONDS ?= 600
+fuzz: ## Damaged expressions, rule files, YAML and templates, for SECONDS (600)
+	@V=$$(tools/venv); $$V/bin/python -m tests.fuzz.until_time_is_up $(SECONDS)
 
 lock: ## Pin every dependency again, with hashes
 	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \

@@ -1,4 +1,4 @@
-"""What the rules of one turn read of the store, read once: many ask for the same series at the same instant."""
+"""What the rules of one turn read of the store, read once: many look at the same series at one instant."""
 
 from __future__ import annotations
 

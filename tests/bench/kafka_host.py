@@ -34,7 +34,7 @@ _RATIO = (
     " / sum by (topic) (rate(kafka_server_brokertopicmetrics_bytesout_total[5m])) > 10 + {n}"
 )
 _P99 = "histogram_quantile(0.99, sum by (request, le) (rate(kafka_request_seconds_bucket[5m]))) > 10 + {n}"
-# How many of 100 rules have which form, each with a threshold of its own. As in public rule files most look at
+# How many of 100 rules have which form, each with a threshold of its own. As in public files most look at
 # a gauge of the broker, and few at all partitions.
 _FORMS = (
     ("kafka_host_gauge_{m} > {n}.5", 34),
