@@ -203,7 +203,8 @@ class Remedy:
 class LogPattern:
     """One pattern of a `logs.yml`: each line that `regex` finds counts one in `log_<name>_total`.
 
-    `regex` is RE2 syntax, searched within the line; its named groups become the counter's labels.
+    `regex` is RE2 syntax, searched within the line. Its named groups become labels, but for that of `counts`,
+    whose number is added to `log_<name>_<group>_total`, and that of `sets`, whose number `log_<name>` is.
     """
 
     name: str
@@ -211,6 +212,9 @@ class LogPattern:
     regex: str
     help: str
     place: Place
+    counts: str = ""
+    sets: str = ""
+    max_series: int = 100  # label sets; the lines beyond them are counted without labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ AGENT = ROOT / "agent"
 LAYERS = {
     "model": 1,
     "quantities": 1,
+    "regex_parts": 1,
     "promql": 2,
     "wire": 2,
     "yaml_marks": 2,
@@ -55,6 +56,7 @@ LAYERS = {
 PURE = (
     "model",
     "quantities",
+    "regex_parts",
     "promql",
     "templates",
     "wire",

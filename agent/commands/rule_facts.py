@@ -11,7 +11,7 @@ from agent.lints import Facts, Metric
 from agent.model import ActionSpec
 from agent.rulebook import Rulebook
 from agent.sources.catalogue import declared
-from agent.sources.log_patterns import metric_of
+from agent.sources.log_counters import metrics_of
 from agent.sources.name_files import shipped
 from agent.sources.names import Names
 
@@ -37,5 +37,5 @@ def _metrics(book: Rulebook, names: Names) -> Iterator[Metric]:
         single = row is not None and "*" not in row.mbean
         yield Metric(name, info.type, info.unit, info.help, source_of(names.origin(name)), single)
     for pattern in book.logs:
-        counted = pattern.help or f"Lines that /{pattern.regex}/ finds"
-        yield Metric(metric_of(pattern), "counter", "", counted, "logs")
+        for info in metrics_of(pattern):
+            yield Metric(info.name, info.type, info.unit, info.help, "logs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.lints.case import Case, Finding
-from agent.lints.regex_parts import Atom, parts, within
+from agent.regex_parts import Atom, parts, within
 
 
 def regex_greedy(case: Case) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import re2
 
 from agent.lints.case import Case, Finding
-from agent.lints.regex_parts import Atom, parts, within
 from agent.lints.shapes import selectors
+from agent.regex_parts import Atom, parts, within
 
 _MAX_PROGRAM = 2_000  # of RE2's instructions; \S+ has about 30, and 40 patterns share one automaton's memory
 _QUIET = re2.Options()

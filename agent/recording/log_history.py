@@ -10,13 +10,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.model import LogPattern
 from agent.promql.vectors import Times
 from agent.recording.dump import pieces
 from agent.recording.limits import Allowance, BadHistory, Tell, silent
 from agent.recording.recorded import Recorded, Track
-from agent.sources.log_patterns import Counters, Scanner, Series, metric_of
+from agent.sources.log_counters import Counters, Hit, Series, series_of
+from agent.sources.log_patterns import Scanner
 
 # Kafka's default layout is [2026-08-01 10:00:00,123]; the JVM's GC log writes [2026-08-01T10:00:00.123+0000].
 _TIME = re.compile(
@@ -30,10 +32,22 @@ class Found:
     """What whole files hold: when each series was hit (ms), from when to when, and what had no time."""
 
     hits: dict[Series, list[int]] = field(default_factory=dict)
+    values: dict[Series, list[tuple[int, Hit]]] = field(
+        default_factory=dict
+    )  # of those that count or set a number
+    firsts: dict[Series, Hit] = field(default_factory=dict)
     first: int | None = None
     last: int | None = None
     lines: int = 0  # that some pattern found
     untimed: int = 0  # of them, before the first line with a time
+
+    def add(self, hit: Hit, at: int) -> None:
+        """A line of a pattern, at this time."""
+        (lines, _, _), *more = series_of(hit)
+        self.hits.setdefault(lines, []).append(at)
+        self.firsts.setdefault(lines, hit)
+        for series, _, _ in more:
+            self.values.setdefault(series, []).append((at, hit))
 
     def reaches(self, at: int) -> None:
         """A line has this time."""
@@ -71,14 +85,14 @@ class LogHistory:
         """Count the lines of a chunk; the time of its last one. `at`: of the line before it."""
         first = _TIME.search(chunk)
         floor = 0
-        for start, series in scanner.placed(chunk):
+        for start, hit in scanner.placed(chunk):
             its = self._time_of(chunk, start, floor, at)
             floor, at = start, its
             self.found.lines += 1
             if its is None:
                 self.found.untimed += 1
                 continue
-            self.found.hits.setdefault(series, []).append(its)
+            self.found.add(hit, its)
             if self.found.lines > _MAX_HITS:
                 raise BadHistory(f"the patterns find more than {_MAX_HITS:,} lines: take fewer files")
         if first is not None and (begin := self._parse(first[1])) is not None:
@@ -123,33 +137,66 @@ class LogHistory:
             return recorded
         end = max(self.found.last, until or 0) + interval_ms
         ticks = np.arange(self.found.first // interval_ms * interval_ms, end, interval_ms, dtype=np.int64)
-        for (name, labels), times in self._limited():
+        kept, dropped = self._limited()
+        for (name, labels), times in kept.items():
             hits = np.array(sorted(times), np.int64)
             if labels:
-                recorded.put(name, labels, _counter(hits, ticks, interval_ms))
+                recorded.put(name, labels, _counter(hits, np.ones(len(hits)), ticks, interval_ms))
             else:  # there from the start
                 counts = np.searchsorted(hits, ticks, side="right").astype(np.float64)
                 recorded.put(name, labels, Track(ticks, counts))
+        for series, track in self._numbers(dropped, ticks, interval_ms):
+            recorded.put(*series, track)
         return recorded
 
-    def _limited(self) -> Iterator[tuple[Series, list[int]]]:
-        """The hits of each series that the agent would keep, in the order of their coming."""
-        counters = Counters([metric_of(p) for p in self._patterns], {})
+    def _limited(self) -> tuple[dict[Series, list[int]], frozenset[Series]]:
+        """The hits of the series that the agent would keep, in the order of their coming; and the others."""
+        counters = Counters(self._patterns, {})
         kept: dict[Series, list[int]] = {series: [] for series in counters.values}
+        dropped = set()
         for series, times in sorted(self.found.hits.items(), key=lambda pair: min(pair[1])):
-            before = len(counters.values)
-            counters.add(series)
-            grown = len(counters.values) > before or series in kept
-            kept.setdefault(series if grown else (series[0], ()), []).extend(times)
-        yield from kept.items()
+            if not counters.add(self.found.firsts[series]):
+                dropped.add(series)
+            kept.setdefault((series[0], ()) if series in dropped else series, []).extend(times)
+        return kept, frozenset(dropped)
+
+    def _numbers(
+        self, dropped: frozenset[Series], ticks: Times, interval_ms: int
+    ) -> Iterator[tuple[Series, Track]]:
+        """The series of numbers: sums of dropped labels are one without labels, gauges of them are none."""
+        merged: dict[Series, list[tuple[int, float]]] = {}
+        gauges = set()
+        for series, points in self.found.values.items():
+            (lines, _, _), (_, _, sets) = series_of(points[0][1])
+            if sets:
+                gauges.add(series)
+                if lines in dropped:
+                    continue
+            target = (series[0], ()) if lines in dropped else series
+            merged.setdefault(target, []).extend((at, hit.value or 0.0) for at, hit in points)
+        for series, numbers in merged.items():
+            numbers.sort(key=lambda point: point[0])
+            times = np.array([at for at, _ in numbers], np.int64)
+            values = np.array([value for _, value in numbers])
+            if series in gauges:
+                yield series, _gauge(times, values, ticks)
+            else:
+                yield series, _counter(times, values, ticks, interval_ms)
 
 
-def _counter(hits: Times, ticks: Times, interval_ms: int) -> Track:
-    """A count at each tick from the first hit on, and the 0 before it."""
-    values = np.searchsorted(hits, ticks, side="right").astype(np.float64)
-    counted = values > 0
+def _counter(hits: Times, amounts: NDArray[np.float64], ticks: Times, interval_ms: int) -> Track:
+    """The sum at each tick from the first hit on, and the 0 before it."""
+    sums = np.concatenate([[0.0], np.cumsum(amounts)])
+    places = np.searchsorted(hits, ticks, side="right")
+    counted = places > 0
     times = np.concatenate([ticks[counted][:1] - interval_ms, ticks[counted]])
-    return Track(times, np.concatenate([[0.0], values[counted]]))
+    return Track(times, np.concatenate([[0.0], sums[places[counted]]]))
+
+
+def _gauge(hits: Times, values: NDArray[np.float64], ticks: Times) -> Track:
+    """The last value at each tick from the first hit on."""
+    places = np.searchsorted(hits, ticks, side="right")
+    return Track(ticks[places > 0], values[places[places > 0] - 1])
 
 
 def _names(name: str) -> Iterable[str]:

@@ -1,94 +1,141 @@
-"""Log patterns, compiled: which lines of a chunk they find, counted in series of bounded number."""
+"""Log patterns, compiled: the lines of a chunk that they find, and what is added to which series for them."""
 
 from __future__ import annotations
 
-import re
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from fnmatch import fnmatch
+from operator import itemgetter
+from pathlib import Path
 
-import re2
+from agent.model import LogPattern, Sample
+from agent.sources import MetricInfo
+from agent.sources.log_counters import Counters, Hit, hit_of
+from agent.sources.log_evidence import Evidence
+from agent.sources.log_finders import Finder, finders
+from agent.sources.log_groups import Groups, LineSearch
+from agent.sources.log_scan_copy import TooMany
 
-from agent.model import Labels, LogPattern, labels_of
+_log = logging.getLogger(__name__)
 
-Series = tuple[str, Labels]  # metric name and labels
+METRICS = (
+    MetricInfo("ottla_log_patterns", "gauge", "", "Patterns in use, by the engine that searches for them"),
+)
 
-_SERIES_LIMIT = 100  # of one pattern: a label that holds an offset or a time must not eat the memory
-_VALUE_LIMIT = 200  # characters of a label's value
-_DFA_BYTES = 64 << 20  # 40 patterns in one automaton; below that re2 falls back to something ten times slower
-_TEXT_ENDS = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # also flags that are taken back, as in (?-m)
+_SHOWN = 8  # lines that a pattern finds in a chunk are kept as evidence
 
-
-def metric_of(pattern: LogPattern) -> str:
-    """The name of a pattern's counter."""
-    return f"log_{pattern.name}_total"
+Span = tuple[int, int]  # a line's first byte, and behind its last one
 
 
 class Scanner:
-    """Finds the lines that patterns match. One pass of all patterns together over the whole chunk finds the
-    lines worth looking at, then each pattern looks at those: 35 times faster than line by line."""
+    """Finds the lines that patterns match. One pass over the chunk finds those worth looking at, then each
+    pattern looks at its own: what it finds there is exactly what RE2 finds in the line."""
 
     def __init__(self, patterns: Sequence[LogPattern]) -> None:
-        self._any = _compile("(?m)" + "|".join(f"(?:{_in_chunk(p.regex)})" for p in patterns))
-        self._each = tuple((metric_of(p), _compile(p.regex)) for p in patterns)
+        self.patterns = tuple(patterns)
+        self.finders: tuple[Finder, ...] = finders([p.regex for p in patterns])
+        self._searches = tuple(LineSearch(p.regex) for p in patterns)
 
-    def hits(self, chunk: bytes) -> Iterator[Series]:
-        """The series that each line of `chunk`, which ends with a line's end, adds one to."""
-        return (series for _, series in self.placed(chunk))
+    def count(
+        self, chunk: bytes, counters: Counters, evidence: Evidence | None = None, path: str = ""
+    ) -> None:
+        """Add all lines of `chunk`, the last of which may lack its end; `path` is the file's."""
+        chunk = _ended(chunk)
+        if evidence is not None:
+            evidence.go_on(chunk, path)
+        for number, spans, found in self._found(chunk):
+            pattern, names = self.patterns[number], self._searches[number].names
+            counters.add_lines(pattern, names, found)
+            if evidence is not None:
+                for span, groups in _shown(spans, found):
+                    evidence.keep(hit_of(pattern, names, groups), chunk, span, path)
 
-    def placed(self, chunk: bytes) -> Iterator[tuple[int, Series]]:
-        """The same, each with where in the chunk its line begins."""
-        at = 0
-        # What is found at the very end lies behind the last line.
-        while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
-            start = chunk.rfind(b"\n", 0, found.start()) + 1
-            end = chunk.find(b"\n", found.start())
-            at = len(chunk) if end < 0 else end + 1
-            for series in self._of_line(chunk[start:at].removesuffix(b"\n")):
-                yield start, series
+    def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
+        """Each line that a pattern finds, with where it begins, in the order of the lines."""
+        chunk = _ended(chunk)
+        hits = [
+            (start, number, hit_of(self.patterns[number], self._searches[number].names, groups))
+            for number, spans, found in self._found(chunk)
+            for (start, _), groups in zip(spans, found, strict=True)
+            if groups is not None
+        ]
+        yield from ((start, hit) for start, _, hit in sorted(hits, key=lambda hit: hit[:2]))
 
-    def _of_line(self, line: bytes) -> Iterator[Series]:
-        for name, regex in self._each:
-            found = regex.search(line)
-            if found is not None:
-                yield name, _labels(found.groupdict(b""))
-
-
-class Counters:
-    """How often each series was hit. `values` may be read at any time.
-
-    Each pattern always has the series without labels, so that its metric exists before its first hit; where a
-    pattern has labels, that one counts the hits beyond the limit of series.
-    """
-
-    def __init__(self, names: Iterable[str], values: Mapping[Series, int]) -> None:
-        known = dict.fromkeys(names, 0)
-        self.values: dict[Series, int] = {(name, ()): 0 for name in known}
-        self.values |= {series: count for series, count in values.items() if series[0] in known}
-        for name, _ in self.values:
-            known[name] += 1
-        self._series = known
-
-    def add(self, series: Series) -> None:
-        """One more hit."""
-        if series not in self.values:
-            if self._series[series[0]] > _SERIES_LIMIT:
-                series = (series[0], ())
-            else:
-                self._series[series[0]] += 1
-        self.values[series] = self.values.get(series, 0) + 1
+    def _found(self, chunk: bytes) -> Iterator[tuple[int, list[Span], list[Groups | None]]]:
+        """By pattern, the lines that may be its and what it finds in them."""
+        for finder in self.finders:
+            for piece_at, piece in _pieces(finder, chunk):
+                for number, places in piece.items():
+                    spans = _lines(chunk, sorted(places), piece_at)
+                    yield number, spans, self._searches[number].groups([chunk[s:e] for s, e in spans])
 
 
-def _in_chunk(regex: str) -> str:
-    """What finds every line in a chunk that `regex` finds, and perhaps more. `^` and `$` are made to mean a
-    line's ends there, but what insists on the text's own ends has to look at each line."""
-    return "" if _TEXT_ENDS.search(regex) else regex
+class Scanners:
+    """The scanner for each file, made when it is first needed, in the thread that reads the files."""
+
+    def __init__(self, patterns: Iterable[LogPattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._made: dict[tuple[LogPattern, ...], Scanner] = {}
+        self._by_path: dict[str, Scanner | None] = {}
+
+    def of(self, path: str) -> Scanner | None:
+        """None where no pattern is for this file."""
+        if path not in self._by_path:
+            wanted = tuple(p for p in self._patterns if fnmatch(Path(path).name, p.file))
+            if wanted and wanted not in self._made:
+                scanner = self._made[wanted] = Scanner(wanted)
+                ways = ", ".join(f"{len(finder.numbers)} by {finder.name}" for finder in scanner.finders)
+                _log.info("patterns that %s is searched for: %s", path, ways)
+            self._by_path[path] = self._made.get(wanted)
+        return self._by_path[path]
+
+    def samples(self, now: int) -> Iterator[Sample]:
+        """How many patterns are searched in which way, of the files read so far."""
+        ways = {
+            (finder.name, scanner.patterns[number].name)
+            for scanner in self._made.values()
+            for finder in scanner.finders
+            for number in finder.numbers
+        }
+        for name, count in Counter(name for name, _ in sorted(ways)).items():
+            yield Sample(METRICS[0].name, (("engine", name),), now, float(count))
 
 
-def _compile(regex: str) -> Any:
-    options = re2.Options()
-    options.max_mem, options.log_errors = _DFA_BYTES, False
-    return re2.compile(regex, options)
+def _ended(chunk: bytes) -> bytes:
+    return chunk if chunk.endswith(b"\n") or not chunk else chunk + b"\n"
 
 
-def _labels(groups: Mapping[str, bytes]) -> Labels:
-    return labels_of({name: value.decode(errors="replace")[:_VALUE_LIMIT] for name, value in groups.items()})
+def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, Mapping[int, Sequence[int]]]]:
+    """What is found in the chunk, and at what offset; in halves where it is too much at once."""
+    try:
+        yield 0, finder.find(chunk)
+    except TooMany:
+        middle = chunk.rfind(b"\n", 0, len(chunk) // 2) + 1 or chunk.find(b"\n") + 1
+        yield from _pieces(finder, chunk[:middle])
+        yield from ((middle + at, found) for at, found in _pieces(finder, chunk[middle:]))
+
+
+def _lines(chunk: bytes, places: Sequence[int], offset: int) -> list[Span]:
+    """The lines that these places, which ascend, are in, each once."""
+    spans = []
+    last = -1
+    for place in places:
+        at = place + offset
+        if at > last:
+            start = chunk.rfind(b"\n", 0, at) + 1
+            last = chunk.find(b"\n", at)
+            if last < 0:
+                last = len(chunk)
+            if start < len(chunk):  # what is found at the very end lies behind the last line
+                spans.append((start, last))
+    return spans
+
+
+def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> Iterator[tuple[Span, Groups]]:
+    """The lines to keep as evidence: all where they are few, else the last ones with different groups."""
+    pairs = list(zip(spans, found, strict=True))
+    if len(spans) > _SHOWN:
+        different = dict(zip(found, spans, strict=True))
+        pairs = sorted(((span, groups) for groups, span in different.items()), key=itemgetter(0))[-_SHOWN:]
+    yield from ((span, groups) for span, groups in pairs if groups is not None)

@@ -10,15 +10,16 @@ from fnmatch import fnmatch
 from functools import partial
 from glob import glob, has_magic
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from agent.model import LogPattern, Sample
-from agent.sources import MetricInfo
+from agent.sources import MetricInfo, log_counters, log_patterns
+from agent.sources.log_counters import Counters, Series, metrics_of
+from agent.sources.log_evidence import Evidence
 from agent.sources.log_marks import Mark, Tally
-from agent.sources.log_patterns import Counters, Scanner, Series, metric_of
+from agent.sources.log_patterns import Scanners
 from agent.sources.log_trail import Trail
 from agent.sources.lone_thread import LoneThread
 
@@ -28,7 +29,7 @@ _BUDGET = 2.0  # seconds of a reading; what is left waits for the next
 _DEADLINE = 5.0  # seconds for one piece of work, a MiB of each file: beyond it a disk hangs
 _FILES = 200
 
-METRICS = (
+_OWN = (
     MetricInfo("ottla_log_read_bytes_total", "counter", "bytes", "Read from log files"),
     MetricInfo(
         "ottla_log_cut_lines_total", "counter", "", "Lines over 1 MiB: only their beginning was searched"
@@ -41,6 +42,7 @@ METRICS = (
     MetricInfo("ottla_log_files", "gauge", "", "Log files being watched"),
     MetricInfo("ottla_log_unreadable_files", "gauge", "", "Log files that could not be read"),
 )
+METRICS = _OWN + log_patterns.METRICS + log_counters.METRICS
 
 
 class Positions(Protocol):
@@ -58,7 +60,7 @@ class _Snapshot(msgspec.Struct):
 
     watched: list[str] = []
     marks: dict[str, list[Mark]] = {}
-    counts: list[tuple[str, tuple[tuple[str, str], ...], int]] = []
+    counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = []
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
@@ -87,13 +89,15 @@ class LogTail:
         self._trails: dict[str, Trail] = {}
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
-        self._scanners: dict[str, Scanner | None] = {}
+        self._scanners = Scanners(())
+        self.evidence = Evidence()
         self._shown: set[Series] = set()
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
         """Its own and one for each pattern."""
-        return METRICS + tuple(MetricInfo(metric_of(p), "counter", "", p.help) for p in self.patterns)
+        of_patterns = tuple(metric for pattern in self.patterns for metric in metrics_of(pattern))
+        return METRICS + of_patterns
 
     async def read(self, now: int) -> list[Sample]:
         """Read what was written since, for two seconds at most; TimeoutError where a disk hangs."""
@@ -139,8 +143,8 @@ class LogTail:
 
     def _adopt_patterns(self, state: _Snapshot) -> None:
         values = self._counters.values or {(name, labels): count for name, labels, count in state.counts}
-        self._counted, self._scanners = self.patterns, {}
-        self._counters = Counters([metric_of(p) for p in self.patterns], values)
+        self._counted, self._scanners = self.patterns, Scanners(self.patterns)
+        self._counters = Counters(self.patterns, values)
 
     def _look(self, now: int, state: _Snapshot) -> None:
         """Find the files, and what happened to them. Runs in the thread, as does _slice."""
@@ -165,30 +169,25 @@ class LogTail:
                 continue
             if lines:
                 more = True
-                scanner = self._scanner(path)
-                for series in scanner.hits(lines) if scanner else ():
-                    self._counters.add(series)
+                if (scanner := self._scanners.of(path)) is not None:
+                    scanner.count(lines, self._counters, self.evidence, path)
         return more
 
-    def _scanner(self, path: str) -> Scanner | None:
-        if path not in self._scanners:
-            wanted = [p for p in self._counted or () if fnmatch(Path(path).name, p.file)]
-            self._scanners[path] = Scanner(wanted) if wanted else None
-        return self._scanners[path]
-
-    def _counts(self, now: int, before: Mapping[Series, int]) -> Iterator[Sample]:
+    def _counts(self, now: int, before: Mapping[Series, float]) -> Iterator[Sample]:
         for series, count in self._counters.values.items():
             if series not in self._shown:
                 self._shown.add(series)
-                yield Sample(*series, now - self.interval_ms, float(before.get(series, 0)))
+                if series[0].endswith("_total"):
+                    yield Sample(*series, now - self.interval_ms, float(before.get(series, 0)))
             yield Sample(*series, now, float(count))
 
     def _own(self, now: int, tally: Tally) -> Iterator[Sample]:
-        """The tailer's own series, in the order of METRICS."""
+        """The tailer's own series, those of _OWN in their order."""
         behind = sum(trail.behind() for trail in self._trails.values())
         gauges = (behind, len(self._trails), len(self.failed))
-        for metric, value in zip(METRICS, (*astuple(tally), *gauges), strict=True):
+        for metric, value in zip(_OWN, (*astuple(tally), *gauges), strict=True):
             yield Sample(metric.name, (), now, float(value))
+        yield from self._scanners.samples(now)
 
 
 def find(files: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,59 @@
+"""What a pattern finds in lines: exactly RE2's search of each line, for whole batches of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import re2
+
+from agent.sources.log_scan_copy import copy_of
+
+Groups = tuple[bytes, ...]
+
+_PROGRAM_BYTES = 8 << 20  # of one pattern
+
+
+class LineSearch:
+    """One pattern. `names` are its named groups, in the order in which `groups` gives their values."""
+
+    def __init__(self, regex: str) -> None:
+        options = re2.Options()
+        options.max_mem, options.log_errors = _PROGRAM_BYTES, False
+        self._regex: Any = re2.compile(regex, options)
+        indexes = sorted((index, name) for name, index in self._regex.groupindex.items())
+        self.names = tuple(name for _, name in indexes)
+        self._indexes = tuple(index for index, _ in indexes)
+        copy = copy_of(regex)
+        self._longest = copy.longest
+        self._one = self._rows = None
+        if copy.twin is not None and copy.longest:
+            self._one = re.compile(copy.twin, re.MULTILINE)
+            # The rest of the line is taken along, so that the next match begins in the next line.
+            nothing = b"" if self.names else b"()"  # findall gives the groups only where there are any
+            self._rows = re.compile(b"(?:" + copy.twin + b")" + nothing + rb"[^\n]*\n", re.MULTILINE)
+
+    def groups(self, lines: Sequence[bytes]) -> list[Groups | None]:
+        """Of each line (without its end) the groups, empty where they took no part; None: not found."""
+        if self._rows is not None and max(map(len, lines), default=0) <= self._longest:
+            text = b"\n".join(lines) + b"\n"
+            if text.isascii():
+                found = self._rows.findall(text)
+                if len(found) == len(lines):  # one match in each line, so all were found
+                    return _rows(found, len(self.names))
+        return [self._of(line) for line in lines]
+
+    def _of(self, line: bytes) -> Groups | None:
+        if self._one is not None and len(line) <= self._longest and line.isascii():
+            match = self._one.search(line)
+            return match.groups(b"") if match else None
+        found = self._regex.search(line)
+        return tuple(found[index] or b"" for index in self._indexes) if found else None
+
+
+def _rows(found: list[Any], width: int) -> list[Groups | None]:
+    """What findall gives, which is no tuples where there is one group only."""
+    if width > 1:
+        return found
+    return list(zip(found, strict=True)) if width else [()] * len(found)

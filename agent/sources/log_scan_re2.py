@@ -1,0 +1,81 @@
+"""Chunks searched by RE2: for all patterns at once, or for each by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import re2
+
+from agent.sources.log_scan_copy import ScanCopy
+
+AUTOMATON_BYTES = (
+    64 << 20
+)  # 40 patterns in one automaton; below that re2 falls back to something ten times slower
+_TEXT_ENDS = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")  # also flags that are taken back, as in (?-m)
+
+
+class Re2Finder:
+    """One pass of all patterns together. Raises re2.error: together they are too big."""
+
+    name = "re2"
+
+    def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
+        self.numbers = frozenset(copies)
+        texts = [copy.scan for copy in copies.values() if copy.scan is not None]
+        self._any = _compiled(b"(?m)" + b"|".join(b"(?:" + text + b")" for text in texts), memory, latin=True)
+        self._literals = {number: copy.literals for number, copy in copies.items()}
+
+    def find(self, chunk: bytes) -> Mapping[int, list[int]]:
+        """The starts of lines that some pattern finds, for those patterns of which the line holds a text."""
+        starts: dict[int, list[int]] = {}
+        at = 0
+        while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
+            start = chunk.rfind(b"\n", 0, found.start()) + 1
+            end = chunk.find(b"\n", found.start())
+            at = len(chunk) if end < 0 else end + 1
+            line = chunk[start:at]
+            for number, literals in self._literals.items():
+                if not literals or any(text in line for text in literals):
+                    starts.setdefault(number, []).append(start)
+        return starts
+
+
+class SeparateFinder:
+    """Each pattern as it was written, by itself: for what can be searched in no other way."""
+
+    name = "re2, each by itself"
+
+    def __init__(self, regexes: Mapping[int, str]) -> None:
+        self.numbers = frozenset(regexes)
+        self._each = {number: _compiled("(?m)" + _in_chunk(regex)) for number, regex in regexes.items()}
+
+    def find(self, chunk: bytes) -> Mapping[int, list[int]]:
+        """Where the matches begin."""
+        return {number: places for number, regex in self._each.items() if (places := _places(regex, chunk))}
+
+
+def _places(regex: Any, chunk: bytes) -> list[int]:
+    places = []
+    at = 0
+    # What is found at the very end lies behind the last line.
+    while (found := regex.search(chunk, at)) is not None and found.start() < len(chunk):
+        places.append(found.start())
+        end = chunk.find(b"\n", found.start())
+        at = len(chunk) if end < 0 else end + 1
+    return places
+
+
+def _in_chunk(regex: str) -> str:
+    """What finds every line in a chunk that `regex` finds, and perhaps more. `^` and `$` are made to mean a
+    line's ends there, but what insists on the text's own ends has to look at each line."""
+    return "" if _TEXT_ENDS.search(regex) else regex
+
+
+def _compiled(regex: str | bytes, memory: int = AUTOMATON_BYTES, *, latin: bool = False) -> Any:
+    options = re2.Options()
+    options.max_mem, options.log_errors = memory, False
+    if latin:
+        options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(regex, options)
