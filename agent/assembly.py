@@ -17,6 +17,7 @@ from agent.config.settings import WINDOW_MS
 from agent.control_topic import ControlTopic, Settings
 from agent.daemon.attempt import Means
 from agent.daemon.desk import Desk
+from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.reload import Means as ReloadMeans
@@ -148,13 +149,14 @@ async def make_service(config: Config) -> Service:
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
     eyes.look(rules, sight)
-    daemon = Daemon(means, sight)
+    judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below
+    daemon = Daemon(means, sight, judging.ask)
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
     polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
     desk = Desk(_name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
-    return Service(journal, ledger, daemon, desk, server, polled, control, notes, watch)
+    return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch)
 
 
 def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:

@@ -120,6 +120,10 @@ class Alerts:
         self._note(index, state)
         return samples
 
+    def postpone(self, task: Task) -> None:
+        """It cannot be judged now: it is due in the next turn."""
+        self._left.add(task.index)
+
     def active(self) -> tuple[Alert, ...]:
         """Pending and firing alerts, those of rules that cannot be judged now included."""
         return tuple(alert for index in sorted(self._live) for alert in self._rules[index].active.values())

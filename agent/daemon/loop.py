@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from agent.daemon.attempt import Attempt, Means
@@ -21,12 +21,16 @@ AGAIN_MS = 3_000  # between two tries of a decision that was refused
 JUDGE_MS = 5_000  # between two judgements of all rules, new samples or not
 UNDO_S = 30.0  # what stopping may take
 
+Judge = Callable[[Sight, int, frozenset[str] | None, frozenset[str]], None]  # as Sight.judge
+
 
 class Daemon:
     """Turns what is seen into entries and tasks. Everything here runs on one event loop."""
 
-    def __init__(self, means: Means, sight: Sight) -> None:
+    def __init__(self, means: Means, sight: Sight, judge: Judge = Sight.judge) -> None:
+        """`judge` is called when rules are due; it may do so later, and then has to `wake` us."""
         self._means = means
+        self._judge = judge
         self.sight = sight
         self.carriers: dict[str, Carrier] = {}
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
@@ -46,7 +50,12 @@ class Daemon:
         for sample in samples:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
-        self.sight.take(samples, self._means.clock(), frozenset(self._down))
+        names = self.sight.take(samples)  # new samples wake just the rules that read them
+        self._judge(self.sight, self._means.clock(), names, frozenset(self._down))
+        self.wake()
+
+    def wake(self) -> None:
+        """Something has changed: the next round is now."""
         self._wake.set()
 
     def replace(self, sight: Sight) -> None:
@@ -112,9 +121,9 @@ class Daemon:
         due = self.sight.alerts.next_deadline(now)
         if not 0 <= now - self._judged_at < JUDGE_MS:  # absence and sliding windows show only in time
             self._judged_at = now
-            self.sight.judge(now, None, frozenset(self._down))
+            self._judge(self.sight, now, None, frozenset(self._down))
         elif due is not None and due <= now:
-            self.sight.judge(now, frozenset(), frozenset(self._down))
+            self._judge(self.sight, now, frozenset(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         await self._stop_waiting("the wait for the claim was cut short")
         for entry in endings(alerts, remedies, self._means.ledger.history, now, self.sight.end_of):

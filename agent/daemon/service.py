@@ -15,6 +15,7 @@ from agent.alerts import Kept
 from agent.control_topic import ControlTopic
 from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.desk import Desk
+from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.rule_watch import RuleWatch
@@ -58,6 +59,7 @@ class Service:
     journal: Journal
     ledger: Ledger
     daemon: Daemon
+    judging: Judging
     desk: Desk
     server: Server
     pollings: Sequence[Polling]
@@ -84,6 +86,7 @@ class Service:
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(p.run(), name=f"source {p.source.name}") for p in self.pollings]
         tasks += [
+            loop.create_task(self.judging.run(), name="judging of rules"),
             loop.create_task(self.daemon.run(), name="rounds"),
             loop.create_task(self._keep_alerts(), name="keeper of alerts"),
             loop.create_task(self.watch.run(), name="watch of rules"),
@@ -133,6 +136,7 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.judging.close()
         if self.control is not None:
             await self.control.close()
         await self.server.close()

@@ -66,7 +66,7 @@ class Sight:
         self.series = series
         self.world = world
         self._newest: dict[str, int] = {}  # by name: from which instant the data that it rests on are
-        self._down: frozenset[str] = frozenset()
+        self.down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self._origins = Origins(book, origin)
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
@@ -85,7 +85,7 @@ class Sight:
         self.alerts.restore(kept, unseen=False)
         gone = lost(kept, self.book.rules)
         self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
-        self._newest, self._down, self._away_at = former._newest, former._down, former._away_at
+        self._newest, self.down, self._away_at = former._newest, former.down, former._away_at
         ended = ((each.name, labels) for each in gone for labels in each.written)
         self.series.add(Sample(name, without(labels, {NAME}), now, STALE) for name, labels in ended)
 
@@ -101,23 +101,29 @@ class Sight:
             return "its rule was changed, and as it is now it does not fire"
         return "the alert ended"
 
-    def take(self, samples: Sequence[Sample], now: int, down: frozenset[str]) -> None:
-        """New samples wake just the rules that read them. `down`: the sources that do not answer."""
-        names = self.series.add(samples)
+    def take(self, samples: Sequence[Sample]) -> frozenset[str]:
+        """Keep new samples; the names whose readers are to be judged."""
         for sample in samples:
             self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
-        self.judge(now, names, down)
+        return self.series.add(samples)
+
+    def begin(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> tuple[Ground, Turn]:
+        """A turn of the rules that read `names` (None: of all), and what they are judged on.
+
+        `down`: the sources that do not answer.
+        """
+        self.down = down
+        return self.ground(), self.alerts.begin(now, names)
 
     def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
-        """Evaluate the rules that read `names`; None: all of them."""
-        self._down = down
-        ground, turn = self.ground(), self.alerts.begin(now, names)
+        """Judge them all at once, here."""
+        ground, turn = self.begin(now, names, down)
         while (task := self.alerts.next(turn)) is not None:
             self.learn(judge(task, ground), turn)
 
     def ground(self) -> Ground:
         """What rules are judged on now."""
-        down = self._origins.named_by(self._down, self.names)
+        down = self._origins.named_by(self.down, self.names)
         return self.alerts.ground(self.series, self.series.first_at, down)
 
     def learn(self, finding: Finding, turn: Turn | None = None, took_s: float | None = None) -> None:
@@ -191,7 +197,7 @@ class Sight:
             return False
         fresh = (self._newest.get(n, 0) > done_at for n in expression.names)
         return (
-            self._down.isdisjoint(self._origins.of(expression)) and all(fresh) and self._has_result(expr, now)
+            self.down.isdisjoint(self._origins.of(expression)) and all(fresh) and self._has_result(expr, now)
         )
 
     def _has_result(self, expr: str, now: int) -> bool:

@@ -35,7 +35,7 @@ def test_an_alias_is_of_the_source_of_what_it_stands_for(tmp_path: Path) -> None
     sight = sight_of(tmp_path, "disk > 0.85", names)
     samples = [Sample("disk", DISK, at, 0.9) for at in range(15_000, 600_000, 15_000)]
 
-    sight.take(samples, 600_000, frozenset({"jmx"}))
+    sight.judge(600_000, sight.take(samples), frozenset({"jmx"}))
     assert sight.alerts.health("LogDirFillingUp") is RuleHealth.OK
     sight.judge(601_000, None, frozenset({"host"}))
     assert sight.alerts.health("LogDirFillingUp") is RuleHealth.FAILING
@@ -49,7 +49,7 @@ def test_a_rule_without_a_name_reads_what_the_store_holds(tmp_path: Path, expr: 
 
     sight.judge(1, None, frozenset())
     samples = [Sample("host_log_dir_used_ratio", DISK, at, 0.9) for at in range(15_000, 600_000, 15_000)]
-    sight.take(samples, 600_000, frozenset())
+    sight.judge(600_000, sight.take(samples), frozenset())
     sight.judge(600_000, None, frozenset())
 
     assert [alert.state for alert in sight.alerts.active()] == [AlertState.FIRING]
@@ -58,7 +58,7 @@ def test_a_rule_without_a_name_reads_what_the_store_holds(tmp_path: Path, expr: 
 def test_a_verify_without_a_name_proves_nothing(tmp_path: Path) -> None:
     """Which samples it rests on cannot be told, so neither that they are newer than the action."""
     sight = sight_of(tmp_path, "host_log_dir_used_ratio > 0.85")
-    sight.take([Sample("host_log_dir_used_ratio", DISK, 500_000, 0.9)], 500_000, frozenset())
+    sight.judge(500_000, sight.take([Sample("host_log_dir_used_ratio", DISK, 500_000, 0.9)]), frozenset())
 
     def holds(expr: str) -> bool:
         return sight.view(replace(DRAIN, verify=Verify(expr, 1, 0)), 400_000, 500_000).holds

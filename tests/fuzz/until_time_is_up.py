@@ -10,7 +10,6 @@ import faulthandler
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from importlib import import_module
 from itertools import cycle
 from pathlib import Path
@@ -19,37 +18,31 @@ from hypothesis import HealthCheck, Phase, settings
 
 ROUND = 300  # examples of one target
 HANGS_S = 120
+_HOW = settings(
+    max_examples=ROUND,
+    deadline=None,  # the targets count their processor time themselves
+    database=None,  # each round has examples of its own
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def main(seconds: float) -> None:
     """Prints how many examples of each target were run, and the longest round."""
     faulthandler.enable()
     ran, took, end = Counter[str](), Counter[str](), time.monotonic() + seconds
-    for target in cycle(import_module("targets").TARGETS):
+    for target in cycle([_HOW(each) for each in import_module("targets").TARGETS]):
         if time.monotonic() > end:
             break
         faulthandler.dump_traceback_later(HANGS_S, exit=True)
         began = time.monotonic()
-        _round(target)
+        target()
         ran[target.__name__] += ROUND
         took[target.__name__] = max(took[target.__name__], round(1000 * (time.monotonic() - began)))
     faulthandler.cancel_dump_traceback_later()
     for name, count in ran.items():
         print(f"{name:12} {count:8} examples, a round of {ROUND} at most {took[name]} ms")
     print("nothing crashed, nothing hung")
-
-
-def _round(target: Callable[[], None]) -> None:
-    """Each with examples of its own: none are remembered."""
-    phases = (Phase.explicit, Phase.generate, Phase.shrink)
-    how = settings(
-        max_examples=ROUND,
-        deadline=None,  # the targets count their processor time themselves
-        database=None,
-        phases=phases,
-        suppress_health_check=list(HealthCheck),
-    )
-    how(target)()
 
 
 if __name__ == "__main__":
