@@ -102,7 +102,8 @@ class Series:
         about_names = [each for each in matchers if each.name == NAME]
         others = tuple(each for each in matchers if each.name != NAME) if about_names else matchers
         if name is None:
-            found = list(self._blocks.items())  # at once: a metric may begin meanwhile
+            with self._lock:  # a metric may begin meanwhile, and a dict that grows cannot be copied
+                found = list(self._blocks.items())
         else:
             block = self._blocks.get(name)
             found = [] if block is None else [(name, block)]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from agent.model import Labels, Sample, labels_of
+from agent.promql.nodes import Matcher
 from agent.promql.vectors import NEVER
 from agent.series import Series
 
@@ -83,24 +84,49 @@ def test_a_series_that_begins_while_a_selection_is_made_is_found_afterwards() ->
     assert met == []
 
 
-def test_series_may_begin_while_they_are_looked_through() -> None:
+@contextmanager
+def handing_over() -> Iterator[None]:
     """Whatever allocates may collect garbage, and a finalizer lets others run: so in the middle of a copy."""
-    series = Series(HOUR)
-    series.add(Sample("a", labels, 1, 1.0) for labels in sets(1_000))
 
     def hand_over(*_: object) -> None:
         time.sleep(0)
 
     before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()  # else each collection takes its time
     gc.callbacks.append(hand_over)
     gc.set_threshold(50)
     try:
-        with reading(lambda: _ignored(series.labels_of("a", (), 0, HOUR))) as met:
-            for labels in sets(500, generation=1):
-                series.add([Sample("a", labels, 2, 1.0)])
+        yield
     finally:
         gc.set_threshold(*before)
         gc.callbacks.remove(hand_over)
+        gc.unfreeze()
+
+
+def test_series_may_begin_while_they_are_looked_through() -> None:
+    series = Series(HOUR)
+    series.add(Sample("a", labels, 1, 1.0) for labels in sets(1_000))
+    with handing_over(), reading(lambda: _ignored(series.labels_of("a", (), 0, HOUR))) as met:
+        for labels in sets(500, generation=1):
+            series.add([Sample("a", labels, 2, 1.0)])
+    assert met == []
+
+
+def test_metrics_may_begin_while_all_are_looked_through() -> None:
+    """By a selector without a name."""
+    series, odd, reads = Series(HOUR), (Matcher("__name__", "=", "odd"),), list[int]()
+    series.add(Sample(f"a{n}", (), 1, 1.0) for n in range(2_000))
+
+    def read() -> None:
+        series.labels_of(None, odd, 0, HOUR)
+        reads.append(1)
+
+    with handing_over(), reading(read) as met:
+        for n in range(15_000):
+            series.add([Sample(f"b{n}", (), 2, 1.0)])
+            if met or len(reads) > 20:
+                break
     assert met == []
 
 
