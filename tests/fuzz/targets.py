@@ -92,7 +92,7 @@ def rule_files(data: st.DataObject) -> None:
             written = _damaged(text, edits) if path.name == victim else text
             (Path(copy) / path.name).write_bytes(written.encode(errors="surrogatepass"))
         began = time.process_time()
-        reading = read([Path(copy)], specs())
+        reading = read([Path(copy)], _specs())
         lints = list(judge(reading.book, reading.marks, facts(reading.book, frozenset(), None)))
         as_text([*reading.complaints.sorted(), *lints], colours=True)
         event("loads" if not reading.complaints else "is complained of")
@@ -127,6 +127,9 @@ def templates(text: str, value: float) -> None:
 
 
 TARGETS = (expressions, rule_files, yaml, templates)
+
+
+_specs = cache(specs)
 
 
 @cache
