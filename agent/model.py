@@ -216,6 +216,18 @@ class LogPattern:
     sets: str = ""
     max_series: int = 100  # label sets; the lines beyond them are counted without labels
 
+    @property
+    def lines_metric(self) -> str:
+        """The counter of its lines."""
+        return f"log_{self.name}_total"
+
+    @property
+    def value_metric(self) -> str | None:
+        """The counter of what its lines add up to, or the gauge that they set; None where they do neither."""
+        if self.counts:
+            return f"log_{self.name}_{self.counts}_total"
+        return f"log_{self.name}" if self.sets else None
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -10,21 +10,29 @@ import re2
 from agent.model import LogPattern
 from agent.rulebook.alert_files import LABEL_NAME
 from agent.yaml_marks import Complaints, Form, Node, Scalar, Wrong, shape_of, shaped
-from agent.yaml_marks.readers import text
+from agent.yaml_marks.readers import positive, text
 
 MAX_LABELS = 5  # each is a dimension of a counter
+MAX_SERIES = 1_000  # of one pattern, whatever its max_series says
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
 
 
 def read_logs(trees: Iterable[Node], complaints: Complaints) -> tuple[LogPattern, ...]:
     """Every pattern of these files; a name may stand once, as it names the counter."""
     patterns: dict[str, LogPattern] = {}
+    metrics: dict[str, LogPattern] = {}
     for tree in trees:
         for form, pattern in read_patterns(Form(tree, "a log pattern file", complaints)):
             first = patterns.setdefault(pattern.name, pattern)
             if first is not pattern and pattern.name:
                 message = f"duplicate pattern {pattern.name!r}: the first is at {first.place}"
                 form.complain(message, key="name")
+                continue
+            for metric in filter(None, (pattern.lines_metric, pattern.value_metric)):
+                if (other := metrics.setdefault(metric, pattern)) is not pattern:
+                    form.complain(
+                        f"its metric {metric} is also that of {other.name!r}", "rename it", key="name"
+                    )
     return tuple(patterns.values())
 
 
@@ -42,9 +50,38 @@ def _pattern(form: Form) -> LogPattern:
         regex=form.get("regex", _regex, "", required=True),
         help=form.get("help", text, ""),
         place=form.place,
+        counts=form.get("counts", text, ""),
+        sets=form.get("sets", text, ""),
+        max_series=form.get("max_series", _max_series, 100),
     )
+    if pattern.regex:
+        _check_groups(form, pattern)
     form.close()
     return pattern
+
+
+def _check_groups(form: Form, pattern: LogPattern) -> None:
+    groups = _groups(pattern.regex)
+    for key, group in (("counts", pattern.counts), ("sets", pattern.sets)):
+        if group and group not in groups:
+            known = ", ".join(sorted(groups)) or "none"
+            form.complain(f"{key}: {group!r} is no named group of the regex", f"its groups: {known}", key=key)
+    if pattern.counts and pattern.sets:
+        form.complain("a pattern counts or sets, not both", "make it two patterns", key="sets")
+    number = pattern.counts or pattern.sets
+    if len(groups) > MAX_LABELS + (number in groups):
+        message = f"{len(groups)} named groups; at most {MAX_LABELS} labels"
+        form.complain(message, "use (?:...) for the others", key="regex")
+
+
+@shaped({"type": "integer", "minimum": 1, "maximum": MAX_SERIES})
+def _max_series(node: Node) -> int:
+    number = positive(node)
+    if number > MAX_SERIES:
+        raise Wrong(
+            f"{number:,} series of one pattern; at most {MAX_SERIES:,}", "leave out the label that varies"
+        )
+    return number
 
 
 @shaped({"type": "string", "pattern": f"^(?!.*_total$){_NAME.pattern}$"})
@@ -69,11 +106,8 @@ def _file(node: Node) -> str:
 def _regex(node: Node) -> str:
     """RE2: a rule file must not be able to make the agent backtrack."""
     pattern = text(node)
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 1 << 20
     try:
-        groups = re2.compile(pattern, options).groupindex
+        groups = _groups(pattern)
     except re2.error as e:
         message = e.args[0].decode(errors="replace") if isinstance(e.args[0], bytes) else str(e)
         part = message.rpartition(": ")[2]  # RE2 names the part that it does not know
@@ -83,6 +117,12 @@ def _regex(node: Node) -> str:
     bad = [name for name in groups if not LABEL_NAME.fullmatch(name) or name.startswith("__")]
     if bad:
         raise Wrong(f"the group {bad[0]!r} is no label name", "letters, digits and _ only")
-    if len(groups) > MAX_LABELS:
-        raise Wrong(f"{len(groups)} named groups; at most {MAX_LABELS} labels", "use (?:...) for the others")
     return pattern
+
+
+def _groups(regex: str) -> frozenset[str]:
+    """Its named groups; re2.error where it is not RE2."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    return frozenset(re2.compile(regex, options).groupindex)

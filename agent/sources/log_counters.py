@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.model import Labels, LogPattern, labels_of
+from agent.rulebook.log_files import MAX_SERIES
 from agent.sources import MetricInfo
 
 Series = tuple[str, Labels]  # metric name and labels
 
-SERIES_CEILING = 1_000  # of one pattern, whatever its max_series says
 _VALUE_LIMIT = 200  # characters of a label's value
 _NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
@@ -45,14 +45,16 @@ class Hit:
 def metrics_of(pattern: LogPattern) -> tuple[MetricInfo, ...]:
     """The metrics that a pattern makes, the lines first."""
     shown = pattern.help or f"Lines that /{pattern.regex}/ finds"
-    metrics = [MetricInfo(f"log_{pattern.name}_total", "counter", "", shown)]
+    lines = MetricInfo(pattern.lines_metric, "counter", "", shown)
+    if pattern.value_metric is None:
+        return (lines,)
     if pattern.counts:
-        name = f"log_{pattern.name}_{pattern.counts}_total"
-        metrics.append(MetricInfo(name, "counter", "", f"{shown}: the sum of their {pattern.counts}"))
-    if pattern.sets:
-        name = f"log_{pattern.name}"
-        metrics.append(MetricInfo(name, "gauge", "", f"{shown}: the {pattern.sets} of the last one"))
-    return tuple(metrics)
+        return lines, MetricInfo(
+            pattern.value_metric, "counter", "", f"{shown}: the sum of their {pattern.counts}"
+        )
+    return lines, MetricInfo(
+        pattern.value_metric, "gauge", "", f"{shown}: the {pattern.sets} of the last one"
+    )
 
 
 def hit_of(pattern: LogPattern, names: Sequence[str], groups: Sequence[bytes]) -> Hit:
@@ -89,8 +91,7 @@ class Counters:
     def __init__(self, patterns: Iterable[LogPattern], values: Mapping[Series, float]) -> None:
         self._rules: dict[str, _Rule] = {}
         for pattern in patterns:
-            lines, *more = metrics_of(pattern)
-            self._rules[pattern.name] = _Rule(lines.name, more[0].name if more else None)
+            self._rules[pattern.name] = _Rule(pattern.lines_metric, pattern.value_metric)
         by_metric = {rule.lines: rule for rule in self._rules.values()}
         others = {rule.value for rule in self._rules.values()}
         own = {metric.name for metric in METRICS}
@@ -128,7 +129,7 @@ class Counters:
         pattern, rule = hit.pattern, self._rules[hit.pattern.name]
         labels = hit.labels
         if (rule.lines, labels) not in self.values:
-            if rule.sets >= min(pattern.max_series, SERIES_CEILING):
+            if rule.sets >= min(pattern.max_series, MAX_SERIES):
                 self._own(METRICS[0].name, pattern, lines)
                 labels = ()
             else:
@@ -154,7 +155,6 @@ class Counters:
 
 def series_of(hit: Hit) -> Iterator[tuple[Series, float, bool]]:
     """The series that a line belongs to, with what it adds; or, where true stands behind it, what it sets."""
-    lines, *more = metrics_of(hit.pattern)
-    yield (lines.name, hit.labels), 1.0, False
-    if more and hit.value is not None:
-        yield (more[0].name, hit.labels), hit.value, bool(hit.pattern.sets)
+    yield (hit.pattern.lines_metric, hit.labels), 1.0, False
+    if hit.pattern.value_metric is not None and hit.value is not None:
+        yield (hit.pattern.value_metric, hit.labels), hit.value, bool(hit.pattern.sets)

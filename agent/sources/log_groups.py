@@ -16,7 +16,10 @@ _PROGRAM_BYTES = 8 << 20  # of one pattern
 
 
 class LineSearch:
-    """One pattern. `names` are its named groups, in the order in which `groups` gives their values."""
+    """One pattern. `names` are its named groups, in the order in which `groups` gives their values.
+
+    Lines of up to `longest` bytes are looked at many at once.
+    """
 
     def __init__(self, regex: str) -> None:
         options = re2.Options()
@@ -26,7 +29,7 @@ class LineSearch:
         self.names = tuple(name for _, name in indexes)
         self._indexes = tuple(index for index, _ in indexes)
         copy = copy_of(regex)
-        self._longest = copy.longest
+        self.longest = copy.longest
         self._one = self._rows = None
         if copy.twin is not None and copy.longest:
             self._one = re.compile(copy.twin, re.MULTILINE)
@@ -36,7 +39,7 @@ class LineSearch:
 
     def groups(self, lines: Sequence[bytes]) -> list[Groups | None]:
         """Of each line (without its end) the groups, empty where they took no part; None: not found."""
-        if self._rows is not None and max(map(len, lines), default=0) <= self._longest:
+        if self._rows is not None and max(map(len, lines), default=0) <= self.longest:
             text = b"\n".join(lines) + b"\n"
             if text.isascii():
                 found = self._rows.findall(text)
@@ -45,7 +48,7 @@ class LineSearch:
         return [self._of(line) for line in lines]
 
     def _of(self, line: bytes) -> Groups | None:
-        if self._one is not None and len(line) <= self._longest and line.isascii():
+        if self._one is not None and len(line) <= self.longest and line.isascii():
             match = self._one.search(line)
             return match.groups(b"") if match else None
         found = self._regex.search(line)

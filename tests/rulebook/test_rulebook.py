@@ -261,6 +261,19 @@ def test_duplicates_over_files_name_the_first(tmp_path: Path) -> None:
         ("name: ok, file: f, regex: '(?=x)'", "2:33: regex: not RE2: invalid perl operator: (?="),
         ("name: ok, file: f, regex: '(?P<__a>x)'", "2:32: regex: the group '__a' is no label name"),
         ("name: ok, file: f", "2:5: a pattern has no 'regex'"),
+        (
+            "name: ok, file: f, regex: '(?P<a>x)', counts: b",
+            "2:44: counts: 'b' is no named group of the regex",
+        ),
+        ("name: ok, file: f, regex: x, sets: b", "2:35: sets: 'b' is no named group of the regex"),
+        (
+            "name: ok, file: f, regex: '(?P<a>x)', counts: a, sets: a",
+            "2:55: a pattern counts or sets, not both",
+        ),
+        (
+            "name: ok, file: f, regex: x, max_series: 1001",
+            "2:47: max_series: 1,001 series of one pattern; at most 1,000",
+        ),
     ],
 )
 def test_each_mistake_in_a_log_pattern_has_its_place_and_words(
@@ -269,6 +282,17 @@ def test_each_mistake_in_a_log_pattern_has_its_place_and_words(
     """RE2 only: a rule file must not be able to make the agent backtrack."""
     said = complaints(write(tmp_path, logs=f"patterns:\n  - {{{pattern}}}\n"))
     assert said[0].startswith(f"disk/logs.yml:{complaint}")
+
+
+def test_no_two_patterns_share_a_metric(tmp_path: Path) -> None:
+    """Whichever of their names it is made of."""
+    logs = """\
+patterns:
+  - {name: a, file: f, regex: '(?P<b>x)', counts: b}
+  - {name: a_b, file: f, regex: x}
+"""
+    said = complaints(write(tmp_path, logs=logs))
+    assert said == ["disk/logs.yml:3:6: its metric log_a_b_total is also that of 'a'; rename it"]
 
 
 def test_a_file_that_cannot_be_read_does_not_make_its_remedies_dangle(tmp_path: Path) -> None:
