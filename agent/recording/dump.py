@@ -14,8 +14,9 @@ import numpy as np
 from agent.model import Labels
 from agent.promql.vectors import Times
 from agent.recording.limits import Allowance, BadHistory, Tell, silent
-from agent.recording.openmetrics import END_OF_FILE, SERIES_END, parse_series
+from agent.recording.openmetrics import END_OF_FILE, SERIES_END
 from agent.recording.recorded import Recorded, track
+from agent.sources.series_text import parse_series
 
 Keep = Callable[[str, Labels], bool]
 _PIECE = 4 << 20

@@ -14,7 +14,8 @@ from agent.model import Labels
 from agent.promql.vectors import Times
 from agent.quantities import show_duration
 from agent.recording.limits import BadHistory
-from agent.recording.recorded import Track, split_name
+from agent.recording.recorded import Track
+from agent.sources.series_text import split_name
 
 ANSWER_BYTES = 64 << 20
 ANSWER_S = 120

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,11 +136,6 @@ class Recorded:
             known = Rows(tuple(labels for labels, _ in found)), tuple(each for _, each in found)
             self._chosen[name, matchers] = known
         return known
-
-
-def split_name(labels: Mapping[str, str]) -> tuple[str, Labels]:
-    """A label set with `__name__` to the name and the others; an empty label is none."""
-    return labels.get(NAME, ""), tuple(sorted((k, v) for k, v in labels.items() if k != NAME and v))
 
 
 def _named(labels: Labels, name: str) -> Labels:

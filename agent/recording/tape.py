@@ -16,11 +16,10 @@ from agent.recording.openmetrics import (
     END_OF_FILE,
     SERIES_END,
     end_line,
-    parse_series,
     sample_line,
-    series_text,
 )
 from agent.recording.recorded import Track
+from agent.sources.series_text import parse_series, series_text
 
 _PART = ".part"
 

@@ -13,9 +13,9 @@ from agent.backtest.history import Past
 from agent.backtest.run import Backtest, backtest
 from agent.backtest.words import decided
 from agent.recording.limits import Allowance, silent
-from agent.recording.openmetrics import parse_series
 from agent.recording.recorded import Recorded, track
 from agent.rulebook import Rulebook, load
+from agent.sources.series_text import parse_series
 
 STEP = 15_000
 MINUTE = 4  # steps

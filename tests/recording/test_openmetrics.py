@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.model import Labels
-from agent.recording.openmetrics import end_line, parse_series, sample_line, series_text
+from agent.recording.openmetrics import end_line, sample_line
+from agent.sources.series_text import parse_series, series_text
 
 NAMES = st.one_of(st.from_regex(r"[a-z_:][a-z0-9_:]{0,9}", fullmatch=True), st.text(min_size=1, max_size=8))
 VALUES = st.text(min_size=1, max_size=8)

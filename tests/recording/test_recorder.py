@@ -14,9 +14,10 @@ from prometheus_samples import lines, store
 from agent.recording.dump import Dump
 from agent.recording.limits import silent
 from agent.recording.prometheus import Found, NoAnswer, Prometheus, TooLarge
-from agent.recording.recorded import Recorded, Track, split_name
+from agent.recording.recorded import Recorded, Track
 from agent.recording.recorder import Recorder, Wanted
 from agent.recording.tape import Tape
+from agent.sources.series_text import split_name
 from agent.web.server import Server
 
 ALL = Wanted('{__name__!=""}', 3_600_000, 15_000)
