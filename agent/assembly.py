@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 
@@ -28,15 +29,17 @@ from agent.daemon.sight import Local, Sight
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
-from agent.model import Entry, Kind, Sample
+from agent.model import Entry, Kind, Sample, labels_of
 from agent.recording import world_names
 from agent.series import Series
 from agent.sources import Source, SourceFailed
 from agent.sources.cluster import ClusterFacts
+from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
 from agent.sources.jolokia import Jolokia, Known
 from agent.sources.logs import LogTail
-from agent.sources.names import Translation
+from agent.sources.name_files import OURS
+from agent.sources.names import Names, Translation
 from agent.sources.schedule import Polling
 from agent.web.server import Server
 
@@ -100,19 +103,25 @@ class Eyes:
 
     def __init__(self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail) -> None:
         self._config, self._facts, self._tail = config, facts, tail
-        where = Known(config.jolokia.url, config.jolokia.auth)
-        self._jmx = Jolokia(where, frozenset(), config.interval_ms)
+        self._jmx = make_jmx(config)
+        self._exporters = make_exporters(config)
         self._series = Series(WINDOW_MS)
-        self.sources: tuple[Source, ...] = (dirs, self._jmx, facts, tail)
+        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail)
 
     def sight(self, rules: Rules) -> Sight:
         """What these rules make of the samples. Compiles every expression: for a thread."""
-        node = self._config.broker.node_id
-        return Sight(rules.book, self._series, lambda: self._facts.facts, node, origin=rules.names.origin)
+        node, names = self._config.broker.node_id, rules.names
+        giving = partial(self._giving, names)
+        return Sight(rules.book, self._series, lambda: self._facts.facts, node, names.origin, giving)
 
     def look(self, rules: Rules, sight: Sight) -> None:
         """Read what these rules name from now on."""
-        self._jmx.select(rules.names.asked(sight.names), rules.names.metrics)
+        asked, table = rules.names.asked(sight.names), rules.names.metrics
+        if self._jmx is not None:
+            self._jmx.select(asked, table)
+            asked -= table.keys()
+        for exporter in self._exporters:
+            exporter.select(frozenset(name for name in asked if not name.startswith(OURS)))
         self._tail.patterns = rules.book.logs
         self._series.want(sight.names | world_names.NAMES)
         self._told = Translation(rules.names, sight.names).told
@@ -120,6 +129,33 @@ class Eyes:
     def told(self, samples: list[Sample]) -> list[Sample]:
         """A reading as the rules name its series."""
         return self._told(samples)
+
+    def _broker(self) -> tuple[Source, ...]:
+        return (*(() if self._jmx is None else (self._jmx,)), *self._exporters)
+
+    def _giving(self, names: Names, name: str) -> frozenset[str]:
+        """Which of them gives a name: JMX what its table has, the exporters only the rest."""
+        if self._jmx is not None and (name in names.metrics or not self._exporters):
+            return frozenset({self._jmx.name})
+        return frozenset(exporter.name for exporter in self._exporters if exporter.may_give(name))
+
+
+def make_jmx(config: Config) -> Jolokia | None:
+    """The broker's JMX, where it is to be read."""
+    if config.jolokia is None:
+        return None
+    return Jolokia(Known(config.jolokia.url, config.jolokia.auth), frozenset(), config.interval_ms)
+
+
+def make_exporters(config: Config) -> tuple[Exposition, ...]:
+    """The exporters. One without labels has no `up` of its own where JMX has one without labels."""
+    targets = (
+        replace(each, labels=labels_of({**dict(config.target_labels), **dict(each.labels)}))
+        for each in config.exposition
+    )
+    only = config.jolokia is None
+    named = zip(config.exposition, targets, strict=True)
+    return tuple(Exposition(t, config.interval_ms, own_up=only or bool(said.labels)) for said, t in named)
 
 
 async def make_service(config: Config) -> Service:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent.config.exposition import exposition
 from agent.config.sections import broker, control, jolokia, policy, security
 from agent.config.settings import (
     INTERVAL_MS,
@@ -15,7 +16,6 @@ from agent.config.settings import (
     STOP_FILE,
     BrokerSettings,
     Config,
-    JolokiaSettings,
 )
 from agent.config.values import Files, address, interval
 from agent.model import Place
@@ -53,18 +53,26 @@ def _tree(path: Path, complaints: Complaints) -> Node | None:
         return None
     node = compose(str(path), data, complaints)
     if node is None and not complaints:
-        complaints.add(start, "the file is empty", "it needs bootstrap_servers, jolokia, rules and broker")
+        complaints.add(
+            start, "the file is empty", "it needs bootstrap_servers, rules, broker, and jolokia or exposition"
+        )
     return node
 
 
 def read_config(form: Form, files: Files, complaints: Complaints) -> Config:
     """The whole configuration of one form."""
     servers = form.each("bootstrap_servers", address, required=True)
-    own_jolokia = form.form("jolokia", "`jolokia`", required=True)
+    own_jolokia = form.form("jolokia", "`jolokia`")
+    targets = exposition(form, files)
+    if own_jolokia is None and not targets and form.is_mapping:
+        form.complain(
+            "nothing says where the broker's metrics are",
+            "add `jolokia: {url: ...}`, or `exposition:` with the URL of an exporter",
+        )
     own_broker = form.form("broker", "`broker`", required=True)
     config = Config(
         bootstrap_servers=servers,
-        jolokia=jolokia(own_jolokia, files) if own_jolokia else JolokiaSettings(),
+        jolokia=jolokia(own_jolokia, files) if own_jolokia else None,
         rules=form.get("rules", files.paths, (), required=True),
         broker=broker(own_broker, files, complaints) if own_broker else BrokerSettings(),
         control=control(_section(form, "control", complaints), servers),
@@ -78,6 +86,7 @@ def read_config(form: Form, files: Files, complaints: Complaints) -> Config:
         rules_watch=form.get("rules_watch", flag, True),
         names=form.get("names", files.path, None),
         target_labels=form.get("target_labels", target_labels, ()),
+        exposition=targets,
     )
     form.close()
     return config

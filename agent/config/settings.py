@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.control.times import PRODUCTION, Budget, Times
 from agent.kafka.connection import Security
 from agent.model import Labels, Policy
+from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 
 STATE = Path("/var/lib/ottla")
@@ -59,7 +60,7 @@ class Config:
     """What the file says. Paths are absolute; `listen` is host:port, port 0 a free one."""
 
     bootstrap_servers: tuple[str, ...]
-    jolokia: JolokiaSettings
+    jolokia: JolokiaSettings | None  # None: the broker's metrics come from an exporter alone
     rules: tuple[Path, ...]
     broker: BrokerSettings
     control: ControlSettings
@@ -73,3 +74,4 @@ class Config:
     rules_watch: bool = True  # whether changed rule files are read by themselves
     names: Path | None = None  # a file of metric names on top of the shipped ones
     target_labels: Labels = ()  # added to every series
+    exposition: tuple[Target, ...] = ()

@@ -68,6 +68,18 @@ class Files:
             raise Wrong("the list is empty")
         return tuple(map(self._at, written))
 
+    def readable_name(self, node: Node) -> str:
+        """The path of a file that can be read now."""
+        path = self.path(node)
+        self._content(path)
+        return str(path)
+
+    def secret_name(self, node: Node) -> str:
+        """The path of a file whose first line is a secret; it is read again whenever that is needed."""
+        path = self.path(node)
+        self._first_line(path)
+        return str(path)
+
     def properties(self, node: Node) -> ServerProperties:
         """The broker's own settings."""
         return parse(self._content(self.path(node)))

@@ -9,22 +9,37 @@ from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
 
 _PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
+BROKER = "jmx"
 _DEEPEST = 20  # recording rules that read recording rules
 
 
 def source_of(name: str) -> str:
-    """Which source a series comes from, by its name's prefix."""
-    return next((source for prefix, source in _PREFIXES if name.startswith(prefix)), "jmx")
+    """Which signal a series is, by its name's prefix.
+
+    All that is read of the broker's JVM is one, and what any exporter gives counts as the same: two of them
+    that agree prove no more than one.
+    """
+    return next((source for prefix, source in _PREFIXES if name.startswith(prefix)), BROKER)
+
+
+def from_jmx(_name: str) -> frozenset[str]:
+    """Where names without a prefix of ours come from, if JMX is all that is read."""
+    return frozenset({BROKER})
+
+
+Giving = Callable[[str], frozenset[str]]
 
 
 class Origins:
     """`names`: all that rules and remedies read. `recorded`: what recording rules write, and what those read.
 
-    `origin` gives the name that a source has for a series which rules name otherwise.
+    `origin` gives the name that a source has for a series which rules name otherwise; `giving` the sources,
+    as `ottla_source_up` calls them, that may give a name without a prefix of ours.
     """
 
-    def __init__(self, book: Rulebook, origin: Callable[[str], str]) -> None:
+    def __init__(self, book: Rulebook, origin: Callable[[str], str], giving: Giving = from_jmx) -> None:
         self._origin = origin
+        self._giving = giving
         self.names = frozenset[str]().union(*(compiled(text).names for text in book.expressions()))
         self.recorded: Mapping[str, frozenset[str]] = _recorded(book)
 
@@ -40,14 +55,26 @@ class Origins:
         """Which of these names come from one of the sources themselves."""
         if not sources:
             return frozenset()
-        return frozenset(n for n in names - self.recorded.keys() if source_of(self._origin(n)) in sources)
+        return frozenset(n for n in names - self.recorded.keys() if not sources.isdisjoint(self._givers(n)))
 
-    def _sources(self, name: str, depth: int = 0) -> Iterator[str]:
+    def silent(self, expression: Expression, down: frozenset[str]) -> bool:
+        """Whether any of the sources that an expression rests on is among these."""
+        rests_on = frozenset[str]().union(*map(self._originals, expression.names))
+        return bool(self.named_by(down, rests_on))
+
+    def _givers(self, name: str) -> frozenset[str]:
+        origin = self._origin(name)
+        source = source_of(origin)
+        return self._giving(origin) if source == BROKER else frozenset({source})
+
+    def _sources(self, name: str) -> Iterator[str]:
+        yield from (source_of(self._origin(each)) for each in self._originals(name))
+
+    def _originals(self, name: str, depth: int = 0) -> frozenset[str]:
+        """The names that no rule records behind one."""
         if name not in self.recorded or depth > _DEEPEST:
-            yield source_of(self._origin(name))
-            return
-        for each in self.recorded[name]:
-            yield from self._sources(each, depth + 1)
+            return frozenset({name})
+        return frozenset[str]().union(*(self._originals(each, depth + 1) for each in self.recorded[name]))
 
 
 def _recorded(book: Rulebook) -> Mapping[str, frozenset[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
-from agent.daemon.origins import Origins
+from agent.daemon.origins import Giving, Origins, from_jmx
 from agent.decide import fill, selects
 from agent.gate import Scene, World
 from agent.history import History, Incident
@@ -49,7 +49,8 @@ class Local:
 class Sight:
     """Series and alerts of the rules in force. `world` gives the newest view of the cluster, or None.
 
-    `origin` gives the name that a source has for a series which rules name otherwise.
+    `origin` gives the name that a source has for a series which rules name otherwise, `giving` the sources of
+    a name that has no prefix of ours.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Sight:
         world: Callable[[], World | None],
         node_id: int,
         origin: Callable[[str], str] = str,
+        giving: Giving = from_jmx,
     ) -> None:
         self.book = book
         self._node_id = node_id
@@ -68,7 +70,7 @@ class Sight:
         self._newest: dict[str, int] = {}  # by name: from which instant the data that it rests on are
         self.down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
-        self._origins = Origins(book, origin)
+        self._origins = Origins(book, origin, giving)
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
@@ -196,9 +198,7 @@ class Sight:
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
         fresh = (self._newest.get(n, 0) > done_at for n in expression.names)
-        return (
-            self.down.isdisjoint(self._origins.of(expression)) and all(fresh) and self._has_result(expr, now)
-        )
+        return not self._is_silent(expr) and all(fresh) and self._has_result(expr, now)
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:
@@ -207,8 +207,12 @@ class Sight:
             return False  # what cannot be judged neither heals nor condemns
 
     def _objections(self, remedy: Remedy, labels: Labels, now: int) -> tuple[str, ...]:
+        """Those with a result, and those of which nobody can say whether they have one."""
         filled = (fill(text, labels) for text in remedy.unless)
-        return tuple(text for text in filled if self._has_result(text, now))
+        return tuple(text for text in filled if self._is_silent(text) or self._has_result(text, now))
+
+    def _is_silent(self, expr: str) -> bool:
+        return self._origins.silent(compiled(expr), self.down)
 
     def _patients(self, remedy: Remedy) -> int:
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))

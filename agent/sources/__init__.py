@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -12,11 +13,15 @@ PROCESS_START = "process_start_time_seconds"
 
 
 class SourceFailed(Exception):
-    """A reading gave nothing. The text says what was asked, what came back and what to look at."""
+    """A reading gave nothing. The text says what was asked, what came back and what to look at.
 
-    def __init__(self, why: str) -> None:
+    `samples` are what the failure itself tells: the ends of series, the source's own counters.
+    """
+
+    def __init__(self, why: str, samples: Sequence[Sample] = ()) -> None:
         super().__init__(why)
         self.why = why
+        self.samples = samples
 
 
 @dataclass(frozen=True, slots=True)

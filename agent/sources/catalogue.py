@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.sources import MetricInfo, cluster, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, cluster, exposition, host, jolokia, logs, schedule
 from agent.sources.names import Names
 
-OTHERS = (*host.METRICS, *cluster.METRICS, *logs.METRICS, *jolokia.METRICS, *schedule.METRICS)
+OTHERS = (
+    *host.METRICS,
+    *cluster.METRICS,
+    *logs.METRICS,
+    *jolokia.METRICS,
+    *exposition.METRICS,
+    *schedule.METRICS,
+)
 
 
 def others() -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import MetricInfo, cluster, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, cluster, exposition, host, jolokia, logs, schedule
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.name_files import shipped
 
@@ -25,6 +25,10 @@ these differ, every name is known. Labels are the ObjectName's key properties bu
 JMX's quotes. What no rule names is not read. A file of names adds to this table:
 [configuration.md](configuration.md#names).
 """
+_EXPOSITION = """\
+What an exporter exposes has its own names and labels, and the target's labels on top; only what rules name is
+read. How targets are configured: [configuration.md](configuration.md#exporters).
+"""
 
 
 def page() -> str:
@@ -36,6 +40,7 @@ def page() -> str:
         ("cluster", "The cluster, by the admin protocol", "", cluster.METRICS),
         ("logs", "Log lines", _LOGS, logs.METRICS),
         ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),
+        ("exposition", "Exporters", _EXPOSITION, exposition.METRICS),
         ("every source", "The sources themselves, by `source`", "", schedule.METRICS),
     )
     mbeans = {name: _origin(name, table) for name, metric in table.items() if not metric.of}

@@ -30,9 +30,9 @@ class Polling:
 
     `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE one
     for each series of the reading before that is gone, and the `ottla_source_*` series; where a reading
-    failed, with the latter alone. Where another process answers than before, every series of the old one
-    ends a millisecond before the new one's first sample. Run each in a task of its own, so that no source
-    delays another.
+    failed, with the latter and what the failure told. Where another process answers than before, every
+    series of the old one ends a millisecond before the new one's first sample. Run each in a task of its
+    own, so that no source delays another.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Polling:
         except (SourceFailed, TimeoutError, OSError) as error:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
+            stale = list(error.samples) if isinstance(error, SourceFailed) else []
         self._on_samples(stale + samples + self._own(now, loop.time() - began, len(samples)))
 
     async def _rest(self, due: float) -> None:

@@ -45,6 +45,11 @@ class Form:
             complaints.add(node.place, f"{what} is a mapping of keys to values, but here stands {kind(node)}")
             self._asked.add("*")  # there is nothing to miss in what is not a mapping
 
+    @property
+    def is_mapping(self) -> bool:
+        """Whether there is anything to ask; where not, that was complained of."""
+        return "*" not in self._asked
+
     def get(self, key: str, read: Reader[T], default: D, *, required: bool = False) -> T | D:
         """The value of `key` as `read` makes it; `default` where it is absent, empty or wrong."""
         node = self._node(key, required)
@@ -103,7 +108,7 @@ class Form:
         node = self._fields.get(key)
         if node is not None and not (isinstance(node, Scalar) and node.value is None):
             return node
-        if required and "*" not in self._asked:
+        if required and self.is_mapping:
             self.complain(f"{self.what} has no {key!r}", f"add `{key}:`", key)
         return None
 

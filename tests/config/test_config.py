@@ -13,6 +13,7 @@ from agent.config import BadConfig, Config, load
 from agent.control.times import BUDGETS, LAB, PRODUCTION
 from agent.kafka.connection import Security
 from agent.model import Policy, Rate
+from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 
 SMALLEST = """\
@@ -22,6 +23,9 @@ rules: /etc/ottla/rules
 broker: {server_properties: server.properties}
 """
 
+EMPTY = (
+    "ottla.yml:1:1: the file is empty; it needs bootstrap_servers, rules, broker, and jolokia or exposition"
+)
 EVERYTHING = """\
 bootstrap_servers: ["k1:9092", "[::1]:9092"]
 jolokia: {url: "http://127.0.0.1:8778/jolokia", username: reader, password_file: secret}
@@ -89,6 +93,7 @@ def test_the_smallest_file_needs_four_settings(folder: Path) -> None:
     assert (config.listen, config.interval_ms) == ("127.0.0.1:9901", 15_000)
     assert (config.security, config.policy) == (Security(), Policy())
     assert (config.control.bootstrap_servers, config.control.times) == (("127.0.0.1:9092",), PRODUCTION)
+    assert config.jolokia is not None
     assert config.jolokia.auth is None
 
 
@@ -96,6 +101,7 @@ def test_every_setting_can_be_said(folder: Path) -> None:
     """Relative paths start at the file's folder."""
     config = read(folder, EVERYTHING)
     assert config.bootstrap_servers == ("k1:9092", "[::1]:9092")
+    assert config.jolokia is not None
     assert config.jolokia.auth == ("reader", "s3cret")
     assert config.rules == (folder / "rules", Path("/etc/ottla/rules"))
     assert config.broker.node_id == 7
@@ -125,6 +131,7 @@ def test_secrets_come_from_files_that_the_environment_may_name_and_are_not_shown
     (folder / "other").write_text("fr0m-env")
     config = read(folder, EVERYTHING, {"OTTLA_SECURITY_PASSWORD_FILE": str(folder / "other")})
     assert config.security.password == "fr0m-env"
+    assert config.jolokia is not None
     assert config.jolokia.password == "s3cret"
     assert "s3cret" not in repr(config)
     assert "fr0m-env" not in repr(config)
@@ -216,7 +223,10 @@ def test_credentials_in_a_url_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "ottla.yml:1:1: the file is empty; it needs bootstrap_servers, jolokia, rules and broker"),
+        (
+            "",
+            EMPTY,
+        ),
         (
             "x",
             "ottla.yml:1:1: the configuration is a mapping of keys to values, but here stands the text 'x'",
@@ -241,3 +251,111 @@ def test_any_slip_loads_or_is_complained_of(folder: Path, at: int, put: str, cut
     """Nothing but BadConfig comes out of a load."""
     with suppress(BadConfig):
         read(folder, EVERYTHING[:at] + put + EVERYTHING[at + cut :])
+
+
+EXPORTER = """\
+bootstrap_servers: ["127.0.0.1:9092"]
+rules: /etc/ottla/rules
+broker: {server_properties: server.properties}
+exposition:
+"""
+
+
+def test_an_exporter_alone_is_enough(folder: Path) -> None:
+    """One of the two must be there."""
+    config = read(folder, EXPORTER + "  - url: http://127.0.0.1:7071/metrics\n")
+    assert config.jolokia is None
+    assert config.exposition == (Target("http://127.0.0.1:7071/metrics"),)
+    (said,) = complaints(folder, EXPORTER)
+    assert said.startswith("ottla.yml:1:1: nothing says where the broker's metrics are; add `jolokia: {url: ")
+
+
+def test_every_setting_of_a_target_can_be_said(folder: Path) -> None:
+    """Files are named and not kept: they may be renewed."""
+    config = read(
+        folder,
+        EXPORTER
+        + """\
+  - url: https://node:9100/metrics
+    name: node
+    interval: 30s
+    username: me
+    password_file: secret
+    ca_file: secret
+    cert_file: secret
+    key_file: secret
+    server_name: exporter
+    filter_names: false
+    max_body: 1MiB
+    max_samples: 10
+    labels: {job: node}
+    honor_labels: true
+""",
+    )
+    file = str(folder / "secret")
+    assert config.exposition == (
+        Target(
+            url="https://node:9100/metrics",
+            name="node",
+            interval_ms=30_000,
+            username="me",
+            password_file=file,
+            ca_file=file,
+            cert_file=file,
+            key_file=file,
+            server_name="exporter",
+            filter_names=False,
+            max_body=1 << 20,
+            max_samples=10,
+            labels=(("job", "node"),),
+            honor_labels=True,
+        ),
+    )
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ("[{}]", "a target has no 'url'; add `url:`"),
+        ("[{url: 'http://u:p@x/'}]", "url: credentials in a URL are shown in logs; use username and"),
+        ("[{url: 'http://x/', name: jmx}]", "name: a source of the agent's own is called 'jmx'"),
+        (
+            "[{url: 'http://x/', name: 'a b'}]",
+            "name: 'a b' is no name for a source; letters, digits, _ and -",
+        ),
+        ("[{url: 'http://x/', username: a}]", "username and password_file go together"),
+        ("[{url: 'http://x/', bearer_token_file: none}]", "none cannot be read: No such file or directory"),
+        ("[{url: 'http://x/', ca_file: secret}]", "http is not encrypted, so certificates and server_name"),
+        ("[{url: 'https://x/', cert_file: secret}]", "cert_file and key_file go together"),
+        ("[{url: 'http://x/', max_body: 1GiB}]", "max_body lies between 1KiB and 256MiB"),
+        (
+            "[{url: 'http://x/', honor_label: 1}]",
+            "unknown key 'honor_label' in a target; did you mean 'honor_labels'?",
+        ),
+        (
+            "[{url: 'http://x/'}, {url: 'http://y/'}]",
+            "two targets are called 'exposition'; give each a `name:`",
+        ),
+        (
+            "[{url: 'http://x/'}, {url: 'http://y/', name: y, labels: {job: y}}]",
+            "the targets 'exposition' and 'y' could give the same series; give both a label with different",
+        ),
+        (
+            "[{url: http://x, labels: {a: x}, honor_labels: true}, {url: http://y, name: y, labels: {a: z}}]",
+            "could give the same series",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_said(folder: Path, targets: str, said: str) -> None:
+    """With its place and what to write instead."""
+    told = complaints(folder, EXPORTER.removesuffix("\n") + " " + targets + "\n")
+    assert len(told) == 1
+    assert said in told[0]
+
+
+def test_two_targets_that_a_label_keeps_apart(folder: Path) -> None:
+    """No series of one can be a series of the other."""
+    two = "[{url: 'http://x/', labels: {job: x}}, {url: 'http://y/', name: y, labels: {job: y}}]"
+    config = read(folder, EXPORTER.removesuffix("\n") + " " + two + "\n")
+    assert [target.name for target in config.exposition] == ["exposition", "y"]

@@ -89,22 +89,20 @@ async def lags_while(address: str, surface: FakeSurface) -> list[float]:
 @pytest.mark.usefixtures("_settled")
 async def test_heavy_queries_do_not_stop_the_loop(server: tuple[str, FakeSurface]) -> None:
     """A match of 10,000 with 10,000 series and a subquery of an hour, asked four times each, four at once."""
-    quiet, busy = list[str](), list[str]()  # seen while the machine had time for us, and while it had not
+    seen = []
     for _ in range(TRIES):
-        before = await spinning_lag()
-        if before > SPIN_MS:
-            busy.append(f"beside a counting thread: p99 {before:.1f} ms")
+        if (spun := await spinning_lag()) > SPIN_MS:
+            seen.append(f"beside a counting thread: p99 {spun:.1f} ms")
             continue
         lags = await lags_while(*server)
         p99, worst = float(np.percentile(lags, 99)), max(lags)
-        print(seen := f"p99 {p99:.1f} ms, at most {worst:.1f} ms of {len(lags)}")
+        seen.append(f"p99 {p99:.1f} ms, at most {worst:.1f} ms of {len(lags)}")
+        print(seen[-1])
         if p99 <= P99_MS and worst <= MAX_MS:
             return
-        after = await spinning_lag()  # others may have begun to work meanwhile
-        (busy if after > SPIN_MS else quiet).append(f"{seen}; a counting thread afterwards: {after:.1f} ms")
-    if len(quiet) < 2:  # once may be a burst of others' work in between
-        pytest.skip(f"this machine is too busy to tell: {busy + quiet}")
-    raise AssertionError(f"the loop lagged: {quiet}; not counted: {busy}")
+    if all(words.startswith("beside") for words in seen):
+        pytest.skip(f"this machine is too busy to tell: {seen}")
+    raise AssertionError(f"the loop lagged: {seen}")
 
 
 async def spinning_lag() -> float:

@@ -1,0 +1,224 @@
+"""What an exporter says in Prometheus's text or OpenMetrics: what rules read of it, with its staleness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from agent.model import Labels, Sample, labels_of
+from agent.promql.vectors import STALE
+from agent.sources import MetricInfo, SourceFailed
+from agent.sources.exposition_http import BadAnswer, Fetch, Target, TooLarge
+from agent.sources.exposition_series import Flags, Known
+from agent.sources.exposition_text import Body, Malformed, Reader, TooMany, Wanted
+
+WHOLE_EVERY = (
+    40  # readings; then one asks for everything and looks at every line: what is trusted is verified
+)
+_MAX_QUERY = 6_000  # bytes of names in a URL
+_AHEAD_MS = 600_000  # a sample that is from further in the future is refused, as Prometheus does
+
+METRICS = (
+    MetricInfo(
+        "up", "gauge", "", "1 if the target's last scrape succeeded, else 0; with the target's labels"
+    ),
+    MetricInfo(
+        "ottla_exposition_body_bytes", "gauge", "bytes", "Size of the last scrape, unpacked, by `source`"
+    ),
+    MetricInfo(
+        "ottla_exposition_filtered",
+        "gauge",
+        "",
+        "1 if the last scrape asked only for the names that rules read",
+    ),
+    MetricInfo(
+        "ottla_exposition_refused_bodies_total",
+        "counter",
+        "",
+        "Bodies of which nothing was taken, by `reason`",
+    ),
+    MetricInfo(
+        "ottla_exposition_refused_samples_total", "counter", "", "Samples that were left out, by `reason`"
+    ),
+)
+
+
+class Exposition:
+    """Scrapes one target for the metrics that are `select`ed.
+
+    A series that was there and is gone ends with a stale marker, and so do all where a scrape fails; one
+    whose samples have times of their own has none, as in Prometheus. `own_up`: whether it tells `up`.
+
+    What need not be read is not: a target that honours `name[]` is asked for names; from another one only
+    the wanted families are parsed. Neither is taken on trust. The first reading, and each 40th, asks for
+    everything and looks at every line; and where a name is missing that was there before, the same reading
+    looks again in this way. What turns out not to hold is not tried again.
+    """
+
+    partial = True  # it tells the ends of its series itself
+    metrics = METRICS
+
+    def __init__(
+        self, target: Target, interval_ms: int, *, own_up: bool = True, deadline: float = 8.0
+    ) -> None:
+        self.target = target
+        self.name = target.name
+        self.interval_ms = target.interval_ms or interval_ms
+        self.asks_names = target.filter_names
+        self.grouped = True
+        self._own_up = own_up
+        self._fetch = Fetch(target, deadline)
+        self._known = Known(self._labelled)
+        self._live: Flags = np.zeros(0, np.bool_)  # the series that a stale marker would end
+        self._names: frozenset[str] | None = None  # those that the last reading gave; None before the first
+        self._until_whole = 0
+        self._size = 0
+        self._filtered = False
+        self._refused_bodies = dict.fromkeys(("too_large", "too_many_samples", "malformed"), 0)
+        self._refused_samples = dict.fromkeys(("duplicate", "in_the_future"), 0)
+        self.select(frozenset())
+
+    def select(self, names: frozenset[str]) -> None:
+        """Read these metrics from now on."""
+        self._wanted = Wanted(names)
+        self._until_whole = 0
+
+    def may_give(self, name: str) -> bool:
+        """Whether the last reading had this name; before the first anything may come."""
+        return self._names is None or name in self._names
+
+    async def read(self, now: int) -> list[Sample]:
+        """One scrape. SourceFailed, with the ends of all series, where there is none."""
+        try:
+            body = await self._look()
+        except SourceFailed as error:
+            ended = self._ended(np.zeros(0, np.bool_), now)
+            raise SourceFailed(error.why, (*ended, *self._own(now, up=False))) from error
+        samples = list(self._samples(body, now))
+        live = self._known.flags(body.rows)
+        live[list(body.stamps)] = False
+        samples += self._ended(live, now)
+        self._refused_samples["duplicate"] += body.duplicates
+        self._forget(body)
+        return samples + self._own(now, up=True)
+
+    async def _look(self) -> Body:
+        """The body of this reading, verified as far as is due."""
+        if self._until_whole == 0:
+            body = await self._whole()
+            self.grouped = body.grouped
+            self._until_whole = WHOLE_EVERY
+        else:
+            self._until_whole -= 1
+            body = await self._part()
+        self._names = self._names_in(body)
+        return body
+
+    async def _part(self) -> Body:
+        """Only what is wanted, where the target can be trusted to give that."""
+        asked = self._asked()
+        try:
+            body = await self._scrape(asked, whole=bool(asked) or not self.grouped)
+        except BadAnswer:
+            if not asked:
+                raise
+            self.asks_names = False
+            return await self._whole()
+        if asked and body.beyond is not None:
+            self.asks_names, self.grouped = False, body.grouped
+            return body
+        missing = (self._names or frozenset()) - self._names_in(body)
+        if body.grouped and not missing:
+            return body
+        again = await self._whole()
+        if missing & self._names_in(again):
+            if asked:
+                self.asks_names = False
+            else:
+                self.grouped = False
+        self.grouped &= body.grouped and again.grouped
+        return again
+
+    async def _whole(self) -> Body:
+        return await self._scrape((), whole=True)
+
+    def _asked(self) -> tuple[str, ...]:
+        names = tuple(sorted(name.decode() for name in self._wanted.families)) if self.asks_names else ()
+        return names if sum(map(len, names)) <= _MAX_QUERY else ()
+
+    async def _scrape(self, asked: tuple[str, ...], *, whole: bool) -> Body:
+        size = 0
+        try:
+            async with self._fetch.opened(asked) as answer:
+                reader = Reader(
+                    self._known,
+                    self._wanted,
+                    openmetrics=answer.openmetrics,
+                    whole=whole,
+                    most=self.target.max_samples,
+                )
+                async for piece in answer.pieces:
+                    size += len(piece)
+                    reader.feed(piece)
+                body = reader.end()
+        except TooLarge:
+            self._refused_bodies["too_large"] += 1
+            raise
+        except TooMany as error:
+            self._refused_bodies["too_many_samples"] += 1
+            raise SourceFailed(f"{self.target.url} has {error}: raise max_samples") from error
+        except Malformed as error:
+            self._refused_bodies["malformed"] += 1
+            raise SourceFailed(f"{self.target.url} is malformed, {error}") from error
+        self._size, self._filtered = size, bool(asked)
+        return body
+
+    def _samples(self, body: Body, now: int) -> Iterator[Sample]:
+        series, stamps = self._known.series, body.stamps
+        for row, value in zip(body.rows.tolist(), body.values.tolist(), strict=True):
+            at = stamps.get(row, now) if stamps else now
+            if at > now + _AHEAD_MS:
+                self._refused_samples["in_the_future"] += 1
+                continue
+            name, labels = series[row]
+            yield Sample(name, labels, at, value)
+
+    def _ended(self, live: Flags, now: int) -> list[Sample]:
+        """The end of each series that had samples before and has none now."""
+        gone = self._live.copy()
+        gone[: len(live)] &= ~live[: len(gone)]
+        self._live = live
+        return [Sample(*self._known.series[row], now, STALE) for row in np.flatnonzero(gone).tolist()]
+
+    def _names_in(self, body: Body) -> frozenset[str]:
+        series = self._known.series
+        return frozenset({series[row][0] for row in body.rows.tolist()})
+
+    def _forget(self, body: Body) -> None:
+        """Learn anew what there is, where most of what is known is gone."""
+        if self._known.too_many(len(body.rows)):
+            self._known, self._live = self._known.kept(body.rows.tolist()), self._live[body.rows]
+
+    def _labelled(self, labels: Labels) -> Labels:
+        """The target's labels on top of the exporter's, as `honor_labels` says."""
+        own, exposed = dict(self.target.labels), dict(labels)
+        if self.target.honor_labels:
+            return labels_of(own | exposed)
+        for label in own.keys() & exposed.keys():
+            other = f"exported_{label}"
+            while other in own or other in exposed:
+                other = f"exported_{other}"
+            exposed[other] = exposed.pop(label)
+        return labels_of(exposed | own)
+
+    def _own(self, now: int, *, up: bool) -> list[Sample]:
+        """The source's own series, in the order of METRICS."""
+        labels, (_, size, filtered, bodies, samples) = (("source", self.name),), METRICS
+        own = [Sample("up", self.target.labels, now, float(up))] if self._own_up else []
+        own.append(Sample(size.name, labels, now, float(self._size)))
+        own.append(Sample(filtered.name, labels, now, float(self._filtered)))
+        for metric, counts in ((bodies, self._refused_bodies), (samples, self._refused_samples)):
+            for reason, count in counts.items():
+                own.append(Sample(metric.name, (("reason", reason), *labels), now, float(count)))
+        return own

@@ -1,0 +1,301 @@
+"""Prometheus's text format 0.0.4 and OpenMetrics 1.0, read in pieces; only what is wanted becomes numbers.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/ and
+https://prometheus.io/docs/specs/om/open_metrics_spec/. Both put all samples of a family below its line
+`# TYPE`. So what nobody wants is passed over from one such line to the next, without a look at its lines;
+`whole` looks at every line, and says whether the exporter keeps to that.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.sources.exposition_line import families_of, name_of, no_number, numbers, shown, split
+from agent.sources.exposition_series import Known, Rows
+from agent.sources.series_text import parse_series
+
+MAX_LINE = 1 << 20
+_TYPE = b"# TYPE "
+_NEXT_TYPE = b"\n# TYPE "
+_END = b"# EOF"
+_END_LINE = _END + b"\n"
+_OTHER_TYPE = re.compile(rb"#[ \t]*TYPE[ \t]")  # as nobody writes it, and Prometheus reads it
+_CREATED = frozenset({b"counter", b"histogram", b"summary", b"gaugehistogram"})
+
+
+class Malformed(ValueError):
+    """No exposition; the text says in which line, and why."""
+
+
+class TooMany(Exception):
+    """More samples than are taken from one body."""
+
+
+class Wanted:
+    """The names to read, and of which families they may be; None: all."""
+
+    def __init__(self, names: Iterable[str] | None) -> None:
+        self.names = None if names is None else frozenset(name.encode() for name in names)
+        self.families = frozenset(family for name in self.names or () for family in families_of(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What stood in one body, in its order; of a series that stood there twice the first sample.
+
+    `stamps`: row → ms since the epoch, where a sample had its own time. `duplicates` were left out.
+    `grouped`: as far as was looked, no wanted sample stood outside its family. `beyond`: a name that
+    nobody could have asked for, None where there was none; known only of what was read whole.
+    """
+
+    rows: Rows
+    values: npt.NDArray[np.float64]
+    stamps: Mapping[int, int]
+    duplicates: int
+    grouped: bool
+    beyond: str | None
+
+
+class Reader:
+    """Reads one body: `feed` its pieces, then `end`. `known` are the target's series, and learns new ones.
+
+    Raises Malformed where the first wrong line is met, as Prometheus refuses all of a body for one such line;
+    what was passed over is not judged. Raises TooMany beyond `most` wanted samples.
+    """
+
+    def __init__(
+        self,
+        known: Known,
+        wanted: Wanted,
+        *,
+        openmetrics: bool = False,
+        whole: bool = False,
+        most: int = 1 << 30,
+    ) -> None:
+        known.rewind()
+        self._known = known
+        self._wanted = wanted
+        self._openmetrics = openmetrics
+        self._whole = whole or wanted.names is None
+        self._most = most
+        self._rest = b""
+        self._lines = 0  # read so far: of all, or of this family where not all are read
+        self._passed: set[bytes] = set()  # names of this family that are not wanted
+        self._family, self._type = b"", b""
+        self._reads = self._whole
+        self._ended = False
+        self._rows: list[int] = []
+        self._values = array("d")
+        self._stamps: dict[int, int] = {}
+        self._grouped = True
+        self._beyond: str | None = None
+
+    def feed(self, piece: bytes) -> None:
+        """The next piece. A quarter of a megabyte takes a few ms, where most series are known already."""
+        start = 0
+        if self._rest:
+            start = piece.find(b"\n") + 1
+            line, self._rest = self._rest + (piece[:start] if start else piece), b""
+            if not start:
+                self._keep(line)
+                return
+            self._read(line, 0, len(line))
+        end = piece.rfind(b"\n") + 1
+        if start < end:
+            self._read(piece, start, end)
+        self._keep(piece[max(start, end) :])
+
+    def _keep(self, rest: bytes) -> None:
+        if len(rest) > MAX_LINE:
+            raise Malformed(f"{self._place(1)}: longer than {MAX_LINE} bytes")
+        self._rest = rest
+
+    def end(self) -> Body:
+        """What all of it held."""
+        if self._openmetrics and self._rest == _END:
+            self._ended, self._rest = True, b""
+        if self._rest:
+            raise Malformed(f"{self._place(1)} has no end: the body was cut off")
+        if self._openmetrics and not self._ended:
+            raise Malformed("no # EOF at the end: the body was cut off")
+        rows, values = np.array(self._rows, np.int64), np.array(self._values)
+        first = _firsts(rows, len(self._known.series))
+        duplicates = 0 if first is None else len(rows) - len(first)
+        if first is not None:
+            rows, values = rows[first], values[first]
+        return Body(rows, values, self._stamps, duplicates, self._grouped, self._beyond)
+
+    def _read(self, data: bytes, at: int, end: int) -> None:
+        """Whole lines, the family's of before first."""
+        while at < end:
+            typed = at if data.startswith(_TYPE, at) else data.find(_NEXT_TYPE, at, end) + 1
+            stop = typed if typed > at or data.startswith(_TYPE, at) else end
+            if at < stop and self._reads:
+                self._read_lines(data[at : stop - 1])
+            if stop == end:
+                break
+            at = data.index(b"\n", stop) + 1
+            self._begin_family(data[stop : at - 1])
+        if self._openmetrics:
+            self._ended = data.endswith(b"\n" + _END_LINE, 0, end) or data == _END_LINE
+
+    def _begin_family(self, line: bytes) -> None:
+        self._lines = self._lines + 1 if self._whole else 0
+        words = line.split()
+        if len(words) != 4:
+            raise self._wrong(line, "a TYPE line is `# TYPE name type`")
+        self._family, self._type = words[2].strip(b'"'), words[3]
+        self._reads = self._whole or self._family in self._wanted.families
+        self._passed.clear()
+
+    def _read_lines(self, block: bytes) -> None:
+        """Lines of one family, without the last's end."""
+        last = block.rfind(b"\n")
+        if block.startswith(b"# HELP ", last + 1):  # of the next family: nearly every block ends with it
+            block = block[: max(0, last)]
+            self._lines += 1
+        if not block or self._passes(block):
+            return
+        rows, values = self._known_lines(block) or self._learn(block.split(b"\n"))
+        self._rows += rows
+        self._values.extend(values)
+        if len(self._rows) > self._most:
+            raise TooMany(f"more than {self._most} samples")
+
+    def _passes(self, block: bytes) -> bool:
+        """Whether all of these lines are of a family that nobody wants: told by counting how they begin."""
+        family, names = self._family, self._wanted.names
+        if not self._whole or names is None or not family or any(name.startswith(family) for name in names):
+            return False
+        newlines = block.count(b"\n")
+        if not block.startswith(family) or block.count(b"\n" + family) != newlines:
+            return False
+        self._beyond = self._beyond or family.decode("utf-8", "replace")
+        self._lines += newlines + 1
+        return True
+
+    def _known_lines(self, block: bytes) -> tuple[list[int], list[float]] | None:
+        """Rows and values where each line is a known series with labels, one blank, and a number.
+
+        Five times as fast as line by line. Each `} ` becomes an end of line with a blank behind it. Where
+        every second part is a series, and so begins with no blank, the others are what follows those.
+        """
+        apart = block.replace(b"} ", b"}\n ")
+        parts = apart.split(b"\n")
+        if len(parts) != 2 * (len(apart) - len(block)):
+            return None
+        rows = self._known.find(parts[::2])
+        if rows is None:
+            return None
+        try:
+            values = numbers(parts[1::2])
+        except ValueError:
+            return None  # a time behind the value, or wrong
+        self._lines += len(rows)
+        return rows, values
+
+    def _learn(self, lines: list[bytes]) -> tuple[list[int], list[float]]:
+        """Rows and values of any lines: known series, new ones, others', comments."""
+        get, passed, before = self._known.rows.get, self._passed, self._lines
+        rows: list[int] = []
+        texts: list[bytes] = []
+        for line in lines:
+            self._lines += 1
+            beginning, _, text = line.rpartition(b" ")
+            row = get(beginning)
+            if row is None:
+                if line.partition(b"{")[0].partition(b" ")[0] in passed:
+                    continue
+                found = self._other(line.strip(b" \t"))
+                if found is None:
+                    continue
+                row, text = found
+            rows.append(row)
+            texts.append(text)
+        try:
+            return rows, numbers(texts)
+        except ValueError:
+            self._lines = before
+            raise self._no_number(lines) from None
+
+    def _other(self, line: bytes) -> tuple[int, bytes] | None:
+        """A line whose beginning is not known: a new series, one with a time, a comment, or wrong."""
+        if line[:1] in b"#":
+            if _OTHER_TYPE.match(line):
+                self._grouped = False  # a family begins that would not be found when it is looked for
+            return None
+        name = name_of(line)
+        if name is not None and not self._wants(name):
+            self._passed.add(name)
+            return None
+        try:
+            return self._new(line) or self._timed(line)
+        except ValueError as error:
+            raise self._wrong(line, str(error)) from None
+
+    def _new(self, line: bytes) -> tuple[int, bytes] | None:
+        """The commonest: a series that is not known yet, a blank, a value. None where it is not that."""
+        beginning, _, text = line.rpartition(b" ")
+        try:
+            return self._known.begin(beginning, *parse_series(beginning.decode())), text
+        except ValueError:
+            return None
+
+    def _timed(self, line: bytes) -> tuple[int, bytes]:
+        beginning, text, at = split(line, openmetrics=self._openmetrics)
+        row = self._known.rows.get(beginning)
+        if row is None:
+            row = self._known.begin(beginning, *parse_series(beginning.decode()))
+        if at is not None:
+            self._stamps.setdefault(row, at)
+        return row, text
+
+    def _wants(self, name: bytes) -> bool:
+        """Whether a sample is to be read; notices one that stands where it is not looked for."""
+        if self._wanted.names is None:
+            return not self._is_created(name)
+        kin = self._family in families_of(name)
+        if name in self._wanted.names:
+            self._grouped &= kin
+            return not self._is_created(name)
+        if not self._whole:
+            self._grouped &= kin
+        elif self._wanted.families.isdisjoint((name, self._family)):
+            self._beyond = self._beyond or name.decode("utf-8", "replace")
+        return False
+
+    def _is_created(self, name: bytes) -> bool:
+        """OpenMetrics's time of a counter's beginning, which is no series."""
+        return self._openmetrics and self._type in _CREATED and name == self._family + b"_created"
+
+    def _no_number(self, lines: list[bytes]) -> Malformed:
+        """Which value of these lines it was."""
+        for line in lines:
+            self._lines += 1
+            text = no_number(line.strip(b" \t"))
+            if text is not None:
+                return self._wrong(line, f"{text} is no number")
+        return self._wrong(lines[-1], "no number")
+
+    def _wrong(self, line: bytes, why: str) -> Malformed:
+        return Malformed(f"{self._place()}: {why}: {shown(line)}")
+
+    def _place(self, more: int = 0) -> str:
+        """Which line: below its TYPE where others were passed over without a count."""
+        if self._whole or not self._family:
+            return f"line {self._lines + more}"
+        return f"line {self._lines + more} below `# TYPE {self._family.decode(errors='replace')}`"
+
+
+def _firsts(rows: Rows, series: int) -> Rows | None:
+    """Where each row stands first, in order; None where none stands twice."""
+    if not len(rows) or np.bincount(rows, minlength=series).max() <= 1:
+        return None
+    firsts: Rows = np.sort(np.unique(rows, return_index=True)[1])
+    return firsts

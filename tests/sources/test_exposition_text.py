@@ -1,0 +1,139 @@
+"""Prometheus's text formats by example: what is odd and allowed, and what is refused, with its line."""
+
+from __future__ import annotations
+
+import pytest
+from expositions import read
+
+from agent.sources.exposition_series import Known
+from agent.sources.exposition_text import Malformed
+
+BODY = b"""\
+# HELP a_total of something
+# TYPE a_total counter
+a_total{topic="x y",partition="1",} 7
+a_total 8.5 1700000000000
+# an idle remark
+
+# TYPE b gauge
+b{path="/d1",q="say \\"hi\\" \\\\ \\n"} NaN
+  b\t-Inf
+b {x="1"}   2\t
+# TYPE c histogram
+c_bucket{le="+Inf"} 1e3
+c_sum 0x
+c_count 1
+"""
+
+
+def test_what_the_format_allows() -> None:
+    """Blanks, remarks, empty lines, trailing commas, escapes, special numbers, times."""
+    found, _ = read(BODY.replace(b"0x", b"0"))
+    assert found == {
+        ("a_total", (("partition", "1"), ("topic", "x y"))): ("7.0", None),
+        ("a_total", ()): ("8.5", 1_700_000_000_000),
+        ("b", (("path", "/d1"), ("q", 'say "hi" \\ \n'))): ("nan", None),
+        ("b", ()): ("-inf", None),
+        ("b", (("x", "1"),)): ("2.0", None),
+        ("c_bucket", (("le", "+Inf"),)): ("1000.0", None),
+        ("c_sum", ()): ("0.0", None),
+        ("c_count", ()): ("1.0", None),
+    }
+
+
+def test_a_family_is_read_for_any_of_its_samples() -> None:
+    """And only the wanted one of them."""
+    found, seen = read(BODY.replace(b"0x", b"0"), frozenset({"c_count", "a"}))
+    assert found == {("c_count", ()): ("1.0", None)}
+    assert seen.grouped
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"c_sum 0x", "line 13: '0x' is no number"),
+        (b"c_sum 1_000", "line 13: '1_000' is no number"),
+        (b"c_sum", "line 13: no sample: write it like"),
+        (b"c_sum{", "line 13: no sample"),
+        (b'c_sum{le="1} 5', "line 13: no sample"),
+        (b'c_sum{le="1"x="2"} 5', "line 13: no label at"),
+        (b'c_sum{le="1",le="2"} 5', "line 13: the label 'le' stands there twice"),
+        (b'c_sum{le="\xff"} 5', "line 13: 'utf-8' codec can't decode"),
+        (b"c_sum 5 now", "line 13: 'now' is no time"),
+        (b"c_sum 5 1e3", "line 13: '1e3' is no time"),
+        (b"c_sum 5 6 7", "line 13: no sample"),
+        (b'c_sum 5 # {a="b"} 1', "line 13: no sample"),
+        (b"<html>", "line 13: no sample"),
+        (b"c_sum 5\r", "line 13: '5\\\\r' is no number"),
+        (b"# TYPE c", "line 13: a TYPE line is `# TYPE name type`"),
+    ],
+)
+def test_a_malformed_line_fails_all_with_its_number(line: bytes, said: str) -> None:
+    """However the body is cut, and also where all before it is known."""
+    body = BODY.replace(b"c_sum 0x", line)
+    for cuts in ((), (3,), (250, 260, 270)):
+        with pytest.raises(Malformed, match=said.replace("(", r"\(")):
+            read(body, cuts=cuts)
+    known = Known()
+    read(BODY.replace(b"0x", b"0"), known=known)
+    with pytest.raises(Malformed, match=said):
+        read(body, known=known)
+
+
+def test_where_others_were_passed_over_the_line_is_counted_from_its_type() -> None:
+    """Which can be found; nobody counted the lines before."""
+    with pytest.raises(Malformed, match="line 2 below `# TYPE c`: '0x' is no number"):
+        read(BODY, frozenset({"c_sum"}))
+    assert read(BODY, frozenset({"b"}))[0].keys() == {
+        ("b", ()),
+        ("b", (("x", "1"),)),
+        ("b", (("path", "/d1"), ("q", 'say "hi" \\ \n'))),
+    }
+
+
+@pytest.mark.parametrize("body", [b"a 1\nb 2", b"a 1\n# TYPE"])
+def test_a_body_that_was_cut_off_is_refused(body: bytes) -> None:
+    """Its last number may have been longer."""
+    with pytest.raises(Malformed, match="line 2 has no end: the body was cut off"):
+        read(body)
+
+
+@pytest.mark.parametrize("body", [b"", b"a 1\n", b"a 1\n# EOF\na 2\n", b"a 1\n# EO"])
+def test_openmetrics_must_say_its_end(body: bytes) -> None:
+    """Otherwise something is missing."""
+    with pytest.raises(Malformed, match="cut off"):
+        read(body, openmetrics=True)
+    assert read(b"a 1\n# EOF", openmetrics=True)[0] == {("a", ()): ("1.0", None)}
+
+
+def test_of_a_series_that_stands_there_twice_the_first_sample_counts() -> None:
+    """The order of labels makes no other series."""
+    body = b'a{x="1",y="2"} 1\na{y="2",x="1"} 2\nb 3\na{x="1",y="2"} 4\n'
+    known = Known()
+    for _ in range(2):
+        found, seen = read(body, known=known)
+        assert found == {("a", (("x", "1"), ("y", "2"))): ("1.0", None), ("b", ()): ("3.0", None)}
+        assert seen.duplicates == 2
+
+
+def test_a_value_on_the_next_line_is_no_sample() -> None:
+    """Also where series and values are taken apart at once, which lines with labels are."""
+    known = Known()
+    body = b'# TYPE a gauge\na{x="1"} 1\na{x="2"} 2\n'
+    read(body, known=known)
+    with pytest.raises(Malformed, match=r"line 2: no sample"):
+        read(b'# TYPE a gauge\na{x="1"}\n 1\na{x="2"} 2\n', known=known)
+
+
+def test_names_in_quotes_are_read() -> None:
+    """As Prometheus 3 writes those that are no plain ones."""
+    body = b'# TYPE "my.name" gauge\n{"my.name",x="1"} 1\n{"my.name"} 2\n# TYPE other gauge\nother 1\n'
+    expected = {("my.name", (("x", "1"),)): ("1.0", None), ("my.name", ()): ("2.0", None)}
+    assert read(body, frozenset({"my.name"}))[0] == expected
+    assert read(body, frozenset({"my.name"}), whole=True)[0] == expected
+
+
+def test_a_line_without_end_is_not_gathered_for_ever() -> None:
+    """A mebibyte is enough."""
+    with pytest.raises(Malformed, match="longer than"):
+        read(b"a" * (3 << 20), cuts=tuple(range(0, 3 << 20, 1 << 18)))
