@@ -31,6 +31,7 @@ from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
 from agent.model import Entry, Kind, Sample, labels_of
 from agent.recording import world_names
+from agent.rulebook.windows import LEAST_MS
 from agent.series import Series
 from agent.sources import Source, SourceFailed
 from agent.sources.cluster import ClusterFacts
@@ -105,14 +106,14 @@ class Eyes:
         self._config, self._facts, self._tail = config, facts, tail
         self._jmx = make_jmx(config)
         self._exporters = make_exporters(config)
-        self._series = Series(WINDOW_MS)
+        self.series = Series(WINDOW_MS)
         self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail)
 
     def sight(self, rules: Rules) -> Sight:
         """What these rules make of the samples. Compiles every expression: for a thread."""
         node, names = self._config.broker.node_id, rules.names
         giving = partial(self._giving, names)
-        return Sight(rules.book, self._series, lambda: self._facts.facts, node, names.origin, giving)
+        return Sight(rules.book, self.series, lambda: self._facts.facts, node, names.origin, giving)
 
     def look(self, rules: Rules, sight: Sight) -> None:
         """Read what these rules name from now on."""
@@ -123,7 +124,7 @@ class Eyes:
         for exporter in self._exporters:
             exporter.select(frozenset(name for name in asked if not name.startswith(OURS)))
         self._tail.patterns = rules.book.logs
-        self._series.want(sight.names | world_names.NAMES)
+        self.series.want(dict.fromkeys(world_names.NAMES, LEAST_MS) | sight.windows)
         self._told = Translation(rules.names, sight.names).told
 
     def told(self, samples: list[Sample]) -> list[Sample]:

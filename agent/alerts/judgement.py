@@ -42,13 +42,27 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What rules are judged on. `since`: when the store's data begin; `down`: names whose source is down."""
+    """What rules are judged on. `since`: when the store's data begin, and of some names `later`; `down`:
+    names whose source is down; `incomplete`: names of which the store has not all series.
+    """
 
     store: Store
     since: int | None
     down: frozenset[str] = frozenset()
     external: Labels = ()  # the agent's own labels, for templates
     limits: Limits = field(default_factory=Limits)
+    later: Mapping[str, int] = field(default_factory=dict)
+    incomplete: frozenset[str] = frozenset()
+
+    def obstacle(self, expression: Expression, at: int) -> Obstacle:
+        """What keeps an expression from being judged."""
+        names = (self.later.keys() | self.incomplete) if expression.nameless else expression.names
+        lacking = sorted(names & self.incomplete)
+        if lacking:
+            words = f"not all series of {', '.join(lacking)} are kept: ottla_series_dropped_samples_total"
+            return RuleHealth.FAILING, words
+        since = self.since and max([self.since, *(self.later[n] for n in names & self.later.keys())])
+        return obstacle(expression, self.store, at, since, self.down)
 
 
 def judge(task: Task, ground: Ground) -> Finding:
@@ -56,7 +70,7 @@ def judge(task: Task, ground: Ground) -> Finding:
     rule, at = task.rule, task.now - task.rule.offset_ms
     health, why = task.inherited  # first: it tells the cause
     if health is RuleHealth.OK:
-        health, why = obstacle(task.expression, ground.store, at, ground.since, ground.down)
+        health, why = ground.obstacle(task.expression, at)
     if health is not RuleHealth.OK:
         return Finding(task, health, why)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.origins import Giving, Origins, from_jmx
@@ -27,6 +27,7 @@ from agent.promql.labels import NAME, without
 from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
+from agent.rulebook.windows import LEAST_MS, windows
 from agent.series import Series
 from agent.verify import View
 
@@ -75,6 +76,7 @@ class Sight:
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
         self.names = self._origins.names | self._origins.recorded.keys()
+        self.windows = dict.fromkeys(self.names, LEAST_MS) | windows(book)  # how long each is to be kept
 
     def resume(self, kept: Sequence[Kept]) -> None:
         """Go on after a restart with what was known before it."""
@@ -126,7 +128,8 @@ class Sight:
     def ground(self) -> Ground:
         """What rules are judged on now."""
         down = self._origins.named_by(self.down, self.names)
-        return self.alerts.ground(self.series, self.series.first_at, down)
+        ground = self.alerts.ground(self.series, self.series.first_at, down)
+        return replace(ground, later=self.series.later, incomplete=self.series.incomplete)
 
     def learn(self, finding: Finding, turn: Turn | None = None, took_s: float | None = None) -> None:
         """Take a finding: what a recording rule gave is read like any other series."""

@@ -21,6 +21,7 @@ T = TypeVar("T")
 STALE_BITS = 0x7FF0000000000002  # Prometheus's stale marker; other NaN are values, so bits are compared
 STALE = float(np.array([STALE_BITS], np.int64).view(np.float64)[0])  # may be copied, not reckoned with
 NEVER = np.iinfo(np.int64).max  # the time of a cell without a sample
+NEVER_BEFORE = -NEVER  # before any sample
 _MAX_DERIVED = 16  # remembered for one set of rows: an expression asks the same few things every time
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.model import Labels
 from agent.promql.labels import NAME
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import (
     NEVER,
+    NEVER_BEFORE,
+    NO_ROWS,
     Flags,
     Floats,
     Indices,
@@ -22,10 +23,10 @@ from agent.promql.vectors import (
     Times,
     is_stale,
 )
+from agent.series.columns import AT_ONCE, padded, parts, stacked
 
 _FIRST_COLUMNS = 16
 _MAX_SELECTIONS = 256  # remembered; rules have few, people's queries may have many
-_AT_ONCE = 256  # rows read under the lock: no longer than that does who adds a sample wait; they fit a cache
 
 Selection = tuple[Indices, Rows]
 
@@ -33,16 +34,17 @@ Selection = tuple[Indices, Rows]
 class Block:
     """Rows fill from the left in order of time; a full row first loses what is too old, then all grow.
 
-    Who begins or appends holds `lock`; readers take it themselves, for a few rows at a time. A row's number
-    never changes: the block without what was forgotten is another one.
+    `window_ms` is how long samples are kept, and may change. Who begins or appends holds `lock`; readers take
+    it themselves, for a few rows at a time. A row's number never changes: the block without what was
+    forgotten is another one.
     """
 
     def __init__(self, name: str, window_ms: int, longest: int, lock: Lock) -> None:
         self.rows: dict[Labels, int] = {}
+        self.window_ms = window_ms
         self.shortened = 0
         self._lock = lock
         self._name = name
-        self._window_ms = window_ms
         self._longest = longest
         self._times: Times = np.empty((0, _FIRST_COLUMNS), np.int64)
         self._values: Floats = np.empty((0, _FIRST_COLUMNS))
@@ -56,8 +58,8 @@ class Block:
         row = self.rows[labels] = len(self.rows)
         if row == len(self._counts):
             more = max(8, row)
-            self._times = _padded(self._times, (more, 0), NEVER)
-            self._values = _padded(self._values, (more, 0), np.nan)
+            self._times = padded(self._times, (more, 0), NEVER)
+            self._values = padded(self._values, (more, 0), np.nan)
             self._counts = np.concatenate([self._counts, np.zeros(more, np.intp)])
         return row
 
@@ -101,11 +103,11 @@ class Block:
 
     def _ends(self, rows: Indices, end: int) -> tuple[Times, Floats]:
         """Time and value of the newest sample with t <= end of each row; long before any time if none."""
-        if len(rows) <= _AT_ONCE:
+        if len(rows) <= AT_ONCE:
             with self._lock:
                 return self._few_ends(rows, end)
         times, values = np.empty(len(rows), np.int64), np.empty(len(rows))
-        for part in _parts(len(rows)):
+        for part in parts(len(rows)):
             with self._lock:
                 times[part], values[part] = self._few_ends(rows[part], end)
         return times, values
@@ -115,20 +117,20 @@ class Block:
         times = self._times[rows, ends]
         if len(rows) and times.max() > end:  # asked about the past
             ends = (self._times[rows] <= end).sum(axis=1) - 1
-            times = np.where(ends >= 0, self._times[rows, ends], -NEVER)
+            times = np.where(ends >= 0, self._times[rows, ends], NEVER_BEFORE)
         return times, self._values[rows, ends]
 
     def window(self, selection: Selection, start: int, end: int) -> Samples:
         """The samples with start < t <= end, packed to the left."""
         rows, named = selection
-        if len(rows) <= _AT_ONCE:
+        if len(rows) <= AT_ONCE:
             with self._lock:
                 return Samples(named, *self._few(rows, start, end))
         found = []
-        for part in _parts(len(rows)):
+        for part in parts(len(rows)):
             with self._lock:
                 found.append(self._few(rows[part], start, end))
-        return Samples(named, *_stacked(found))
+        return Samples(named, *stacked(found))
 
     def _few(self, rows: Indices, start: int, end: int) -> tuple[Times, Floats, Indices]:
         width = int(self._counts[rows].max(initial=0))
@@ -144,30 +146,82 @@ class Block:
 
     def without(self, before: int) -> Block:
         """This block without the series that have had no sample since; itself where there is none."""
-        kept = [(labels, row) for labels, row in self.rows.items() if self._last(row) > before]
-        if len(kept) == len(self.rows):
-            return self
-        rows = np.array([row for _, row in kept], np.intp)
-        other = Block(self._name, self._window_ms, self._longest, self._lock)
-        other.rows = {labels: new for new, (labels, _) in enumerate(kept)}
+        count = len(self.rows)
+        last = self._times[np.arange(count), self._counts[:count] - 1]
+        kept = np.flatnonzero(last > before)
+        return self if len(kept) == count else self._of(kept)
+
+    def first(self, count: int) -> Block:
+        """This block's `count` oldest series alone."""
+        return self._of(np.arange(count))
+
+    def samples(self, since: int = 0) -> int:
+        """How many samples the rows from `since` on hold."""
+        return int(self._counts[since : len(self.rows)].sum())
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of times and values."""
+        return self._times.nbytes + self._values.nbytes + self._counts.nbytes
+
+    def pieces(self, cells: int) -> Iterator[tuple[Sequence[Labels], Samples]]:
+        """All that is held, some rows at a time of about `cells` samples, each as it is when its turn comes."""
+        with self._lock:
+            every = list(self.rows)
+        step = max(1, cells // self._times.shape[1])
+        for start in range(0, len(every), step):
+            rows = np.arange(start, min(start + step, len(every)))
+            with self._lock:
+                found = self._few(rows, NEVER_BEFORE, NEVER)
+            yield every[start : start + step], Samples(NO_ROWS, *found)
+
+    def put_back(self, labels: Sequence[Labels], samples: Samples, after: int, until: int) -> int:
+        """Begin these series with their samples of after < t <= until; how many have any and are new here."""
+        cells = np.arange(samples.times.shape[1]) < samples.counts[:, None]
+        inside = cells & (samples.times > after) & (samples.times <= until)
+        begun = 0
+        for place, each in enumerate(labels):
+            times = samples.times[place, inside[place]]
+            if len(times) and each not in self.rows:
+                self._put(self.begin(each), times, samples.values[place, inside[place]])
+                begun += 1
+        return begun
+
+    def _put(self, row: int, times: Times, values: Floats) -> None:
+        more = len(times) - self._times.shape[1]
+        if more > 0:
+            self._times = padded(self._times, (0, more), NEVER)
+            self._values = padded(self._values, (0, more), np.nan)
+        self._times[row, : len(times)] = times
+        self._values.view(np.int64)[row, : len(times)] = values.view(np.int64)
+        self._counts[row] = len(times)
+
+    def _of(self, rows: Indices) -> Block:
+        """Another block with these of the rows, no wider than it must be."""
+        every = list(self.rows)
+        other = Block(self._name, self.window_ms, self._longest, self._lock)
+        other.rows = {every[row]: new for new, row in enumerate(rows.tolist())}
         other.shortened = self.shortened
-        other._times, other._values = self._times[rows], self._values[rows]
         other._counts = self._counts[rows]
+        width = max(_FIRST_COLUMNS, int(other._counts.max(initial=0)))
+        other._times, other._values = self._times[rows, :width], self._values[rows, :width]
         return other
 
-    def _last(self, row: int) -> int:
-        return int(self._times[row, self._counts[row] - 1])
-
     def _make_room(self, row: int, at: int) -> int:
-        """Drop what is older than the window, or a quarter of a row at its limit, or widen; the new end."""
+        """Drop what is older than the window, or a quarter of a row at its limit, or widen; the new end.
+
+        Widened by a quarter, and not before nearly all of a row is within the window: most of the agent's
+        memory may be here, and a row of twice the width that it needs would double it.
+        """
         columns: int = self._times.shape[1]
-        old = int(np.searchsorted(self._times[row], at - self._window_ms, side="right"))
+        old = int(np.searchsorted(self._times[row], at - self.window_ms, side="right"))
         if columns >= self._longest and old < columns // 4:
             self.shortened += columns // 4 - old
             old = columns // 4
-        if old < columns // 4:
-            self._times = _padded(self._times, (0, columns), NEVER)
-            self._values = _padded(self._values, (0, columns), np.nan)
+        if old < max(1, columns // 8):
+            more = min(max(4, columns // 4), max(1, self._longest - columns))
+            self._times = padded(self._times, (0, more), NEVER)
+            self._values = padded(self._values, (0, more), np.nan)
             return columns
         end = columns - old
         self._times[row, :end] = self._times[row, old:columns]
@@ -176,26 +230,6 @@ class Block:
         return end
 
 
-def _parts(count: int) -> Iterator[slice]:
-    return (slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE))
-
-
-def _stacked(found: list[tuple[Times, Floats, Indices]]) -> tuple[Times, Floats, Indices]:
-    """The parts of a window, one above the other; the narrower ones are padded."""
-    counts = np.concatenate([part[2] for part in found])
-    shape = (len(counts), max(times.shape[1] for times, _, _ in found))
-    times, values = np.full(shape, NEVER), np.full(shape, np.nan)
-    for part, (when, packed, _) in zip(_parts(len(counts)), found, strict=True):
-        times[part, : when.shape[1]] = when
-        values[part, : when.shape[1]] = packed
-    return times, values, counts
-
-
 def _meets(labels: Labels, matchers: tuple[Matcher, ...]) -> bool:
     values = dict(labels)
     return all(m.matches(values.get(m.name, "")) for m in matchers)
-
-
-def _padded(matrix: npt.NDArray, more: tuple[int, int], fill: float) -> npt.NDArray:  # type: ignore[type-arg]  # of either dtype
-    rows, columns = more
-    return np.pad(matrix, ((0, rows), (0, columns)), constant_values=fill)

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
 from agent.model import Labels, Sample
 from agent.promql.labels import NAME
-from agent.promql.nodes import Matcher
+from agent.promql.nodes import LOOKBACK_MS, Matcher
 from agent.promql.vectors import NEVER, NO_SAMPLES, NOTHING_NEW, Newest, Rows, Samples
 from agent.series.block import Block, Selection
 
+_CELLS = 32_768  # samples in a piece of a snapshot
+_SWEEP_MS = 60_000  # between two looks for series that have ended
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Of a store: when its newest sample is from, since when they are complete, how long they are kept."""
+
+    newest: int
+    first_at: int | None
+    later: Mapping[str, int]
+    wanted: Mapping[str, int]
+
 
 class Series:
-    """Samples of `wanted` metrics (None: all), each kept for `window_ms`, of at most `limit` series
-    with `longest` samples each.
+    """Samples of the metrics in `wanted`, each kept for as long (ms) as that says, for `window_ms` at most
+    (None: all metrics, for that long), of at most `limit` series with `longest` samples each.
 
-    It has no clock: age is counted from the newest sample. What is not kept is counted: `dropped` samples
-    of series beyond the limit, `refused` ones that are not newer than the series' last, and `shortened`
-    ones that went before their time because a series had too many.
+    It has no clock: age is counted from the newest sample. What is not kept is counted: `dropped`, by name,
+    samples of series for which there is no room, `refused` ones that are not newer than the series' last, and
+    `shortened` ones that went before their time because a series had too many.
+
+    At the limit the newest name (that which began last) of those with more than their share gives way to a
+    new series, its newest series first; where that is the new series' own name, the new series is dropped. A
+    name's share is the limit divided by the number of names: one with no more than that loses nothing.
 
     Queries may read it from other threads while samples are added; neither waits long for the other.
     """
@@ -28,21 +47,23 @@ class Series:
     def __init__(
         self,
         window_ms: int,
-        wanted: frozenset[str] | None = None,
+        wanted: Mapping[str, int] | None = None,
         limit: int = 20_000,
         longest: int = 4096,
     ) -> None:
         self.window_ms = window_ms
-        self.dropped = 0
+        self.limit = limit
+        self.dropped: Counter[str] = Counter()
         self.refused = 0
         self.first_at: int | None = None
+        self.later: Mapping[str, int] = {}  # metrics that have been kept only since, or only back to then
         self._wanted = wanted
-        self._limit = limit
         self._longest = longest
-        self._blocks: dict[str, Block] = {}
+        self._blocks: dict[str, Block] = {}  # the oldest name first
         self._count = 0
         self._newest = 0
         self._swept_at = 0
+        self._dropped_at: dict[str, int] = {}
         self._lock = Lock()
 
     @property
@@ -55,6 +76,15 @@ class Series:
         """Samples that were dropped before their time."""
         return sum(block.shortened for block in self._blocks.values())
 
+    @property
+    def incomplete(self) -> frozenset[str]:
+        """The metrics of which series were dropped within the time that they are kept."""
+        return frozenset(n for n, at in self._dropped_at.items() if self._newest - at <= self._window(n))
+
+    def sizes(self) -> Mapping[str, tuple[int, int]]:
+        """By metric: how many series it has, and the bytes of their samples."""
+        return {name: (len(block.rows), block.nbytes) for name, block in list(self._blocks.items())}
+
     def add(self, samples: Iterable[Sample]) -> frozenset[str]:
         """Keep what is wanted; the metric names that got a new sample."""
         touched = set()
@@ -62,13 +92,64 @@ class Series:
             for sample in samples:
                 if (self._wanted is None or sample.name in self._wanted) and self._append(sample):
                     touched.add(sample.name)
-            if self._newest - self._swept_at > self.window_ms // 4:
+            if self._newest - self._swept_at > min(_SWEEP_MS, self.window_ms // 4):
                 self._sweep()
         return frozenset(touched)
 
-    def want(self, names: frozenset[str]) -> None:
-        """Keep these metrics from now on; what others left behind goes with its age."""
-        self._wanted = names
+    def want(self, wanted: Mapping[str, int]) -> None:
+        """Keep these metrics for so long from now on; what others left behind goes with its age.
+
+        What was not kept, or not for so long, is there only from the newest sample on, or from where its
+        former window began.
+        """
+        before, self._wanted = self._wanted, wanted
+        with self._lock:
+            if self.first_at is not None and before is not None:
+                began = {name: self._began(name, before) for name in wanted if not self._covers(name, before)}
+                self.later = {n: at for n, at in self.later.items() if n in wanted} | began
+            for name, block in self._blocks.items():
+                block.window_ms = self._window(name) if name in wanted else block.window_ms
+
+    def held(self) -> Held:
+        """What is known of the samples as a whole, for a snapshot."""
+        wanted = {name: self._window(name) for name in self._wanted or self._blocks}
+        return Held(self._newest, self.first_at, dict(self.later), wanted)
+
+    def pieces(self) -> Iterator[tuple[str, Sequence[Labels], Samples]]:
+        """All samples, the oldest names first, a bounded number at a time."""
+        for name, block in list(self._blocks.items()):
+            for labels, samples in block.pieces(_CELLS):
+                yield name, labels, samples
+
+    def resume(self, held: Held, now: int) -> None:
+        """Go on, empty yet, where another store ended: before its samples are put back and others come.
+
+        Where nobody looked for longer than an instant selector looks back, the samples are of use, but what
+        they cover begins anew with the next.
+        """
+        self._newest = self._swept_at = now
+        if now - held.newest <= LOOKBACK_MS:
+            self.first_at, self.later = held.first_at, held.later
+            self._wanted = held.wanted
+
+    def put_back(self, name: str, labels: Sequence[Labels], samples: Samples) -> None:
+        """One of the pieces of another store, less what is beyond the window or in the future."""
+        with self._lock:
+            block = self._blocks.get(name)
+            if block is None:
+                block = Block(name, self._window(name), self._longest, self._lock)
+            begun = block.put_back(
+                labels[: self.limit - self._count], samples, self._newest - block.window_ms, self._newest
+            )
+            if begun:
+                self._blocks[name] = block
+                self._count += begun
+
+    def forget(self) -> None:
+        """Be empty again."""
+        with self._lock:
+            self._blocks, self._count, self._newest, self._swept_at = {}, 0, 0, 0
+            self.first_at, self.later, self._wanted = None, {}, None
 
     def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
         """The samples with start < t <= end of every matching series; stale markers included."""
@@ -110,15 +191,28 @@ class Series:
         blocks = [block for each, block in found if all(m.matches(each) for m in about_names)]
         return [(block, block.match(others)) for block in blocks]
 
+    def _window(self, name: str) -> int:
+        """How long samples of this metric are kept."""
+        wanted = self.window_ms if self._wanted is None else self._wanted.get(name, self.window_ms)
+        return min(wanted, self.window_ms)
+
+    def _covers(self, name: str, before: Mapping[str, int]) -> bool:
+        return name in before and before[name] >= self._window(name)
+
+    def _began(self, name: str, before: Mapping[str, int]) -> int:
+        """From when on a metric's samples are there, as it was kept until now."""
+        back = before.get(name, 0)
+        return max(self.later.get(name, 0), self._newest - min(back, self.window_ms))
+
     def _append(self, sample: Sample) -> bool:
         block = self._blocks.get(sample.name)
         row = block.rows.get(sample.labels) if block else None
         if row is None:
-            if self._count >= self._limit:
-                self.dropped += 1
+            if self._count >= self.limit and not self._make_place(sample.name):
+                self._drop(sample.name, 1)
                 return False
             if block is None:
-                block = Block(sample.name, self.window_ms, self._longest, self._lock)
+                block = Block(sample.name, self._window(sample.name), self._longest, self._lock)
                 self._blocks[sample.name] = block
             row = block.begin(sample.labels)
             self._count += 1
@@ -130,11 +224,34 @@ class Series:
         self.first_at = sample.at if self.first_at is None else min(self.first_at, sample.at)
         return True
 
+    def _make_place(self, name: str) -> bool:
+        """Let the newest name with more than its share give way to a series of `name`; whether there is room.
+
+        An eighth of what is too much goes at once: each time a block is copied.
+        """
+        share = self.limit // (len(self._blocks) + (name not in self._blocks))
+        if not share:
+            return False  # more names than series: the newest is this one
+        for newest, block in reversed(self._blocks.items()):
+            count = len(block.rows)
+            if newest == name and count >= share:
+                return False
+            if count > share:
+                left = count - max(1, (count - share) // 8)
+                self._blocks[newest] = block.first(left)
+                self._count -= count - left
+                self._drop(newest, block.samples(since=left))
+                return True
+        return False
+
+    def _drop(self, name: str, samples: int) -> None:
+        self.dropped[name] += samples
+        self._dropped_at[name] = self._newest
+
     def _sweep(self) -> None:
-        """Forget the series without a sample in the window, so that new ones find room."""
+        """Forget the series without a sample in their window, so that new ones find room."""
         self._swept_at = self._newest
-        before = self._newest - self.window_ms
-        kept = {name: block.without(before) for name, block in self._blocks.items()}
+        kept = {name: block.without(self._newest - block.window_ms) for name, block in self._blocks.items()}
         self._blocks = {name: block for name, block in kept.items() if block.rows}
         self._count = sum(len(block.rows) for block in self._blocks.values())
 

@@ -25,7 +25,7 @@ def sight_of(folder: Path, expr: str, names: Names | None = None) -> Sight:
     book = load([write(folder, alerts=alerts, remedies=REMEDIES)], SPECS)
     series = Series(3_600_000)
     sight = Sight(book, series, lambda: None, 1, origin=(names or shipped()).origin)
-    series.want(sight.names | {"host_log_dir_used_ratio"})
+    series.want({"host_log_dir_used_ratio": 3_600_000} | sight.windows)
     return sight
 
 

@@ -33,7 +33,7 @@ def named(labels: Labels) -> Labels:
 
 
 def test_only_wanted_names_are_kept_and_told() -> None:
-    series = Series(window_ms=1000, wanted=frozenset({"x"}))
+    series = Series(window_ms=1000, wanted={"x": 1000})
     assert series.add([Sample("x", A, 1, 1.0), Sample("y", A, 1, 1.0)]) == {"x"}
     assert series.count == 1
     assert series.first_at == 1
@@ -50,7 +50,7 @@ def test_samples_that_are_not_newer_are_refused_and_counted() -> None:
 def test_series_beyond_the_limit_are_dropped_and_counted() -> None:
     series = Series(window_ms=1000, limit=1)
     series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0), Sample("x", A, 2, 2.0)])
-    assert (series.count, series.dropped) == (1, 1)
+    assert (series.count, series.dropped) == (1, {"x": 1})
     assert latest(series) == {named(A): 2.0}
 
 
@@ -59,7 +59,7 @@ def test_series_that_ended_make_room_for_new_ones() -> None:
     series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0)])
     series.add([Sample("x", A, 2000, 1.0)])
     series.add([Sample("y", A, 2000, 1.0)])
-    assert series.dropped == 0
+    assert not series.dropped
     assert latest(series) == {named(A): 1.0}
     assert latest(series, "y") == {(("__name__", "y"), *A): 1.0}
 
