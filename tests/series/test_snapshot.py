@@ -1,0 +1,136 @@
+"""The store's snapshot: all of it comes back, or nothing does; what it covers is not more than it was."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.model import Labels, Sample, labels_of
+from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
+from agent.promql.vectors import STALE, STALE_BITS
+from agent.series import Series, snapshot
+from agent.series.snapshot import BadSnapshot, restore, written
+
+MINUTE = 60_000
+NOW = 1_700_000_000_000
+WINDOW = 120 * MINUTE
+
+
+def saved(series: Series) -> bytes:
+    return b"".join(written(series))
+
+
+def restored(data: bytes, now: int) -> Series:
+    series = Series(WINDOW)
+    restore(series, io.BytesIO(data), now)
+    return series
+
+
+def held(series: Series) -> dict[tuple[str, Labels], list[tuple[int, bytes]]]:
+    """Every sample, to the last bit."""
+    found = {}
+    for name in series.sizes():
+        samples = series.select(name, (), 0, NOW + WINDOW)
+        for row, labels in enumerate(samples.rows.labels):
+            times = samples.times[row, : samples.counts[row]].tolist()
+            found[name, labels] = [
+                (at, value.tobytes()) for at, value in zip(times, samples.values[row], strict=False)
+            ]
+    return found
+
+
+names = st.sampled_from(["a", "b", "kafka_server_x"])
+labels = st.dictionaries(st.sampled_from(["topic", "path"]), st.text(max_size=5), max_size=2).map(labels_of)
+values = st.sampled_from([STALE, math.nan, math.inf, -0.0]) | st.floats()
+histories = st.lists(st.tuples(names, labels, st.integers(0, 60_000), values), max_size=60)
+
+
+@given(histories)
+def test_what_is_restored_is_what_was_held(history: list[tuple[str, Labels, int, float]]) -> None:
+    series, at = Series(WINDOW), NOW - 50 * MINUTE
+    for name, each, passed, value in history:
+        at += passed
+        series.add([Sample(name, each, at, value)])
+    now = max(at, NOW) + 1
+    assert held(restored(saved(series), now)) == held(series)
+
+
+def some() -> Series:
+    """Two metrics, one with many series."""
+    series = Series(WINDOW, {"a": 10 * MINUTE, "b": 6 * MINUTE})
+    for at in range(NOW - 10 * MINUTE, NOW + 1, MINUTE):
+        series.add(Sample("a", labels_of({"n": f"{n}"}), at, float(n)) for n in range(3))
+        series.add([Sample("b", (), at, 1.0)])
+    return series
+
+
+def test_every_damage_is_noticed_and_nothing_is_taken() -> None:
+    data = saved(some())
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x40
+        for bad in (bytes(damaged), data[:at]):
+            series = Series(WINDOW)
+            with pytest.raises(BadSnapshot):
+                restore(series, io.BytesIO(bad), NOW)
+            assert (series.count, series.first_at) == (0, None)
+
+
+def test_another_version_is_no_snapshot() -> None:
+    with pytest.raises(BadSnapshot, match="begins with b'ottla series 2"):
+        restored(saved(some()).replace(b"series 1", b"series 2", 1), NOW)
+
+
+def test_samples_beyond_the_window_and_of_a_clock_that_was_set_back_are_left_out() -> None:
+    times = restored(saved(some()), NOW - 2 * MINUTE).select("a", (), 0, NOW + WINDOW).times
+    assert times.max() == NOW - 2 * MINUTE  # else the next samples would be refused as older
+    late = restored(saved(some()), NOW + 118 * MINUTE).select("a", (), 0, NOW + WINDOW).times
+    assert late.min() == NOW - MINUTE
+
+
+def test_after_a_short_gap_it_covers_what_it_covered_and_range_rules_are_judged_at_once() -> None:
+    series = restored(saved(some()), NOW + 4 * MINUTE)
+    series.want({"a": 10 * MINUTE, "b": 10 * MINUTE, "c": 6 * MINUTE})
+    assert series.first_at == NOW - 10 * MINUTE
+    assert series.later == {"b": NOW - 2 * MINUTE, "c": NOW + 4 * MINUTE}
+    assert evaluate(compile("count_over_time(a[10m])"), series, NOW + 4 * MINUTE)
+
+
+def test_after_a_gap_that_no_lookback_bridges_the_cover_begins_anew() -> None:
+    series = restored(saved(some()), NOW + 6 * MINUTE)
+    series.want({"a": 10 * MINUTE})
+    assert series.first_at is None
+    series.add([Sample("a", labels_of({"n": "0"}), NOW + 6 * MINUTE, 0.0)])
+    assert series.first_at == NOW + 6 * MINUTE
+    assert len(series.select("a", (), NOW - 5 * MINUTE, NOW).times) == 3
+
+
+def test_a_series_that_does_not_return_ends_by_the_lookback_and_no_marker_is_invented() -> None:
+    series = restored(saved(some()), NOW + MINUTE)
+    assert len(evaluate(compile("a"), series, NOW + 4 * MINUTE)) == 3
+    assert evaluate(compile("a"), series, NOW + 5 * MINUTE) == ()
+    values_ = series.select("a", (), 0, NOW + WINDOW).values
+    assert not (values_.view("i8") == STALE_BITS).any()
+
+
+@pytest.mark.parametrize(("after", "grown"), [(130.0, 30.0), (20.0, 20.0)])
+def test_a_counter_over_the_gap_is_what_prometheus_sees(after: float, grown: float) -> None:
+    """It grew by the difference, or from zero where its process was restarted meanwhile."""
+    series = Series(WINDOW)
+    series.add([Sample("c", (), NOW - MINUTE, 100.0), Sample("c", (), NOW, 100.0)])
+    again = restored(saved(series), NOW + 3 * MINUTE)
+    again.add([Sample("c", (), NOW + 3 * MINUTE, after)])
+    (point,) = evaluate(compile("sum(increase(c[4m1s]))"), again, NOW + 3 * MINUTE)
+    assert point.value == pytest.approx(grown, rel=0.01)
+
+
+def test_what_would_be_too_large_is_left_out_the_newest_names_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(some())
+    monkeypatch.setattr(snapshot, "MAX_BYTES", len(data) + 900)
+    smaller = saved(some())
+    assert len(smaller) < len(data)
+    assert {name for name, _ in held(restored(smaller, NOW))} == {"a"}
