@@ -165,7 +165,7 @@ class Block:
         return self._times.nbytes + self._values.nbytes + self._counts.nbytes
 
     def pieces(self, cells: int) -> Iterator[tuple[Sequence[Labels], Samples]]:
-        """All that is held, some rows at a time of about `cells` samples, each as it is when its turn comes."""
+        """All that is held, about `cells` samples at a time, each row as it is when its turn comes."""
         with self._lock:
             every = list(self.rows)
         step = max(1, cells // self._times.shape[1])

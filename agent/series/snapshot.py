@@ -1,7 +1,7 @@
 """The store as a stream of bytes and back, so that a restart is not cold.
 
 Little-endian: a line that names format and version; frames, each its length in 4 bytes and so much msgpack
-(the first what is known of the whole, then pieces of metrics); a length of zero; a BLAKE2b digest of all that.
+(the first what is known of the whole, then pieces of metrics); a length of zero; a BLAKE2b digest.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ class _Piece(msgspec.Struct, array_like=True):
 
 
 def written(series: Series) -> Iterator[bytes]:
-    """The snapshot, some hundred kB at a time; the newest metrics that would make it larger than MAX_BYTES are
-    left out."""
+    """The snapshot, some hundred kB at a time.
+
+    The newest metrics that would make it larger than MAX_BYTES are left out.
+    """
     digest, size = hashlib.blake2b(digest_size=_DIGEST), 0
     for part in _parts(series):
         if size + len(part) > MAX_BYTES - 1024:
