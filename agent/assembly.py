@@ -26,6 +26,7 @@ from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.sight import Local, Sight
+from agent.daemon.snapshots import Snapshots
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
@@ -34,6 +35,7 @@ from agent.recording import world_names
 from agent.rulebook.windows import LEAST_MS
 from agent.series import Series
 from agent.sources import Source, SourceFailed
+from agent.sources.agent_itself import AgentItself, Saved
 from agent.sources.cluster import ClusterFacts
 from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
@@ -107,7 +109,9 @@ class Eyes:
         self._jmx = make_jmx(config)
         self._exporters = make_exporters(config)
         self.series = Series(WINDOW_MS)
-        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail)
+        self.saved = Saved()
+        itself = AgentItself(self.series, self.saved, config.interval_ms)
+        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself)
 
     def sight(self, rules: Rules) -> Sight:
         """What these rules make of the samples. Compiles every expression: for a thread."""
@@ -185,15 +189,20 @@ async def make_service(config: Config) -> Service:
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock)
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
+    snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved)
+    await snapshots.load()
     eyes.look(rules, sight)
     judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below
-    daemon = Daemon(means, sight, judging.ask)
+    unread = [source.name for source in eyes.sources]
+    daemon = Daemon(means, sight, judging.ask, unread)
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
     polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
     desk = Desk(_name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
-    return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch)
+    return Service(
+        journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots
+    )
 
 
 def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:

@@ -206,7 +206,7 @@ def test_a_source_that_is_down_keeps_the_state() -> None:
     host.alerts.restore([kept(full, alert)], unseen=False)
     host.judge(5 * MINUTE, down=frozenset({"used"}))
     assert (host.health, host.states) == (RuleHealth.FAILING, [FIRING])
-    assert host.alerts.why("Full") == "its source is down: used"
+    assert host.alerts.why("Full") == "its source is down or not read yet: used"
     host.judge(5 * MINUTE)
     assert (host.health, host.states) == (RuleHealth.OK, [])
 

@@ -24,7 +24,7 @@ def obstacle(
     """
     silent = sorted(down if expression.nameless else expression.names & down)
     if silent:
-        return RuleHealth.FAILING, f"its source is down: {', '.join(silent)}"
+        return RuleHealth.FAILING, f"its source is down or not read yet: {', '.join(silent)}"
     if since is None:
         return RuleHealth.COLD, "no sample has come yet"
     if now - since < expression.history_ms:

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent import report, stop_file
 from agent.daemon.attempt import Means
 from agent.daemon.loop import JUDGE_MS, Daemon
-from agent.daemon.own_series import exposition
+from agent.daemon.own_series import OfSources, exposition
 from agent.daemon.reload import Reload
 from agent.model import Entry, Kind
 from agent.series import Series
@@ -128,7 +128,8 @@ class Desk:
         """The agent's own series."""
         ledger, control = self.means.ledger, self.means.control
         degraded = control is not None and control.degraded is not None
-        return exposition(ledger.history, self.daemon.sight, self.pollings, degraded, self.rules)
+        sources = OfSources(self.pollings, self.now())
+        return exposition(ledger.history, self.daemon.sight, sources, degraded, self.rules)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
         """Begin nothing new."""

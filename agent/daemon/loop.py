@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from agent.daemon.attempt import Attempt, Means
@@ -25,16 +25,21 @@ Judge = Callable[[Sight, int, frozenset[str] | None, frozenset[str]], None]  # a
 
 
 class Daemon:
-    """Turns what is seen into entries and tasks. Everything here runs on one event loop."""
+    """Turns what is seen into entries and tasks. Everything here runs on one event loop.
 
-    def __init__(self, means: Means, sight: Sight, judge: Judge = Sight.judge) -> None:
-        """`judge` is called when rules are due; it may do so later, and then has to `wake` us."""
+    `judge` is called when rules are due; it may do so later, and then has to `wake` us. `unread`: the sources
+    that were not read yet; what rests on them cannot be judged before.
+    """
+
+    def __init__(
+        self, means: Means, sight: Sight, judge: Judge = Sight.judge, unread: Iterable[str] = ()
+    ) -> None:
         self._means = means
         self._judge = judge
         self.sight = sight
         self.carriers: dict[str, Carrier] = {}
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
-        self._down: set[str] = set()
+        self._down = set(unread)  # what the store holds of them may be of a former life
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, int] = {}
         self._deciding: dict[

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agent.daemon.sight import Sight
 from agent.history import History
+from agent.model import Sample
+from agent.sources import MetricInfo, schedule
+from agent.sources.agent_itself import AgentItself
 from agent.sources.schedule import Polling
 
 
-def exposition(
-    history: History, sight: Sight, pollings: Iterable[Polling], degraded: bool, more: Collector
-) -> bytes:
+def exposition(history: History, sight: Sight, sources: Collector, degraded: bool, more: Collector) -> bytes:
     """In Prometheus's text format 0.0.4. `degraded`: no claim can be had; `more` brings series of its own."""
     registry = CollectorRegistry()
     incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
@@ -27,9 +29,34 @@ def exposition(
     for rule in sight.book.alerts:
         health = sight.alerts.health(rule.name)
         rules.labels(rule.name, health).set(health == "ok")
-    up = Gauge("ottla_source_up", "1 where the last reading succeeded", ["source"], registry=registry)
-    for polling in pollings:
-        up.labels(polling.source.name).set(polling.last_error is None)
     Gauge("ottla_control_degraded", "1 where no claim can be had", registry=registry).set(degraded)
+    registry.register(sources)
     registry.register(more)
     return generate_latest(registry)
+
+
+class OfSources(Collector):
+    """What the sources say of themselves at `now`, and the agent as a source of its own."""
+
+    def __init__(self, pollings: Iterable[Polling], now: int) -> None:
+        self._pollings = tuple(pollings)
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """As prometheus_client wants it."""
+        samples = [sample for polling in self._pollings for sample in polling.own(self._now)]
+        infos = [*schedule.METRICS]
+        for source in (polling.source for polling in self._pollings):
+            if isinstance(source, AgentItself):
+                samples += source.samples(self._now)
+                infos += source.metrics
+        return (_metric(info, [s for s in samples if s.name == info.name]) for info in infos)
+
+
+def _metric(info: MetricInfo, samples: list[Sample]) -> Metric:
+    made = CounterMetricFamily if info.type == "counter" else GaugeMetricFamily
+    names = [name for name, _ in samples[0].labels] if samples else []
+    metric: Metric = made(info.name, info.help, labels=names)
+    for sample in samples:
+        metric.add_metric([value for _, value in sample.labels], sample.value)  # type: ignore[attr-defined]
+    return metric

@@ -19,6 +19,7 @@ from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.rule_watch import RuleWatch
+from agent.daemon.snapshots import Snapshots
 from agent.journal import Journal, JournalFailed
 from agent.model import Entry, Kind
 from agent.sources.schedule import Polling
@@ -66,6 +67,7 @@ class Service:
     control: ControlTopic | None
     notes: Notes
     watch: RuleWatch
+    snapshots: Snapshots
 
     async def run(self, ready: Callable[[str], None]) -> None:
         """Until the end. `ready` is called with the HTTP address. Raises what keeps it from starting."""
@@ -90,6 +92,7 @@ class Service:
             loop.create_task(self.daemon.run(), name="rounds"),
             loop.create_task(self._keep_alerts(), name="keeper of alerts"),
             loop.create_task(self.watch.run(), name="watch of rules"),
+            loop.create_task(self.snapshots.run(), name="snapshots of the window store"),
         ]
         if self.control is not None:
             tasks.append(loop.create_task(self._take_part(self.control), name="control topic"))
@@ -137,6 +140,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.judging.close()
+        await self.snapshots.save()
         if self.control is not None:
             await self.control.close()
         await self.server.close()

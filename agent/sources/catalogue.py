@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.sources import MetricInfo, cluster, exposition, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, agent_itself, cluster, exposition, host, jolokia, logs, schedule
 from agent.sources.names import Names
 
 OTHERS = (
@@ -15,6 +15,7 @@ OTHERS = (
     *jolokia.METRICS,
     *exposition.METRICS,
     *schedule.METRICS,
+    *agent_itself.METRICS,
 )
 
 

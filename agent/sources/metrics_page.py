@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import MetricInfo, cluster, exposition, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, agent_itself, cluster, exposition, host, jolokia, logs, schedule
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.name_files import shipped
 
@@ -29,6 +29,9 @@ _EXPOSITION = """\
 What an exporter exposes has its own names and labels, and the target's labels on top; only what rules name is
 read. How targets are configured: [configuration.md](configuration.md#exporters).
 """
+_AGENT = """\
+`family` is a metric's name: the largest twenty (of those that lost samples a hundred), and `others`.
+"""
 
 
 def page() -> str:
@@ -42,6 +45,7 @@ def page() -> str:
         ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),
         ("exposition", "Exporters", _EXPOSITION, exposition.METRICS),
         ("every source", "The sources themselves, by `source`", "", schedule.METRICS),
+        ("agent", "The agent itself", _AGENT, agent_itself.METRICS),
     )
     mbeans = {name: _origin(name, table) for name, metric in table.items() if not metric.of}
     parts = [_INTRODUCTION]

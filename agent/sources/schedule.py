@@ -15,13 +15,19 @@ OnSamples = Callable[[list[Sample]], None]
 # Twenty agents started at one moment must not ask the brokers at one moment for ever.
 _JITTER = 0.05
 
-# Prometheus's marker of a series' end: a NaN told from others by its bits.
+_GRACE_S = 0.5  # for a reading to end that was given up
 
 METRICS = (
     MetricInfo("ottla_source_up", "gauge", "", "1 if the source's last reading succeeded, else 0"),
     MetricInfo("ottla_source_duration_seconds", "gauge", "seconds", "How long the last reading took"),
     MetricInfo("ottla_source_samples", "gauge", "", "Samples which the last reading gave"),
     MetricInfo("ottla_source_errors_total", "counter", "", "Readings of the source that gave nothing"),
+    MetricInfo(
+        "ottla_source_age_seconds",
+        "gauge",
+        "seconds",
+        "Since the last reading that succeeded, or since the first where none has",
+    ),
 )
 
 
@@ -32,7 +38,8 @@ class Polling:
     for each series of the reading before that is gone, and the `ottla_source_*` series; where a reading
     failed, with the latter and what the failure told. Where another process answers than before, every
     series of the old one ends a millisecond before the new one's first sample. Run each in a task of its
-    own, so that no source delays another.
+    own, so that no source delays another. A reading that does not end even when it is given up is waited for
+    before the next, and told of each interval as an error.
     """
 
     def __init__(
@@ -46,6 +53,9 @@ class Polling:
         self._clock = clock
         self._deadline = deadline
         self._errors = 0
+        self._took_s, self._count = 0.0, 0  # of the last reading
+        self._begun_at: int | None = None
+        self._endless: asyncio.Future[list[Sample]] | None = None
         self._series: set[tuple[str, Labels]] = set()
         self._process_start: float | None = None
 
@@ -63,18 +73,35 @@ class Polling:
         """One reading, handed on. Only failures to read are caught; a fault of ours is raised."""
         loop = asyncio.get_running_loop()
         now, began = self._clock(), loop.time()
+        self._begun_at = self._begun_at or now
         samples: list[Sample] = []
         stale: list[Sample] = []
         try:
-            async with asyncio.timeout(self._deadline):
-                samples = await self.source.read(now)
+            samples = await self._read(now)
             stale, self.last_error = self._ended(samples, now), None
             self.read_at = now
         except (SourceFailed, TimeoutError, OSError) as error:
             self._errors += 1
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
             stale = list(error.samples) if isinstance(error, SourceFailed) else []
-        self._on_samples(stale + samples + self._own(now, loop.time() - began, len(samples)))
+        self._took_s, self._count = loop.time() - began, len(samples)
+        self._on_samples(stale + samples + self.own(now))
+
+    async def _read(self, now: int) -> list[Sample]:
+        """A reading, or TimeoutError after the deadline, whatever the source then does."""
+        if self._endless is not None and not self._endless.done():
+            raise TimeoutError("a reading that was given up has still not ended")
+        self._endless = reading = asyncio.ensure_future(self.source.read(now))
+        try:
+            await asyncio.wait({reading}, timeout=self._deadline)
+            if reading.done():
+                return reading.result()
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait({reading}, timeout=_GRACE_S)
+                reading.add_done_callback(_look_at)
+        raise TimeoutError
 
     async def _rest(self, due: float) -> None:
         """Sleep until `due`, but for glances where the source has something new. One that fails is the last:
@@ -106,8 +133,15 @@ class Polling:
         self._process_start = next((s.value for s in samples if s.name == PROCESS_START), before)
         return before is not None and before != self._process_start
 
-    def _own(self, now: int, seconds: float, count: int) -> list[Sample]:
+    def own(self, now: int) -> list[Sample]:
         """The source's own series, in the order of METRICS."""
         labels = (("source", self.source.name),)
-        values = (float(self.last_error is None), seconds, float(count), float(self._errors))
+        age = (now - (self.read_at or self._begun_at or now)) / 1000
+        values = (float(self.last_error is None), self._took_s, float(self._count), float(self._errors), age)
         return [Sample(m.name, labels, now, value) for m, value in zip(METRICS, values, strict=True)]
+
+
+def _look_at(reading: asyncio.Future[list[Sample]]) -> None:
+    """What a reading that was given up came to in the end, so that its error is not told as unseen."""
+    if not reading.cancelled():
+        reading.exception()

@@ -89,7 +89,7 @@ def test_a_down_source_makes_its_rules_fail(tmp_path: Path) -> None:
     )
     (stretch,) = found.rules[0].stretches()
     assert (stretch.health, stretch.end - stretch.start) == ("failing", 240_000)
-    assert stretch.why == "its source is down: host_log_dir_used_ratio"
+    assert stretch.why == "its source is down or not read yet: host_log_dir_used_ratio"
 
 
 def test_what_history_does_not_tell_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import threading
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from agent.promql import evaluate
 from agent.rehearsal.virtual_time import run
 from agent.series import Series
 from agent.sources import MetricInfo, SourceFailed
+from agent.sources.lone_thread import LoneThread
 from agent.sources.schedule import METRICS, Polling
 
 NOW = 1_000_000
@@ -242,3 +244,94 @@ def test_a_failed_glance_is_the_last_until_the_next_reading() -> None:
 
     assert source.count >= 5
     assert len(source.glances) <= source.count
+
+
+class Stubborn(Fake):
+    """Its first reading goes on when it is cancelled, until `let` is set."""
+
+    def __init__(self, let: asyncio.Event) -> None:
+        super().__init__([A])
+        self.let = let
+
+    async def read(self, now: int) -> list[Sample]:
+        if self.count:
+            return await super().read(now)
+        self.times.append(asyncio.get_running_loop().time())
+        while not self.let.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let.wait()
+        raise SourceFailed("too late for anybody")
+
+
+async def test_a_reading_that_does_not_end_is_told_each_time_and_never_doubled() -> None:
+    """What it then raises is nobody's any more, and the next reading goes on."""
+    let = asyncio.Event()
+    source = Stubborn(let)
+    polling, batches = polled(source, deadline=0.01)
+    await polling.once()
+    await polling.once()
+    assert (source.count, polling.last_error) == (1, "a reading that was given up has still not ended")
+    assert of(batches[1], "ottla_source_errors_total") == [2.0]
+    let.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await polling.once()
+    assert (source.count, polling.last_error) == (2, None)
+
+
+def test_a_hung_source_delays_no_other() -> None:
+    """One never returns, one ignores that it is given up; a third is read on time."""
+
+    async def story() -> list[float]:
+        hung, stubborn, well = Fake(asyncio.Event()), Stubborn(asyncio.Event()), Fake([A], interval_ms=1000)
+        tasks = [asyncio.create_task(polled(s, 2.0)[0].run()) for s in (hung, stubborn, well)]
+        await asyncio.sleep(60)
+        stubborn.let.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return [b - a for a, b in pairwise(well.times)]
+
+    gaps = run(story())
+    assert len(gaps) > 50
+    assert max(gaps) <= 1.06
+
+
+class Blocking(Fake):
+    """Waits in a thread of its own for something that does not come."""
+
+    def __init__(self, never: threading.Event) -> None:
+        super().__init__([])
+        self._never = never
+        self._thread = LoneThread("hung disk")
+
+    async def read(self, now: int) -> list[Sample]:
+        self.times.append(asyncio.get_running_loop().time())
+        await self._thread.run(lambda: self._never.wait(30), 0.05)
+        return []
+
+
+async def test_a_source_that_blocks_its_thread_delays_nobody() -> None:
+    never = threading.Event()
+    blocked, well = Blocking(never), Fake([A], interval_ms=10)
+    (first, batches), (second, _) = polled(blocked, 5.0), polled(well)
+    task = asyncio.create_task(first.run())
+    try:
+        async with asyncio.timeout(10):
+            while not (blocked.count > 2 and len(batches) > 2):
+                before = asyncio.get_running_loop().time()
+                await second.once()
+                assert asyncio.get_running_loop().time() - before < 2
+                await asyncio.sleep(0.01)
+    finally:
+        never.set()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert "hung disk has not returned" in (first.last_error or "")
+
+
+async def test_the_age_is_of_the_last_reading_that_succeeded() -> None:
+    polling, batches = polled(Fake(SourceFailed("no"), [A], SourceFailed("no"), SourceFailed("no")))
+    for _ in range(4):
+        await polling.once()
+    assert [of(batch, "ottla_source_age_seconds") for batch in batches] == [[0.0], [0.0], [1.0], [2.0]]

@@ -1,0 +1,89 @@
+"""The window store on disk: read at the start, written every two minutes and at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from agent.series import Series
+from agent.series.snapshot import BadSnapshot, restore, written
+from agent.sources.agent_itself import Saved
+from agent.sources.lone_thread import LoneThread
+
+log = logging.getLogger(__name__)
+FILE = "series.snapshot"
+# Well within the five minutes that an instant selector looks back: after a crash nothing is cold either.
+EVERY_S = 120.0
+_DEADLINE_S = 30.0
+_LAST_S = 2.0  # at the end: a hung disk keeps nobody from stopping the agent
+
+
+class Snapshots:
+    """The snapshot in `folder`. Its thread is its own: a disk that hangs costs snapshots and nothing else."""
+
+    def __init__(self, series: Series, folder: Path, clock: Callable[[], int], saved: Saved) -> None:
+        self._series = series
+        self._file = folder / FILE
+        self._clock = clock
+        self._saved = saved
+        self._thread = LoneThread("snapshot of the window store")
+
+    async def load(self) -> None:
+        """Fill the store, empty yet, with what a former life left. What is damaged is told and ignored."""
+        try:
+            await self._thread.run(self._load, _DEADLINE_S)
+        except FileNotFoundError:
+            return
+        except (BadSnapshot, OSError) as error:
+            self._saved.ignored += 1
+            log.warning("%s is ignored, so rules are cold until the window has filled: %s", self._file, error)
+
+    async def run(self) -> None:
+        """Write one every two minutes."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self.save(_DEADLINE_S)
+
+    async def save(self, deadline: float = _LAST_S) -> None:
+        """Write one now; what keeps it from being written is told and counted."""
+        now = self._clock()
+        try:
+            self._saved.bytes = await self._thread.run(self._write, deadline)
+            self._saved.at = now
+        except OSError as error:
+            self._saved.failed += 1
+            log.warning("%s was not written, the one before stands: %s", self._file, error)
+
+    def _load(self) -> None:
+        with self._file.open("rb") as stream:
+            restore(self._series, stream, self._clock())
+
+    def _write(self) -> int:
+        """All of it or nothing: beside it first, on the disk before it takes the old one's place."""
+        beside = self._file.with_suffix(".new")
+        try:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as stream:
+                for part in written(self._series):
+                    stream.write(part)
+                size = stream.tell()
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(self._file)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        _sync(self._file.parent)
+        return size
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
