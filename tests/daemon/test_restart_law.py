@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
@@ -105,6 +105,8 @@ steps = st.sampled_from(["write", "write", "read", "read", "snapshot", "crash", 
 
 
 @given(st.lists(steps, max_size=25))
+@example(["write", "read", "full", "write", "read", "snapshot", "crash"])  # a journal older than the store
+@example(["write", "read", "snapshot", "write", "read", "crash"])  # a newer one
 @settings(deadline=None, max_examples=150)
 def test_a_counter_of_lines_grows_by_the_lines_whatever_is_newer(what: list[str]) -> None:
     async def story(host: Host) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agent.model import Sample, labels_of
 from agent.series import Series
 
-LIMIT = 24
-arrivals = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 30)), max_size=200)
+LIMIT = 7
+arrivals = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 7)), min_size=10, max_size=60)
 
 
 def held(series: Series) -> dict[str, int]:
