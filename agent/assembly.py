@@ -200,9 +200,7 @@ async def make_service(config: Config) -> Service:
     desk = Desk(_name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
-    return Service(
-        journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots
-    )
+    return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)
 
 
 def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:

@@ -149,7 +149,8 @@ def test_a_range_rule_is_judged_at_once_after_a_restart_within_the_lookback(
     series = Series(60 * MINUTE)
     restore(series, io.BytesIO(b"".join(written(former))), now + away)
     sight = sight_of(tmp_path, series)
-    sight.take([Sample("log_bad_total", labels, now + away, 3.0)], now + away, frozenset())
+    at = now + away
+    sight.judge(at, sight.take([Sample("log_bad_total", labels, at, 3.0)]), frozenset())
     assert sight.alerts.health("LogDirFillingUp") is health
     assert bool(sight.firing()) is (health is RuleHealth.OK)
 
@@ -161,6 +162,6 @@ def test_a_metric_that_a_reload_brings_is_cold_alone(tmp_path: Path) -> None:
     series.add(Sample("other", labels, now - at, 1.0) for at in range(30 * MINUTE, -1, -15_000))
     sight = sight_of(tmp_path, series)
     for at in (now + 15_000, now + 9 * MINUTE, now + 10 * MINUTE + 15_000):
-        sight.take([Sample("log_bad_total", labels, at, float(at))], at, frozenset())
+        sight.judge(at, sight.take([Sample("log_bad_total", labels, at, float(at))]), frozenset())
         cold = sight.alerts.health("LogDirFillingUp") is RuleHealth.COLD
         assert cold is (at < now + 10 * MINUTE)
