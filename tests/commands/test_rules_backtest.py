@@ -66,13 +66,11 @@ def test_the_shipped_rules_over_a_disk_that_fills_up() -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     fired = {each["alert"]: each["fired"] for each in found["rules"]}
-    assert fired == {
+    assert {"LogDirOffline", "ReplicaCatchUpStorm", "OfflinePartitions"} <= fired.keys()
+    assert {name: times for name, times in fired.items() if times} == {
         "LogDirFillingUp": 2,
         "LogDirNearlyFull": 1,
-        "LogDirOffline": 0,
         "LogDirFailed": 1,
-        "ReplicaCatchUpStorm": 0,
-        "LeftoverReplicationThrottle": 0,
     }
     told = [(entry["kind"], entry["question"]) for entry in found["remedies"]]
     assert [each for each in told if each[0] in ("refused", "started", "healed")] == [
