@@ -60,12 +60,18 @@ def metrics_of(pattern: LogPattern) -> tuple[MetricInfo, ...]:
 def hit_of(pattern: LogPattern, names: Sequence[str], groups: Sequence[bytes]) -> Hit:
     """What a line is for its pattern, by its groups."""
     values = dict(zip(names, groups, strict=True))
-    number = values.pop(pattern.counts or pattern.sets, None)
-    labels = labels_of({name: text.decode(errors="replace")[:_VALUE_LIMIT] for name, text in values.items()})
-    return Hit(pattern, labels, None if number is None else _number(number, falls=bool(pattern.sets)))
+    text = values.pop(pattern.counts or pattern.sets, None)
+    number = None if text is None else _number(text, bool(pattern.sets))
+    return Hit(pattern, labels_in(tuple(values), tuple(values.values())), number)
 
 
-def _number(text: bytes, *, falls: bool) -> float | None:
+def labels_in(names: Sequence[str], groups: Sequence[bytes]) -> Labels:
+    """The labels that groups make; what is no UTF-8 is replaced."""
+    texts = (text.decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
+    return labels_of(dict(zip(names, texts, strict=True)))
+
+
+def _number(text: bytes, falls: bool) -> float | None:
     """None where it is not one, or negative and must not be."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) and (falls or value >= 0) else None
@@ -112,22 +118,38 @@ class Counters:
         """All that a pattern found in lines, in their order; None: it did not."""
         rule = self._rules[pattern.name]
         if rule.value is not None:
-            for groups in found:
-                if groups is not None:
-                    self.add(hit_of(pattern, names, groups))
+            self._add_numbers(pattern, names, [groups for groups in found if groups is not None])
             return
         for groups, lines in Counter(found).items():
             if (series := rule.known.get(groups)) is not None:  # type: ignore[arg-type] # None is no key of it
                 self.values[series] += lines
             elif groups is not None:
-                hit = hit_of(pattern, names, groups)
-                if self.add(hit, lines):
-                    rule.known[groups] = (rule.lines, hit.labels)
+                labels = labels_in(names, groups)
+                if self._add(pattern, labels, lines) == labels:
+                    rule.known[groups] = (rule.lines, labels)
 
-    def add(self, hit: Hit, lines: int = 1) -> bool:
-        """A line, or several that are the same for the pattern; whether its labels were kept."""
-        pattern, rule = hit.pattern, self._rules[hit.pattern.name]
-        labels = hit.labels
+    def add(self, hit: Hit) -> bool:
+        """A line; whether its labels were kept."""
+        kept = self._add(hit.pattern, hit.labels, 1)
+        if hit.pattern.value_metric is not None:
+            self._add_values(hit.pattern, hit.labels, kept, [hit.value])
+        return kept == hit.labels
+
+    def _add_numbers(
+        self, pattern: LogPattern, names: Sequence[str], found: Sequence[Sequence[bytes]]
+    ) -> None:
+        at = names.index(pattern.counts or pattern.sets)
+        numbers: dict[Sequence[bytes], list[bytes]] = {}
+        for groups in found:
+            numbers.setdefault((*groups[:at], *groups[at + 1 :]), []).append(groups[at])
+        for groups, texts in numbers.items():
+            labels = labels_in((*names[:at], *names[at + 1 :]), groups)
+            kept = self._add(pattern, labels, len(texts))
+            self._add_values(pattern, labels, kept, [_number(text, bool(pattern.sets)) for text in texts])
+
+    def _add(self, pattern: LogPattern, labels: Labels, lines: int) -> Labels:
+        """Count lines with these labels, or without any where there are too many; the labels that remain."""
+        rule = self._rules[pattern.name]
         if (rule.lines, labels) not in self.values:
             if rule.sets >= min(pattern.max_series, MAX_SERIES):
                 self._own(METRICS[0].name, pattern, lines)
@@ -135,16 +157,22 @@ class Counters:
             else:
                 rule.sets += 1
         self._raise((rule.lines, labels), lines)
-        kept = labels == hit.labels
-        if rule.value is None:
-            return kept
-        if hit.value is None:
-            self._own(METRICS[1].name, pattern, lines)
-        elif pattern.counts:
-            self._raise((rule.value, labels), hit.value * lines)
-        elif kept:  # a gauge of dropped labels would be of no one
-            self.values[rule.value, labels] = hit.value
-        return kept
+        return labels
+
+    def _add_values(
+        self, pattern: LogPattern, labels: Labels, kept: Labels, values: Sequence[float | None]
+    ) -> None:
+        numbers = [value for value in values if value is not None]
+        if len(numbers) < len(values):
+            self._own(METRICS[1].name, pattern, len(values) - len(numbers))
+        name = pattern.value_metric
+        if name is None or not numbers:
+            return
+        if pattern.counts:
+            for number in numbers:  # one by one: the same sum, to the last bit, wherever a file is cut
+                self._raise((name, kept), number)
+        elif kept == labels:  # a gauge of dropped labels would be of no one
+            self.values[name, labels] = numbers[-1]
 
     def _own(self, name: str, pattern: LogPattern, lines: int) -> None:
         self._raise((name, (("pattern", pattern.name),)), lines)

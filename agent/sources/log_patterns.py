@@ -44,31 +44,37 @@ class Scanner:
         chunk = _ended(chunk)
         if evidence is not None:
             evidence.go_on(chunk, path)
-        for number, spans, found in self._found(chunk):
+        for _, piece, number, spans, found in self._found(chunk):
             pattern, names = self.patterns[number], self._searches[number].names
             counters.add_lines(pattern, names, found)
             if evidence is not None:
                 for span, groups in _shown(spans, found):
-                    evidence.keep(hit_of(pattern, names, groups), chunk, span, path)
+                    evidence.keep(hit_of(pattern, names, groups), piece, span, path)
 
     def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
         """Each line that a pattern finds, with where it begins, in the order of the lines."""
-        chunk = _ended(chunk)
         hits = [
-            (start, number, hit_of(self.patterns[number], self._searches[number].names, groups))
-            for number, spans, found in self._found(chunk)
+            (at + start, number, hit_of(self.patterns[number], self._searches[number].names, groups))
+            for at, _, number, spans, found in self._found(_ended(chunk))
             for (start, _), groups in zip(spans, found, strict=True)
             if groups is not None
         ]
         yield from ((start, hit) for start, _, hit in sorted(hits, key=lambda hit: hit[:2]))
 
-    def _found(self, chunk: bytes) -> Iterator[tuple[int, list[Span], list[Groups | None]]]:
-        """By pattern, the lines that may be its and what it finds in them."""
+    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, list[Span], list[Groups | None]]]:
+        """Where a piece of the chunk begins, and the piece; of a pattern, the lines in it that may be its,
+        and what it finds in them."""
         for finder in self.finders:
-            for piece_at, piece in _pieces(finder, chunk):
-                for number, places in piece.items():
-                    spans = _lines(chunk, sorted(places), piece_at)
-                    yield number, spans, self._searches[number].groups([chunk[s:e] for s, e in spans])
+            for at, piece, found in _pieces(finder, chunk):
+                for number, places in found.items():
+                    spans = _lines(piece, sorted(places))
+                    yield (
+                        at,
+                        piece,
+                        number,
+                        spans,
+                        self._searches[number].groups([piece[s:e] for s, e in spans]),
+                    )
 
 
 class Scanners:
@@ -106,36 +112,35 @@ def _ended(chunk: bytes) -> bytes:
     return chunk if chunk.endswith(b"\n") or not chunk else chunk + b"\n"
 
 
-def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, Mapping[int, Sequence[int]]]]:
-    """What is found in the chunk, and at what offset; in halves where it is too much at once."""
+def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, bytes, Mapping[int, Sequence[int]]]]:
+    """The chunk and what is found in it; in halves where it is too much at once, each with its place."""
     try:
-        yield 0, finder.find(chunk)
+        yield 0, chunk, finder.find(chunk)
     except TooMany:
         middle = chunk.rfind(b"\n", 0, len(chunk) // 2) + 1 or chunk.find(b"\n") + 1
         yield from _pieces(finder, chunk[:middle])
-        yield from ((middle + at, found) for at, found in _pieces(finder, chunk[middle:]))
+        for at, piece, found in _pieces(finder, chunk[middle:]):
+            yield middle + at, piece, found
 
 
-def _lines(chunk: bytes, places: Sequence[int], offset: int) -> list[Span]:
-    """The lines that these places, which ascend, are in, each once."""
+def _lines(chunk: bytes, places: Sequence[int]) -> list[Span]:
+    """The lines that these places, which ascend, are in, each once; behind the last end is none."""
     spans = []
-    last = -1
-    for place in places:
-        at = place + offset
-        if at > last:
+    last, size = -1, len(chunk)
+    for at in places:
+        if last < at < size:
             start = chunk.rfind(b"\n", 0, at) + 1
             last = chunk.find(b"\n", at)
-            if last < 0:
-                last = len(chunk)
-            if start < len(chunk):  # what is found at the very end lies behind the last line
-                spans.append((start, last))
+            spans.append((start, last))
     return spans
 
 
 def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> Iterator[tuple[Span, Groups]]:
     """The lines to keep as evidence: all where they are few, else the last ones with different groups."""
-    pairs = list(zip(spans, found, strict=True))
+    pairs = zip(spans, found, strict=True)
     if len(spans) > _SHOWN:
         different = dict(zip(found, spans, strict=True))
-        pairs = sorted(((span, groups) for groups, span in different.items()), key=itemgetter(0))[-_SHOWN:]
-    yield from ((span, groups) for span, groups in pairs if groups is not None)
+        pairs = zip(different.values(), different, strict=True)
+    for span, groups in sorted(pairs, key=itemgetter(0))[-_SHOWN:]:
+        if groups is not None:
+            yield span, groups

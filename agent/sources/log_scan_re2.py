@@ -25,7 +25,8 @@ class Re2Finder:
         self.numbers = frozenset(copies)
         texts = [copy.scan for copy in copies.values() if copy.scan is not None]
         self._any = _compiled(b"(?m)" + b"|".join(b"(?:" + text + b")" for text in texts), memory, latin=True)
-        self._literals = {number: copy.literals for number, copy in copies.items()}
+        self._one = [(copy.literals[0], number) for number, copy in copies.items() if len(copy.literals) == 1]
+        self._others = [(copy.literals, number) for number, copy in copies.items() if len(copy.literals) != 1]
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
         """The starts of lines that some pattern finds, for those patterns of which the line holds a text."""
@@ -36,9 +37,10 @@ class Re2Finder:
             end = chunk.find(b"\n", found.start())
             at = len(chunk) if end < 0 else end + 1
             line = chunk[start:at]
-            for number, literals in self._literals.items():
-                if not literals or any(text in line for text in literals):
-                    starts.setdefault(number, []).append(start)
+            numbers = [number for text, number in self._one if text in line]
+            numbers += [n for texts, n in self._others if not texts or any(text in line for text in texts)]
+            for number in numbers:
+                starts.setdefault(number, []).append(start)
         return starts
 
 

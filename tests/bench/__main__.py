@@ -9,6 +9,7 @@ from pathlib import Path
 BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "commands": "commands",
     "rules": "rules_20000_series",
+    "logs": "log_scan",
     "backtest": "backtest_day",
     "cluster": "cluster",
 }
