@@ -122,6 +122,7 @@ class Eyes:
     def look(self, rules: Rules, sight: Sight) -> None:
         """Read what these rules name from now on."""
         asked, table = rules.names.asked(sight.names), rules.names.metrics
+        self._facts.select(asked | world_names.NAMES)
         if self._jmx is not None:
             self._jmx.select(asked, table)
             asked -= table.keys()

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from agent.kafka.bridge import Memory
 from agent.kafka.cluster import Cluster
 from agent.kafka.configs import (
     ConfigChange,
@@ -26,7 +27,15 @@ from agent.kafka.log_dirs import (
     log_dirs_of,
     refused_moves,
 )
-from agent.kafka.metadata import BrokerInfo, PartitionInfo, describe_topic_partitions, partitions_of
+from agent.kafka.metadata import (
+    BrokerInfo,
+    PartitionInfo,
+    brokers_of,
+    describe_cluster,
+    describe_topic_partitions,
+    page_memory,
+)
+from agent.kafka.quorum import Quorum, describe_quorum, quorum_of
 from agent.kafka.reassignments import list_partition_reassignments, reassigning
 from agent.kafka.topics import NewTopic, check_created, check_deleted, create_topics, delete_topics
 
@@ -48,31 +57,45 @@ class Admin:
     ) -> None:
         self._cluster = Cluster(bootstrap, security, client_id=client_id, deadline=deadline)
         self._deadline = deadline
+        self._pages: list[Memory] = []
 
-    async def brokers(self) -> Mapping[int, BrokerInfo]:
-        """The registered brokers by node id; fenced ones too where the cluster can tell (Kafka 4.0)."""
-        return await self._cluster.brokers()
+    async def brokers(self, *, ask: int | None = None) -> Mapping[int, BrokerInfo]:
+        """The registered brokers by node id, as broker `ask` (or any) sees them; fenced ones too where the
+        cluster can tell (Kafka 4.0)."""
+        if ask is None:
+            return await self._cluster.brokers()
+        return brokers_of(await self._cluster.ask(describe_cluster(), node=ask))
 
     async def partitions(
         self, topics: Sequence[str] | None = None, *, ask: int | None = None
     ) -> tuple[PartitionInfo, ...]:
         """The partitions of some topics or all, as broker `ask` (or any) sees them.
 
-        A topic that does not exist is left out.
+        A topic that does not exist is left out. Of all topics, pages that are as they were before are the
+        very same objects, and cost next to nothing.
         """
         if topics is not None and not topics:
             return ()
         loop = asyncio.get_running_loop()
         until = loop.time() + self._deadline
         found: list[PartitionInfo] = []
-        cursor = None
+        cursor, number = None, 0
         while True:
-            call = describe_topic_partitions(topics or (), cursor)
-            answer = await self._cluster.ask(call, node=ask, deadline=until - loop.time())
-            found += partitions_of(answer)
-            cursor = answer.next_cursor
+            memory = self._page_memory(number) if topics is None else page_memory()
+            call = describe_topic_partitions(topics or (), cursor, memory)
+            page, cursor = await self._cluster.ask(call, node=ask, deadline=until - loop.time())
+            found += page
+            number += 1
             if cursor is None:
-                return tuple(found)
+                break
+        if topics is None:
+            del self._pages[number:]
+        return tuple(found)
+
+    def _page_memory(self, number: int) -> Memory:
+        while number >= len(self._pages):
+            self._pages.append(page_memory())
+        return self._pages[number]
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         """What is set dynamically at `broker/2` or `topic/orders` itself; absent keys are not in it."""
@@ -121,6 +144,10 @@ class Admin:
         """The partitions that are being moved between brokers."""
         call = list_partition_reassignments(self._deadline * _CONTROLLER_SHARE)
         return reassigning(await self._cluster.ask(call))
+
+    async def quorum(self) -> Quorum:
+        """The quorum of controllers, as its leader sees it."""
+        return quorum_of(await self._cluster.ask(describe_quorum()))
 
     async def create_topic(
         self, name: str, partitions: int, replication_factor: int, configs: Mapping[str, str]

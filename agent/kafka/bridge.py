@@ -22,12 +22,30 @@ class MalformedAnswerError(ValueError):
     """The answer's bytes are not what the negotiated version promises."""
 
 
+class Memory:
+    """What `make` made of a call's newest answer. One with the same bytes is not read again: a cluster at
+    rest answers alike for hours, and comparing 60 KB takes microseconds."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+        self._data = b""
+        self._made: Any = None
+
+    def of(self, data: bytes, read: Callable[[], Any]) -> Any:
+        """The newest answer's value; `read` gives kio's message."""
+        if data != self._data:
+            self._made = self._make(read())
+            self._data = data
+        return self._made
+
+
 @dataclass(frozen=True)
 class Call:
     """A request of any of the versions `oldest` to `newest`, which are those that a test has built.
 
     `build` gets kio's module of the negotiated version (field names differ between versions) and returns
-    its request. `write` says that repeating it, or not knowing its end, matters.
+    its request. `write` says that repeating it, or not knowing its end, matters. With a `memory` the answer
+    is what that makes of kio's.
     """
 
     api: str  # kio's name, e.g. "describe_configs"
@@ -36,6 +54,7 @@ class Call:
     newest: int
     build: Callable[[ModuleType], Any]
     write: bool = False
+    memory: Memory | None = None
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> Exchange:
         """The newest version that both sides know; KafkaRefused if there is none. Called by aiokafka."""
@@ -48,13 +67,15 @@ class Call:
             needs = f"the broker {offer}; Ottla needs one of {self.oldest} to {self.newest}"
             raise KafkaRefused(self.api, UNSUPPORTED_VERSION, needs)
         module = load_entity_module(self.api, max(common), EntityType.request)
-        return Exchange(self.build(module), load_entity_schema(self.api, max(common), EntityType.response))
+        response = load_entity_schema(self.api, max(common), EntityType.response)
+        return Exchange(self.build(module), response, self.memory)
 
 
 class Exchange:
     """What AIOKafkaConnection.send wants of a request, by duck typing."""
 
-    def __init__(self, request: Any, response: Any) -> None:
+    def __init__(self, request: Any, response: Any, memory: Memory | None = None) -> None:
+        self._memory = memory
         self.API_KEY = request.__api_key__
         self.API_VERSION = request.__version__
         self.RESPONSE_TYPE = self
@@ -80,7 +101,7 @@ class Exchange:
 
     def decode(self, buffer: io.BytesIO) -> Answer:
         """Only keeps the bytes: an exception in aiokafka's reader would close the connection."""
-        return Answer(self._response, buffer.read())
+        return Answer(self._response, buffer.read(), self._memory)
 
     def __repr__(self) -> str:
         return f"<api {self.API_KEY} v{self.API_VERSION}, {len(self._payload)} bytes>"  # aiokafka logs it
@@ -89,12 +110,17 @@ class Exchange:
 class Answer:
     """An answer's bytes, to be read by whoever asked."""
 
-    def __init__(self, response: Any, data: bytes) -> None:
+    def __init__(self, response: Any, data: bytes, memory: Memory | None = None) -> None:
         self._response = response
         self._data = data
+        self._memory = memory
 
     def read(self) -> Any:
-        """kio's message; MalformedAnswerError if it cannot be read, or bytes are left over.
+        """kio's message, or what the call's memory makes of it."""
+        return self._message() if self._memory is None else self._memory.of(self._data, self._message)
+
+    def _message(self) -> Any:
+        """MalformedAnswerError if it cannot be read, or bytes are left over.
 
         A broker is trusted in one thing: kio reserves memory for an array's length as claimed, so one of
         billions would end the process.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from agent.kafka.bridge import Call
+import msgspec
+
+from agent.kafka.bridge import Call, Memory
 from agent.kafka.errors import UNKNOWN_TOPIC_OR_PARTITION, check
 
 # A broker answers at most this many partitions at once, whatever it is asked; then it gives a cursor.
@@ -31,9 +33,10 @@ class BrokerInfo:
     fenced: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionInfo:
+class PartitionInfo(msgspec.Struct, frozen=True, gc=False):
     """Where one partition is. `leader` -1: it has none. `topic_id` is as Kafka's tools print it.
+
+    A Struct and no dataclass, since thousands are made at once: it takes a tenth of the time.
 
     `elr` (KIP-966) may become leader without loss though not in sync; `last_known_elr` is who may hold the
     newest data where nobody is left of isr and elr.
@@ -73,7 +76,22 @@ def brokers_of(answer: Any) -> dict[int, BrokerInfo]:
     }
 
 
-def describe_topic_partitions(topics: Sequence[str], cursor: Any = None) -> Call:
+Page = tuple[tuple["PartitionInfo", ...], Any]  # partitions, and the cursor that leads on, None at the end
+
+
+def page_memory() -> Memory:
+    """Keeps the page that one describe_topic_partitions answered last."""
+    return Memory(page_of)
+
+
+def page_of(answer: Any) -> Page:
+    """An answer's partitions, as `partitions_of`, and its cursor."""
+    return tuple(partitions_of(answer)), answer.next_cursor
+
+
+def describe_topic_partitions(
+    topics: Sequence[str], cursor: Any = None, memory: Memory | None = None
+) -> Call:
     """Asks for the partitions of `topics`, or of all where empty; `cursor` is the last answer's."""
 
     def build(m: ModuleType) -> Any:
@@ -84,7 +102,7 @@ def describe_topic_partitions(topics: Sequence[str], cursor: Any = None) -> Call
             cursor=start,
         )
 
-    return Call("describe_topic_partitions", 75, 0, 0, build)
+    return Call("describe_topic_partitions", 75, 0, 0, build, memory=memory)
 
 
 def partitions_of(answer: Any) -> list[PartitionInfo]:

@@ -17,13 +17,24 @@ from agent.kafka.errors import (
 )
 from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
+from agent.kafka.quorum import Quorum, QuorumNode
 from agent.rehearsal.disks import Disks, Replica
 
 INVALID_CONFIG = 40
+CONTROLLER = 101
 UNREACHABLE, IN_DOUBT = "unreachable", "in doubt"
 ERRORS = {error_name(code): code for code in range(1, 140)}
 CALLS = frozenset(
-    {"brokers", "partitions", "reassignments", "configs", "alter_configs", "log_dirs", "move_replicas"}
+    {
+        "brokers",
+        "partitions",
+        "reassignments",
+        "quorum",
+        "configs",
+        "alter_configs",
+        "log_dirs",
+        "move_replicas",
+    }
 )
 _FAST = 10 << 30  # bytes a second of a copy without a limit
 _DEFAULTS = {"min.insync.replicas": "1"}  # in effect everywhere, and set nowhere
@@ -69,9 +80,9 @@ class Cluster(Disks):
 
     # What agent.actions.ports.AdminPort and agent.sources.admin_port.FactsAdmin ask for.
 
-    async def brokers(self) -> Mapping[int, BrokerInfo]:
+    async def brokers(self, *, ask: int | None = None) -> Mapping[int, BrokerInfo]:
         """All brokers; those that are down are fenced."""
-        self._ask("brokers")
+        self._ask("brokers", ask)
         return {n: BrokerInfo(n, "127.0.0.1", 9092, None, down) for n, down in self.nodes.items()}
 
     async def partitions(
@@ -85,6 +96,13 @@ class Cluster(Disks):
         """What is being moved between brokers."""
         self._ask("reassignments")
         return frozenset(self.reassigning)
+
+    async def quorum(self) -> Quorum:
+        """One controller, which all brokers follow closely."""
+        self._ask("quorum")
+        controller = QuorumNode(CONTROLLER, self.clock(), self.clock())
+        observers = (QuorumNode(n, self.clock(), self.clock()) for n, down in self.nodes.items() if not down)
+        return Quorum(CONTROLLER, 1, self.clock(), (controller,), tuple(observers))
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         """What is set at the resource itself."""

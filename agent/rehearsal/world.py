@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
 
 from agent.kafka.metadata import PartitionInfo
 from agent.rehearsal.cluster import Cluster
@@ -80,7 +82,7 @@ def _partition(cluster: Cluster, key: Replica, given: GivenPartition) -> None:
     before = known.leader if known and known.leader in isr else next(iter(isr), -1)
     leader = before if given.leader is None else given.leader
     info = known or PartitionInfo(*key, f"id-of-{key[0]}", leader, replicas, isr, (), ())
-    cluster.infos[key] = replace(info, leader=leader, replicas=replicas, isr=isr)
+    cluster.infos[key] = msgspec.structs.replace(info, leader=leader, replicas=replicas, isr=isr)
     if given.grows is not None:
         cluster.produced[key] = given.grows
     for node in set(replicas) - {cluster.node}:

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from agent.kafka.log_dirs import LogDir
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
+from agent.kafka.quorum import Quorum
 
 
 class FactsAdmin(Protocol):
     """What this source asks of the admin client. Every call raises KafkaError where there is no answer."""
 
-    async def brokers(self) -> Mapping[int, BrokerInfo]:
-        """The registered brokers."""
+    async def brokers(self, *, ask: int | None = None) -> Mapping[int, BrokerInfo]:
+        """The registered brokers as one broker, or any, sees them."""
 
     async def partitions(
         self, topics: Sequence[str] | None = None, *, ask: int | None = None
@@ -33,6 +34,9 @@ class FactsAdmin(Protocol):
         self, topics: Sequence[str], keys: Sequence[str] | None
     ) -> Mapping[str, Mapping[str, str]]:
         """What is set dynamically at topics."""
+
+    async def quorum(self) -> Quorum:
+        """The quorum of controllers."""
 
     async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
         """The log dirs of one broker."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.sources import MetricInfo, agent_itself, cluster, exposition, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, agent_itself, cluster_metrics, exposition, host, jolokia, logs, schedule
 from agent.sources.names import Names
 
 OTHERS = (
     *host.METRICS,
-    *cluster.METRICS,
+    *cluster_metrics.METRICS,
     *logs.METRICS,
     *jolokia.METRICS,
     *exposition.METRICS,

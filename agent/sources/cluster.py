@@ -3,53 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.gate import World
 from agent.kafka.errors import NONE, KafkaError
-from agent.kafka.log_dirs import LogDir
-from agent.kafka.metadata import BrokerInfo
-from agent.model import Sample, labels_of
-from agent.sources import MetricInfo, SourceFailed
+from agent.kafka.metadata import BrokerInfo, PartitionInfo
+from agent.model import Labels, Sample
+from agent.promql.vectors import STALE
+from agent.sources import SourceFailed, cluster_samples
 from agent.sources.admin_port import FactsAdmin
-from agent.sources.min_isr import MinIsr, under_min_isr
+from agent.sources.cluster_metrics import BY_CALL, METRICS, THROTTLES
+from agent.sources.partition_counts import Counts, count
+from agent.sources.side_by_side import Calls
+from agent.sources.topic_settings import LISTS, TopicSettings
 
-T = TypeVar("T")
+# What no rule need name, since the gate asks for it.
+_ALWAYS = ("brokers", "reassignments", "partitions")
+_THROTTLED = frozenset({"kafka_admin_throttled_topics", "kafka_admin_throttled_replicas"})
 
-THROTTLES = (
-    "leader.replication.throttled.rate",
-    "follower.replication.throttled.rate",
-    "replica.alter.log.dirs.io.max.bytes.per.second",
-)
-_NOT_SET = "-1"
 # Each DescribeLogDirs writes a warning with a stack trace into the broker's log while a dir is offline.
 _OFFLINE_PAUSE_MS = 60_000
+_PAUSE_PER_REPLICA_MS = 5  # its sizes change always, so each answer is read: 4,000 replicas every 20 s
+_PAUSE_PER_PARTITION_MS = 1
+_LONGEST_PAUSE_MS = 30_000  # half of what the gate takes for a view
 
-
-def _gauge(name: str, meaning: str, unit: str = "") -> MetricInfo:
-    return MetricInfo(f"kafka_admin_{name}", "gauge", unit, meaning)
-
-
-METRICS = (
-    _gauge("brokers", "Registered brokers that are not fenced"),
-    _gauge("fenced_brokers", "Registered brokers that the controller has fenced"),
-    _gauge("reassigning_partitions", "Partitions of the cluster that are being moved between brokers"),
-    _gauge("offline_partitions", "Partitions of the cluster without a leader, as a peer sees them"),
-    _gauge("under_min_isr_partitions", "Partitions below min.insync.replicas, as a peer sees them"),
-    _gauge("under_replicated_partitions", "Partitions with replicas out of sync, as a peer sees them"),
-    _gauge("throttle_bytes_per_second", "The dynamic throttle `key` of this broker; -1: not set", "bytes"),
-    _gauge("future_replicas", "Replicas that are being moved into the log dir `path` of this broker"),
-    _gauge("log_dir_replica_bytes", "Size of all replicas in the log dir `path` of this broker", "bytes"),
-    _gauge("log_dir_offline", "1 if the log dir `path` of this broker is offline, else 0"),
-    MetricInfo("kafka_admin_unanswered_total", "counter", "", "Calls of this source that failed, by `call`"),
-)
+_PATIENCE = (0.05, 1.0)  # seconds that a reading waits for answers, within half its interval
+_AVOIDED_MS = 60_000  # a peer that did not answer is asked again
+_SLICE = 2_000
 
 
 class ClusterFacts:
-    """Asks the cluster. What is not answered is counted and left out; no answer at all is SourceFailed.
+    """Asks the cluster, each question in a task of its own.
 
-    `facts` is the newest complete view for the gate. It keeps its time, so it ages where no new one comes.
+    A reading gives what has been answered, with the time at which it was asked; what is not answered in time
+    comes with a later reading, or is counted and left out. That no broker answers at all is SourceFailed.
+    `facts` is the newest complete view for the gate, as old as its oldest part.
     """
 
     name = "cluster"
@@ -61,104 +49,163 @@ class ClusterFacts:
         self.facts: World | None = None
         self._admin = admin
         self._node_id = node_id
-        self._min_isr = MinIsr()
-        self._silent: int | None = None  # the peer that did not answer last time
-        self._unanswered = dict.fromkeys(("partitions", "reassignments", "throttles", "log_dirs"), 0)
-        self._dirs: tuple[LogDir, ...] = ()
-        self._dirs_due = 0
+        self._patience = min(max(interval_ms / 2000, _PATIENCE[0]), _PATIENCE[1])
+        self._calls = Calls(BY_CALL)
+        self._due = dict.fromkeys(BY_CALL, 0)
+        self._settings = TopicSettings()
+        self._fresh: list[Sample] = []
+        self._series: dict[str, set[tuple[str, Labels]]] = {}
+        self._brokers: Mapping[int, BrokerInfo] = {}
+        self._no_broker = ""  # why the last question for brokers failed
+        self._silent: dict[int, int] = {}  # peers that did not answer, and when they were asked
+        self._asked = node_id  # who told of the partitions
+        self._reassigning = 0
+        self._seen: tuple[tuple[PartitionInfo, ...], Mapping[str, int]] = ((), {})
+        self._counts = Counts()
+        self.select(None)
+
+    def select(self, names: frozenset[str] | None) -> None:
+        """Ask what these metrics need from now on, and what the gate does; None: everything."""
+        self._wanted: frozenset[str] | None = names
+        self._settings.lists = names is None or bool(names & _THROTTLED)
 
     async def read(self, now: int) -> list[Sample]:
-        """One reading: at most one metadata answer, and calls to different brokers side by side."""
+        """One reading: at most one answer about partitions; nothing waits for a broker that hangs."""
+        self._calls.begin("brokers", now, self._ask_brokers)
+        await self._calls.wait(self._patience)
+        if self._no_broker or not self._brokers:
+            raise SourceFailed(f"no broker answers: {self._no_broker or 'not yet'}")
+        for name, call in (
+            ("partitions", self._ask_partitions),
+            ("reassignments", self._ask_reassignments),
+            ("throttles", self._ask_throttles),
+            ("log_dirs", self._ask_log_dirs),
+            ("quorum", self._ask_quorum),
+        ):
+            if self._needs(name) and now >= self._due[name]:
+                self._calls.begin(name, now, call)
+        await self._calls.wait(self._patience)
+        self._look()
+        fresh, self._fresh = self._fresh, []
+        return fresh + self._of_calls(now)
+
+    def _needs(self, call: str) -> bool:
+        wanted = self._wanted
+        return wanted is None or call in _ALWAYS or any(metric.name in wanted for metric in BY_CALL[call])
+
+    async def _ask_brokers(self, now: int) -> None:
+        """Of a peer, for this broker may be cut off and not know it; of anybody where none answers."""
         try:
-            brokers = await self._admin.brokers()
+            self._brokers = await self._of_peer(now)
         except KafkaError as error:
-            raise SourceFailed(f"no broker answers: {error}") from error
-        parts = await asyncio.gather(self._cluster(brokers, now), self._throttles(now), self._log_dirs(now))
-        unanswered = [
-            _sample("unanswered_total", now, count, call=call) for call, count in self._unanswered.items()
-        ]
-        return [sample for part in parts for sample in part] + unanswered
+            self._no_broker = str(error)
+            raise
+        self._no_broker = ""
+        self._took("brokers", cluster_samples.of_brokers(self._brokers, now), now)
 
-    async def _cluster(self, brokers: Mapping[int, BrokerInfo], now: int) -> list[Sample]:
-        fenced = frozenset(node for node, broker in brokers.items() if broker.fenced)
-        alive = sorted(brokers.keys() - fenced)
-        asked = peer(self._node_id, alive, self._silent)
-        reassigning, counts = await asyncio.gather(
-            self._answer("reassignments", self._admin.reassignments()),
-            self._answer("partitions", self._count(asked, now)),
-        )
-        self._silent = asked if counts is None else None
-        samples = [_sample("brokers", now, len(alive)), _sample("fenced_brokers", now, len(fenced))]
-        if reassigning is not None:
-            samples.append(_sample("reassigning_partitions", now, len(reassigning)))
-        if counts is not None:
-            samples += [_sample(f"{name}_partitions", now, count) for name, count in counts.items()]
-        if reassigning is not None and counts is not None:
-            self.facts = World(
-                at=now,
-                asked=asked,
-                fenced=fenced,
-                reassigning=len(reassigning),
-                under_min_isr=counts["under_min_isr"],
-                offline=counts["offline"],
-                alone=asked == self._node_id,
-            )
-        return samples
+    async def _of_peer(self, now: int) -> Mapping[int, BrokerInfo]:
+        asked = self._peer(now)
+        if asked != self._node_id:
+            try:
+                return await self._admin.brokers(ask=asked)
+            except KafkaError:
+                self._silent[asked] = now
+        return await self._admin.brokers()
 
-    async def _count(self, ask: int, now: int) -> Mapping[str, int]:
-        partitions = await self._admin.partitions(ask=ask)
-        topics = frozenset(p.topic for p in partitions)
-        minimum = await self._min_isr.of(topics, self._admin, ask, now)
-        return {
-            "offline": sum(p.leader < 0 for p in partitions),
-            "under_min_isr": under_min_isr(partitions, minimum),
-            "under_replicated": sum(len(p.isr) < len(p.replicas) for p in partitions),
-        }
-
-    async def _throttles(self, now: int) -> list[Sample]:
-        call = self._admin.configs(f"broker/{self._node_id}", THROTTLES)
-        configs = await self._answer("throttles", call)
-        if configs is None:
-            return []
-        return [
-            _sample("throttle_bytes_per_second", now, float(configs.get(key, _NOT_SET)), key=key)
-            for key in THROTTLES
-        ]
-
-    async def _log_dirs(self, now: int) -> list[Sample]:
-        if now >= self._dirs_due:
-            answer = await self._answer("log_dirs", self._admin.log_dirs(self._node_id))
-            if answer is None:
-                return []
-            offline = any(folder.error != NONE for folder in answer)
-            self._dirs, self._dirs_due = answer, now + _OFFLINE_PAUSE_MS * offline
-        return [sample for folder in self._dirs for sample in _of_log_dir(folder, now)]
-
-    async def _answer(self, call: str, waiting: Awaitable[T]) -> T | None:
-        """What a call answers; None, counted, where it does not."""
+    async def _ask_partitions(self, now: int) -> None:
+        asked = self._peer(now)
         try:
-            return await waiting
+            partitions = await self._admin.partitions(ask=asked)
+            topics = frozenset(p.topic for p in partitions)
+            await self._settings.refresh(topics, self._admin, asked, now)
         except KafkaError:
-            self._unanswered[call] += 1
-            return None
+            self._silent[asked] = now
+            raise
+        self._asked = asked
+        counts = await self._count(partitions)
+        self._due["partitions"] = now + _pause(len(partitions), _PAUSE_PER_PARTITION_MS)
+        samples = list(cluster_samples.of_counts(counts, now))
+        for key in LISTS if self._settings.lists else ():
+            lists = self._settings.throttled(key)
+            samples += cluster_samples.of_throttle_list(key, lists, partitions, self._node_id, now)
+        self._took("partitions", samples, now)
+
+    async def _count(self, partitions: tuple[PartitionInfo, ...]) -> Counts:
+        """Anew only where something has changed, and in slices."""
+        seen = partitions, self._settings.minimum
+        if seen != self._seen or not self._counts.partitions:
+            counts = Counts()
+            for start in range(0, len(partitions), _SLICE):
+                count(partitions[start : start + _SLICE], seen[1], self._node_id, counts)
+                await asyncio.sleep(0)
+            self._seen, self._counts = seen, counts
+        return self._counts
+
+    async def _ask_reassignments(self, now: int) -> None:
+        self._reassigning = len(await self._admin.reassignments())
+        samples = [cluster_samples.sample("reassigning_partitions", now, self._reassigning)]
+        self._took("reassignments", samples, now)
+
+    async def _ask_throttles(self, now: int) -> None:
+        configs = await self._admin.configs(f"broker/{self._node_id}", THROTTLES)
+        self._took("throttles", cluster_samples.of_throttles(configs, now), now)
+
+    async def _ask_log_dirs(self, now: int) -> None:
+        folders = await self._admin.log_dirs(self._node_id)
+        offline = any(folder.error != NONE for folder in folders)
+        replicas = sum(len(folder.replicas) for folder in folders)
+        pause = _OFFLINE_PAUSE_MS if offline else _pause(replicas, _PAUSE_PER_REPLICA_MS)
+        self._due["log_dirs"] = now + pause
+        self._took("log_dirs", cluster_samples.of_log_dirs(folders, now), now)
+
+    async def _ask_quorum(self, now: int) -> None:
+        self._took("quorum", cluster_samples.of_quorum(await self._admin.quorum(), now), now)
+
+    def _took(self, call: str, samples: Iterable[Sample], now: int) -> None:
+        """Keep an answer's samples for the reading, and end the series that it has no more."""
+        found = list(samples)
+        before, series = self._series.get(call, set()), {(s.name, s.labels) for s in found}
+        self._series[call] = series
+        self._fresh += found
+        self._fresh += (Sample(name, labels, now, STALE) for name, labels in before - series)
+
+    def _look(self) -> None:
+        """Make the gate's view of the newest answers."""
+        asked = [self._calls.answered_at.get(name) for name in _ALWAYS]
+        known = [at for at in asked if at is not None]
+        if len(known) < len(_ALWAYS):
+            return
+        self.facts = World(
+            at=min(known),
+            asked=self._asked,
+            fenced=frozenset(node for node, broker in self._brokers.items() if broker.fenced),
+            reassigning=self._reassigning,
+            under_min_isr=self._counts.under_min_isr,
+            offline=self._counts.offline,
+            alone=self._asked == self._node_id,
+        )
+
+    def _peer(self, now: int) -> int:
+        alive = sorted(node for node, broker in self._brokers.items() if not broker.fenced)
+        silent = {node for node, at in self._silent.items() if now - at < _AVOIDED_MS}
+        return peer(self._node_id, alive, silent)
+
+    def _of_calls(self, now: int) -> list[Sample]:
+        sample = cluster_samples.sample
+        samples = [sample("unanswered_total", now, n, call=c) for c, n in self._calls.unanswered.items()]
+        ages = self._calls.answered_at.items()
+        return samples + [sample("answer_age_seconds", now, (now - at) / 1000, call=c) for c, at in ages]
 
 
-def peer(node_id: int, alive: Sequence[int], silent: int | None) -> int:
-    """Whom to ask: the next live broker after this one in a ring by node id, but the one that was silent.
+def peer(node_id: int, alive: Sequence[int], silent: Collection[int]) -> int:
+    """Whom to ask: the next live broker after this one in a ring by node id, but none that was silent.
 
     Alone, a broker asks itself. So the agents of a cluster spread their questions.
     """
     others = [node for node in alive if node != node_id]
-    willing = [node for node in others if node != silent] or others
+    willing = [node for node in others if node not in silent] or others
     return min(willing, key=lambda node: (node < node_id, node), default=node_id)
 
 
-def _of_log_dir(folder: LogDir, now: int) -> Iterator[Sample]:
-    yield _sample("log_dir_offline", now, folder.error != NONE, path=folder.path)
-    if folder.error == NONE:
-        yield _sample("future_replicas", now, sum(r.future for r in folder.replicas), path=folder.path)
-        yield _sample("log_dir_replica_bytes", now, sum(r.size for r in folder.replicas), path=folder.path)
-
-
-def _sample(name: str, now: int, value: float, **labels: str) -> Sample:
-    return Sample(f"kafka_admin_{name}", labels_of(labels), now, float(value))
+def _pause(count: int, each_ms: int) -> int:
+    return min(count * each_ms, _LONGEST_PAUSE_MS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import MetricInfo, agent_itself, cluster, exposition, host, jolokia, logs, schedule
+from agent.sources import MetricInfo, agent_itself, cluster_metrics, exposition, host, jolokia, logs, schedule
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.name_files import shipped
 
@@ -40,7 +40,7 @@ def page() -> str:
     infos = (m.info(name) for name, m in table.items() if not m.of)
     sections = (
         ("host", "Log dirs, by `path`", "", host.METRICS),
-        ("cluster", "The cluster, by the admin protocol", "", cluster.METRICS),
+        ("cluster", "The cluster, by the admin protocol", "", cluster_metrics.METRICS),
         ("logs", "Log lines", _LOGS, logs.METRICS),
         ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),
         ("exposition", "Exporters", _EXPOSITION, exposition.METRICS),

@@ -14,7 +14,7 @@ from agent.actions.ports import AdminPort, Ports
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.kafka.admin import Admin
 from agent.model import Blast, Parameter
-from agent.sources import cluster
+from agent.sources import cluster_metrics
 from agent.sources.name_files import shipped
 
 ACTIONS: tuple[Action, ...] = (DrainDisk(), ThrottleReplication(), ClearLeftoverThrottle())  # mypy judges
@@ -58,7 +58,7 @@ def test_traits_are_the_class_lines() -> None:
 
 def test_the_metrics_that_an_action_moves_by_itself_are_collected() -> None:
     """A misspelt one would let a `verify` pass that proves nothing."""
-    known = {metric.name for metric in cluster.METRICS} | shipped().metrics.keys()
+    known = {metric.name for metric in cluster_metrics.METRICS} | shipped().metrics.keys()
     for cls in load().values():
         assert set(spec(cls).moves) <= known
 

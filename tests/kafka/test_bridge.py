@@ -19,12 +19,13 @@ from kio.schema.types import BrokerId, TopicName
 from kio.static.constants import EntityType
 from kio.static.primitive import i32, i32Timedelta
 
-from agent.kafka.bridge import Answer, Call, MalformedAnswerError
+from agent.kafka.bridge import Answer, Call, MalformedAnswerError, Memory
 from agent.kafka.configs import ConfigChange, describe_configs, incremental_alter_configs
 from agent.kafka.errors import KafkaRefused
 from agent.kafka.log_dirs import alter_replica_log_dirs, describe_log_dirs
 from agent.kafka.metadata import describe_cluster, describe_topic_partitions
 from agent.kafka.partition import EARLIEST, Leader, Reading, fetch, list_offsets, produce
+from agent.kafka.quorum import describe_quorum
 from agent.kafka.reassignments import list_partition_reassignments
 from agent.kafka.topics import NewTopic, create_topics, delete_topics
 
@@ -39,6 +40,7 @@ _CALLS = [
     describe_log_dirs(),
     alter_replica_log_dirs({("orders", 0): "/d1", ("orders", 1): "/d1", ("bills", 0): "/d2"}),
     list_partition_reassignments(4.0),
+    describe_quorum(),
     create_topics([NewTopic("t", 1, 3, {"retention.ms": "-1"})], 4.0),
     delete_topics(["t"], 4.0),
     produce(_LEADER, b"batch", 4.0),
@@ -110,6 +112,21 @@ def test_garbage_is_malformed_and_nothing_else(message: Any, data: list[int]) ->
     """Whatever a broker sends, reading it ends in a message or in MalformedAnswerError."""
     with contextlib.suppress(MalformedAnswerError):
         Answer(message, bytes(data)).read()
+
+
+def test_equal_bytes_are_read_once() -> None:
+    """What was made of them stands until others come; bytes that cannot be read leave it as it was."""
+    message = load_entity_schema("describe_configs", 1, EntityType.response)
+    made: list[Any] = []
+    memory = Memory(lambda read: made.append(read) or len(made))  # type: ignore[func-returns-value]
+    throttled = bytes(3) + b"\1" + bytes(4)
+
+    seen = [Answer(message, data, memory).read() for data in (bytes(8), bytes(8), throttled, throttled)]
+    with pytest.raises(MalformedAnswerError):
+        Answer(message, bytes(9), memory).read()
+
+    assert [*seen, Answer(message, throttled, memory).read()] == [1, 1, 2, 2, 2]
+    assert len(made) == 2
 
 
 def test_an_answer_cut_short_is_malformed() -> None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from agent.gate import World
 from agent.kafka.errors import KafkaRefused, KafkaUnreachable
 from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
+from agent.kafka.quorum import Quorum, QuorumNode
 from agent.model import Sample
 from agent.sources import SourceFailed
-from agent.sources.cluster import METRICS, THROTTLES, ClusterFacts, peer
-from agent.sources.min_isr import MinIsr
+from agent.sources.cluster import ClusterFacts, peer
+from agent.sources.cluster_metrics import BY_CALL, METRICS, THROTTLES
+from agent.sources.topic_settings import LISTS, TopicSettings
 
 ME = 2
 
@@ -40,6 +43,7 @@ class FakeCluster:
         self.default_min_isr: str | None = "2"
         self.own: dict[str, Mapping[str, str]] = {}  # by resource, or by topic
         self.dirs: tuple[LogDir, ...] = (LogDir("/d1", 0, 1000, 500, ()),)
+        self.controllers = Quorum(101, 7, 90, (QuorumNode(101, 100, 5_000),), (QuorumNode(2, 97, 4_500),))
         self.silent: set[str] = set()
         self.silent_nodes: set[int] = set()
         self.asked: list[tuple[str, object]] = []
@@ -49,9 +53,13 @@ class FakeCluster:
         if call in self.silent or about in self.silent_nodes:
             raise KafkaUnreachable(f"broker {about}", "it does not answer")
 
-    async def brokers(self) -> Mapping[int, BrokerInfo]:
-        self.answer("brokers", None)
+    async def brokers(self, *, ask: int | None = None) -> Mapping[int, BrokerInfo]:
+        self.answer("brokers", ask)
         return self.nodes
+
+    async def quorum(self) -> Quorum:
+        self.answer("quorum", None)
+        return self.controllers
 
     async def partitions(
         self, topics: Sequence[str] | None = None, *, ask: int | None = None
@@ -114,18 +122,41 @@ async def test_a_healthy_cluster(cluster: FakeCluster, facts: ClusterFacts) -> N
         "brokers": 3,
         "fenced_brokers": 0,
         "reassigning_partitions": 0,
+        "partitions": 2,
         "offline_partitions": 0,
         "under_min_isr_partitions": 0,
+        "at_min_isr_partitions": 0,
         "under_replicated_partitions": 0,
+        "offline_replicas": 0,
+        "led_partitions": 0,
+        "followed_partitions": 2,
+        "out_of_sync_replicas": 0,
+        "under_min_isr_partitions_without_this_broker": 0,
+        "offline_partitions_without_this_broker": 0,
+        "last_copy_partitions": 0,
+        **{f"throttled_topics:{key}": 0 for key in LISTS},
+        **{f"throttled_replicas:{key}": 0 for key in LISTS},
         **{f"throttle_bytes_per_second:{key}": -1 for key in THROTTLES},
         "future_replicas:/d1": 0,
         "log_dir_replica_bytes:/d1": 0,
         "log_dir_offline:/d1": 0,
-        **{
-            f"unanswered_total:{call}": 0 for call in ("partitions", "reassignments", "throttles", "log_dirs")
-        },
+        "quorum_leader": 101,
+        "quorum_leader_epoch": 7,
+        "quorum_voters": 1,
+        "quorum_observers": 1,
+        "quorum_lag_records:101:voter": 0,
+        "quorum_lag_records:2:observer": 3,
+        "quorum_lag_seconds:101:voter": 0,
+        "quorum_lag_seconds:2:observer": 0.5,
+        **{f"unanswered_total:{call}": 0 for call in BY_CALL},
+        **{f"answer_age_seconds:{call}": 0 for call in BY_CALL},
+        "ottla_cluster_left_out:partitions": 0,
+        "ottla_cluster_left_out:quorum": 0,
     }
-    assert {m.name.removeprefix("kafka_admin_") for m in METRICS} == {name.partition(":")[0] for name in seen}
+    declared = {m.name.removeprefix("kafka_admin_") for m in METRICS}
+    assert declared - {name.partition(":")[0] for name in seen} == {
+        f"topic_{trouble}_partitions" for trouble in ("offline", "under_min_isr", "under_replicated")
+    }
     assert facts.facts == World(at=7, asked=3)
 
 
@@ -155,7 +186,7 @@ async def test_a_partition_needs_no_more_than_all_its_replicas(
     cluster: FakeCluster, facts: ClusterFacts
 ) -> None:
     """As Kafka itself: one replica in sync of one is not below a min.insync.replicas of two."""
-    cluster.parts = (replace(partition("single", 0, isr=(1,)), replicas=(1,)),)
+    cluster.parts = (structs.replace(partition("single", 0, isr=(1,)), replicas=(1,)),)
 
     assert values(await facts.read(7))["under_min_isr_partitions"] == 0
 
@@ -186,14 +217,15 @@ async def test_what_is_set_on_this_broker(cluster: FakeCluster, facts: ClusterFa
 async def test_log_dirs_are_asked_once_a_minute_while_one_is_offline(
     cluster: FakeCluster, facts: ClusterFacts
 ) -> None:
-    """Each question then costs the broker's log a stack trace; in between the last answer stands."""
+    """Each question then costs the broker's log a stack trace. What was not asked anew is not told anew."""
     for now in (0, 1000, 2000):
         await facts.read(now)
     assert len(cluster.calls("log_dirs")) == 3
 
     cluster.dirs = (LogDir("/d1", 56, -1, -1, ()),)
-    for now in range(3000, 63_000, 1000):
-        assert values(await facts.read(now))["log_dir_offline:/d1"] == 1
+    seen = [values(await facts.read(now)) for now in range(3000, 63_000, 1000)]
+    assert [one["log_dir_offline:/d1"] for one in seen if "log_dir_offline:/d1" in one] == [1]
+    assert seen[-1]["answer_age_seconds:log_dirs"] == 59
     assert len(cluster.calls("log_dirs")) == 4
 
     cluster.dirs = (LogDir("/d1", 0, 1, 1, ()),)
@@ -202,29 +234,83 @@ async def test_log_dirs_are_asked_once_a_minute_while_one_is_offline(
     assert len(cluster.calls("log_dirs")) == 6
 
 
-async def test_min_insync_replicas_is_asked_for_new_topics_and_every_five_minutes(
-    cluster: FakeCluster, facts: ClusterFacts
-) -> None:
-    """A thousand topics are not asked about once a second."""
+async def test_what_is_large_is_asked_for_less_often(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """The view keeps the time of its oldest part."""
+    cluster.dirs = (LogDir("/d1", 0, 1, 1, tuple(LogDirReplica("t", n, 1, 0, False) for n in range(800))),)
+    cluster.parts = tuple(partition("t", number) for number in range(2500))
+
+    for now in range(0, 10_000, 1000):
+        await facts.read(now)
+        assert facts.facts is not None
+        assert facts.facts.at == now - now % 3000
+
+    assert len(cluster.calls("log_dirs")) == 3
+    assert len(cluster.calls("partitions")) == 4
+
+
+async def test_topics_settings_are_asked_for_in_turn(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """New ones at once, known ones four times a minute; a thousand topics are not asked about each second."""
     for now in (0, 1000, 2000):
         await facts.read(now)
     cluster.parts += (partition("new", 0),)
     await facts.read(3000)
     await facts.read(4000)
-    await facts.read(300_000)
+    await facts.read(15_000)
+    await facts.read(18_000)
+    await facts.read(19_000)
 
-    assert cluster.calls("topic_configs") == [("orders",), ("new",), ("new", "orders")]
+    assert cluster.calls("topic_configs") == [("orders",), ("new",), ("orders",), ("new",)]
+    assert len(cluster.calls("effective_configs")) == 2
+
+
+async def test_many_topics_are_asked_about_a_few_at_a_time(cluster: FakeCluster) -> None:
+    """The oldest first, until all had their turn."""
+    known, topics = TopicSettings(), frozenset(f"t{number:03}" for number in range(500))
+    await known.refresh(topics, cluster, 1, 0)
+    for now in (15_000, 16_000, 17_000, 18_000):
+        await known.refresh(topics, cluster, 1, now)
+
+    asked = [topics for topics in cluster.calls("topic_configs") if isinstance(topics, tuple)]
+    assert [len(topics) for topics in asked] == [500, 200, 200, 100]
+    assert set(asked[1] + asked[2] + asked[3]) == topics
+
+
+async def test_a_setting_that_is_too_old_is_none(cluster: FakeCluster) -> None:
+    """While topics do not tell theirs, what is known holds for five minutes; a topic that is gone goes."""
+    known = TopicSettings()
+    cluster.own["orders"] = {"min.insync.replicas": "3"}
+    await known.refresh(frozenset({"orders", "gone"}), cluster, 1, 0)
+    cluster.silent.add("topic_configs")
+
+    await known.refresh(frozenset({"orders"}), cluster, 1, 300_000)
+    assert known.minimum == {"orders": 3}
+    with pytest.raises(KafkaUnreachable):
+        await known.refresh(frozenset({"orders"}), cluster, 1, 300_001)
+    with pytest.raises(KafkaUnreachable):
+        await known.refresh(frozenset({"orders", "new"}), cluster, 1, 20_000)
+
+
+PARTITIONS = {
+    *(f"{name}_partitions" for name in ("offline", "under_min_isr", "at_min_isr", "under_replicated")),
+    *("partitions", "offline_replicas", "led_partitions", "followed_partitions", "out_of_sync_replicas"),
+    *(f"{name}_partitions_without_this_broker" for name in ("under_min_isr", "offline")),
+    *("last_copy_partitions", "ottla_cluster_left_out:partitions"),
+    *(f"throttled_{what}:{key}" for what in ("topics", "replicas") for key in LISTS),
+}
+QUORUM = {
+    *("quorum_leader", "quorum_leader_epoch", "quorum_voters", "quorum_observers"),
+    *(f"quorum_lag_{unit}:{node}" for unit in ("records", "seconds") for node in ("101:voter", "2:observer")),
+    "ottla_cluster_left_out:quorum",
+}
 
 
 @pytest.mark.parametrize(
     ("silent", "missing"),
     [
         ("reassignments", {"reassigning_partitions"}),
-        ("partitions", {"offline_partitions", "under_min_isr_partitions", "under_replicated_partitions"}),
-        (
-            "effective_configs",
-            {"offline_partitions", "under_min_isr_partitions", "under_replicated_partitions"},
-        ),
+        ("partitions", PARTITIONS),
+        ("topic_configs", PARTITIONS),
+        ("quorum", QUORUM),
         ("configs", {f"throttle_bytes_per_second:{key}" for key in THROTTLES}),
         ("log_dirs", {"log_dir_offline:/d1", "future_replicas:/d1", "log_dir_replica_bytes:/d1"}),
     ],
@@ -242,7 +328,7 @@ async def test_a_call_without_an_answer_leaves_out_only_its_own(
     assert whole.keys() - part.keys() == missing
     assert sum(n for name, n in part.items() if name.startswith("unanswered_total")) == 1
     assert facts.facts is not None
-    assert facts.facts.at == (2000 if silent in {"configs", "log_dirs"} else 1000)
+    assert facts.facts.at == (2000 if silent in {"configs", "log_dirs", "quorum"} else 1000)
 
 
 async def test_a_broker_that_tells_no_default_is_not_taken_for_one_with_a_low_one(
@@ -276,8 +362,10 @@ async def test_a_peer_that_is_silent_is_not_asked_again_at_once(
     for now in (1000, 2000, 3000):
         await facts.read(now)
 
-    assert cluster.calls("partitions") == [3, 1, 3]
-    assert facts.facts == World(at=2000, asked=1)
+    assert cluster.calls("partitions") == [3, 1, 1]
+    assert facts.facts == World(at=3000, asked=1)
+    await facts.read(61_001)
+    assert cluster.calls("brokers")[-2:] == [3, None]
 
 
 async def test_alone_a_broker_is_asked_about_itself(cluster: FakeCluster, facts: ClusterFacts) -> None:
@@ -290,20 +378,20 @@ async def test_alone_a_broker_is_asked_about_itself(cluster: FakeCluster, facts:
     assert facts.facts == World(1000, ME, frozenset({3}), alone=True)
 
 
-@given(st.integers(0, 9), st.frozensets(st.integers(0, 9)), st.none() | st.integers(0, 9))
-def test_whom_to_ask(node: int, others: frozenset[int], silent: int | None) -> None:
+@given(st.integers(0, 9), st.frozensets(st.integers(0, 9)), st.frozensets(st.integers(0, 9)))
+def test_whom_to_ask(node: int, others: frozenset[int], silent: frozenset[int]) -> None:
     """Somebody else if anybody lives, not the silent one if there is a choice, else oneself."""
     alive = sorted(others)
     asked = peer(node, alive, silent)
 
     assert asked in others | {node}
     assert (asked == node) == (not others - {node})
-    assert asked != silent or not others - {node, silent}
+    assert asked not in silent or not others - {node} - silent
 
 
 def test_the_agents_of_a_cluster_ask_different_peers() -> None:
     """In a ring, so that no broker answers them all."""
-    assert [peer(node, [1, 2, 3, 4], None) for node in (1, 2, 3, 4)] == [2, 3, 4, 1]
+    assert [peer(node, [1, 2, 3, 4], ()) for node in (1, 2, 3, 4)] == [2, 3, 4, 1]
 
 
 async def test_a_refusal_is_no_answer_either(cluster: FakeCluster) -> None:
@@ -320,7 +408,7 @@ async def test_a_refusal_is_no_answer_either(cluster: FakeCluster) -> None:
 
 async def test_calls_to_different_brokers_go_side_by_side(cluster: FakeCluster) -> None:
     """A hung one costs its own deadline once, not one after another."""
-    together = asyncio.Barrier(4)
+    together = asyncio.Barrier(5)
 
     class Waiting(FakeCluster):
         def answer(self, call: str, about: object) -> None:
@@ -336,6 +424,10 @@ async def test_calls_to_different_brokers_go_side_by_side(cluster: FakeCluster) 
             await together.wait()
             return self.moving
 
+        async def quorum(self) -> Quorum:
+            await together.wait()
+            return self.controllers
+
         async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
             await together.wait()
             return {}
@@ -348,12 +440,118 @@ async def test_calls_to_different_brokers_go_side_by_side(cluster: FakeCluster) 
         await ClusterFacts(Waiting(), ME, 1000).read(1)
 
 
-async def test_a_failed_question_for_min_insync_replicas_is_asked_again(cluster: FakeCluster) -> None:
-    """What was forgotten for being old is not forgotten for good."""
-    known, topics = MinIsr(), frozenset({"orders"})
-    cluster.silent.add("topic_configs")
-    with pytest.raises(KafkaUnreachable):
-        await known.of(topics, cluster, 1, 0)
-    cluster.silent.clear()
+async def test_a_call_that_hangs_delays_no_reading_and_its_answer_is_taken_later(
+    cluster: FakeCluster,
+) -> None:
+    """Only the reading that asks waits, a little; what comes late has the time at which it was asked."""
+    answer = asyncio.Event()
 
-    assert await known.of(topics, cluster, 1, 1000) == {"orders": 2}
+    class Hanging(FakeCluster):
+        async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
+            self.answer("log_dirs", broker)
+            await answer.wait()
+            return self.dirs
+
+    hanging = Hanging()
+    facts = ClusterFacts(hanging, ME, 100)
+    first = values(await facts.read(1000))
+    second = values(await facts.read(2000))
+    assert "log_dir_offline:/d1" not in first.keys() | second.keys()
+    assert (second["brokers"], second["quorum_leader"], second["led_partitions"]) == (3, 101, 0)
+    assert facts.facts == World(at=2000, asked=3)
+    assert len(hanging.calls("log_dirs")) == 1
+
+    answer.set()
+    await asyncio.sleep(0)
+    late = await facts.read(3000)
+
+    assert [s.at for s in late if s.name == "kafka_admin_log_dir_offline"] == [1000, 3000]
+
+
+async def test_brokers_are_asked_of_a_peer_and_of_anybody_where_it_is_silent(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """A broker that is cut off does not know that it is fenced."""
+    await facts.read(1000)
+    await facts.read(2000)
+    cluster.silent_nodes = {3}
+    await facts.read(3000)
+    await facts.read(4000)
+
+    assert cluster.calls("brokers") == [None, 3, 3, None, 1]
+
+
+async def test_only_what_rules_and_the_gate_need_is_asked(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """And of topics only the settings that are read."""
+    facts.select(frozenset({"kafka_admin_under_replicated_partitions"}))
+    seen = values(await facts.read(1000))
+    assert {call for call, _ in cluster.asked} == {
+        *("brokers", "partitions", "reassignments"),
+        *("effective_configs", "topic_configs"),
+    }
+    assert f"throttled_topics:{LISTS[0]}" not in seen
+
+    facts.select(frozenset({"kafka_admin_quorum_lag_seconds"}))
+    await facts.read(2000)
+    assert len(cluster.calls("quorum")) == 1
+    assert cluster.calls("log_dirs") == cluster.calls("configs") == []
+
+
+async def test_lists_of_throttled_replicas_are_counted(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """Entries that name this broker, and each replica here where everything is throttled."""
+    cluster.own = {
+        "orders": {LISTS[0]: "0:2,1:3, 1:2", LISTS[1]: ""},
+        "bulk": {LISTS[0]: "*"},
+        "other": {LISTS[1]: "0:22"},
+    }
+    cluster.parts += (partition("bulk", 0), partition("bulk", 1), partition("other", 0))
+
+    seen = values(await facts.read(1000))
+
+    assert (seen[f"throttled_topics:{LISTS[0]}"], seen[f"throttled_replicas:{LISTS[0]}"]) == (2, 4)
+    assert (seen[f"throttled_topics:{LISTS[1]}"], seen[f"throttled_replicas:{LISTS[1]}"]) == (1, 0)
+
+
+async def test_topics_in_trouble_are_told_and_their_series_end_with_it(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """The worst hundred; the others are counted."""
+    cluster.parts = tuple(partition(f"t{n:03}", 0, isr=(1,)) for n in range(103))
+    cluster.parts += (partition("worst", 0, leader=-1, isr=()), partition("well", 0))
+
+    samples = await facts.read(1000)
+
+    told = {dict(s.labels)["topic"] for s in samples if s.name == "kafka_admin_topic_offline_partitions"}
+    assert len(told) == 100
+    assert "worst" in told
+    assert "well" not in told
+    assert values(samples)["ottla_cluster_left_out:partitions"] == 4
+    assert values(samples)["topic_under_min_isr_partitions:worst"] == 1
+
+    cluster.parts = (partition("worst", 0),)
+    ended = [s for s in await facts.read(2000) if math.isnan(s.value)]
+    assert {dict(s.labels)["topic"] for s in ended} == told
+    assert len(ended) == 300
+
+
+async def test_of_a_large_quorum_the_last_are_told(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """Brokers are observers, and there may be hundreds."""
+    observers = tuple(QuorumNode(n, n, -1) for n in range(60))
+    cluster.controllers = Quorum(101, 7, 90, (QuorumNode(101, 100, 5000),), observers)
+
+    seen = values(await facts.read(1000))
+
+    assert seen["quorum_lag_records:0:observer"] == 100
+    assert "quorum_lag_records:101:voter" not in seen
+    assert not [name for name in seen if name.startswith("quorum_lag_seconds")]
+    assert seen["ottla_cluster_left_out:quorum"] == 11
+
+
+async def test_without_a_leader_no_lag_is_told(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """Only that there is none."""
+    cluster.controllers = Quorum(-1, 8, 90, (QuorumNode(101, 100, 5000),), ())
+
+    seen = values(await facts.read(1000))
+
+    assert seen["quorum_leader"] == -1
+    assert not [name for name in seen if name.startswith("quorum_lag")]

@@ -1,0 +1,70 @@
+"""What topics set that matters here: min.insync.replicas and the lists of throttled replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.kafka.errors import KafkaError, KafkaUnreachable
+from agent.sources.admin_port import FactsAdmin
+
+MIN_ISR = "min.insync.replicas"
+LISTS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
+
+_TURN_MS = 15_000  # so old a setting gets before it is asked for again
+_MAX_AGE_MS = 300_000  # so old it may get where there is no answer
+_AT_ONCE = 200  # topics asked for again in one reading, or a tenth of all
+_NEW_AT_ONCE = 2_000
+
+
+class TopicSettings:
+    """The settings by topic, remembered: they hardly change, and cost a call. They are asked for in turn."""
+
+    def __init__(self) -> None:
+        self.lists = False  # whether the lists of throttled replicas are wanted too
+        self._own: dict[str, Mapping[str, str]] = {}
+        self._read_at: dict[str, int] = {}
+        self._default: tuple[int, int] | None = None  # when it was read, and the value
+
+    async def refresh(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
+        """Have the settings of these topics and no others, by broker `ask`'s defaults.
+
+        KafkaError where some are not known, or too old to go by.
+        """
+        for gone in self._own.keys() - topics:
+            del self._own[gone], self._read_at[gone]
+        try:
+            await self._ask(topics, admin, ask, now)
+        except KafkaError:
+            oldest = min([*self._read_at.values(), *([self._default[0]] if self._default else [])], default=0)
+            if topics - self._own.keys() or self._default is None or now - oldest > _MAX_AGE_MS:
+                raise
+
+    @property
+    def minimum(self) -> dict[str, int]:
+        """min.insync.replicas in effect, by topic."""
+        default = 1 if self._default is None else self._default[1]
+        return {topic: int(own.get(MIN_ISR, default)) for topic, own in self._own.items()}
+
+    def throttled(self, key: str) -> Mapping[str, str]:
+        """The lists by topic, those that are not empty."""
+        return {topic: own[key] for topic, own in self._own.items() if own.get(key)}
+
+    async def _ask(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
+        if self._default is None or now - self._default[0] >= _TURN_MS:
+            told = (await admin.effective_configs(f"broker/{ask}", [MIN_ISR])).get(MIN_ISR)
+            if told is None:
+                raise KafkaUnreachable(f"broker {ask}", f"it did not tell its {MIN_ISR}")
+            self._default = now, int(told)
+        new = sorted(topics - self._own.keys())
+        for start in range(0, len(new), _NEW_AT_ONCE):
+            await self._read(new[start : start + _NEW_AT_ONCE], admin, now)
+        old = [t for t, at in self._read_at.items() if now - at >= _TURN_MS]
+        if old:
+            most = max(_AT_ONCE, len(topics) // 10)
+            await self._read(sorted(old, key=self._read_at.__getitem__)[:most], admin, now)
+
+    async def _read(self, topics: Sequence[str], admin: FactsAdmin, now: int) -> None:
+        keys = [MIN_ISR, *LISTS] if self.lists else [MIN_ISR]
+        told = await admin.topic_configs(topics, keys)
+        for topic in topics:
+            self._own[topic], self._read_at[topic] = told.get(topic, {}), now
