@@ -130,14 +130,14 @@ def parse_id(topic_id: str) -> uuid.UUID:
 def _partition(topic: str, topic_id: str, p: Any) -> PartitionInfo:
     # An error of a partition only repeats that it has no leader.
     return PartitionInfo(
-        topic=topic,
-        partition=p.partition_index,
-        topic_id=topic_id,
-        leader=p.leader_id,
-        replicas=tuple(p.replica_nodes),
-        isr=tuple(p.isr_nodes),
-        elr=tuple(p.eligible_leader_replicas or ()),
-        offline=tuple(p.offline_replicas),
-        last_known_elr=tuple(p.last_known_elr or ()),
-        leader_epoch=p.leader_epoch,
+        topic,
+        p.partition_index,
+        topic_id,
+        p.leader_id,
+        p.replica_nodes,
+        p.isr_nodes,
+        p.eligible_leader_replicas or (),
+        p.offline_replicas,
+        p.last_known_elr or (),
+        p.leader_epoch,
     )

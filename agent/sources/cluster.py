@@ -27,7 +27,7 @@ _PAUSE_PER_REPLICA_MS = 5  # its sizes change always, so each answer is read: 4,
 _PAUSE_PER_PARTITION_MS = 1
 _LONGEST_PAUSE_MS = 30_000  # half of what the gate takes for a view
 
-_PATIENCE = (0.05, 1.0)  # seconds that a reading waits for answers, within half its interval
+_PATIENCE = (0.05, 2.0)  # seconds that a reading waits for answers, within half its interval
 _AVOIDED_MS = 60_000  # a peer that did not answer is asked again
 _SLICE = 2_000
 

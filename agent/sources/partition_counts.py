@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.kafka.metadata import PartitionInfo
@@ -40,35 +40,36 @@ class Counts:
     topics: dict[str, Trouble] = field(default_factory=dict)  # those in trouble
 
 
-def count(partitions: Iterable[PartitionInfo], minimum: Mapping[str, int], broker: int, into: Counts) -> None:
+def count(partitions: Sequence[PartitionInfo], minimum: Mapping[str, int], broker: int, into: Counts) -> None:
     """Add these partitions. `minimum` is min.insync.replicas by topic, of which a partition needs no more
     than all its replicas, as Kafka itself has it."""
+    led = here = 0
     for p in partitions:
         in_sync, replicas = len(p.isr), len(p.replicas)
-        need = min(minimum[p.topic], replicas)
-        into.partitions += 1
+        need = minimum[p.topic]
         if broker in p.replicas:
-            _here(p, in_sync, broker, into)
-        without = in_sync - (broker in p.isr)
-        into.under_min_isr_without += without < need
-        into.at_min_isr += in_sync == need
-        into.offline_replicas += len(p.offline)
-        if in_sync < replicas or p.leader < 0:
-            _in_trouble(p, in_sync < need, into)
+            here += 1
+            led += p.leader == broker
+        # Nearly all are well, with replicas to spare: those are counted and no more.
+        if in_sync < replicas or in_sync <= need or p.leader < 0 or p.offline:
+            _count_closely(p, min(need, replicas), broker, into)
+    into.partitions += len(partitions)
+    into.led += led
+    into.followed += here - led
 
 
-def _here(p: PartitionInfo, in_sync: int, broker: int, into: Counts) -> None:
-    if p.leader == broker:
-        into.led += 1
-    else:
-        into.followed += 1
-    if broker not in p.isr:
-        into.out_of_sync_here += 1
-    elif in_sync > 1:  # somebody else is in sync, so nothing hangs on this broker alone
-        return
-    candidates = {*p.isr, *p.elr}
-    into.offline_without += p.leader >= 0 and candidates == {broker}
-    into.last_copies += {*candidates, *p.last_known_elr} == {broker}
+def _count_closely(p: PartitionInfo, need: int, broker: int, into: Counts) -> None:
+    in_sync = len(p.isr)
+    into.at_min_isr += in_sync == need
+    into.under_min_isr_without += in_sync - (broker in p.isr) < need
+    into.offline_replicas += len(p.offline)
+    if broker in p.replicas:
+        candidates = {*p.isr, *p.elr}
+        into.out_of_sync_here += broker not in p.isr
+        into.offline_without += p.leader >= 0 and candidates == {broker}
+        into.last_copies += {*candidates, *p.last_known_elr} == {broker}
+    if in_sync < len(p.replicas) or p.leader < 0:
+        _in_trouble(p, in_sync < need, into)
 
 
 def _in_trouble(p: PartitionInfo, below: bool, into: Counts) -> None:

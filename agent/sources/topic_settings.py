@@ -10,7 +10,8 @@ from agent.sources.admin_port import FactsAdmin
 MIN_ISR = "min.insync.replicas"
 LISTS = ("leader.replication.throttled.replicas", "follower.replication.throttled.replicas")
 
-_TURN_MS = 15_000  # so old a setting gets before it is asked for again
+_TURN_MS = 60_000  # so old a setting gets before it is asked for again
+_FEW, _TURN_OF_FEW_MS = 100, 15_000  # topics that are asked about more often, since they cost little
 _MAX_AGE_MS = 300_000  # so old it may get where there is no answer
 _AT_ONCE = 200  # topics asked for again in one reading, or a tenth of all
 _NEW_AT_ONCE = 2_000
@@ -50,7 +51,8 @@ class TopicSettings:
         return {topic: own[key] for topic, own in self._own.items() if own.get(key)}
 
     async def _ask(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
-        if self._default is None or now - self._default[0] >= _TURN_MS:
+        turn = _TURN_OF_FEW_MS if len(topics) <= _FEW else _TURN_MS
+        if self._default is None or now - self._default[0] >= turn:
             told = (await admin.effective_configs(f"broker/{ask}", [MIN_ISR])).get(MIN_ISR)
             if told is None:
                 raise KafkaUnreachable(f"broker {ask}", f"it did not tell its {MIN_ISR}")
@@ -58,7 +60,7 @@ class TopicSettings:
         new = sorted(topics - self._own.keys())
         for start in range(0, len(new), _NEW_AT_ONCE):
             await self._read(new[start : start + _NEW_AT_ONCE], admin, now)
-        old = [t for t, at in self._read_at.items() if now - at >= _TURN_MS]
+        old = [t for t, at in self._read_at.items() if now - at >= turn]
         if old:
             most = max(_AT_ONCE, len(topics) // 10)
             await self._read(sorted(old, key=self._read_at.__getitem__)[:most], admin, now)

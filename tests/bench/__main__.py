@@ -12,6 +12,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "logs": "log_scan",
     "backtest": "backtest_day",
     "cluster": "cluster",
+    "cluster-reading": "cluster_reading",
 }
 
 

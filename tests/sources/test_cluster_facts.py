@@ -267,7 +267,7 @@ async def test_many_topics_are_asked_about_a_few_at_a_time(cluster: FakeCluster)
     """The oldest first, until all had their turn."""
     known, topics = TopicSettings(), frozenset(f"t{number:03}" for number in range(500))
     await known.refresh(topics, cluster, 1, 0)
-    for now in (15_000, 16_000, 17_000, 18_000):
+    for now in (30_000, 60_000, 61_000, 62_000, 63_000):
         await known.refresh(topics, cluster, 1, now)
 
     asked = [topics for topics in cluster.calls("topic_configs") if isinstance(topics, tuple)]
