@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -44,6 +44,7 @@ from agent.sources.logs import LogTail
 from agent.sources.name_files import OURS
 from agent.sources.names import Names, Translation
 from agent.sources.schedule import Polling
+from agent.surface import Plain
 from agent.web.server import Server
 
 
@@ -112,6 +113,10 @@ class Eyes:
         self.saved = Saved()
         itself = AgentItself(self.series, self.saved, config.interval_ms)
         self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself)
+
+    def log_lines(self, metrics: Collection[str]) -> Sequence[Plain]:
+        """The last log lines behind these metrics."""
+        return self._tail.evidence.of(metrics)
 
     def sight(self, rules: Rules) -> Sight:
         """What these rules make of the samples. Compiles every expression: for a thread."""
@@ -198,7 +203,10 @@ async def make_service(config: Config) -> Service:
     daemon = Daemon(means, sight, judging.ask, unread)
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
     polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
-    desk = Desk(_name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started)
+    lines = eyes.log_lines
+    desk = Desk(
+        _name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started, lines
+    )
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)

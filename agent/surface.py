@@ -55,7 +55,10 @@ class View(Protocol):
         ...
 
     def why(self, subject: str) -> Plain:
-        """`report.why(...)` of a rule, a target or an incident, with the live extras."""
+        """`report.why(...)` of a rule, a target or an incident, with the live extras.
+
+        lines: [{metric, labels, file, text: [line]}], the last lines of the log patterns that its rules read.
+        """
         ...
 
     def actions(self, limit: int) -> list[Plain]:

@@ -88,7 +88,11 @@ def why(answer: Plain, now: int) -> str:
         lines += [f"             {change}" for change in fact["changes"]]
         if fact["until"]:
             lines.append(f"             until {when(fact['until'], now)}")
-    return "\n".join([*lines, style("now", bold=True), *(f"  {words}" for words in answer["stands"])])
+    lines += [style("now", bold=True), *(f"  {words}" for words in answer["stands"])]
+    for line in answer.get("lines", ()):
+        lines.append(style(f"log line of {line['file']}, counted in {line['metric']}", bold=True))
+        lines += [f"  {text}" for text in line["text"]]
+    return "\n".join(lines)
 
 
 def actions(answers: Sequence[Plain], now: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent import report, stop_file
 from agent.daemon.attempt import Means
+from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import JUDGE_MS, Daemon
 from agent.daemon.own_series import OfSources, exposition
 from agent.daemon.reload import Reload
@@ -35,6 +36,7 @@ class Desk:
     rules: Reload
     stop_file: Path
     started_at: int
+    lines: Lines = no_lines
     end: asyncio.Event = field(default_factory=asyncio.Event)
     handover: bool = False
 
@@ -80,7 +82,10 @@ class Desk:
     def why(self, subject: str) -> Plain:
         """The story of a rule, a target or an incident."""
         ledger = self.means.ledger
-        return report.why(ledger.history, tuple(ledger.entries), subject, self.means.clock(), self._live())
+        live = self._live()
+        told = report.why(ledger.history, tuple(ledger.entries), subject, self.means.clock(), live)
+        rules = self.daemon.sight.book.alerts
+        return told | {"lines": behind(subject, told["incidents"], rules, live.alerts, self.lines)}
 
     def actions(self, limit: int) -> list[Plain]:
         """What was done, newest first."""

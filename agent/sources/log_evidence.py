@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 from agent.model import Labels
 from agent.sources.log_counters import Hit
@@ -16,13 +18,16 @@ _ALL_BYTES = 1 << 20  # of all together: the series that was quiet longest is fo
 # What belongs to the line above it: indented, or an exception by its class's name, as Java prints it.
 _TRACE = re.compile(
     rb"(?:(?:[ \t]|Caused by: |Suppressed: |\.\.\. |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Fault)\b)"
-    rb"[^\n]*\n)*"
+    rb"[^\n]*(?:\n|\Z))*"
 )
+
+
+_Series = tuple[str, str | None, Labels]  # the pattern's metrics of lines and of numbers
 
 
 @dataclass(slots=True)
 class Shown:
-    """A line and its trace, as text; `path` is the file's."""
+    """A line and its trace; `path` is the file's."""
 
     path: str
     text: bytes
@@ -30,37 +35,37 @@ class Shown:
 
 
 class Evidence:
-    """The last lines of each series, of bounded size. Only the thread that reads the logs adds to it."""
+    """The last lines of each series, of bounded size. One thread adds to it, another may ask."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, Labels], deque[Shown]] = OrderedDict()
+        self._lock = Lock()
+        self._kept: OrderedDict[_Series, deque[Shown]] = OrderedDict()
         self._open: dict[str, Shown] = {}  # by path: what may go on in the next chunk
         self._bytes = 0
 
-    def of(self, pattern: str, labels: Labels = ()) -> tuple[Shown, ...]:
-        """Of the pattern with this name the lines with at least these labels, each series oldest first."""
-        wanted = set(labels)
-        return tuple(
-            shown
-            for (name, its), lines in tuple(self._kept.items())
-            if name == pattern and wanted <= set(its)
-            for shown in tuple(lines)
-        )
+    def of(self, metrics: Collection[str]) -> list[dict[str, Any]]:
+        """{metric, labels, file, text: [line]} of the patterns that have one of these metrics.
+
+        The series that was quiet longest comes first, each oldest line first; what is no UTF-8 is replaced.
+        """
+        with self._lock:
+            return [
+                {"metric": metric, "labels": dict(labels), "file": shown.path, "text": _text(shown)}
+                for (metric, value, labels), lines in self._kept.items()
+                if metric in metrics or value in metrics
+                for shown in lines
+            ]
 
     def keep(self, hit: Hit, chunk: bytes, span: tuple[int, int], path: str) -> None:
         """A line of the chunk, and what follows it there."""
         start, end = span
-        trace = _TRACE.match(chunk, min(end + 1, len(chunk)), min(start + _BYTES, len(chunk)))
-        until = max(end, trace.end() - 1) if trace else end
-        shown = Shown(path, chunk[start : min(until, start + _BYTES)], until - start > _BYTES)
-        key = (hit.pattern.name, hit.labels)
-        lines = self._kept.setdefault(key, deque())
-        self._kept.move_to_end(key)
-        lines.append(shown)
-        self._bytes += len(shown.text)
-        if len(lines) > _LINES:
-            self._bytes -= len(lines.popleft().text)
-        self._forget()
+        limit = min(start + _BYTES, len(chunk))
+        trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
+        until = trace.end() - 1 if trace and trace.end() > end + 1 else end
+        more = trace is not None and trace.end() == limit < len(chunk)
+        shown = Shown(path, chunk[start : min(until, limit)], end > limit or more)
+        with self._lock:
+            self._put((hit.pattern.lines_metric, hit.pattern.value_metric, hit.labels), shown)
         if until + 1 >= len(chunk):
             self._open[path] = shown
 
@@ -70,12 +75,23 @@ class Evidence:
         trace = _TRACE.match(chunk, 0, _BYTES)
         if shown is None or trace is None or not trace.end():
             return
-        more = chunk[: trace.end() - 1][: max(0, _BYTES - len(shown.text) - 1)]
-        shown.cut = len(more) < trace.end() - 1
-        if more:
-            shown.text += b"\n" + more
-            self._bytes += 1 + len(more)
-            self._forget()
+        more = chunk[: trace.end()].removesuffix(b"\n")
+        kept = more[: max(0, _BYTES - len(shown.text) - 1)]
+        with self._lock:
+            shown.cut = shown.cut or len(kept) < len(more)
+            if kept:
+                shown.text += b"\n" + kept
+                self._bytes += 1 + len(kept)
+                self._forget()
+
+    def _put(self, series: _Series, shown: Shown) -> None:
+        lines = self._kept.setdefault(series, deque())
+        self._kept.move_to_end(series)
+        lines.append(shown)
+        self._bytes += len(shown.text)
+        if len(lines) > _LINES:
+            self._bytes -= len(lines.popleft().text)
+        self._forget()
 
     def _forget(self) -> None:
         while self._bytes > _ALL_BYTES:
@@ -83,6 +99,6 @@ class Evidence:
             self._bytes -= sum(len(shown.text) for shown in lines)
 
 
-def as_text(shown: Sequence[Shown]) -> tuple[str, ...]:
-    """For people: bytes that are no text are replaced."""
-    return tuple(each.text.decode(errors="replace") + (" …" if each.cut else "") for each in shown)
+def _text(shown: Shown) -> list[str]:
+    lines = shown.text.decode(errors="replace").split("\n")
+    return [*(line.rstrip("\r").expandtabs(4) for line in lines), *(["…"] if shown.cut else [])]

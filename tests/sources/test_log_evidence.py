@@ -1,0 +1,119 @@
+"""The lines behind the series: which are kept, with what follows them, and never too many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from log_lines import LINES
+
+from agent.model import LogPattern, Place
+from agent.sources.log_counters import Counters
+from agent.sources.log_evidence import Evidence
+from agent.sources.log_patterns import Scanner
+
+FAILED = LogPattern("failed", "*", r"dir (?P<path>\S+) failed", "", Place("logs.yml", 1, 1))
+METRIC = "log_failed_total"
+
+
+class Log:
+    """One file, written chunk by chunk."""
+
+    def __init__(self, pattern: LogPattern = FAILED) -> None:
+        self.evidence = Evidence()
+        self._scanner, self._counters = Scanner([pattern]), Counters([pattern], {})
+
+    def write(self, text: str | bytes, path: str = "/logs/server.log") -> Log:
+        data = text.encode() if isinstance(text, str) else text
+        self._scanner.count(data, self._counters, self.evidence, path)
+        return self
+
+    def shown(self) -> list[dict[str, Any]]:
+        return self.evidence.of({METRIC})
+
+    def texts(self) -> list[list[str]]:
+        return [line["text"] for line in self.shown()]
+
+
+def test_a_line_is_kept_with_its_stack_trace() -> None:
+    """Exceptions by their class, indented lines, causes; up to the next record."""
+    log = Log().write(
+        "[1] ERROR dir /d1 failed (x)\n"
+        "java.io.IOException: No space left on device\n"
+        "\tat x.Y.z(Y.java:1)\n"
+        "Caused by: java.lang.Error\n"
+        "\t... 3 more\n"
+        "[2] INFO fine\n"
+    )
+    assert log.shown() == [
+        {
+            "metric": METRIC,
+            "labels": {"path": "/d1"},
+            "file": "/logs/server.log",
+            "text": [
+                "[1] ERROR dir /d1 failed (x)",
+                "java.io.IOException: No space left on device",
+                "    at x.Y.z(Y.java:1)",
+                "Caused by: java.lang.Error",
+                "    ... 3 more",
+            ],
+        }
+    ]
+
+
+def test_a_trace_goes_on_in_the_next_chunk_of_its_file() -> None:
+    """And in no other file's."""
+    log = Log().write("dir /d1 failed\n\tat a\n").write("\tat other\n", "/logs/b.log")
+    assert log.texts() == [["dir /d1 failed", "    at a"]]
+    log.write("\tat b\n[2] fine\n").write("\tat c\n")
+    assert log.texts() == [["dir /d1 failed", "    at a", "    at b"]]
+
+
+def test_the_last_five_of_each_series_are_kept() -> None:
+    """Each series its own, whatever the others do."""
+    log = Log().write("dir /d1 failed: first\n")
+    for n in range(9):
+        log.write(f"dir /d2 failed: {n}\n")
+
+    assert [text for (text,) in log.texts()] == [
+        "dir /d1 failed: first",
+        *(f"dir /d2 failed: {n}" for n in range(4, 9)),
+    ]
+
+
+def test_a_long_line_and_a_long_trace_are_cut_and_say_so() -> None:
+    """At 4 KiB, within one chunk and over several."""
+    for log in (
+        Log().write("dir /d1 failed " + "x" * 9000 + "\n"),
+        Log().write("dir /d1 failed\n" + "\tat x\n" * 2000),
+        Log().write("dir /d1 failed\n").write("\tat x\n" * 2000),
+    ):
+        ((first, *others),) = log.texts()
+        assert first.startswith("dir /d1 failed")
+        assert [first, *others][-1] == "…"
+        assert sum(len(line.replace("    ", "\t")) + 1 for line in (first, *others[:-1])) <= 4096 + 1
+
+
+def test_a_storm_leaves_a_mebibyte_at_most() -> None:
+    """The series that were quiet longest are forgotten first."""
+    log = Log()
+    for n in range(400):
+        log.write(f"dir /d{n % 90} failed " + "x" * 9000 + "\n")
+    kept = log.shown()
+    assert sum(len(line["text"][0]) for line in kept) <= 1 << 20
+    assert kept[-1]["labels"] == {"path": f"/d{399 % 90}"}
+    assert len(kept) > 200
+
+
+@given(LINES, st.integers(1, 5))
+def test_any_bytes_are_shown_as_text(lines: list[bytes], size: int) -> None:
+    """Whatever the log holds, cut wherever: lines of text, within the bounds."""
+    log = Log(LogPattern("failed", "*", r"(?P<a>\w)?", "", Place("logs.yml", 1, 1)))
+    rows = [line.replace(b"\n", b"") + b"\n" for line in lines]
+    while rows:
+        log.write(b"".join(rows[:size]))
+        rows = rows[size:]
+    for line in log.shown():
+        assert line["text"]
+        assert all("\n" not in text for text in line["text"])
