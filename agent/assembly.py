@@ -39,6 +39,7 @@ from agent.sources.agent_itself import AgentItself, Saved
 from agent.sources.cluster import ClusterFacts
 from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
+from agent.sources.host_sources import host_sources
 from agent.sources.jolokia import Jolokia, Known
 from agent.sources.logs import LogTail
 from agent.sources.name_files import OURS
@@ -112,7 +113,8 @@ class Eyes:
         self.series = Series(WINDOW_MS)
         self.saved = Saved()
         itself = AgentItself(self.series, self.saved, config.interval_ms)
-        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself)
+        self._host = host_sources(config.host, config.broker.log_dirs, config.security, config.interval_ms)
+        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself, *self._host)
 
     def log_lines(self, metrics: Collection[str]) -> Sequence[Plain]:
         """The last log lines behind these metrics."""
@@ -128,6 +130,8 @@ class Eyes:
         """Read what these rules name from now on."""
         asked, table = rules.names.asked(sight.names), rules.names.metrics
         self._facts.select(asked | world_names.NAMES)
+        for source in self._host:
+            source.wanted = asked
         if self._jmx is not None:
             self._jmx.select(asked, table)
             asked -= table.keys()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.config.exposition import exposition
+from agent.config.host_section import host
 from agent.config.sections import broker, control, jolokia, policy, security
 from agent.config.settings import (
     INTERVAL_MS,
@@ -70,14 +71,17 @@ def read_config(form: Form, files: Files, complaints: Complaints) -> Config:
             "add `jolokia: {url: ...}`, or `exposition:` with the URL of an exporter",
         )
     own_broker = form.form("broker", "`broker`", required=True)
+    own = broker(own_broker, files, complaints) if own_broker else BrokerSettings()
+    login = security(_section(form, "security", complaints), files)
     config = Config(
         bootstrap_servers=servers,
         jolokia=jolokia(own_jolokia, files) if own_jolokia else None,
         rules=form.get("rules", files.paths, (), required=True),
-        broker=broker(own_broker, files, complaints) if own_broker else BrokerSettings(),
+        broker=own,
         control=control(_section(form, "control", complaints), servers),
-        security=security(_section(form, "security", complaints), files),
+        security=login,
         policy=policy(_section(form, "policy", complaints)),
+        host=host(_section(form, "host", complaints), files, own.listeners, login.protocol),
         state=form.get("state", files.path, STATE),
         socket=form.get("socket", files.path, SOCKET),
         stop_file=form.get("stop_file", files.path, STOP_FILE),

@@ -52,7 +52,11 @@ def _log_dir(node: Node, files: Files, complaints: Complaints) -> LogDirPath:
     if isinstance(node, Scalar):
         return LogDirPath(files.name(node))
     form = Form(node, "a log dir", complaints)
-    log_dir = LogDirPath(form.get("path", files.name, "", required=True), form.get("capacity", size, None))
+    log_dir = LogDirPath(
+        form.get("path", files.name, "", required=True),
+        form.get("capacity", size, None),
+        form.get("probe_file", files.name, None),
+    )
     form.close()
     return log_dir
 

@@ -11,6 +11,7 @@ from agent.kafka.connection import Security
 from agent.model import Labels, Policy
 from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
+from agent.sources.host_sources import HostSettings
 
 STATE = Path("/var/lib/ottla")
 SOCKET = Path("/run/ottla/ottla.sock")
@@ -66,6 +67,7 @@ class Config:
     control: ControlSettings
     security: Security
     policy: Policy
+    host: HostSettings = field(default_factory=HostSettings)
     state: Path = STATE
     socket: Path = SOCKET
     stop_file: Path = STOP_FILE

@@ -8,7 +8,13 @@ from agent.promql import Expression
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
 
-_PREFIXES = (("host_", "host"), ("log_", "logs"), ("kafka_admin_", "cluster"), ("ottla_", "agent"))
+_PREFIXES = (
+    ("host_", "host"),
+    ("log_", "logs"),
+    ("kafka_admin_", "cluster"),
+    ("kafka_probe_", "protocol_probe"),
+    ("ottla_", "agent"),
+)
 BROKER = "jmx"
 _DEEPEST = 20  # recording rules that read recording rules
 

@@ -126,7 +126,7 @@ class Agents:
                 folder=agent.folder,
                 environment={"PYTHONPATH": str(PROJECT), "HOME": str(agent.folder)},
                 reads_everything=not all(
-                    _everybody_enters(path) for path in (PROJECT, self.rules, Path(sys.executable))
+                    _everybody_enters(path) for path in (PROJECT, self.rules, Path(sys.executable).resolve())
                 ),
             )
         )

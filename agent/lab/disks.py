@@ -71,6 +71,26 @@ def mounts_below(folder: Path) -> list[Path]:
     return [Path(point) for point in reversed(points) if Path(point).is_relative_to(folder)]
 
 
+def freeze(disk: Path) -> bool:
+    """Let every write to this file system wait until it is thawed; False if it was frozen already."""
+    done = subprocess.run(["fsfreeze", "--freeze", str(disk)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    if done.returncode and "busy" not in done.stderr:
+        raise LabError(f"{disk} cannot be frozen: {done.stderr.strip() or done.returncode}")
+    return done.returncode == 0
+
+
+def thaw(disk: Path) -> bool:
+    """Let the writes go on; False if it was not frozen."""
+    done = subprocess.run(["fsfreeze", "--unfreeze", str(disk)], capture_output=True, check=False)  # noqa: S603, S607
+    return done.returncode == 0
+
+
+def thaw_below(folder: Path) -> None:
+    """Thaw every file system that is mounted in the folder."""
+    for point in mounts_below(folder):
+        thaw(point)
+
+
 def unmount_below(folder: Path) -> None:
     """Unmount everything in the folder and free the loop devices. LabError names what stays busy."""
     for point in mounts_below(folder):

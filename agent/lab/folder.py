@@ -60,6 +60,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def clear(folder: Path) -> None:
     """End every process, unmount every disk and remove every file, but for the folder and its lock."""
+    disks.thaw_below(folder)  # no signal ends what waits for a frozen disk
     stubborn = processes.end(processes.find_below(folder), signal.SIGKILL, _END_SECONDS)
     if stubborn:
         pids = " ".join(str(process.pid) for process in stubborn)

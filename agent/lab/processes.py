@@ -40,6 +40,7 @@ class Command:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     reads_everything: bool = False  # may read files that its user may not, such as code below /root
+    as_ourselves: bool = False  # with our own user and rights
 
 
 def start(command: Command) -> None:
@@ -69,7 +70,7 @@ def _launch(command: Command, prefix: list[str]) -> None:
     with command.output.open("ab") as output:
         try:
             subprocess.run(  # noqa: S603 - the arguments are our own
-                [*prefix, *_as_lab_user(command.reads_everything), *command.arguments],
+                [*prefix, *_as_lab_user(command), *command.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -185,10 +186,10 @@ def _stat(pid: int) -> list[str] | None:
     return text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
 
 
-def _as_lab_user(reads_everything: bool) -> list[str]:
-    if os.geteuid() != 0:
+def _as_lab_user(command: Command) -> list[str]:
+    if os.geteuid() != 0 or command.as_ourselves:
         return []
     switch = ["setpriv", f"--reuid={LAB_UID}", f"--regid={LAB_UID}", "--clear-groups"]
-    if reads_everything:
+    if command.reads_everything:
         switch += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return switch

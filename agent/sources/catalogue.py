@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.sources import MetricInfo, agent_itself, cluster_metrics, exposition, host, jolokia, logs, schedule
+from agent.sources import (
+    MetricInfo,
+    agent_itself,
+    cluster_metrics,
+    exposition,
+    host_sources,
+    jolokia,
+    logs,
+    schedule,
+)
 from agent.sources.names import Names
 
 OTHERS = (
-    *host.METRICS,
+    *host_sources.METRICS,
     *cluster_metrics.METRICS,
     *logs.METRICS,
     *jolokia.METRICS,

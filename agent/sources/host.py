@@ -37,10 +37,14 @@ METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class LogDirPath:
-    """A log dir. `capacity` (bytes) makes a plain folder a disk of that size; its usage is then summed up."""
+    """A log dir. `capacity` (bytes) makes a plain folder a disk of that size; its usage is then summed up.
+
+    `probe_file` is what the write probe writes instead of a file in the log dir itself.
+    """
 
     path: str
     capacity: int | None = None
+    probe_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import MetricInfo, agent_itself, cluster_metrics, exposition, host, jolokia, logs, schedule
+from agent.sources import (
+    MetricInfo,
+    agent_itself,
+    cluster_metrics,
+    exposition,
+    host_sources,
+    jolokia,
+    logs,
+    schedule,
+)
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.name_files import shipped
 
@@ -39,7 +48,7 @@ def page() -> str:
     table = shipped().metrics
     infos = (m.info(name) for name, m in table.items() if not m.of)
     sections = (
-        ("host", "Log dirs, by `path`", "", host.METRICS),
+        *((source, title, "", metrics) for title, source, metrics in host_sources.TABLES),
         ("cluster", "The cluster, by the admin protocol", "", cluster_metrics.METRICS),
         ("logs", "Log lines", _LOGS, logs.METRICS),
         ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),

@@ -20,6 +20,7 @@ OURS = (
     "log_",
     "ottla_",
     "kafka_admin_",
+    "kafka_probe_",
     "ALERTS",
 )  # what other sources' and our own names begin with
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

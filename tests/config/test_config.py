@@ -35,7 +35,7 @@ names: names.yml
 target_labels: {cluster: east, broker: 7}
 broker:
   node_id: 7
-  log_dirs: [/d1, {path: /d2, capacity: 256MiB}]
+  log_dirs: [/d1, {path: /d2, capacity: 256MiB, probe_file: probe}]
   logs: [/var/log/kafka/server.log]
 state: state
 socket: /run/o.sock
@@ -105,7 +105,10 @@ def test_every_setting_can_be_said(folder: Path) -> None:
     assert config.jolokia.auth == ("reader", "s3cret")
     assert config.rules == (folder / "rules", Path("/etc/ottla/rules"))
     assert config.broker.node_id == 7
-    assert config.broker.log_dirs == (LogDirPath("/d1"), LogDirPath("/d2", 256 << 20))
+    assert config.broker.log_dirs == (
+        LogDirPath("/d1"),
+        LogDirPath("/d2", 256 << 20, str(folder / "probe")),
+    )
     assert (config.state, config.stop_file, config.listen) == (
         folder / "state",
         Path("/etc/stop"),

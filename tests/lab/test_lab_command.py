@@ -66,7 +66,7 @@ def test_help_is_everywhere(arguments: list[str]) -> None:
 
 def test_each_fault_is_listed_with_its_manual_and_options() -> None:
     """As text, and as data."""
-    known = {"fill-disk", "kill-broker", "pause-broker", "leftover-throttle"}
+    known = {"fill-disk", "freeze-disk", "kill-broker", "pause-broker", "leftover-throttle"}
     data = json.loads(call("faults", "-o", "json").output)
     assert known <= {one["name"] for one in data}
     assert next(one for one in data if one["name"] == "fill-disk")["options"] == {"until": 0.88}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.model import Sample
 from agent.sources.catalogue import declared, others
 from agent.sources.jmx_names import JmxMetric
-from agent.sources.name_files import read_names, shipped
+from agent.sources.name_files import OURS, read_names, shipped
 from agent.sources.names import Names, Translation
 from agent.yaml_marks import Complaints
 
@@ -108,7 +108,7 @@ alias: {}
 """)
 
     assert said == [
-        "names.yml:2:3: names that begin so are the agent's own: host_, log_, ottla_, kafka_admin_, ALERTS",
+        f"names.yml:2:3: names that begin so are the agent's own: {', '.join(OURS)}",
         "names.yml:3:3: 'a-b' is no metric name; letters, digits, _ and : only",
         "names.yml:4:9: a metric has one of gauge and counter: the attribute; write it like `gauge: Value`",
         (

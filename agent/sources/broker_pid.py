@@ -1,0 +1,124 @@
+"""Which process the broker is: by its systemd unit, its pid file, or the port that it listens on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_LISTENING = "0A"
+_SYSTEMCTL_DEADLINE = 0.4  # seconds
+_MAIN_CLASS = b"kafka.Kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAt:
+    """Where to look for the broker: exactly one of these."""
+
+    unit: str | None = None
+    pid_file: str | None = None
+    port: int | None = None
+
+    def __str__(self) -> str:
+        if self.unit:
+            return f"unit {self.unit}"
+        return f"pid file {self.pid_file}" if self.pid_file else f"port {self.port}"
+
+
+def find(at: BrokerAt) -> int | None:
+    """The broker's pid, None where it does not run. OSError says why it cannot be known."""
+    if at.unit:
+        return _of_unit(at.unit)
+    if at.pid_file:
+        return _of_file(Path(at.pid_file))
+    return _of_port(at.port) if at.port else None
+
+
+def _of_unit(unit: str) -> int | None:
+    command = ["systemctl", "show", "--property", "MainPID", "--value", "--", unit]
+    try:
+        done = subprocess.run(  # noqa: S603 a fixed command, the unit behind `--`
+            command, capture_output=True, text=True, timeout=_SYSTEMCTL_DEADLINE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"systemctl has not answered for {_SYSTEMCTL_DEADLINE:g} s") from None
+    text = done.stdout.strip()
+    if done.returncode or not text.isdecimal():
+        raise OSError(f"systemctl does not tell the main pid of {unit}: {done.stderr.strip() or text!r}")
+    return int(text) or None
+
+
+def _of_file(file: Path) -> int | None:
+    try:
+        text = file.read_text(errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    if not text.isdecimal():
+        raise OSError(f"{file} holds no pid: {text[:40]!r}")
+    return int(text) if (_PROC / text).exists() else None
+
+
+def _of_port(port: int) -> int | None:
+    """Whose socket it is; where descriptors may not be read, the one broker that its owner runs."""
+    sockets = dict(listening(port))
+    if not sockets:
+        return None
+    forbidden = 0
+    for pid in _pids():
+        try:
+            with os.scandir(_PROC / str(pid) / "fd") as descriptors:
+                if any(_socket(each) in sockets for each in descriptors):
+                    return pid
+        except PermissionError:
+            forbidden += 1
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+    return _by_owner(port, set(sockets.values()), forbidden)
+
+
+def listening(port: int) -> Iterator[tuple[str, int]]:
+    """Inode and user id of each socket that listens on the port, by IPv4 and IPv6."""
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = (_PROC / "net" / name).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]", int(fields[7])
+
+
+def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
+    """Command lines and owners are for everybody to see, descriptors are not."""
+    found = []
+    for pid in _pids():
+        folder = _PROC / str(pid)
+        try:
+            if folder.stat().st_uid in owners and _MAIN_CLASS in (folder / "cmdline").read_bytes().split(
+                b"\0"
+            ):
+                found.append(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    if len(found) == 1:
+        return found[0]
+    raise PermissionError(
+        f"who listens on port {port} cannot be seen: the descriptors of {forbidden} processes are another"
+        f" user's, and that user runs {len(found)} brokers; run the agent as the broker's user, or name"
+        " host.process.unit or pid_file"
+    )
+
+
+def _pids() -> Iterator[int]:
+    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
+
+
+def _socket(descriptor: os.DirEntry[str]) -> str:
+    try:
+        return os.readlink(descriptor.path)  # noqa: PTH115 one call of thousands
+    except FileNotFoundError:
+        return ""

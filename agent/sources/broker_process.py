@@ -1,0 +1,166 @@
+"""The broker's process as /proc has it: descriptors, maps, threads, memory, CPU; whether it is stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.promql.vectors import STALE
+from agent.sources import MetricInfo, kernel_file
+from agent.sources.broker_pid import BrokerAt, find
+from agent.sources.kernel import Reading
+from agent.sources.process_limits import max_threads, open_file_limit
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_MAPS_SHARE = 200  # /proc/PID/maps of a large broker takes 50 ms: at most a 200th of the time goes there
+
+
+def _gauge(name: str, meaning: str, unit: str = "") -> MetricInfo:
+    return MetricInfo(f"host_broker_{name}", "gauge", unit, meaning)
+
+
+METRICS = (
+    _gauge("up", "1 if the broker's process was found, else 0"),
+    _gauge("pid", "Its pid"),
+    MetricInfo(
+        "host_broker_pid_changes_total", "counter", "", "Times that another process was found than before"
+    ),
+    _gauge("start_time_seconds", "When it was started, since the epoch", "seconds"),
+    MetricInfo("host_broker_cpu_seconds_total", "counter", "seconds", "CPU time, of user and system"),
+    _gauge("resident_memory_bytes", "Memory that it holds", "bytes"),
+    _gauge("threads", "Its threads"),
+    _gauge("max_threads", "The least of its limits on threads: RLIMIT_NPROC, pids.max, threads-max, pid_max"),
+    _gauge("stopped", "1 if it is stopped, by SIGSTOP or a debugger, else 0"),
+    _gauge("threads_uninterruptible", "Threads that wait in the kernel for a disk (state D), as of now"),
+    _gauge("open_fds", "Open file descriptors"),
+    _gauge("max_fds", "Open file descriptors that it may have"),
+    _gauge(
+        "maps", "Memory maps, of which each segment takes two or more; counted now and then, since it is dear"
+    ),
+    _gauge("max_maps", "Memory maps that a process may have: vm.max_map_count"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """/proc/PID/stat: seconds of CPU; `started` in ticks since the boot; bytes."""
+
+    state: str
+    cpu: float
+    threads: int
+    started: int
+    resident: int
+
+
+class BrokerProcess:
+    """Finds the process again when it is gone or another one has its pid."""
+
+    name = "broker_process"
+    metrics = METRICS
+
+    def __init__(self, at: BrokerAt) -> None:
+        self._at = at
+        self._pid: int | None = None
+        self._started = -1
+        self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
+        self._changes = 0
+        self._seen: set[str] = set()
+        self._maps: tuple[float, int] | None = None  # due again (monotonic seconds), count
+
+    def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
+        """See Part. The series of a process that is gone end at once."""
+        stat = self._stat()
+        yield "host_broker_up", (), float(stat is not None)
+        yield "host_broker_pid_changes_total", (), float(self._changes)
+        if stat is None or self._pid is None:
+            yield from ((name, (), STALE) for name in sorted(self._seen))
+            self._seen.clear()
+            return
+        for name, value in self._of(self._pid, stat, wanted):
+            self._seen.add(name)
+            yield name, (), value
+
+    def _stat(self) -> Stat | None:
+        stat = self._alive(self._pid)
+        if stat is None or stat.started != self._started:
+            pid = find(self._at)
+            stat = self._alive(pid)
+            if stat is not None:
+                self._changes += self._started not in (-1, stat.started)
+                self._started, self._maps, self._booted = stat.started, None, boot_time()
+            self._pid = pid
+        return stat
+
+    def _alive(self, pid: int | None) -> Stat | None:
+        if pid is None:
+            return None
+        try:
+            return parse_stat(kernel_file.read(f"/proc/{pid}/stat"))
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+
+    def _of(self, pid: int, stat: Stat, wanted: frozenset[str]) -> Iterator[tuple[str, float]]:
+        folder = f"/proc/{pid}"
+        yield "host_broker_pid", float(pid)
+        yield "host_broker_start_time_seconds", self._booted + stat.started / _TICK
+        yield "host_broker_cpu_seconds_total", stat.cpu
+        yield "host_broker_resident_memory_bytes", float(stat.resident)
+        yield "host_broker_threads", float(stat.threads)
+        yield "host_broker_stopped", float(stat.state in "Tt")
+        if "host_broker_max_threads" in wanted:
+            yield "host_broker_max_threads", float(max_threads(folder))
+        if "host_broker_threads_uninterruptible" in wanted:
+            yield "host_broker_threads_uninterruptible", float(uninterruptible(folder))
+        if wanted & {"host_broker_open_fds", "host_broker_max_fds"}:
+            yield "host_broker_max_fds", open_file_limit(folder)
+            yield "host_broker_open_fds", float(open_files(folder))
+        if wanted & {"host_broker_maps", "host_broker_max_maps"}:
+            yield "host_broker_max_maps", float(kernel_file.read("/proc/sys/vm/max_map_count"))
+            yield "host_broker_maps", float(self._count_maps(folder))
+
+    def _count_maps(self, folder: str) -> int:
+        began = time.monotonic()
+        if self._maps is None or began >= self._maps[0]:
+            count = kernel_file.read(f"{folder}/maps").count("\n")
+            self._maps = began + _MAPS_SHARE * (time.monotonic() - began), count
+        return self._maps[1]
+
+
+def parse_stat(text: str) -> Stat | None:
+    """/proc/PID/stat, None of a process that has ended. The command's name may hold anything, `) ` too."""
+    fields = text[text.rindex(")") + 1 :].split()
+    if len(fields) < 22:
+        raise ValueError(f"/proc/PID/stat is not as documented: {text[:200]!r}")
+    if fields[0] in ("Z", "X"):
+        return None
+    cpu = (int(fields[11]) + int(fields[12])) / _TICK
+    return Stat(fields[0], cpu, int(fields[17]), int(fields[19]), int(fields[21]) * _PAGE)
+
+
+def boot_time() -> float:
+    """When the kernel was started, in seconds since the epoch."""
+    for line in kernel_file.read("/proc/stat").splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    raise ValueError("/proc/stat has no btime")
+
+
+def open_files(folder: str) -> int:
+    """How many descriptors are open. Since Linux 6.2 the folder's size says it, to everybody."""
+    known = os.stat(f"{folder}/fd").st_size  # noqa: PTH116 one call
+    return known or len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 names only
+
+
+def uninterruptible(folder: str) -> int:
+    """Threads in state D."""
+    found = 0
+    for thread in os.listdir(f"{folder}/task"):  # noqa: PTH208 names only
+        try:
+            stat = parse_stat(kernel_file.read(f"{folder}/task/{thread}/stat"))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found += stat is not None and stat.state == "D"
+    return found

@@ -1,0 +1,142 @@
+"""The certificates that the broker serves and those on disk: when they end, and whether they are the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from agent.kafka.connection import Security
+from agent.model import Sample
+from agent.sources import MetricInfo
+from agent.sources.certificate_dates import MAX_BYTES, leaf, not_after
+from agent.sources.lone_thread import LoneThread
+
+log = logging.getLogger(__name__)
+
+METRICS = (
+    MetricInfo(
+        "host_certificate_served_not_after_seconds",
+        "gauge",
+        "seconds",
+        "When the certificate ends that the listener `address` serves, since the epoch",
+    ),
+    MetricInfo(
+        "host_certificate_file_not_after_seconds",
+        "gauge",
+        "seconds",
+        "When the first certificate in the PEM file `path` ends, since the epoch",
+    ),
+    MetricInfo(
+        "host_certificate_mismatch",
+        "gauge",
+        "",
+        "1 if the listener `address` serves none of the certificates in the files, else 0",
+    ),
+    MetricInfo(
+        "host_certificate_unread_total",
+        "counter",
+        "",
+        "Handshakes and files that gave no certificate, by `of`: the address or path",
+    ),
+)
+_NAMES = frozenset(metric.name for metric in METRICS)
+
+
+class Certificates:
+    """Looks at each listener by a TLS handshake and at each file. `deadline` (seconds) is for each of them.
+
+    A handshake checks nothing: an expired or foreign certificate is what is looked for. It shows the agent's
+    own certificate where it has one, since a listener may demand it.
+    """
+
+    name = "certificates"
+    partial = True
+    metrics = METRICS
+
+    def __init__(
+        self,
+        listeners: Sequence[str],
+        files: Sequence[str],
+        security: Security,
+        interval_ms: int,
+        deadline: float = 5.0,
+    ) -> None:
+        self.interval_ms = interval_ms
+        self.wanted = frozenset[str]()
+        self._listeners, self._files = listeners, files
+        self._security = security
+        self._deadline = deadline
+        self._threads = {path: LoneThread(f"reading of {path}") for path in files}
+        self._unread = dict.fromkeys((*listeners, *files), 0)
+        self._told: dict[str, str] = {}
+
+    async def read(self, now: int) -> list[Sample]:
+        """One look at all of them."""
+        if not self.wanted & _NAMES:
+            return []
+        names = (*self._listeners, *self._files)
+        answers = await asyncio.gather(*map(self._look, names))
+        found = {name: der for name, der in zip(names, answers, strict=True) if der is not None}
+        return [*self._samples(found, now), *self._counts(now)]
+
+    def _samples(self, found: Mapping[str, bytes], now: int) -> Iterator[Sample]:
+        on_disk = {found[path] for path in self._files if path in found}
+        for name, der in found.items():
+            served = name in self._listeners
+            labels = (("address" if served else "path", name),)
+            kind = "served" if served else "file"
+            yield Sample(f"host_certificate_{kind}_not_after_seconds", labels, now, not_after(der))
+            if served and on_disk:
+                yield Sample("host_certificate_mismatch", labels, now, float(der not in on_disk))
+
+    def _counts(self, now: int) -> Iterator[Sample]:
+        for name, count in self._unread.items():
+            yield Sample("host_certificate_unread_total", (("of", name),), now, float(count))
+
+    async def _look(self, name: str) -> bytes | None:
+        """A certificate that can be read, as DER; what keeps it from that is counted, and told once."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                der = await (self._served(name) if name in self._listeners else self._on_disk(name))
+            not_after(der)
+        except (OSError, ValueError) as error:
+            self._unread[name] += 1
+            why = str(error) or f"no answer within {self._deadline:g} s"
+            if self._told.get(name) != why:
+                self._told[name] = why
+                log.warning("certificate of %s: %s", name, why)
+            return None
+        self._told.pop(name, None)
+        return der
+
+    async def _on_disk(self, path: str) -> bytes:
+        return await self._threads[path].run(partial(_read_leaf, path), self._deadline)
+
+    async def _served(self, address: str) -> bytes:
+        host, _, port = address.rpartition(":")
+        context = await asyncio.to_thread(_context, self._security)
+        _, writer = await asyncio.open_connection(
+            host.strip("[]"), int(port), ssl=context, ssl_handshake_timeout=self._deadline
+        )
+        try:
+            der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        finally:
+            writer.transport.abort()  # it has seen all it wanted
+        return der
+
+
+def _context(security: Security) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if security.cert_file:
+        context.load_cert_chain(security.cert_file, security.key_file)
+    return context
+
+
+def _read_leaf(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return leaf(file.read(MAX_BYTES))

@@ -1,0 +1,130 @@
+"""What the kernel's files say of this host, each part of them read only where a rule asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+from agent.model import Labels, Sample
+from agent.sources import MetricInfo
+from agent.sources.lone_thread import LoneThread
+
+log = logging.getLogger(__name__)
+Reading = tuple[str, Labels, float]
+
+METRICS = (
+    MetricInfo(
+        "host_unread_total",
+        "counter",
+        "",
+        "Readings of a `part` of the host that gave less than asked: a file is missing, forbidden or hangs",
+    ),
+)
+
+
+class Part(Protocol):
+    """Some files that are read together. `read` blocks, and runs in a thread of its own."""
+
+    @property
+    def name(self) -> str:
+        """The label `part` of what it could not read."""
+
+    @property
+    def metrics(self) -> tuple[MetricInfo, ...]:
+        """What it can yield."""
+
+    def read(self, wanted: frozenset[str]) -> Iterable[Reading]:
+        """What is wanted of it. OSError where a file cannot be read, ValueError or IndexError where it is
+        not as documented. What was yielded before counts."""
+
+
+class Kernel:
+    """Reads its parts one after another in one thread: threads side by side would cost more than the reading.
+
+    A part that hangs keeps that thread to itself, and the others get another one. What errs or hangs is
+    counted, told once, and hides no other. `deadline` (seconds) is for all that one thread reads.
+    """
+
+    name = "kernel"
+    partial = True
+
+    def __init__(self, parts: Sequence[Part], interval_ms: int, deadline: float = 0.5) -> None:
+        self.interval_ms = interval_ms
+        self.wanted = frozenset[str]()
+        self.metrics = (*METRICS, *(metric for part in parts for metric in part.metrics))
+        self._deadline = deadline
+        self._parts = {part.name: part for part in parts}
+        self._names = {part.name: frozenset(metric.name for metric in part.metrics) for part in parts}
+        self._threads = dict.fromkeys(self._parts, LoneThread("reading of the host"))
+        self._unread = dict.fromkeys(self._parts, 0)
+        self._told: dict[str, str] = {}
+
+    async def read(self, now: int) -> list[Sample]:
+        """One reading of what is wanted."""
+        asked = [name for name, metrics in self._names.items() if metrics & self.wanted]
+        threads = dict.fromkeys(self._threads[name] for name in asked)
+        rounds = [_Round([self._parts[n] for n in asked if self._threads[n] is thread]) for thread in threads]
+        await asyncio.gather(*(self._run(each, thread) for each, thread in zip(rounds, threads, strict=True)))
+        readings = [reading for each in rounds for reading in each.found]
+        readings += [("host_unread_total", (("part", name),), float(self._unread[name])) for name in asked]
+        return [Sample(name, labels, now, value) for name, labels, value in readings]
+
+    async def _run(self, each: _Round, thread: LoneThread) -> None:
+        try:
+            await thread.run(partial(each.read, self.wanted), self._deadline)
+        except TimeoutError as error:
+            failed = {name: f"{error}, at {each.at or name}" for name in each.ahead()}
+            self._set_apart(each.at, thread)
+        else:
+            failed = each.failed
+        for name in each.names:
+            self._judge(name, failed.get(name))
+
+    def _set_apart(self, hung: str | None, thread: LoneThread) -> None:
+        """All that shared the thread with the part that hangs in it go on in another."""
+        if hung is None:
+            return  # it has the thread to itself since an earlier reading
+        other = LoneThread("reading of the host")
+        shared = [name for name, own in self._threads.items() if own is thread and name != hung]
+        self._threads.update(dict.fromkeys(shared, other))
+
+    def _judge(self, name: str, why: str | None) -> None:
+        if why is None:
+            self._told.pop(name, None)
+            return
+        self._unread[name] += 1
+        if self._told.get(name) != why:
+            self._told[name] = why
+            log.warning("host: %s: %s", name, why)
+
+
+class _Round:
+    """One reading of some parts, in their thread; what it found is also of use where it does not end."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.names = [part.name for part in parts]
+        self.failed: dict[str, str] = {}
+        self.at: str | None = None  # the part that is being read
+        self._parts = parts
+        self._found: list[Reading] = []
+
+    @property
+    def found(self) -> list[Reading]:
+        """So far."""
+        return list(self._found)
+
+    def ahead(self) -> list[str]:
+        """The part that is being read, and those behind it."""
+        return self.names[self.names.index(self.at) if self.at else 0 :]
+
+    def read(self, wanted: frozenset[str]) -> None:
+        """All parts; what keeps one from being read is in `failed`."""
+        for part in self._parts:
+            self.at = part.name
+            try:
+                self._found.extend(part.read(wanted))
+            except (OSError, ValueError, IndexError) as error:
+                self.failed[part.name] = str(error) or type(error).__name__

@@ -1,0 +1,209 @@
+"""The broker's process, played by real ones that listen, stop, end and come again."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.promql.vectors import STALE
+from agent.sources.broker_pid import BrokerAt, find
+from agent.sources.broker_process import METRICS, BrokerProcess
+from agent.sources.process_limits import rlimit
+
+ROOT = Path(__file__).parents[2]
+ALL = frozenset(metric.name for metric in METRICS)
+LISTENING = (
+    "import socket, time; s = socket.create_server(('127.0.0.1', {port}));"
+    " print('on', flush=True); time.sleep(99)"
+)
+
+
+@contextmanager
+def listening(port: int, *more: str, prefix: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+    """A process that listens on the port; ended with the block, if it is not before."""
+    command = [*prefix, sys.executable, "-c", LISTENING.format(port=port), *more]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def port() -> int:
+    """A free one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def values(part: BrokerProcess, wanted: frozenset[str] = ALL) -> dict[str, float]:
+    """By the name without its prefix."""
+    return {name.removeprefix("host_broker_"): value for name, _, value in part.read(wanted)}
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """Wait for a condition, 20 s at most."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, f"waited 20 s for: {what}"
+        time.sleep(0.02)
+
+
+def test_what_proc_says_of_it(port: int) -> None:
+    """Held against what else says it."""
+    with listening(port) as process:
+        seen = values(BrokerProcess(BrokerAt(port=port)))
+        pid = process.pid
+        assert seen["pid"] == pid
+        assert seen["up"] == 1
+        assert seen["open_fds"] == len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        assert seen["max_fds"] == resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+        assert seen["maps"] == len(Path(f"/proc/{pid}/maps").read_text().splitlines())
+        assert seen["max_maps"] == int(Path("/proc/sys/vm/max_map_count").read_text())
+        assert (
+            seen["threads"] == 1 <= seen["max_threads"] <= int(Path("/proc/sys/kernel/pid_max").read_text())
+        )
+        assert abs(seen["start_time_seconds"] - time.time()) < 60
+        assert 4 << 20 < seen["resident_memory_bytes"] < 1 << 30
+        assert seen["cpu_seconds_total"] >= 0
+        assert (seen["stopped"], seen["threads_uninterruptible"]) == (0, 0)
+
+
+def test_a_stopped_process_is_seen(port: int) -> None:
+    """SIGSTOP, until SIGCONT."""
+    part = BrokerProcess(BrokerAt(port=port))
+    with listening(port) as process:
+        for number, stopped in ((signal.SIGSTOP, 1), (signal.SIGCONT, 0)):
+            process.send_signal(number)
+            until(f"stopped to be {stopped}", lambda stopped=stopped: values(part)["stopped"] == stopped)  # type: ignore[misc]
+
+
+def test_its_end_ends_its_series_and_another_one_is_a_change(port: int) -> None:
+    """By stale markers: the last value of a dead process must not go on for five minutes."""
+    part = BrokerProcess(BrokerAt(port=port))
+    with listening(port):
+        first = values(part)
+    gone = values(part)
+    assert (gone.pop("up"), gone.pop("pid_changes_total")) == (0, 0)
+    assert gone.keys() == first.keys() - {"up", "pid_changes_total"}
+    assert {repr(value) for value in gone.values()} == {repr(STALE)}
+    assert values(part).keys() == {"up", "pid_changes_total"}, "once"
+    with listening(port) as process:
+        again = values(part)
+        assert (again["pid"], again["pid_changes_total"]) == (process.pid, 1)
+
+
+def test_only_what_is_wanted_is_read(port: int) -> None:
+    """Maps and threads are dear."""
+    with listening(port):
+        seen = values(BrokerProcess(BrokerAt(port=port)), frozenset({"host_broker_up"}))
+    assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
+
+
+def test_by_a_pid_file(tmp_path: Path) -> None:
+    """None where there is no file or no process; what is no pid is an error that says so."""
+    file = tmp_path / "kafka.pid"
+    at = BrokerAt(pid_file=str(file))
+    assert find(at) is None
+    file.write_text(f"{os.getpid()}\n")
+    assert find(at) == os.getpid()
+    file.write_text(str(2**22 + 1))
+    assert find(at) is None
+    file.write_text("-1\n")
+    with pytest.raises(OSError, match="holds no pid: '-1'"):
+        find(at)
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("echo 4242", 4242),
+        ("echo 0", None),  # it does not run
+        ("echo Failed to connect to bus >&2; exit 1", "Failed to connect to bus"),
+        ("exec sleep 60", "systemctl has not answered for"),
+    ],
+)
+def test_by_a_systemd_unit(
+    script: str, found: int | str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for systemctl on the PATH: few machines that run tests have systemd."""
+    file = tmp_path / "systemctl"
+    wanted = "show --property MainPID --value -- kafka.service"
+    file.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] || exit 9\n{script}\n')
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    at = BrokerAt(unit="kafka.service")
+    if isinstance(found, str):
+        with pytest.raises(OSError, match=found):
+            find(at)
+    else:
+        assert find(at) == found
+
+
+def test_without_systemd_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FileNotFoundError names the command."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(FileNotFoundError, match="systemctl"):
+        find(BrokerAt(unit="kafka.service"))
+
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to be two users"
+)
+AS_AGENT = ["setpriv", "--reuid=61002", "--regid=61002", "--clear-groups", "--inh-caps=+dac_read_search"]
+AS_AGENT += ["--ambient-caps=+dac_read_search"]  # to read the code, which may lie below /root
+FIND = "import sys; from agent.sources.broker_pid import *; print(find(BrokerAt(port=int(sys.argv[1]))))"
+
+
+def found_by_another_user(port: int) -> str:
+    """The pid, or the end of the error."""
+    command = [*AS_AGENT, sys.executable, "-c", FIND, str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+@needs_root
+def test_another_users_broker_is_found_by_owner_and_command_line(port: int) -> None:
+    """Its descriptors are not to be read, and need not be."""
+    with listening(port, "kafka.Kafka", "server.properties") as process:
+        assert found_by_another_user(port) == str(process.pid)
+
+
+@needs_root
+def test_which_of_several_it_is_is_not_guessed(port: int) -> None:
+    """Nor whether a process without Kafka's main class is one; the error says what to do."""
+    with listening(port):
+        said = found_by_another_user(port)
+    assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
+    assert "that user runs 0 brokers" in said
+    assert said.endswith("or name host.process.unit or pid_file")
+
+
+def test_limits_are_read_as_the_kernel_writes_them() -> None:
+    """Unlimited is infinity."""
+    text = Path("/proc/self/limits").read_text()
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert rlimit(text, "Max open files") == soft
+    assert (
+        rlimit(
+            "Max processes             unlimited            unlimited            processes\n", "Max processes"
+        )
+        > 1e9
+    )
+    with pytest.raises(ValueError, match="has no 'Max processes'"):
+        rlimit("", "Max processes")

@@ -1,0 +1,229 @@
+"""The write probe, on real file systems: healthy, frozen, read-only, full and foreign ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from loop_disks import frozen, mounted, run
+
+from agent.model import Sample
+from agent.sources import SourceFailed
+from agent.sources.disk_probe import ERRNOS, METRICS, PROBE_FILE, DiskProbe
+from agent.sources.host import LogDirPath
+
+ALL = frozenset(metric.name for metric in METRICS)
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def probing(*folders: LogDirPath, deadline: float = 10.0) -> AsyncIterator[DiskProbe]:
+    """A probe of these log dirs that rules ask for; its process ends with the block."""
+    probe = DiskProbe(folders, 1000, deadline)
+    probe.wanted = ALL
+    try:
+        yield probe
+    finally:
+        probe.close()
+
+
+def values(samples: list[Sample], path: Path) -> dict[str, float]:
+    """By the name without its prefix; errors that were counted as `error EIO`."""
+    found = {}
+    for sample in samples:
+        labels = dict(sample.labels)
+        if labels["path"] == str(path):
+            name = sample.name.removeprefix("host_log_dir_")
+            found[f"error {labels['errno']}" if "errno" in labels else name] = sample.value
+    return found
+
+
+async def until(what: str, holds: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    """Wait for a condition."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not await holds():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"waited {seconds:g} s for: {what}") from None
+
+
+async def test_a_disk_that_takes_writes(tmp_path: Path) -> None:
+    """Timed, without an error, and all errors stand at 0 from the start; the file never grows."""
+    async with probing(LogDirPath(str(tmp_path))) as probe:
+        for _ in range(3):
+            seen = values(await probe.read(5), tmp_path)
+
+    assert 0 < seen["probe_seconds"] < 10
+    assert (seen["probe_success"], seen["hung"], seen["read_only"]) == (1, 0, 0)
+    assert {name: value for name, value in seen.items() if name.startswith("error ")} == dict.fromkeys(
+        (f"error {name}" for name in ERRNOS), 0
+    )
+    assert [(path.name, path.stat().st_size) for path in tmp_path.iterdir()] == [(PROBE_FILE, 4096)]
+
+
+async def test_nothing_is_written_where_no_rule_asks_for_it(tmp_path: Path) -> None:
+    """Nor is a process started."""
+    probe = DiskProbe([LogDirPath(str(tmp_path))], 1000)
+    probe.wanted = frozenset({"host_log_dir_used_ratio"})
+
+    assert await probe.read(5) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_file_may_be_elsewhere_on_the_same_file_system(tmp_path: Path) -> None:
+    """For a log dir that the agent may not write to; elsewhere on another one would tell nothing."""
+    log_dir, beside, foreign = tmp_path / "data", tmp_path / "probe", Path("/dev/shm/ottla-test-probe")
+    log_dir.mkdir()
+    async with probing(LogDirPath(str(log_dir), probe_file=str(beside))) as probe:
+        assert values(await probe.read(5), log_dir)["probe_success"] == 1
+    assert beside.stat().st_size == 4096
+    assert list(log_dir.iterdir()) == []
+
+    try:
+        async with probing(LogDirPath(str(log_dir), probe_file=str(foreign))) as probe:
+            seen = values(await probe.read(5), log_dir)
+    finally:
+        foreign.unlink(missing_ok=True)
+    assert (seen["probe_success"], seen["error EXDEV"]) == (0, 1)
+
+
+async def test_what_the_file_system_refuses_is_counted_by_its_errno(tmp_path: Path) -> None:
+    """A missing dir, and a planted link that is not followed; the log dir beside them is probed."""
+    gone, planted, well = tmp_path / "gone", tmp_path / "planted", tmp_path / "well"
+    planted.mkdir()
+    well.mkdir()
+    (planted / PROBE_FILE).symlink_to(tmp_path / "victim")
+    async with probing(*(LogDirPath(str(path)) for path in (gone, planted, well))) as probe:
+        await probe.read(5)
+        samples = await probe.read(6)
+
+    assert (values(samples, gone)["error ENOENT"], values(samples, gone)["probe_success"]) == (2, 0)
+    assert (values(samples, planted)["error other"], values(samples, planted)["hung"]) == (2, 0)
+    assert values(samples, well)["probe_success"] == 1
+    assert not (tmp_path / "victim").exists()
+
+
+async def test_a_file_system_that_becomes_read_only_is_seen(tmp_path: Path) -> None:
+    """Also where the kernel gave it up and /proc/mounts still says rw."""
+    with mounted(tmp_path) as disk:
+        async with probing(LogDirPath(str(disk))) as probe:
+            assert values(await probe.read(5), disk)["read_only"] == 0
+            run("mount", "-o", "remount,abort", disk)
+            seen = values(await probe.read(6), disk)
+
+    assert (seen["read_only"], seen["probe_success"], seen["error EROFS"]) == (1, 0, 1)
+
+
+async def test_a_full_disk_is_written_to_all_the_same(tmp_path: Path) -> None:
+    """The block has its place; only the first probe of a disk that is full already is refused."""
+    with mounted(tmp_path) as disk:
+        (disk / "first").mkdir()
+        (disk / "later").mkdir()
+        async with probing(LogDirPath(str(disk / "first")), LogDirPath(str(disk / "later"))) as probe:
+            (disk / "later" / PROBE_FILE).symlink_to("nowhere")
+            await probe.read(5)
+            with pytest.raises(subprocess.CalledProcessError):
+                run("dd", "if=/dev/zero", f"of={disk / 'ballast'}", "bs=4k")
+            (disk / "later" / PROBE_FILE).unlink()
+            samples = await probe.read(6)
+
+    assert values(samples, disk / "first")["probe_success"] == 1
+    assert values(samples, disk / "later")["error ENOSPC"] == 1
+
+
+async def test_a_frozen_disk_is_seen_and_hides_no_other(tmp_path: Path) -> None:
+    """For how long so far; the other log dir is probed at its pace, and after the thaw all is well again."""
+    other = tmp_path / "other"
+    other.mkdir()
+    with mounted(tmp_path) as disk:
+        async with probing(LogDirPath(str(disk)), LogDirPath(str(other)), deadline=0.5) as probe:
+
+            async def well() -> bool:
+                return values(await probe.read(5), disk)["probe_success"] == 1
+
+            await until("a first success", well)
+            with frozen(disk):
+                first = values(await probe.read(6), disk)
+                took = time.monotonic()
+                samples = await probe.read(7)
+                took = time.monotonic() - took
+                threads = list(Path(f"/proc/{child_of(probe)}/task").iterdir())
+            await until("a success after the thaw", well)
+
+    assert (first["hung"], first["probe_success"]) == (1, 0)
+    assert first["probe_seconds"] >= 0.5
+    second = values(samples, disk)
+    assert second["probe_seconds"] > first["probe_seconds"], "it says how long it hangs so far"
+    assert sum(second[f"error {name}"] for name in ERRNOS) == 0
+    assert took < 0.5 or values(samples, other)["hung"], "a known hang is not waited for again"
+    assert len(threads) <= 3, (
+        "one thread at most is in the frozen disk, beside the reader and the other dir's"
+    )
+
+
+def child_of(probe: DiskProbe) -> int:
+    """The pid of its process."""
+    process = probe._process._process
+    assert process is not None
+    return process.pid
+
+
+async def test_a_process_that_dies_is_told_and_replaced(tmp_path: Path) -> None:
+    """By the OOM killer, say."""
+    async with probing(LogDirPath(str(tmp_path)), deadline=10) as probe:
+        await probe.read(5)
+        os.kill(child_of(probe), 9)
+
+        async def fails() -> bool:
+            try:
+                return not await probe.read(6)
+            except SourceFailed as failed:
+                return "has ended" in failed.why
+
+        before = child_of(probe)
+        if await asyncio.wait_for(fails(), 30):
+            assert values(await probe.read(7), tmp_path)["probe_success"] == 1
+        assert child_of(probe) != before
+
+
+def test_who_probes_ends_at_once_though_a_probe_never_returns(tmp_path: Path) -> None:
+    """And is reaped: a thread of its own in the frozen disk would keep it, dead, until the thaw."""
+    script = textwrap.dedent(
+        """
+        import asyncio, sys
+        from agent.sources.disk_probe import METRICS, DiskProbe
+        from agent.sources.host import LogDirPath
+
+        async def main():
+            probe = DiskProbe([LogDirPath(sys.argv[1])], 1000, 0.5)
+            probe.wanted = frozenset(metric.name for metric in METRICS)
+            while not any(s.name == "host_log_dir_hung" and s.value for s in await probe.read(1)):
+                pass
+            print("hung", flush=True)
+
+        asyncio.run(main())
+        """
+    )
+    with mounted(tmp_path) as disk, frozen(disk):
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(disk)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=30,
+            check=False,
+        )
+        took = time.monotonic() - began
+
+    assert (done.stdout, done.returncode) == ("hung\n", 0), done.stderr
+    assert took < 20, "pipes and process are gone long before the thaw"

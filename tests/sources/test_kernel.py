@@ -1,0 +1,112 @@
+"""Parts of the host that err or hang hide no other, and are read only where rules ask for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from agent.model import Sample
+from agent.sources import MetricInfo
+from agent.sources.kernel import Kernel, Reading
+
+
+class SomePart:
+    """Yields 1 under its name, then fails or hangs as it is told."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name = name
+        self.metrics = (MetricInfo(f"host_{name}", "gauge", "", "x"),)
+        self.error = error
+        self.reads = 0
+        self.go = threading.Event()
+        self.go.set()
+
+    def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
+        """See Part."""
+        self.reads += 1
+        yield f"host_{self.name}", (), 1.0
+        self.go.wait(60)
+        if self.error is not None:
+            raise self.error
+
+
+def kernel(*parts: SomePart, deadline: float = 20.0) -> Kernel:
+    """All of which rules ask for."""
+    own = Kernel(parts, 1000, deadline)
+    own.wanted = frozenset(metric.name for metric in own.metrics)
+    return own
+
+
+def values(samples: list[Sample]) -> dict[str, float]:
+    """By name; what could not be read by its part."""
+    return {
+        s.name if s.name != "host_unread_total" else f"unread {dict(s.labels)['part']}": s.value
+        for s in samples
+    }
+
+
+async def test_only_what_rules_ask_for_is_read() -> None:
+    """Cost follows the rules."""
+    one, other = SomePart("one"), SomePart("other")
+    own = Kernel([one, other], 1000)
+
+    assert await own.read(5) == []
+    own.wanted = frozenset({"host_other", "host_unread_total"})
+    assert values(await own.read(6)) == {"host_other": 1, "unread other": 0}
+    assert (one.reads, other.reads) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("no such file"), ValueError("no number"), PermissionError()]
+)
+async def test_a_part_that_errs_is_counted_and_told_once(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it gave before the error counts; after a success it may be told again."""
+    bad, well = SomePart("bad", error), SomePart("well")
+    own = kernel(bad, well)
+
+    await own.read(5)
+    assert values(await own.read(6)) == {"host_bad": 1, "host_well": 1, "unread bad": 2, "unread well": 0}
+    assert len(caplog.records) == 1
+    assert (str(error) or "PermissionError") in caplog.text
+    bad.error = None
+    await own.read(7)
+    bad.error = error
+    await own.read(8)
+    assert len(caplog.records) == 2
+
+
+async def test_a_fault_of_ours_is_not_swallowed() -> None:
+    """Only what the kernel's files can bring about is counted."""
+    with pytest.raises(ZeroDivisionError):
+        await kernel(SomePart("bad", ZeroDivisionError())).read(5)
+
+
+async def test_a_part_that_hangs_is_alone_from_then_on() -> None:
+    """At most one thread is lost to it; the others miss one reading, and it comes back by itself."""
+    first, hung, last = SomePart("first"), SomePart("hung"), SomePart("last")
+    own = kernel(first, hung, last, deadline=0.3)
+    before = threading.active_count()
+    hung.go.clear()
+    try:
+        seen = values(await own.read(5))
+        assert (seen["host_first"], seen["unread hung"], seen["unread last"]) == (1, 1, 1)
+        for reading in (2, 3):
+            own._deadline = 20.0 if reading == 3 else 0.3
+            seen = values(await own.read(5))
+        assert (seen["host_first"], seen["host_last"], seen["unread last"]) == (1, 1, 1)
+        assert (hung.reads, seen["unread hung"]) == (1, 3)
+        async with asyncio.timeout(20):  # those that answered are about to end
+            while threading.active_count() > before + 1:
+                await asyncio.sleep(0.01)
+    finally:
+        hung.go.set()
+    for thread in threading.enumerate():
+        if thread.name == "reading of the host":
+            thread.join(20)
+    assert values(await own.read(6))["unread hung"] == 3
+    assert hung.reads == 2

@@ -1,0 +1,90 @@
+"""The protocol probe against brokers that answer, hang, hang up, and are not there."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from fake_broker import FakeBroker
+
+from agent.kafka.connection import Security
+from agent.sources.protocol_probe import METRICS, ProtocolProbe
+
+ALL = frozenset(metric.name for metric in METRICS)
+
+
+def probe(address: str, deadline: float = 20.0) -> ProtocolProbe:
+    """One that rules ask for."""
+    own = ProtocolProbe(address, Security(), 1000, deadline)
+    own.wanted = ALL
+    return own
+
+
+async def values(own: ProtocolProbe) -> dict[str, float]:
+    """One reading, by the name without its prefix; failures by their reason."""
+    return {
+        "".join(dict(s.labels).values()) or s.name.removeprefix("kafka_probe_"): s.value
+        for s in await own.read(5)
+    }
+
+
+async def test_a_broker_that_answers_is_up_and_gets_a_new_connection_each_time() -> None:
+    """The acceptor is probed as well."""
+    async with FakeBroker({}) as fake:
+        own = probe(fake.address)
+        seen = [await values(own) for _ in range(3)]
+
+        assert fake.connections == 3
+    assert [each["up"] for each in seen] == [1, 1, 1]
+    assert 0 < seen[0]["seconds"] < 20
+    assert (seen[2]["timeout"], seen[2]["unreachable"]) == (0, 0)
+
+
+async def test_a_broker_that_accepts_and_does_not_answer_times_out() -> None:
+    """As a stopped process does; how long was waited is told, and the next reading is as prompt."""
+    async with FakeBroker({}, deaf=True) as fake:
+        own = probe(fake.address, deadline=0.2)
+        await values(own)
+        seen = await values(own)
+
+    assert (seen["up"], seen["timeout"], seen["unreachable"]) == (0, 2, 0)
+    assert seen["seconds"] >= 0.2
+
+
+async def test_a_closed_port_is_unreachable_and_no_timeout() -> None:
+    """A broker that is down is another fault than one that hangs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        seen = await values(probe(f"127.0.0.1:{taken.getsockname()[1]}"))
+
+    assert (seen["up"], seen["timeout"], seen["unreachable"]) == (0, 0, 1)
+
+
+async def test_why_it_is_not_answered_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And again once it was answered meanwhile."""
+    async with FakeBroker({}) as fake:
+        own = probe(fake.address, deadline=0.3)
+        for deaf in (True, True, False, True):
+            fake.deaf = deaf
+            await values(own)
+
+    assert sum("no connection within 0.3 s" in record.message for record in caplog.records) == 2
+
+
+async def test_nothing_is_asked_where_no_rule_reads_it() -> None:
+    """Not even a connection is made."""
+    async with FakeBroker({}) as fake:
+        own = ProtocolProbe(fake.address, Security(), 1000)
+        assert await own.read(5) == []
+        assert fake.connections == 0
+
+
+async def test_tls_files_that_cannot_be_read_are_a_failure_and_no_crash(tmp_path: Path) -> None:
+    """They may be exchanged while the agent runs."""
+    security = Security("SSL", ca_file=str(tmp_path / "none.pem"))
+    async with FakeBroker({}, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as fake:
+        own = ProtocolProbe(fake.address, security, 1000)
+        own.wanted = ALL
+        assert (await values(own))["unreachable"] == 1
