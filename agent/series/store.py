@@ -83,7 +83,7 @@ class Series:
 
     def sizes(self) -> Mapping[str, tuple[int, int]]:
         """By metric: how many series it has, and the bytes of their samples."""
-        return {name: (len(block.rows), block.nbytes) for name, block in list(self._blocks.items())}
+        return {name: (len(block.rows), block.nbytes) for name, block in self._every()}
 
     def add(self, samples: Iterable[Sample]) -> frozenset[str]:
         """Keep what is wanted; the metric names that got a new sample."""
@@ -112,12 +112,12 @@ class Series:
 
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
-        wanted = {name: self._window(name) for name in self._wanted or self._blocks}
+        wanted = {name: self._window(name) for name in self._wanted or dict(self._every())}
         return Held(self._newest, self.first_at, dict(self.later), wanted)
 
     def pieces(self) -> Iterator[tuple[str, Sequence[Labels], Samples]]:
         """All samples, the oldest names first, a bounded number at a time."""
-        for name, block in list(self._blocks.items()):
+        for name, block in self._every():
             for labels, samples in block.pieces(_CELLS):
                 yield name, labels, samples
 
@@ -183,13 +183,17 @@ class Series:
         about_names = [each for each in matchers if each.name == NAME]
         others = tuple(each for each in matchers if each.name != NAME) if about_names else matchers
         if name is None:
-            with self._lock:  # a metric may begin meanwhile, and a dict that grows cannot be copied
-                found = list(self._blocks.items())
+            found = self._every()
         else:
             block = self._blocks.get(name)
             found = [] if block is None else [(name, block)]
         blocks = [block for each, block in found if all(m.matches(each) for m in about_names)]
         return [(block, block.match(others)) for block in blocks]
+
+    def _every(self) -> list[tuple[str, Block]]:
+        """All blocks, the oldest name first."""
+        with self._lock:  # a metric may begin meanwhile, and a dict that grows cannot be copied
+            return list(self._blocks.items())
 
     def _window(self, name: str) -> int:
         """How long samples of this metric are kept."""
