@@ -14,7 +14,7 @@ from agent import stop_file
 from agent.actions import Ports, load, spec
 from agent.config import Config
 from agent.config.rule_files import RuleFiles
-from agent.config.settings import WINDOW_MS
+from agent.config.settings import AUTO, WINDOW_MS, JolokiaSettings
 from agent.control_topic import ControlTopic, Settings
 from agent.daemon.attempt import Means
 from agent.daemon.desk import Desk
@@ -34,13 +34,15 @@ from agent.model import Entry, Kind, Sample, labels_of
 from agent.recording import world_names
 from agent.rulebook.windows import LEAST_MS
 from agent.series import Series
-from agent.sources import Source, SourceFailed
+from agent.sources import Source, SourceFailed, broker_pid
 from agent.sources.agent_itself import AgentItself, Saved
+from agent.sources.broker_pid import BrokerAt
 from agent.sources.cluster import ClusterFacts
 from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
 from agent.sources.host_sources import host_sources
-from agent.sources.jolokia import Jolokia, Known
+from agent.sources.jolokia import Jolokia, Known, Where
+from agent.sources.jolokia_attach import Attached, Plan
 from agent.sources.logs import LogTail
 from agent.sources.name_files import OURS
 from agent.sources.names import Names, Translation
@@ -159,7 +161,26 @@ def make_jmx(config: Config) -> Jolokia | None:
     """The broker's JMX, where it is to be read."""
     if config.jolokia is None:
         return None
-    return Jolokia(Known(config.jolokia.url, config.jolokia.auth), frozenset(), config.interval_ms)
+    return Jolokia(make_where(config.jolokia, config.host.process), frozenset(), config.interval_ms)
+
+
+def make_where(settings: JolokiaSettings, process: BrokerAt | None) -> Where:
+    """Where Jolokia is: at its URL, or in the JVM that it is attached to, which is `process` for `auto`."""
+    if settings.attach is None:
+        return Known(settings.url, settings.auth)
+    at = process if settings.attach == AUTO else settings.attach
+
+    def find() -> int | None:
+        if isinstance(at, BrokerAt):
+            return broker_pid.find(at)
+        if isinstance(at, int):
+            return at
+        raise OSError(
+            "nothing says on what port it listens: name its server_properties, a unit or a pid file"
+        )
+
+    whom = f"pid {at}" if isinstance(at, int) else str(at or AUTO)
+    return Attached(Plan(find, whom, settings.agent_jar, settings.port, settings.auth))
 
 
 def make_exporters(config: Config) -> tuple[Exposition, ...]:

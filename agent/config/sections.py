@@ -8,7 +8,7 @@ from functools import partial
 
 from agent.config.server_properties import ServerProperties
 from agent.config.settings import BrokerSettings, ControlSettings, JolokiaSettings
-from agent.config.values import Files, address, url
+from agent.config.values import Files, address, attach, port, url
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
 from agent.kafka.connection import Security
 from agent.model import Policy
@@ -22,15 +22,31 @@ _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 def jolokia(form: Form, files: Files) -> JolokiaSettings:
     """`jolokia:`."""
+    ways = [key for key in ("url", "attach") if form.get(key, _given, False)]
     settings = JolokiaSettings(
-        url=form.get("url", url, "", required=True),
+        url=form.get("url", url, ""),
         username=form.get("username", text, None),
         password=files.password(form, "OTTLA_JOLOKIA_PASSWORD_FILE"),
+        attach=form.get("attach", attach, None),
+        agent_jar=form.get("agent_jar", files.name, ""),
+        port=form.get("port", port, 0),
     )
+    if not ways and form.is_mapping:
+        form.complain("`jolokia` has no 'url'", "add `url:`, or `attach: auto` with agent_jar")
+    if len(ways) > 1:
+        form.complain("url and attach are two ways to the same JVM", "keep one of them")
+    if ("attach" in ways) is not bool(settings.agent_jar):
+        form.complain("attach and agent_jar go together: the jar is what is loaded into the broker")
+    if settings.port and "attach" not in ways:
+        form.complain("port is that of an attached agent; the URL has its own")
     if (settings.username is None) is not (settings.password is None):
         form.complain("username and password_file go together")
     form.close()
     return settings
+
+
+def _given(_: Node) -> bool:
+    return True
 
 
 def broker(form: Form, files: Files, complaints: Complaints) -> BrokerSettings:

@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.control.times import PRODUCTION, Budget, Times
 from agent.kafka.connection import Security
 from agent.model import Labels, Policy
+from agent.sources.broker_pid import BrokerAt
 from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 from agent.sources.host_sources import HostSettings
@@ -21,13 +22,23 @@ INTERVAL_MS = 15_000
 WINDOW_MS = 2 * 3_600_000  # how long samples are kept; `rules check` warns of rules that look further back
 
 
+AUTO = "auto"  # attach to the process that listens on the broker's port
+
+
 @dataclass(frozen=True, slots=True)
 class JolokiaSettings:
-    """Where the broker's Jolokia answers; username and password stand together or not at all."""
+    """Where the broker's Jolokia answers, or how it is attached where none is loaded: `url` or `attach`.
+
+    `attach` is AUTO, a pid, or where to look for the broker. Username and password stand together or not at
+    all. `port` is that of an attached agent, 0 a free one.
+    """
 
     url: str = ""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    attach: str | int | BrokerAt | None = None
+    agent_jar: str = ""
+    port: int = 0
 
     @property
     def auth(self) -> tuple[str, str] | None:

@@ -8,10 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.config.server_properties import ServerProperties, parse
-from agent.yaml_marks import Form, Node, Wrong
-from agent.yaml_marks.readers import duration, text, texts
+from agent.config.settings import AUTO
+from agent.sources.broker_pid import BrokerAt
+from agent.yaml_marks import Form, Node, Scalar, Wrong
+from agent.yaml_marks.readers import duration, positive, text, texts
+from agent.yaml_marks.shapes import shaped
 
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_UNIT = re.compile(r"[A-Za-z][A-Za-z0-9:_.@\\-]{0,254}\.service")
 MAX_BYTES = 1 << 20
 
 
@@ -36,6 +40,32 @@ def url(node: Node) -> str:
         raise Wrong(f"{written[:100]!r} is no URL", "write it like http://127.0.0.1:8778/jolokia")
     if parts.username or parts.password:
         raise Wrong("credentials in a URL are shown in logs", "use username and password_file")
+    return written
+
+
+@shaped({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 1}]})
+def attach(node: Node) -> str | int | BrokerAt:
+    """What a Jolokia agent is attached to: `auto`, a pid, the absolute path of a pid file, or a unit."""
+    written = str(node.value) if isinstance(node, Scalar) and isinstance(node.value, int) else text(node)
+    if written == AUTO:
+        return AUTO
+    if written.isdecimal() and 0 < int(written) < 1 << 22:
+        return int(written)
+    if written.startswith("/"):
+        return BrokerAt(pid_file=written)
+    if not _UNIT.fullmatch(written):
+        raise Wrong(
+            f"{written[:100]!r} is no process", "write auto, kafka.service, a pid file's path, or a pid"
+        )
+    return BrokerAt(unit=written)
+
+
+@shaped({"type": "integer", "minimum": 1, "maximum": 65535})
+def port(node: Node) -> int:
+    """A TCP port."""
+    written = positive(node)
+    if written > 65_535:
+        raise Wrong(f"{written} is no port", "write it like 8778")
     return written
 
 

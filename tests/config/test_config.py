@@ -13,6 +13,7 @@ from agent.config import BadConfig, Config, load
 from agent.control.times import BUDGETS, LAB, PRODUCTION
 from agent.kafka.connection import Security
 from agent.model import Policy, Rate
+from agent.sources.broker_pid import BrokerAt
 from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 
@@ -138,6 +139,58 @@ def test_secrets_come_from_files_that_the_environment_may_name_and_are_not_shown
     assert config.jolokia.password == "s3cret"
     assert "s3cret" not in repr(config)
     assert "fr0m-env" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("written", "attach"),
+    [
+        ("auto", "auto"),
+        ("4711", 4711),
+        ("/run/kafka.pid", BrokerAt(pid_file="/run/kafka.pid")),
+        ("kafka@2.service", BrokerAt(unit="kafka@2.service")),
+    ],
+)
+def test_jolokia_can_be_attached(folder: Path, written: str, attach: object) -> None:
+    """To the process that is found in one of four ways, with the jar that is loaded there."""
+    text = SMALLEST.replace(
+        'url: "http://127.0.0.1:8778/jolokia"', f"attach: {written}, agent_jar: a.jar, port: 8778"
+    )
+
+    settings = read(folder, text).jolokia
+
+    assert settings is not None
+    assert (settings.attach, settings.agent_jar, settings.port) == (attach, str(folder / "a.jar"), 8778)
+    assert settings.url == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("{}", "2:10: `jolokia` has no 'url'; add `url:`, or `attach: auto` with agent_jar"),
+        (
+            '{url: "http://a/jolokia", attach: auto, agent_jar: a.jar}',
+            "2:10: url and attach are two ways to the same JVM; keep one of them",
+        ),
+        (
+            "{attach: auto}",
+            "2:10: attach and agent_jar go together: the jar is what is loaded into the broker",
+        ),
+        (
+            '{url: "http://a/jolokia", port: 1}',
+            "2:10: port is that of an attached agent; the URL has its own",
+        ),
+        (
+            "{attach: kafka, agent_jar: a.jar}",
+            "2:19: attach: 'kafka' is no process; write auto, kafka.service, a pid file's path, or a pid",
+        ),
+        ("{attach: auto, agent_jar: a.jar, port: 65536}", "2:49: port: 65536 is no port; write it like 8778"),
+    ],
+)
+def test_what_cannot_be_attached_is_told(folder: Path, written: str, why: str) -> None:
+    """In words."""
+    text = SMALLEST.replace('{url: "http://127.0.0.1:8778/jolokia"}', written)
+
+    assert complaints(folder, text) == [f"ottla.yml:{why}"]
 
 
 def test_names_target_labels_and_the_watch(folder: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.assembly import make_where
+from agent.config.settings import AUTO, JolokiaSettings
 from agent.lab import nodes
 from agent.lab.cluster import Lab
 from agent.lab.jars import find_or_fetch, silent
@@ -21,8 +23,8 @@ from agent.lab.processes import LAB_UID
 from agent.model import Sample
 from agent.series import Series
 from agent.sources import PROCESS_START, SourceFailed
-from agent.sources.jolokia import Jolokia, Known
-from agent.sources.jolokia_attach import Attached, Plan
+from agent.sources.broker_pid import BrokerAt
+from agent.sources.jolokia import Jolokia, Known, Where
 from agent.sources.schedule import Polling
 
 BROKER = 3
@@ -64,8 +66,9 @@ async def jar(cluster: Lab) -> str:
     return (await asyncio.to_thread(find_or_fetch, cluster.plan.kafka, silent)).jolokia
 
 
-def plan(node: Node, jar: str) -> Plan:
-    return Plan(lambda: node.pid, f"the tag of {node.name}", jar)
+def attaching(node: Node, jar: str) -> Where:
+    """As `attach: auto` is wired."""
+    return make_where(JolokiaSettings(attach=AUTO, agent_jar=jar), BrokerAt(port=node.port))
 
 
 async def test_a_broker_without_an_agent_is_attached_read_and_found_again(
@@ -73,8 +76,8 @@ async def test_a_broker_without_an_agent_is_attached_read_and_found_again(
 ) -> None:
     """Its agent asks for a login; a crash ends every series before the new process's begin."""
     with pytest.raises(SourceFailed, match=r"the broker has no file /nowhere\.jar"):
-        await Attached(plan(bare, "/nowhere.jar")).find()
-    where = Attached(plan(bare, jar))
+        await attaching(bare, "/nowhere.jar").find()
+    where = attaching(bare, jar)
     batches: list[list[Sample]] = []
     names = frozenset({STATE, COUNTER})
     polling = Polling(Jolokia(where, names, 1000), batches.append, lambda: time.time_ns() // 1_000_000)
