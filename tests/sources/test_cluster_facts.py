@@ -101,7 +101,7 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def facts(cluster: FakeCluster) -> ClusterFacts:
-    return ClusterFacts(cluster, ME, 1000)
+    return ClusterFacts(cluster, ME, 15_000)  # a reading waits two seconds for its answers
 
 
 def values(samples: list[Sample]) -> dict[str, float]:
@@ -401,7 +401,7 @@ async def test_a_refusal_is_no_answer_either(cluster: FakeCluster) -> None:
         async def reassignments(self) -> frozenset[tuple[str, int]]:
             raise KafkaRefused("list_partition_reassignments", 31, None)
 
-    seen = values(await ClusterFacts(Refusing(), ME, 1000).read(1))
+    seen = values(await ClusterFacts(Refusing(), ME, 15_000).read(1))
 
     assert seen["unanswered_total:reassignments"] == 1
 
@@ -437,7 +437,7 @@ async def test_calls_to_different_brokers_go_side_by_side(cluster: FakeCluster) 
             return self.dirs
 
     async with asyncio.timeout(5):
-        await ClusterFacts(Waiting(), ME, 1000).read(1)
+        await ClusterFacts(Waiting(), ME, 15_000).read(1)
 
 
 async def test_a_call_that_hangs_delays_no_reading_and_its_answer_is_taken_later(
@@ -453,7 +453,7 @@ async def test_a_call_that_hangs_delays_no_reading_and_its_answer_is_taken_later
             return self.dirs
 
     hanging = Hanging()
-    facts = ClusterFacts(hanging, ME, 100)
+    facts = ClusterFacts(hanging, ME, 1000)
     first = values(await facts.read(1000))
     second = values(await facts.read(2000))
     assert "log_dir_offline:/d1" not in first.keys() | second.keys()

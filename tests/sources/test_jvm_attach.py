@@ -79,7 +79,7 @@ def listening(process: Process) -> Iterator[Callable[[Callable[[list[str]], byte
 
 
 def attached(process: Process, jar: str, **more: int) -> Attached:
-    return Attached(Plan(lambda: process.pid, "the test", jar, **more, auth=("own", "word")), deadline=1.0)
+    return Attached(Plan(lambda: process.pid, "the test", jar, **more, auth=("own", "word")), deadline=20.0)
 
 
 class FakeJvm:
@@ -103,7 +103,7 @@ def test_properties_are_read(process: Process, listening: Callable[..., Listener
     """Version 1, the command, and always three arguments."""
     listener = listening(FakeJvm("http://127.0.0.1:8778/jolokia/").answer)
 
-    found = Jvm(process, 1.0).properties()
+    found = Jvm(process, 20.0).properties()
 
     assert found == {"jolokia.agent": "http://127.0.0.1:8778/jolokia/", "java.home": "/usr", "x": "a=b"}
     assert listener.asked == [["1", "properties", "", "", ""]]
@@ -193,7 +193,7 @@ def test_an_agent_that_cannot_be_loaded_is_told(
     (tmp_path / "agent.jar").touch()
 
     with pytest.raises(AttachFailed, match=r"did not load .*agent\.jar: return code: 102"):
-        Jvm(process, 1.0).load(str(tmp_path / "agent.jar"), "")
+        Jvm(process, 20.0).load(str(tmp_path / "agent.jar"), "")
 
 
 async def test_nobody_is_signalled_who_is_no_jvm(process: Process) -> None:
@@ -213,7 +213,7 @@ def test_a_jvm_that_does_not_catch_sigquit_yet_is_left_alone(tmp_path: Path) -> 
         process = process_of(beginning.pid)
         assert process
         with pytest.raises(AttachFailed, match="does not catch SIGQUIT"):
-            Jvm(process, 1.0).properties()
+            Jvm(process, 20.0).properties()
         assert beginning.poll() is None
         beginning.kill()
 
@@ -228,7 +228,7 @@ def test_a_socket_that_somebody_else_put_there_is_not_trusted(
     os.chown(listener.path, 61_001, 61_001)
 
     with pytest.raises(AttachFailed, match="not the JVM's: somebody else has put it there"):
-        Jvm(process, 1.0).properties()
+        Jvm(process, 20.0).properties()
     assert listener.asked == []
 
 
@@ -246,7 +246,7 @@ async def test_a_process_that_is_gone_or_another_is_noticed(
     with pytest.raises(SourceFailed, match="the broker does not run: there is no process by the test"):
         await where.find()
     with pytest.raises(AttachFailed, match="is gone"):
-        Jvm(Process(process.pid, 1), 1.0)
+        Jvm(Process(process.pid, 1), 20.0)
 
 
 async def test_a_pid_that_cannot_be_known_says_why() -> None:
