@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -43,6 +44,8 @@ def main() -> None:
 
 
 def _run() -> int:
+    # Before numpy is loaded: its linear algebra, which nobody uses, would keep a thread for each core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = cli.main(prog_name="ottla", standalone_mode=False)
     except click.ClickException as error:

@@ -187,8 +187,14 @@ def module(path: Path) -> str:
 
 
 def test_the_daemon_loads_nothing_heavy() -> None:
-    """boto3 alone would double the memory of an idle agent."""
-    code = f"import sys, agent.assembly; print(sorted({LAZY!r} & {{m.split('.')[0] for m in sys.modules}}))"
+    """boto3 alone would double the memory of an idle agent; nor what only other commands need."""
+    others = {"agent.lab", "agent.demo", "agent.rehearsal", "agent.backtest", "agent.lints", "agent.explain"}
+    unwanted = LAZY | {"jsonschema"} | others
+    code = (
+        "import sys, agent.commands.run;"
+        "loaded = {'.'.join(m.split('.')[:n]) for m in sys.modules for n in (1, 2)};"
+        f"print(sorted({unwanted!r} & loaded))"
+    )
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
     )

@@ -13,6 +13,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "backtest": "backtest_day",
     "cluster": "cluster",
     "cluster-reading": "cluster_reading",
+    "agent": "agent_cost",
 }
 
 

@@ -1,0 +1,128 @@
+"""What an agent costs beside a broker with 4,000 partitions: the shipped rules, Jolokia, every 5 s.
+
+`OTTLA_BENCH_SECONDS` watches for less than ten minutes, `OTTLA_BENCH_PARTITIONS` asks for fewer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import compileall
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+
+from agent.kafka.admin import Admin
+from agent.kafka.connection import Security
+from agent.lab.agents import PROJECT, RULES, Agent, Agents
+from agent.lab.cluster import Lab
+from agent.lab.plan import Size
+
+SECONDS = int(os.environ.get("OTTLA_BENCH_SECONDS", "600"))
+PARTITIONS = int(os.environ.get("OTTLA_BENCH_PARTITIONS", "4000"))
+STARTS = 5
+# As installed: without the tools of tests (kio imports hypothesis where it is), and with compiled files.
+INSTALLED = "import sys; sys.modules['hypothesis'] = None; from agent.__main__ import main; main()"
+
+
+def main() -> None:
+    """Everything, on a lab of its own."""
+    compileall.compile_dir(PROJECT / "agent", quiet=1)
+    folder = Path(tempfile.mkdtemp(prefix="ottla-bench-"))
+    folder.chmod(0o755)
+    lab = Lab.open(folder / "lab")
+    try:
+        asyncio.run(_measure(lab))
+    finally:
+        asyncio.run(lab.down())
+        shutil.rmtree(folder)
+
+
+async def _measure(lab: Lab) -> None:
+    await lab.up(Size(brokers=1, controllers=1))
+    admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
+    agents = Agents(lab, RULES, (sys.executable, "-c", INSTALLED), interval="5s")
+    await _starts(agents)
+    await _watch(agents, "idle, no topics", min(60, SECONDS))
+    await admin.create_topic("bench", PARTITIONS, 1, {})
+    async with asyncio.timeout(300):
+        while sum(1 for p in await admin.partitions(["bench"]) if p.isr) < PARTITIONS:
+            await asyncio.sleep(1)
+    await admin.close()
+    await _watch(agents, f"{PARTITIONS} partitions", SECONDS)
+
+
+async def _starts(agents: Agents) -> None:
+    """From the start of the process to the first rule that was evaluated; the best, and the median."""
+    taken, used = [], []
+    for _ in range(STARTS):
+        agent = await agents.start(1)
+        taken.append(await _first_evaluation(agent) - _started(agent))
+        used.append(_cpu(agent))
+        await agents.stop(1)
+    print(f"start to first evaluation, best          {min(taken):8.2f} s  (target 0.70)")
+    print(f"start to first evaluation, median        {statistics.median(taken):8.2f} s")
+    print(f"processor until that was seen, median    {statistics.median(used):8.2f} s")
+
+
+async def _watch(agents: Agents, what: str, seconds: int) -> None:
+    """Processor and memory from ten seconds after the start on."""
+    agent = await agents.start(1)
+    await asyncio.sleep(10)
+    before, most = _cpu(agent), 0.0
+    for _ in range(max(1, seconds // 5)):
+        await asyncio.sleep(5)
+        most = max(most, _memory(agent))
+    used = (_cpu(agent) - before) / (max(1, seconds // 5) * 5)
+    print(f"{what}, every 5 s: CPU".ljust(41) + f"{100 * used:8.2f} % of a core  (target 1.00)")
+    print(f"{what}, every 5 s: RSS, at most".ljust(41) + f"{most:8.1f} MiB  (target 90; idle 65)")
+    await agents.stop(1)
+
+
+async def _first_evaluation(agent: Agent) -> float:
+    """Seconds since the epoch; what the first answer with an evaluated rule says."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+        while True:
+            async with session.get(f"{agent.url}/api/v1/rules") as response:
+                groups = (await response.json())["data"]["groups"]
+            times = [rule["lastEvaluation"] for group in groups for rule in group["rules"]]
+            seen = [_seconds(each) for each in times if not each.startswith(("0001", "1970"))]
+            if seen:
+                return min(seen)
+            await asyncio.sleep(0.05)
+
+
+def _seconds(text: str) -> float:
+    """An RFC 3339 time with a fraction of any length, as seconds since the epoch."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return (
+        time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) - time.timezone + float(f"0.{fraction or 0}")
+    )
+
+
+def _started(agent: Agent) -> float:
+    """When its process was started, in seconds since the epoch: /proc knows it to 10 ms."""
+    ticks = int(_stat(agent)[19])
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu(agent: Agent) -> float:
+    """Seconds of processor time, user and system."""
+    return (int(_stat(agent)[11]) + int(_stat(agent)[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(agent: Agent) -> list[str]:
+    """The fields of /proc/PID/stat from the third on."""
+    return Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _memory(agent: Agent) -> float:
+    """Resident, MiB."""
+    lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
