@@ -44,14 +44,14 @@ def main() -> None:
 
 
 async def _measure(lab: Lab) -> None:
-    await lab.up(Size(brokers=1, controllers=1))
+    await lab.up(Size(brokers=3, controllers=1))  # the least that has peers and a control topic
     admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
     agents = Agents(lab, RULES, (sys.executable, "-c", INSTALLED), interval="5s")
     await _starts(agents)
     await _watch(agents, "idle, no topics", min(60, SECONDS))
-    await admin.create_topic("bench", PARTITIONS, 1, {})
-    async with asyncio.timeout(300):
-        while sum(1 for p in await admin.partitions(["bench"]) if p.isr) < PARTITIONS:
+    await admin.create_topic("bench", PARTITIONS, 3, {})
+    async with asyncio.timeout(600):
+        while sum(1 for p in await admin.partitions(["bench"]) if len(p.isr) == 3) < PARTITIONS:
             await asyncio.sleep(1)
     await admin.close()
     await _watch(agents, f"{PARTITIONS} partitions", SECONDS)
