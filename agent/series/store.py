@@ -112,7 +112,8 @@ class Series:
 
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
-        wanted = {name: self._window(name) for name in self._wanted or dict(self._every())}
+        names = [name for name, _ in self._every()] if self._wanted is None else self._wanted
+        wanted = {name: self._window(name) for name in names}
         return Held(self._newest, self.first_at, dict(self.later), wanted)
 
     def pieces(self) -> Iterator[tuple[str, Sequence[Labels], Samples]]:
