@@ -10,7 +10,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _LISTENING = "0A"
-_SYSTEMCTL_DEADLINE = 0.4  # seconds
+_SYSTEMCTL_DEADLINE = 1.5  # seconds
 _MAIN_CLASS = b"kafka.Kafka"
 
 

@@ -16,7 +16,7 @@ from agent.sources.kernel import Reading
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _UNSYNC, _NANO, _ERROR = 0x0040, 0x2000, 5  # STA_UNSYNC, STA_NANO and TIME_ERROR of <sys/timex.h>
 _CHRONY_EVERY = 60.0  # seconds; it asks its servers once a minute or less
-_CHRONY_DEADLINE = 0.4  # below the part's own
+_CHRONY_DEADLINE = 1.5  # below the part's own
 _CHRONY = {
     "stratum": (2, "", "Steps between chrony and a reference clock; 0: not synchronised"),
     "offset_seconds": (

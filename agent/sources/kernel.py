@@ -51,7 +51,7 @@ class Kernel:
     name = "kernel"
     partial = True
 
-    def __init__(self, parts: Sequence[Part], interval_ms: int, deadline: float = 0.5) -> None:
+    def __init__(self, parts: Sequence[Part], interval_ms: int, deadline: float = 4.0) -> None:
         self.interval_ms = interval_ms
         self.wanted = frozenset[str]()
         self.metrics = (*METRICS, *(metric for part in parts for metric in part.metrics))

@@ -68,6 +68,23 @@ def values(samples: list[Sample]) -> dict[tuple[str, str], float]:
     return {(s.name.removeprefix("host_certificate_"), s.labels[0][1]): s.value for s in samples}
 
 
+def again(cert: Path, key: Path, days: int) -> None:
+    """Sign it once more, to end in so many days, which may be past ones."""
+    command = [
+        "openssl",
+        "x509",
+        "-in",
+        str(cert),
+        "-signkey",
+        str(key),
+        "-days",
+        str(days),
+        "-out",
+        str(cert),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def end_by_openssl(cert: Path) -> float:
     """What openssl says."""
     command = ["openssl", "x509", "-enddate", "-noout", "-in", str(cert)]
@@ -97,8 +114,7 @@ async def test_what_is_served_and_what_is_on_disk(tmp_path: Path) -> None:
 async def test_an_expired_one_is_told_and_not_refused(tmp_path: Path) -> None:
     """It is what is looked for."""
     cert, key = self_signed(tmp_path, "past")
-    again = ["openssl", "x509", "-in", str(cert), "-signkey", str(key), "-days", "-1", "-out", str(cert)]
-    subprocess.run(again, check=True, capture_output=True)
+    again(cert, key, days=-1)
     async with served(cert, key) as address:
         seen = values(await source(address).read(5))
 
@@ -153,6 +169,17 @@ def test_dates_of_both_notations(tmp_path: Path) -> None:
     for days in (10, 365 * 20, 365 * 40):
         cert, _ = self_signed(tmp_path, f"for-{days}", days=days)
         assert not_after(leaf(cert.read_bytes())) == end_by_openssl(cert)
+    old = skeleton(b"\x17\x0d980101000000Z", b"\x17\x0d991231235959Z")
+    assert not_after(old) == ssl.cert_time_to_seconds("Dec 31 23:59:59 1999 GMT")
+
+
+def skeleton(*validity: bytes) -> bytes:
+    """A certificate of the first version, with little in it but these times: openssl makes none that old."""
+
+    def sequence(*parts: bytes) -> bytes:
+        return b"\x30" + bytes([sum(map(len, parts))]) + b"".join(parts)
+
+    return sequence(sequence(b"\x02\x01\x01", sequence(), sequence(), sequence(*validity)))
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ import pytest
 from loop_disks import frozen, mounted, run
 
 from agent.model import Sample
-from agent.sources import SourceFailed
+from agent.sources import SourceFailed, disk_stats
 from agent.sources.disk_probe import ERRNOS, METRICS, PROBE_FILE, DiskProbe
 from agent.sources.host import LogDirPath
 
@@ -112,6 +112,23 @@ async def test_what_the_file_system_refuses_is_counted_by_its_errno(tmp_path: Pa
     assert not (tmp_path / "victim").exists()
 
 
+async def test_the_device_has_the_block_when_the_probe_returns(tmp_path: Path) -> None:
+    """Without the sync it would have it at the next writeback, seconds later."""
+
+    def written() -> int:
+        number = disk.stat().st_dev
+        return disk_stats.parse(table.read_text())[os.major(number), os.minor(number)].fields[4]
+
+    table = Path("/proc/diskstats")
+    with mounted(tmp_path) as disk:
+        async with probing(LogDirPath(str(disk))) as probe:
+            await probe.read(5)
+            run("sync", "--file-system", disk)
+            before = written()
+            await probe.read(6)
+            assert written() > before
+
+
 async def test_a_file_system_that_becomes_read_only_is_seen(tmp_path: Path) -> None:
     """Also where the kernel gave it up and /proc/mounts still says rw."""
     with mounted(tmp_path) as disk:
@@ -195,28 +212,51 @@ async def test_a_process_that_dies_is_told_and_replaced(tmp_path: Path) -> None:
         assert child_of(probe) != before
 
 
+PROBING = """
+import asyncio, sys
+from agent.sources.disk_probe import METRICS, DiskProbe
+from agent.sources.host import LogDirPath
+
+probe = DiskProbe([LogDirPath(sys.argv[1])], 1000, 0.5)
+probe.wanted = frozenset(metric.name for metric in METRICS)
+"""
+UNTIL_HUNG = f"""{PROBING}
+async def main():
+    while not any(s.name == "host_log_dir_hung" and s.value for s in await probe.read(1)):
+        pass
+    print("hung", flush=True)
+
+asyncio.run(main())
+"""
+FOR_EVER = f"""{PROBING}
+async def main():
+    await probe.read(1)
+    print(probe._process._process.pid, flush=True)
+    await asyncio.sleep(99)
+
+asyncio.run(main())
+"""
+
+
+def test_the_probing_process_ends_with_the_agent_however_that_ends(tmp_path: Path) -> None:
+    """SIGKILL leaves it no time to say so: the end of its stdin does."""
+    command = [sys.executable, "-c", FOR_EVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as agent:
+        assert agent.stdout is not None
+        pid = int(agent.stdout.readline())
+        handle = os.pidfd_open(pid)
+        agent.kill()
+    ended, _, _ = select.select([handle], [], [], 20)
+    os.close(handle)
+    assert ended, f"waited 20 s for process {pid} to end"
+
+
 def test_who_probes_ends_at_once_though_a_probe_never_returns(tmp_path: Path) -> None:
     """And is reaped: a thread of its own in the frozen disk would keep it, dead, until the thaw."""
-    script = textwrap.dedent(
-        """
-        import asyncio, sys
-        from agent.sources.disk_probe import METRICS, DiskProbe
-        from agent.sources.host import LogDirPath
-
-        async def main():
-            probe = DiskProbe([LogDirPath(sys.argv[1])], 1000, 0.5)
-            probe.wanted = frozenset(metric.name for metric in METRICS)
-            while not any(s.name == "host_log_dir_hung" and s.value for s in await probe.read(1)):
-                pass
-            print("hung", flush=True)
-
-        asyncio.run(main())
-        """
-    )
     with mounted(tmp_path) as disk, frozen(disk):
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-c", script, str(disk)],
+            [sys.executable, "-c", UNTIL_HUNG, str(disk)],
             capture_output=True,
             text=True,
             cwd=ROOT,

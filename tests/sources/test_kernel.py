@@ -89,14 +89,14 @@ async def test_a_fault_of_ours_is_not_swallowed() -> None:
 async def test_a_part_that_hangs_is_alone_from_then_on() -> None:
     """At most one thread is lost to it; the others miss one reading, and it comes back by itself."""
     first, hung, last = SomePart("first"), SomePart("hung"), SomePart("last")
-    own = kernel(first, hung, last, deadline=0.3)
+    own = kernel(first, hung, last, deadline=2.0)
     before = threading.active_count()
     hung.go.clear()
     try:
         seen = values(await own.read(5))
         assert (seen["host_first"], seen["unread hung"], seen["unread last"]) == (1, 1, 1)
-        for reading in (2, 3):
-            own._deadline = 20.0 if reading == 3 else 0.3
+        own._deadline = 20.0  # that it hangs is known: nobody waits for it again
+        for _ in range(2):
             seen = values(await own.read(5))
         assert (seen["host_first"], seen["host_last"], seen["unread last"]) == (1, 1, 1)
         assert (hung.reads, seen["unread hung"]) == (1, 3)

@@ -171,6 +171,8 @@ def test_memory_is_what_sysconf_says() -> None:
     assert {"vmstat_oom_kill", "memory_SwapTotal_bytes", "memory_Writeback_bytes"} <= seen.keys()
     if Path("/proc/pressure/io").exists():
         assert seen["pressure_io_waiting_seconds_total"] >= seen["pressure_io_stalled_seconds_total"] > 0
+        up = float(Path("/proc/uptime").read_text().split()[0])
+        assert seen["pressure_cpu_waiting_seconds_total"] <= up, "the kernel counts microseconds"
 
 
 def test_pressure_is_in_seconds() -> None:

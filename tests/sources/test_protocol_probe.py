@@ -65,9 +65,9 @@ async def test_a_closed_port_is_unreachable_and_no_timeout() -> None:
 async def test_why_it_is_not_answered_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """And again once it was answered meanwhile."""
     async with FakeBroker({}) as fake:
-        own = probe(fake.address, deadline=0.3)
+        own = probe(fake.address)
         for deaf in (True, True, False, True):
-            fake.deaf = deaf
+            fake.deaf, own._deadline = deaf, 0.3 if deaf else 20.0
             await values(own)
 
     assert sum("no connection within 0.3 s" in record.message for record in caplog.records) == 2
