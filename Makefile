@@ -24,7 +24,7 @@ bench: ## The figures of the README, measured here; BENCH="commands backtest" fo
 	@V=$$(tools/venv); $$V/bin/python -m tests.bench $(BENCH)
 
 SECONDS ?= 600
-fuzz: ## Damaged expressions, rule files, YAML and templates, for SECONDS (600)
+fuzz: ## Damaged expressions, rule files, YAML and templates, and bytes of logs, for SECONDS (600)
 	@V=$$(tools/venv); $$V/bin/python -m tests.fuzz.until_time_is_up $(SECONDS)
 
 lock: ## Pin every dependency again, with hashes

@@ -15,6 +15,7 @@ from pathlib import Path
 from derivation import derive
 from hypothesis import event, given
 from hypothesis import strategies as st
+from log_bytes import log_bytes
 from promql_grammar import GRAMMAR, pinned
 from promql_samples import random_data
 
@@ -126,7 +127,7 @@ def templates(text: str, value: float) -> None:
     _at_once(began, text)
 
 
-TARGETS = (expressions, rule_files, yaml, templates)
+TARGETS = (expressions, rule_files, yaml, templates, log_bytes)
 
 
 _specs = cache(specs)
