@@ -67,6 +67,7 @@ class Characters:
         return (self.ascii | _HIGH if self.wide else self.ascii) - {_BREAK}
 
 
+@lru_cache(maxsize=1024)
 def copy_of(regex: str) -> ScanCopy:
     """The copies of a pattern that RE2 has compiled."""
     flags = _FLAGS.match(regex)

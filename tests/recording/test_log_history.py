@@ -128,3 +128,31 @@ def test_labels_beyond_the_limit_count_without_labels(tmp_path: Path) -> None:
     counters = plain(history(tmp_path, "".join(lines)).counters(None, 10_000))
     assert len(counters) == 101
     assert counters["log_failed_total", ()][-1][1] == "50.0"
+
+
+def test_numbers_count_and_set_as_they_would_have_live(tmp_path: Path) -> None:
+    """A sum begins with 0 one interval earlier, a gauge with its line; dropped labels keep their sum."""
+    place = Place("logs.yml", 1, 1)
+    patterns = [
+        LogPattern("slow", "*", r"(?P<event>\w+) took (?P<ms>\d+)", "", place, counts="ms", max_series=1),
+        LogPattern("left", "*", r"(?P<n>\d+) left", "", place, sets="n"),
+    ]
+    (tmp_path / "server.log").write_text(
+        "[2026-08-01 12:00:00,000] INFO a took 5\n"
+        "[2026-08-01 12:00:05,000] INFO 9 left\n"
+        "[2026-08-01 12:00:15,000] INFO a took 7\n"
+        "[2026-08-01 12:00:15,000] INFO b took 1\n"
+        "[2026-08-01 12:00:16,000] INFO 4 left\n"
+    )
+    found = LogHistory(patterns, UTC, Allowance())
+    found.read(tmp_path / "server.log")
+    series = plain(found.counters(None, 10_000))
+
+    assert series["log_slow_ms_total", (("event", "a"),)] == [
+        (NOON - 10_000, "0.0"),
+        (NOON, "5.0"),
+        (NOON + 10_000, "5.0"),
+        (NOON + 20_000, "12.0"),
+    ]
+    assert series["log_slow_ms_total", ()] == [(NOON + 10_000, "0.0"), (NOON + 20_000, "1.0")]
+    assert series["log_left", ()] == [(NOON + 10_000, "9.0"), (NOON + 20_000, "4.0")]

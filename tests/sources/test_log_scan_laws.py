@@ -70,6 +70,7 @@ def hits(finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes) -> lis
 @given(st.lists(regexes(), min_size=1, max_size=6), LINES, st.booleans())
 @example([r"[^\n]*x|", r"\s+$", "^$"], [b"", b"x\r", b" ", b""], True)
 @example(["(?i)k", "(?i)S"], ["\u212a".encode(), "\u017f".encode()], True)
+@example(["a(?:ERROR)?b", "(?i)[ks]x"], [b"ab", "\u212ax".encode()], True)
 @example(["^.{2}$"], ["éé".encode(), b"\xff\xff", b"ab"], False)
 def test_every_engine_finds_what_re2_finds_in_each_line(
     texts: list[str], lines: list[bytes], ended: bool
