@@ -19,7 +19,6 @@ from agent.sources.name_files import OURS, shipped
 
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
 _REQUEST_LIMIT = 1 << 20
-_SLICE = 1_000  # samples between two looks at the event loop
 
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LOGIN = ": check username and password_file of `jolokia` in the configuration"
@@ -117,16 +116,12 @@ class Jolokia:
     async def _take(self, read: Read, entry: Entry, now: int, samples: list[Sample]) -> list[str]:
         """Add what an entry holds, in slices: thousands of partitions must not hold the loop in one piece."""
         errors: list[str] = []
-        taken = 0
         try:
             for found in read.samples(read.objects(entry), now, errors):
                 samples += found
-                taken += 1
-                if taken % _SLICE == 0:
-                    await asyncio.sleep(0)
+                await asyncio.sleep(0)
         except EntryFailed as error:
             errors.append(str(error))
-        await asyncio.sleep(0)
         return errors
 
     async def _post(self, address: Address, body: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ _ABSENT = ("InstanceNotFoundException", "AttributeNotFoundException")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?Infinity", re.ASCII)
 _SPARE = 1_000  # ObjectNames remembered beyond twice those of the last answer
 _LONGEST_ERROR = 300
+_SLICE = 500  # MBeans between two looks at the event loop: 2 ms
 
 
 class EntryFailed(Exception):
@@ -51,11 +53,11 @@ def decode(body: bytes) -> list[Entry]:
 class _Series:
     """One attribute of the MBeans that becomes a series of each."""
 
-    __slots__ = ("constant", "divisor", "keys", "labels", "name")
+    __slots__ = ("attribute", "constant", "divisor", "inner", "labels", "name")
 
     def __init__(self, name: str, metric: JmxMetric, path: str, constant: Labels) -> None:
         self.name = name
-        self.keys = path.split("/")  # the attribute, then the way into a composite or tabular value
+        self.attribute, *self.inner = path.split("/")  # and the way into a composite or tabular value
         self.constant = constant
         self.divisor = metric.divisor
         self.labels = metric.labels
@@ -74,11 +76,13 @@ class Read:
         self._many = is_pattern(mbean)
         self._series = tuple(_Series(n, m, path, labels) for n, m in metrics for path, labels in m.reads)
         self._labels: dict[str, tuple[Labels, ...]] = {}  # by ObjectName: they cost more than all the rest
+        self._owners: dict[tuple[str, Labels], str] = {}
+        self._twins = False  # two ObjectNames had the same labels
 
     @property
     def request(self) -> bytes:
         """The request in JSON. Errors of one attribute must not hide the others'."""
-        attributes = sorted({series.keys[0] for series in self._series})
+        attributes = sorted({series.attribute for series in self._series})
         config = {"ignoreErrors": "true"}
         return msgspec.json.encode(
             {"type": "read", "mbean": self.mbean, "attribute": attributes, "config": config}
@@ -96,37 +100,65 @@ class Read:
             raise EntryFailed(f"an answer of another shape: {error}") from error
         if len(self._labels) > 2 * len(found) + _SPARE:
             self._labels.clear()
+            self._owners.clear()
+            self._twins = False
         return found
 
     def samples(self, objects: Objects, at: int, failed: list[str]) -> Iterator[list[Sample]]:
-        """The numbers in an answer, those of one MBean at a time.
+        """The numbers in an answer, those of so many MBeans at a time that the event loop can wait.
 
         What is wrong with some of them goes into `failed`: attributes that erred, and MBeans that would give
         a series which another one has given already.
         """
+        new = iter([name for name in objects if name not in self._labels])
+        while some := list(islice(new, _SLICE)):
+            for name in some:
+                self._learn(name)
+            yield []
+        names = iter(objects)
         seen: set[tuple[str, Labels]] = set()
-        for object_name, attributes in objects.items():
-            failed += errors_of(attributes)
-            samples = list(self._of_one(object_name, attributes, at))
-            keys = {(sample.name, sample.labels) for sample in samples}
-            if seen.isdisjoint(keys):
-                seen |= keys
-                yield samples
-            else:
-                failed.append(f"{object_name} has the labels of another MBean: name what tells them apart")
+        while some := list(islice(names, _SLICE)):
+            samples: list[Sample] = []
+            for name in some:
+                found = self._of_one(name, objects[name], at, failed)
+                if self._twins and not _take(found, seen):
+                    failed.append(f"{name} has the labels of another MBean: name what tells them apart")
+                else:
+                    samples += found
+            yield samples
 
-    def _of_one(self, object_name: str, attributes: Mapping[str, Value], at: int) -> Iterator[Sample]:
-        labels = self._labels.get(object_name)
-        if labels is None:
-            labels = tuple(series.labels_in(object_name) for series in self._series)
-            self._labels[object_name] = labels
-        for series, own in zip(self._series, labels, strict=True):
-            value: Value = attributes.get(series.keys[0])
-            for key in series.keys[1:]:
+    def _of_one(
+        self, object_name: str, attributes: Mapping[str, Value], at: int, failed: list[str]
+    ) -> list[Sample]:
+        found = []
+        for series, own in zip(self._series, self._labels[object_name], strict=True):
+            value: Value = attributes.get(series.attribute)
+            for key in series.inner:
                 value = value.get(key) if isinstance(value, dict) else None
-            number = number_of(value)
+            number = value if value.__class__ is float else number_of(value)
             if number is not None:
-                yield Sample(series.name, own, at, number / series.divisor)
+                found.append(Sample(series.name, own, at, number / series.divisor))
+        for value in attributes.values():
+            if value.__class__ is dict:
+                failed += errors_of(attributes)
+                break
+        return found
+
+    def _learn(self, object_name: str) -> None:
+        labels = tuple(series.labels_in(object_name) for series in self._series)
+        for series, own in zip(self._series, labels, strict=True):
+            owner = self._owners.setdefault((series.name, own), object_name)
+            self._twins = self._twins or owner != object_name
+        self._labels[object_name] = labels
+
+
+def _take(samples: list[Sample], seen: set[tuple[str, Labels]]) -> bool:
+    """Whether nobody has given these series before."""
+    keys = {(sample.name, sample.labels) for sample in samples}
+    fresh = seen.isdisjoint(keys)
+    if fresh:
+        seen |= keys
+    return fresh
 
 
 def errors_of(attributes: Mapping[str, Value]) -> Iterator[str]:
