@@ -23,7 +23,8 @@ METRICS = (
     MetricInfo("ottla_log_patterns", "gauge", "", "Patterns in use, by the engine that searches for them"),
 )
 
-_SHOWN = 8  # lines that a pattern finds in a chunk are kept as evidence
+_SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
+_OF_MANY = 2  # of more, as to keep one costs as much as to count ten
 
 Span = tuple[int, int]  # a line's first byte, and behind its last one
 
@@ -137,10 +138,10 @@ def _lines(chunk: bytes, places: Sequence[int]) -> list[Span]:
 
 def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> Iterator[tuple[Span, Groups]]:
     """The lines to keep as evidence: all where they are few, else the last ones with different groups."""
-    pairs = zip(spans, found, strict=True)
+    pairs = list(zip(spans, found, strict=True))
     if len(spans) > _SHOWN:
         different = dict(zip(found, spans, strict=True))
-        pairs = zip(different.values(), different, strict=True)
-    for span, groups in sorted(pairs, key=itemgetter(0))[-_SHOWN:]:
+        pairs = sorted(((span, groups) for groups, span in different.items()), key=itemgetter(0))[-_OF_MANY:]
+    for span, groups in pairs:
         if groups is not None:
             yield span, groups

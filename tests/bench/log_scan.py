@@ -185,7 +185,8 @@ def _mtail(folder: Path, path: Path) -> Command:
 
 def _fail2ban(folder: Path, path: Path) -> Command:
     program = fetched("fail2ban", "usr/bin/fail2ban-regex")
-    texts = [f"^.*(?P<fid>{_without_names(p.regex, '(?:')})" for p in patterns()]
+    # It wants someone to ban: the first letter, as whatever has a slash is an address to it.
+    texts = [rf"^(?=\W*(?P<fid>\w)).*?(?:{_without_names(p.regex, '(?:')})" for p in patterns()]
     (folder / "filter.conf").write_text("[Definition]\nfailregex = " + "\n            ".join(texts) + "\n")
     if program is None:
         return (), {}
