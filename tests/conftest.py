@@ -17,6 +17,7 @@ from agent.kafka.errors import KafkaRefused
 from agent.lab import faults
 from agent.lab.cluster import Lab
 from agent.lab.load import Load
+from agent.lab.plan import Size
 
 LAB = pytest.StashKey[Lab]()
 
@@ -28,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="ottla-e2e-"))
     folder.chmod(0o755)  # brokers and agents are other users where we are root
     lab = config.stash[LAB] = Lab.open(folder / "lab")
-    asyncio.run(lab.up(say=lambda text: print(f"lab: {text}")))
+    asyncio.run(lab.up(Size(exporter=True), say=lambda text: print(f"lab: {text}")))
     os.environ["OTTLA_TEST_BOOTSTRAP"] = ",".join(lab.bootstrap)
     os.environ["OTTLA_TEST_JOLOKIA"] = str(lab.brokers[1].jolokia_url)
 

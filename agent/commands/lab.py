@@ -33,18 +33,25 @@ def lab() -> None:
 @click.option("--brokers", type=click.IntRange(1, 9), help="[default: 3]")
 @click.option("--controllers", type=click.IntRange(1, 5), help="[default: 1]")
 @click.option("--kafka", metavar="VERSION", help="Kafka's version.  [default: 4.3.1, or that of KAFKA_HOME]")
+@click.option("--jmx-exporter", is_flag=True, help="With jmx_exporter in each broker, beside Jolokia.")
 @lab_options.state
 @options.output
 @running
 async def up(
-    brokers: int | None, controllers: int | None, kafka: str | None, state: Path | None, output: str
+    brokers: int | None,
+    controllers: int | None,
+    kafka: str | None,
+    jmx_exporter: bool,
+    state: Path | None,
+    output: str,
 ) -> int:
     """Start the cluster, or complete it; one that runs is left as it is.
 
     The first time Kafka's jars are fetched from Maven's repository (about 45 MB); KAFKA_HOME is used instead
     where it is set.
     """
-    size = Size(brokers or 3, controllers or 1) if brokers or controllers else None
+    named = brokers or controllers or jmx_exporter
+    size = Size(brokers or 3, controllers or 1, jmx_exporter) if named else None
     own = Lab.open(state)
     await own.up(size, kafka, say)
     await _show(own, output)
@@ -97,6 +104,7 @@ def _as_json(own: Lab, plan: Plan, states: Mapping[int, NodeState]) -> dict[str,
             "state": states[node.id],
             "pid": node.pid,
             "jolokia_url": node.jolokia_url if node.is_broker else None,
+            "exporter_url": node.exporter_url,
             "server_properties": str(node.server_properties),
             "log_dirs": [
                 {"path": str(path), "used_ratio": round(disks.used_ratio(path, plan.disk), 4)}

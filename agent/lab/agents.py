@@ -83,6 +83,7 @@ class Agents:
     rules: Path = RULES
     interpreter: tuple[str, ...] = (sys.executable, "-m", "agent")
     interval: str = "1s"
+    exporter: bool = False  # the broker's metrics from jmx_exporter, in place of Jolokia
 
     def agent(self, broker: int) -> Agent:
         """The agent beside this broker."""
@@ -116,7 +117,7 @@ class Agents:
         for folder in (agent.folder, agent.state):
             folder.mkdir(exist_ok=True)
             disks.own(folder)
-        agent.config.write_text(configuration(self.lab.plan, agent, self.rules, self.interval))
+        agent.config.write_text(configuration(self.lab.plan, agent, self))
         (agent.state / "http.address").unlink(missing_ok=True)  # an earlier one's says nothing of this one
         processes.start(
             Command(
@@ -132,7 +133,7 @@ class Agents:
         )
 
 
-def configuration(plan: Plan, agent: Agent, rules: Path, interval: str = "1s") -> str:
+def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
     """The text of its ottla.yml."""
     if len(os.fsencode(agent.socket)) > _LONGEST_SOCKET:
         raise LabError(
@@ -149,14 +150,18 @@ def configuration(plan: Plan, agent: Agent, rules: Path, interval: str = "1s") -
         ]
     settings: Mapping[str, object] = {
         "bootstrap_servers": list(plan.bootstrap),
-        "jolokia": {"url": node.jolokia_url},
-        "rules": str(rules),
+        **(
+            {"exposition": [{"url": node.exporter_url}]}
+            if agents.exporter
+            else {"jolokia": {"url": node.jolokia_url}}
+        ),
+        "rules": str(agents.rules),
         "broker": broker,
         "state": str(agent.state),
         "socket": str(agent.socket),
         "stop_file": str(agent.folder / "stop"),
         "http": {"listen": "127.0.0.1:0"},
-        "interval": interval,
+        "interval": agents.interval,
         "policy": {"startup_grace": "2s"},
         "control": {"topic": "ottla-control", "create": True, "times": "lab"},
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.lab import disks, folder, nodes, processes
 from agent.lab.errors import LabError
-from agent.lab.jars import Jars, Say, find_or_fetch, silent
+from agent.lab.jars import Jars, Say, exporter, find_or_fetch, silent
 from agent.lab.nodes import NodeState, PortTakenError
 from agent.lab.plan import Node, Plan, Size, make_plan, read_plan, write_plan
 from agent.lab.ports import free_ports
@@ -135,9 +135,7 @@ class Lab:
         kind = disks.kind_here()
         folder.check_room(self.state, size, kind)
         for attempt in range(1, _ATTEMPTS + 1):
-            plan = make_plan(
-                self.state, size, jars.kafka, kind, free_ports(2 * size.brokers + size.controllers)
-            )
+            plan = make_plan(self.state, size, jars.kafka, kind, free_ports(size.ports))
             write_plan(self.state, plan)
             try:
                 await self._bring_up(plan, jars, say)
@@ -151,6 +149,8 @@ class Lab:
         raise AssertionError("the last attempt either returns or raises")
 
     async def _bring_up(self, plan: Plan, jars: Jars, say: Say) -> None:
+        if plan.size.exporter:
+            await asyncio.to_thread(exporter, say)
         say(f"starting Kafka {plan.kafka}: {plan.size.words}")
         await asyncio.gather(
             *(asyncio.to_thread(_prepare_and_start, plan, node, jars) for node in plan.nodes)

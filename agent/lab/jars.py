@@ -67,6 +67,13 @@ def find_or_fetch(version: str | None, say: Say) -> Jars:
     return Jars(version, f"{folder}/*", str(_one(folder, "jolokia-agent-jvm-*.jar")), java)
 
 
+def exporter(say: Say = silent) -> str:
+    """jmx_exporter's Java agent; fetched if it is not in the cache."""
+    artifact = f"io.prometheus.jmx:jmx_prometheus_javaagent:{default_version('jmx_exporter')}"
+    folder = _cached("jmx_exporter", ["dependency:copy", f"-Dartifact={artifact}"], say)
+    return str(_one(folder, "jmx_prometheus_javaagent-*.jar"))
+
+
 def cache_folder() -> Path:
     """Where fetched jars are kept. The brokers' user must be able to read it, so root's is not in /root."""
     if override := os.environ.get("OTTLA_CACHE"):

@@ -12,12 +12,13 @@ import aiohttp
 
 from agent.lab import disks, processes
 from agent.lab.errors import LabError
-from agent.lab.jars import Jars
+from agent.lab.jars import Jars, exporter
 from agent.lab.plan import Node, Plan
 from agent.lab.processes import Command
 from agent.lab.properties import initial_controllers, server_properties
 
 _LOG4J2 = Path(__file__).with_name("log4j2.xml")
+_EXPORTER = Path(__file__).with_name("jmx_exporter.yml")
 _BROKER_STATE = "read/kafka.server:type=KafkaServer,name=BrokerState/Value"
 _RUNNING = 3
 _POLL = 0.1
@@ -46,6 +47,7 @@ def lay_out(plan: Plan, node: Node) -> None:
         folder.mkdir(exist_ok=True)
         disks.own(folder)
     shutil.copyfile(_LOG4J2, _log4j2(node))  # the brokers' user may not be able to read the original
+    shutil.copyfile(_EXPORTER, _exporter_config(node))
     disks.make(node, plan.disk)
     node.server_properties.write_text(server_properties(plan, node))
 
@@ -71,6 +73,8 @@ def start(node: Node, jars: Jars, *, jolokia: bool = True) -> None:
     options += ["-Dsun.net.httpserver.nodelay=true"]  # without it Jolokia takes 44 ms to answer, not 2
     if node.is_broker and jolokia:
         options.append(f"-javaagent:{jars.jolokia}=port={node.jolokia_port},host=127.0.0.1")
+    if node.exporter_port is not None:
+        options.append(f"-javaagent:{exporter()}=127.0.0.1:{node.exporter_port}:{_exporter_config(node)}")
     node.output.unlink(missing_ok=True)  # what an earlier process said must not be taken for this one's
     processes.start(_java(node, jars, options, ["kafka.Kafka", str(node.server_properties)]))
 
@@ -183,3 +187,7 @@ def _scratch(node: Node) -> Path:
 
 def _log4j2(node: Node) -> Path:
     return Path(node.folder, "log4j2.xml")
+
+
+def _exporter_config(node: Node) -> Path:
+    return Path(node.folder, "jmx_exporter.yml")

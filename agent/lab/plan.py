@@ -36,6 +36,7 @@ class Node:
     port: int
     jolokia_port: int | None  # None: a controller
     directory_id: str  # of a controller's metadata log, as the first voters are named by it
+    exporter_port: int | None = None  # of jmx_exporter, where the lab has it
 
     @property
     def is_broker(self) -> bool:
@@ -103,13 +104,24 @@ class Node:
         """Where Jolokia answers; a controller has none."""
         return f"http://127.0.0.1:{self.jolokia_port}/jolokia"
 
+    @property
+    def exporter_url(self) -> str | None:
+        """Where jmx_exporter answers."""
+        return None if self.exporter_port is None else f"http://127.0.0.1:{self.exporter_port}/metrics"
+
 
 @dataclass(frozen=True)
 class Size:
-    """How large a lab is to be."""
+    """How large a lab is to be; `exporter`: with jmx_exporter in each broker, beside Jolokia."""
 
     brokers: int = 3
     controllers: int = 1
+    exporter: bool = False
+
+    @property
+    def ports(self) -> int:
+        """How many its nodes listen on."""
+        return (3 if self.exporter else 2) * self.brokers + self.controllers
 
     @property
     def words(self) -> str:
@@ -117,6 +129,7 @@ class Size:
         plural = "" if self.controllers == 1 else "s"
         return (
             f"{self.controllers} controller{plural}, {self.brokers} broker{'' if self.brokers == 1 else 's'}"
+            f"{' with jmx_exporter' if self.exporter else ''}"
         )
 
 
@@ -142,7 +155,8 @@ class Plan:
     @property
     def size(self) -> Size:
         """How large it is."""
-        return Size(len(self.brokers), len(self.controllers))
+        exporter = any(node.exporter_port is not None for node in self.nodes)
+        return Size(len(self.brokers), len(self.controllers), exporter)
 
     @property
     def bootstrap(self) -> tuple[str, ...]:
@@ -151,7 +165,7 @@ class Plan:
 
 
 def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[int]) -> Plan:
-    """A new lab's plan; `ports` must hold two for every broker and one for every controller."""
+    """A new lab's plan; `ports` must hold `size.ports`."""
     supply = iter(ports)
     nodes = [
         Node(
@@ -164,7 +178,14 @@ def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[i
         for n in range(size.controllers)
     ]
     nodes += [
-        Node(n, str(state / f"broker-{n}"), next(supply), next(supply), _uuid())
+        Node(
+            n,
+            str(state / f"broker-{n}"),
+            next(supply),
+            next(supply),
+            _uuid(),
+            next(supply) if size.exporter else None,
+        )
         for n in range(1, size.brokers + 1)
     ]
     return Plan(kafka, _uuid(), disk, tuple(nodes))

@@ -36,7 +36,8 @@ JMX's quotes. What no rule names is not read. A file of names adds to this table
 """
 _EXPOSITION = """\
 What an exporter exposes has its own names and labels, and the target's labels on top; only what rules name is
-read. How targets are configured: [configuration.md](configuration.md#exporters).
+read. With agent/lab/jmx_exporter.yml jmx_exporter gives the names of "The broker, by JMX". How targets are
+configured: [configuration.md](configuration.md#exporters).
 """
 _AGENT = """\
 `family` is a metric's name: the largest twenty (of those that lost samples a hundred), and `others`.

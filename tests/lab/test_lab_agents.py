@@ -11,7 +11,7 @@ import pytest
 
 from agent.config import load
 from agent.lab import folder
-from agent.lab.agents import RULES, Agent, Agents, configuration
+from agent.lab.agents import Agent, Agents, configuration
 from agent.lab.cluster import Lab
 from agent.lab.errors import LabError
 from agent.lab.plan import DISK_BYTES, DiskKind, Plan, Size, make_plan, write_plan
@@ -56,7 +56,7 @@ def test_an_agent_accepts_its_configuration(state: Path, disk: DiskKind) -> None
     plan = plan_in(state, disk)
     agent = Agent(plan.brokers[1], state / "agent-1")
     agent.folder.mkdir()
-    agent.config.write_text(configuration(plan, agent, RULES))
+    agent.config.write_text(configuration(plan, agent, Agents(Lab(state))))
     config = load(agent.config)
     assert config.broker.node_id == 1
     assert [own.path for own in config.broker.log_dirs] == [str(path) for path in plan.brokers[1].log_dirs]
@@ -66,6 +66,22 @@ def test_an_agent_accepts_its_configuration(state: Path, disk: DiskKind) -> None
     assert config.socket == agent.socket
     assert config.interval_ms == 1_000
     assert config.control.create
+
+
+def test_an_agent_may_have_the_exporter_alone(state: Path) -> None:
+    """Where the lab has one: then Jolokia is not asked for the metrics."""
+    plan = make_plan(state, Size(1, 1, exporter=True), "4.3.1", DiskKind.FOLDER, [*range(20_000, 20_004)])
+    write_plan(state, plan)
+    Path(plan.brokers[1].folder).mkdir()
+    plan.brokers[1].server_properties.write_text(server_properties(plan, plan.brokers[1]))
+    agent = Agent(plan.brokers[1], state / "agent-1")
+    agent.folder.mkdir()
+    agent.config.write_text(configuration(plan, agent, Agents(Lab(state), exporter=True)))
+    config = load(agent.config)
+    assert config.jolokia is None
+    assert [target.url for target in config.exposition] == [plan.brokers[1].exporter_url]
+    assert plan.size == Size(1, 1, exporter=True)
+    assert plan.size.words == "1 controller, 1 broker with jmx_exporter"
 
 
 async def test_an_agent_is_started_once_and_stopped(state: Path) -> None:
@@ -93,4 +109,4 @@ def test_a_socket_path_beyond_the_kernels_limit_is_refused(state: Path) -> None:
     """Before the agent stumbles over it."""
     plan = plan_in(state, DiskKind.FOLDER)
     with pytest.raises(LabError, match="too long for a unix socket"):
-        configuration(plan, Agent(plan.brokers[1], state / ("x" * 100)), RULES)
+        configuration(plan, Agent(plan.brokers[1], state / ("x" * 100)), Agents(Lab(state)))

@@ -109,6 +109,16 @@ def test_kafka_home_is_used_where_it_is_set(
         jars.find_or_fetch("4.3.1", jars.silent)
 
 
+def test_jmx_exporter_is_fetched_once_and_not_onto_the_class_path(maven: Path, tmp_path: Path) -> None:
+    """A folder of its own: only a lab that wants it has it."""
+    made = "touch $out/jmx_prometheus_javaagent-1.0.1.jar"
+    script(maven, FAKE.format(log=tmp_path / "calls", middle=made))
+    for _ in range(2):
+        assert jars.exporter() == str(tmp_path / "cache/jmx_exporter/jmx_prometheus_javaagent-1.0.1.jar")
+    (call,) = calls(tmp_path)
+    assert "-Dartifact=io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1" in call
+
+
 def test_the_cache_is_where_its_user_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root's is not below /root: the brokers run as another user, who must read it."""
     monkeypatch.delenv("OTTLA_CACHE", raising=False)
