@@ -12,8 +12,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from agent.model import Labels
+from agent.sources.exposition_body import Body, Wanted
 from agent.sources.exposition_series import Known
-from agent.sources.exposition_text import Body, Reader, Wanted
+from agent.sources.exposition_text import Reader
 
 Meant = dict[tuple[str, Labels], tuple[str, int | None]]  # series → value as repr, own time in ms
 

@@ -9,9 +9,10 @@ import numpy as np
 from agent.model import Labels, Sample, labels_of
 from agent.promql.vectors import STALE
 from agent.sources import MetricInfo, SourceFailed
+from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted
 from agent.sources.exposition_http import BadAnswer, Fetch, Target, TooLarge
 from agent.sources.exposition_series import Flags, Known
-from agent.sources.exposition_text import Body, Malformed, Reader, TooMany, Wanted
+from agent.sources.exposition_text import Reader
 
 WHOLE_EVERY = (
     40  # readings; then one asks for everything and looks at every line: what is trusted is verified

@@ -127,16 +127,19 @@ class Fetch:
         url, limit = self._target.url, self._target.max_body
         packed = _is_packed(response, url)
         unpack = _Gunzip(url) if packed else None
-        size = 0
+        size, last = 0, b"\n"
         async for chunk in _chunks(response.content):
             for piece in unpack.pieces(chunk) if unpack else (chunk,):
                 size += len(piece)
                 if size > limit:
                     raise TooLarge(f"{url} has more than {show_size(limit)}: raise max_body, or filter there")
+                last = piece[-1:]
                 yield piece
                 await asyncio.sleep(0)
         if unpack is not None:
             unpack.end()
+        elif last != b"\n" and not _tells_its_end(response):
+            raise SourceFailed(f"{url} ends within a line, and nothing tells whether it was cut off")
 
     async def _prepared(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
         """The login, and what TLS needs; read from their files in a thread, which a dead disk may hold."""
@@ -221,6 +224,11 @@ def _is_packed(response: aiohttp.ClientResponse, url: str) -> bool:
     if packing not in ("gzip", "identity"):
         raise SourceFailed(f"{url} packed its answer as {packing[:40]!r}, which was not asked for")
     return packing == "gzip"
+
+
+def _tells_its_end(response: aiohttp.ClientResponse) -> bool:
+    """Whether HTTP would have shown that something is missing."""
+    return not response.headers.keys().isdisjoint(("Content-Length", "Transfer-Encoding"))
 
 
 def _secret(file: str) -> str:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted, body_of
 from agent.sources.exposition_line import families_of, name_of, no_number, numbers, shown, split
-from agent.sources.exposition_series import Known, Rows
+from agent.sources.exposition_series import Known
 from agent.sources.series_text import parse_series
 
 MAX_LINE = 1 << 20
@@ -27,39 +25,6 @@ _END = b"# EOF"
 _END_LINE = _END + b"\n"
 _OTHER_TYPE = re.compile(rb"#[ \t]*TYPE[ \t]")  # as nobody writes it, and Prometheus reads it
 _CREATED = frozenset({b"counter", b"histogram", b"summary", b"gaugehistogram"})
-
-
-class Malformed(ValueError):
-    """No exposition; the text says in which line, and why."""
-
-
-class TooMany(Exception):
-    """More samples than are taken from one body."""
-
-
-class Wanted:
-    """The names to read, and of which families they may be; None: all."""
-
-    def __init__(self, names: Iterable[str] | None) -> None:
-        self.names = None if names is None else frozenset(name.encode() for name in names)
-        self.families = frozenset(family for name in self.names or () for family in families_of(name))
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What stood in one body, in its order; of a series that stood there twice the first sample.
-
-    `stamps`: row → ms since the epoch, where a sample had its own time. `duplicates` were left out.
-    `grouped`: as far as was looked, no wanted sample stood outside its family. `beyond`: a name that
-    nobody could have asked for, None where there was none; known only of what was read whole.
-    """
-
-    rows: Rows
-    values: npt.NDArray[np.float64]
-    stamps: Mapping[int, int]
-    duplicates: int
-    grouped: bool
-    beyond: str | None
 
 
 class Reader:
@@ -120,16 +85,12 @@ class Reader:
         """What all of it held."""
         if self._openmetrics and self._rest == _END:
             self._ended, self._rest = True, b""
-        if self._rest:
-            raise Malformed(f"{self._place(1)} has no end: the body was cut off")
+        if self._rest:  # the last line may lack its end, as in Prometheus; what was cut off HTTP tells
+            self._read(self._rest + b"\n", 0, len(self._rest) + 1)
         if self._openmetrics and not self._ended:
             raise Malformed("no # EOF at the end: the body was cut off")
         rows, values = np.array(self._rows, np.int64), np.array(self._values)
-        first = _firsts(rows, len(self._known.series))
-        duplicates = 0 if first is None else len(rows) - len(first)
-        if first is not None:
-            rows, values = rows[first], values[first]
-        return Body(rows, values, self._stamps, duplicates, self._grouped, self._beyond)
+        return body_of(rows, values, self._stamps, grouped=self._grouped, beyond=self._beyond)
 
     def _read(self, data: bytes, at: int, end: int) -> None:
         """Whole lines, the family's of before first."""
@@ -291,11 +252,3 @@ class Reader:
         if self._whole or not self._family:
             return f"line {self._lines + more}"
         return f"line {self._lines + more} below `# TYPE {self._family.decode(errors='replace')}`"
-
-
-def _firsts(rows: Rows, series: int) -> Rows | None:
-    """Where each row stands first, in order; None where none stands twice."""
-    if not len(rows) or np.bincount(rows, minlength=series).max() <= 1:
-        return None
-    firsts: Rows = np.sort(np.unique(rows, return_index=True)[1])
-    return firsts

@@ -127,6 +127,22 @@ async def test_a_body_that_ends_too_early_is_refused(exporter: Exporter) -> None
     assert "no answer from" in str(await read(Target(exporter.url)))
 
 
+async def test_a_body_that_may_be_cut_off_is_refused() -> None:
+    """Where the end of the connection is the end of the body, a line without end may be half a number."""
+    bodies = [b"# TYPE a gauge\na 12", b"# TYPE a gauge\na 123\n"]
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + bodies.pop(0))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        target = Target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics")
+        assert "ends within a line, and nothing tells whether it was cut off" in str(await read(target))
+        assert await read(target) == 123.0
+
+
 @pytest.mark.parametrize(
     ("reply", "said"),
     [

@@ -14,8 +14,9 @@ from expositions import NAMES, Family, body_of, families, oracle, read
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from agent.sources.exposition_body import Malformed, TooMany, Wanted
 from agent.sources.exposition_series import Known
-from agent.sources.exposition_text import Malformed, Reader, TooMany, Wanted
+from agent.sources.exposition_text import Reader
 
 SECONDS = float(os.environ.get("OTTLA_FUZZ_SECONDS", "2"))
 CUTS = st.lists(st.integers(0, 10_000), max_size=4).map(tuple)
