@@ -20,7 +20,7 @@ from agent.sources.series_text import parse_series
 
 MAX_LINE = 1 << 20
 _TYPE = b"# TYPE "
-_NEXT_TYPE = b"\n# TYPE "
+_TRIES = 1_000
 _END = b"# EOF"
 _END_LINE = _END + b"\n"
 _OTHER_TYPE = re.compile(rb"#[ \t]*TYPE[ \t]")  # as nobody writes it, and Prometheus reads it
@@ -95,14 +95,14 @@ class Reader:
     def _read(self, data: bytes, at: int, end: int) -> None:
         """Whole lines, the family's of before first."""
         while at < end:
-            typed = at if data.startswith(_TYPE, at) else data.find(_NEXT_TYPE, at, end) + 1
-            stop = typed if typed > at or data.startswith(_TYPE, at) else end
+            typed = _next_type(data, at, end)
+            stop = end if typed is None else typed
             if at < stop and self._reads:
                 self._read_lines(data[at : stop - 1])
-            if stop == end:
+            if typed is None:
                 break
-            at = data.index(b"\n", stop) + 1
-            self._begin_family(data[stop : at - 1])
+            at = data.index(b"\n", typed) + 1
+            self._begin_family(data[typed : at - 1])
         if self._openmetrics:
             self._ended = data.endswith(b"\n" + _END_LINE, 0, end) or data == _END_LINE
 
@@ -252,3 +252,16 @@ class Reader:
         if self._whole or not self._family:
             return f"line {self._lines + more}"
         return f"line {self._lines + more} below `# TYPE {self._family.decode(errors='replace')}`"
+
+
+def _next_type(data: bytes, at: int, end: int) -> int | None:
+    """Where the next TYPE line begins. One byte, where it is rare, is found four times as fast as eight."""
+    for _ in range(_TRIES):
+        at = data.find(b"#", at, end)
+        if at < 0:
+            return None
+        if data.startswith(_TYPE, at) and (at == 0 or data[at - 1 : at] == b"\n"):
+            return at
+        at += 1
+    found = data.find(b"\n" + _TYPE, at - 1, end)
+    return None if found < 0 else found + 1

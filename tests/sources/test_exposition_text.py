@@ -137,3 +137,14 @@ def test_a_line_without_end_is_not_gathered_for_ever() -> None:
     """A mebibyte is enough."""
     with pytest.raises(Malformed, match="longer than"):
         read(b"a" * (3 << 20), cuts=tuple(range(0, 3 << 20, 1 << 18)))
+
+
+def test_a_family_is_found_behind_any_number_of_other_marks() -> None:
+    """Also where label values are full of them, and one looks like a family's beginning."""
+    marks = "".join(f'b{{n="{n}",x="# TYPE a #"}} 1\n#\n' for n in range(2_000))
+    body = f"# TYPE b gauge\n{marks}# TYPE a gauge\na 7\n#\n# TYPE c gauge\nc 8\n".encode()
+    for cuts in ((), (len(body) - 40,), (20_000, 60_000)):
+        assert read(body, frozenset({"a", "c"}), cuts=cuts)[0] == {
+            ("a", ()): ("7.0", None),
+            ("c", ()): ("8.0", None),
+        }
