@@ -43,6 +43,10 @@ from agent.sources.host import LogDirs
 from agent.sources.host_sources import host_sources
 from agent.sources.jolokia import Jolokia, Known, Where
 from agent.sources.jolokia_attach import Attached, Plan
+from agent.sources.journald import Journald
+from agent.sources.kmsg import Kmsg
+from agent.sources.log_feed import Feed
+from agent.sources.log_marks import Tally
 from agent.sources.logs import LogTail
 from agent.sources.name_files import OURS
 from agent.sources.names import Names, Translation
@@ -208,7 +212,7 @@ async def make_service(config: Config) -> Service:
     await ledger.open()
     admin, dirs = make_admin(config), make_dirs(config)
     control, started = make_control(config, admin), clock()
-    tail = LogTail(config.broker.logs, rules.book.logs, Kept(journal, "logs"), config.interval_ms)
+    tail = make_tail(config, rules, journal)
     eyes = Eyes(config, ClusterFacts(admin, config.broker.node_id, config.interval_ms), dirs, tail)
 
     async def local() -> Local:
@@ -235,6 +239,23 @@ async def make_service(config: Config) -> Service:
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)
+
+
+def make_tail(config: Config, rules: Rules, journal: Journal) -> LogTail:
+    """Everything that log lines come from."""
+
+    def feeds(tally: Tally) -> tuple[Feed, ...]:
+        units = (Journald(unit, tally, WINDOW_MS) for unit in config.broker.journald)
+        return (*units, Kmsg(tally, WINDOW_MS)) if config.broker.kmsg else tuple(units)
+
+    return LogTail(
+        config.broker.logs,
+        rules.book.logs,
+        Kept(journal, "logs"),
+        config.interval_ms,
+        feeds=feeds,
+        window_ms=WINDOW_MS,
+    )
 
 
 def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:

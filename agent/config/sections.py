@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,9 +14,11 @@ from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
 from agent.kafka.connection import Security
 from agent.model import Policy
 from agent.sources.host import LogDirPath
-from agent.yaml_marks import Complaints, Form, Node, Scalar
+from agent.sources.journald import Unit
+from agent.yaml_marks import Complaints, Form, Node, Scalar, Wrong
 from agent.yaml_marks.readers import choice, duration, flag, integer, positive, rate, ratio, size, text, times
 
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")  # systemd.unit(5)
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -59,9 +62,32 @@ def broker(form: Form, files: Files, complaints: Complaints) -> BrokerSettings:
         if not known:
             key = what.replace(" ", "_")
             form.complain(f"nothing says the broker's {what}", f"add `server_properties:` or `{key}:`")
-    logs = form.each("logs", files.name)
+    settings = BrokerSettings(
+        node_id=-1 if node_id is None else node_id,
+        log_dirs=log_dirs,
+        logs=form.each("logs", files.name),
+        journald=form.each("journald", partial(_unit, complaints=complaints)),
+        kmsg=form.get("kmsg", flag, False),
+        listeners=said.listeners,
+    )
     form.close()
-    return BrokerSettings(-1 if node_id is None else node_id, log_dirs, logs, said.listeners)
+    return settings
+
+
+def _unit(node: Node, complaints: Complaints) -> Unit:
+    if isinstance(node, Scalar):
+        return Unit(_unit_name(node))
+    form = Form(node, "a unit of systemd", complaints)
+    unit = Unit(form.get("unit", _unit_name, "", required=True), form.get("as", text, None))
+    form.close()
+    return unit
+
+
+def _unit_name(node: Node) -> str:
+    name = text(node)
+    if not _UNIT.fullmatch(name):
+        raise Wrong(f"{name[:100]!r} is no unit of systemd", "write it like kafka.service")
+    return name
 
 
 def _log_dir(node: Node, files: Files, complaints: Complaints) -> LogDirPath:

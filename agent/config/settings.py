@@ -13,6 +13,7 @@ from agent.sources.broker_pid import BrokerAt
 from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 from agent.sources.host_sources import HostSettings
+from agent.sources.journald import Unit
 
 STATE = Path("/var/lib/ottla")
 SOCKET = Path("/run/ottla/ottla.sock")
@@ -48,11 +49,14 @@ class JolokiaSettings:
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """The broker beside which the agent runs. `logs` are files to follow, `listeners` Kafka's."""
+    """The broker beside which the agent runs. `logs` are files to follow, `journald` units of systemd whose
+    lines are, `kmsg` says whether the kernel's are; `listeners` are Kafka's."""
 
     node_id: int = -1
     log_dirs: tuple[LogDirPath, ...] = ()
     logs: tuple[str, ...] = ()
+    journald: tuple[Unit, ...] = ()
+    kmsg: bool = False
     listeners: tuple[str, ...] = ()
 
 

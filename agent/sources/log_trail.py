@@ -1,7 +1,8 @@
-"""One log file through its life: growth, rotation by rename or copy, truncation, vanishing and return.
+"""One log file through its life: growth, rotation by rename or copy, packing, truncation, vanishing, return.
 
 A file is known by its inode and a digest of its first bytes, since inodes are used again. Each file ever seen
-beside the path has a mark of what was read of it; what has no mark is new and is read from its start.
+beside the path has a mark of what was read of it; what has no mark is new and is read from its start. A file
+that begins as another one is its copy, and is not read again.
 """
 
 from __future__ import annotations
@@ -10,185 +11,242 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISREG
 
-from agent.sources.log_marks import LINE_LIMIT, Mark, Tally
+from agent.sources.log_known import COPY, Known, pass_all
+from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
+from agent.sources.log_open import Packed, Plain, closing_log
+from agent.sources.log_rotated import moved_links, places, siblings, stamp
 
-_HEAD = 1024
-_COPY_HEAD = 64  # so many equal first bytes make one file the copy of another
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
 _TICK_NS = 20_000_000
-_COMPRESSED = frozenset({".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip"})
+_MOST = 64  # files of one trail that are open at once
 
 
 class _Open:
     """An open file and its mark."""
 
-    def __init__(self, fd: int, mark: Mark) -> None:
-        self.fd = fd
+    def __init__(self, file: Plain, mark: Mark) -> None:
+        self.file = file
         self.mark = mark
         self.until: int | None = None  # when to give up waiting for more, ms; None while it is the live one
-
-    @property
-    def size(self) -> int:
-        return os.fstat(self.fd).st_size
-
-    @property
-    def head(self) -> bytes:
-        return os.pread(self.fd, _HEAD, 0)
 
 
 class Trail:
     """Reads the file at `path` and those that it was renamed or copied to. Every method may block.
 
-    `marks` is what is known from before; None: nothing, and then all that exists now counts as read.
+    `marks` is what is known from before; None: nothing, and then all that exists now counts as read. What was
+    last written more than `window_ms` before the first look is skipped and counted.
     """
 
-    def __init__(self, path: str, marks: list[Mark] | None, tally: Tally) -> None:
-        self.marks = {mark.inode: mark for mark in marks or ()}
+    def __init__(
+        self, path: str, marks: list[Mark] | None, tally: Tally, window_ms: int | None = None
+    ) -> None:
+        self._known = Known(marks or ())
         self._path = Path(path)
         self._from_end = marks is None
         self._tally = tally
+        self._window_ms = window_ms
+        self._oldest_ns: int | None = None
         self._files: dict[int, _Open] = {}  # by inode, in the order in which they are read
         self._live: int | None = None
-        self._seen: tuple[int, int] | None = None  # the live inode, and when its folder changed
+        self._places: tuple[Path, ...] = (self._path,)
+        self._seen: tuple[int, ...] | None = None  # the live inode, and when the folders changed
         self._settled = False  # the last scan found all
-        self._absent: set[int] = set()
+        self._undecided = False  # a file may be a copy that has just begun
 
     def look(self, now: int) -> None:
         """Notice what happened to the file. OSError where it cannot be read."""
-        inode = changed = 0
+        if self._oldest_ns is None:
+            self._oldest_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
+        self._places = places(self._path)
+        inode, changed = 0, [0]
         with suppress(FileNotFoundError):
-            changed = self._path.parent.stat().st_mtime_ns
+            changed = [place.parent.stat().st_mtime_ns for place in self._places]
             inode = self._path.stat().st_ino
-        seen = (inode, changed)
+        seen = (inode, *changed)
         if seen != self._seen or not self._settled:
             # Once more after each change, since a name may be missed while files are being renamed; and until
             # the change is older than the clock's tick, within which there may be another of the same time.
-            settled = seen == self._seen and time.time_ns() - changed > _TICK_NS
-            self._seen, self._settled = seen, False
+            settled = seen == self._seen and time.time_ns() - max(changed) > _TICK_NS
+            self._seen, self._settled = seen, settled
             self._scan(now)
-            self._settled = settled
         self._close_quiet(now)
 
     def take(self) -> bytes | None:
-        """The next whole lines, at most LINE_LIMIT bytes; None where there are none now."""
-        for file in list(self._files.values()):
-            self._check_truncated(file)
-            mark, size = file.mark, file.size
-            while mark.offset < size:
-                before = mark.offset
-                lines = mark.pass_lines(os.pread(file.fd, LINE_LIMIT, before), self._tally)
-                self._tally.bytes += mark.offset - before
-                if lines:
-                    return lines
-                if mark.offset == before:
-                    break
+        """The next whole lines, at most LINE_LIMIT bytes, perhaps none; None where there is no more now."""
+        for each in list(self._files.values()):
+            lines = self._take(each)
+            if lines is not None:
+                return lines
         return None
 
     @property
     def alive(self) -> bool:
         """Whether there is, or may still be, anything of it."""
-        return self._live is not None or bool(self.marks) or not self._settled
+        return self._live is not None or bool(self._known.marks) or not self._settled
+
+    @property
+    def settled(self) -> bool:
+        """Whether all is known that came or went."""
+        return self._settled
+
+    @property
+    def restless(self) -> bool:
+        """Whether names may just be changing."""
+        return not self._settled and not self._undecided and self._oldest_ns is not None
+
+    @property
+    def marks(self) -> list[Mark]:
+        """What must be kept with what was counted."""
+        return self._known.all()
+
+    @property
+    def files(self) -> tuple[Plain, ...]:
+        """Those that are open."""
+        return tuple(each.file for each in self._files.values())
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """Where files may come and go."""
+        return frozenset(str(place.parent) for place in self._places)
 
     def behind(self) -> int:
         """Bytes not yet read."""
-        return sum(max(0, file.size - file.mark.offset) for file in self._files.values())
+        return sum(each.file.behind(each.mark.offset) for each in self._files.values())
 
     def close(self) -> None:
         """Close the files; the marks stay."""
         while self._files:
-            os.close(self._files.popitem()[1].fd)
+            self._files.popitem()[1].file.close()
+
+    def _take(self, each: _Open) -> bytes | None:
+        self._check_truncated(each)
+        file, mark = each.file, each.mark
+        before = mark.offset
+        data = file.read(before)
+        if not data:
+            return b"" if data is None else None
+        nameless = not mark.digests and data[0]  # there was nothing when its face was looked at
+        if nameless or not file.same(mark):
+            return b""  # truncated just now: what was read may be the new content in the place of the old
+        if data.startswith(b"\0") and not mark.cut and file.next_data(before) > before:
+            mark.pass_hole(file.next_data(before))
+            return b""
+        lines = mark.pass_lines(data, self._tally)
+        self._tally.bytes += mark.offset - before
+        return lines if mark.offset > before else None
+
+    def _look_again(self) -> None:
+        self._seen, self._settled = None, False
 
     def _scan(self, now: int) -> None:
         """Open what is new at the path and beside it, and forget what is gone."""
+        self._undecided = False
+        was_settled, self._settled = self._settled, False  # unless all of this succeeds
         live = self._open(self._path, live=True)
         self._live = live.mark.inode if live else None
         if live:
+            live.mark.place = str(self._places[-1]) if len(self._places) > 1 else ""
             self._check_truncated(live)
-        present = self._open_siblings(None)
+        there = self._open_rotated()
+        if self._known.forget(there | self._files.keys(), complete=not self._undecided):
+            self._look_again()
         if live:
             self._files[live.mark.inode] = self._files.pop(live.mark.inode)  # read last, as it is the newest
-        for inode, file in self._files.items():
-            file.until = None if inode == self._live else file.until or now + _LINGER_MS
-        # Twice absent: a name may be missed while the files are being renamed.
-        absent = self.marks.keys() - present - self._files.keys()
-        for inode in absent & self._absent:
-            del self.marks[inode]
-        self._absent = absent
+        for inode, each in self._files.items():
+            each.until = None if inode == self._live else each.until or now + _LINGER_MS
         self._from_end = False
+        self._settled = was_settled and not self._undecided and self._seen is not None
 
-    def _open_siblings(self, lost: Mark | None) -> set[int]:
-        """Open the files that the path was renamed or copied to and that hold anything unread, oldest first.
-        Returns the inodes of all that are there."""
-        names = (self._path.name + ".", self._path.name + "-")
-        found = []
-        with suppress(FileNotFoundError), os.scandir(self._path.parent) as entries:
-            for entry in entries:
-                if entry.name.startswith(names) and Path(entry.name).suffix not in _COMPRESSED:
-                    with suppress(FileNotFoundError):
-                        found.append((entry.stat(), Path(entry.path)))
-        for stat, path in sorted(found, key=lambda pair: (pair[0].st_mtime_ns, pair[1])):
-            mark = self.marks.get(stat.st_ino)
-            if mark is None or mark.closed != (stat.st_size, stat.st_mtime_ns):
+    def _open_rotated(self) -> set[int]:
+        """Open the rotated files that hold anything unread. Returns the inodes of all that are there."""
+        left = [Path(mark.place) for mark in self._known.marks.values() if mark.place]
+        found = [*siblings(self._places), *moved_links(left, self._known.marks)]
+        for _, path in [each for each in found if self._is_changed(each[0])]:
+            # First of all: an inode that was used again must not hide what its former file tells of others.
+            with suppress(PermissionError), closing_log(path) as file:
+                if file is not None:
+                    self._known.mark_of(file, live=file.inode == self._live)
+        for stat, path in found:
+            if not self._is_changed(stat):
+                continue
+            if len(self._files) >= _MOST:
+                self._undecided = True
+            else:
                 with suppress(PermissionError):  # what we may not read now, we may not have read before
-                    self._open(path, lost=lost)
+                    self._open(path)
         return {stat.st_ino for stat, _ in found}
 
-    def _open(self, path: Path, *, live: bool = False, lost: Mark | None = None) -> _Open | None:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # not blocked by a named pipe
-        except FileNotFoundError:
-            return None
-        stat = os.fstat(fd)
-        known = self._files.get(stat.st_ino)
-        if known or not S_ISREG(stat.st_mode):
-            os.close(fd)
-            return known
-        mark = self.marks.get(stat.st_ino) or self._new_mark(fd, stat, lost)
-        self.marks[mark.inode] = mark
-        if not live and mark.closed == (stat.st_size, stat.st_mtime_ns):
-            os.close(fd)
-            return None
-        file = self._files[mark.inode] = _Open(fd, mark)
-        return file
+    def _is_changed(self, stat: os.stat_result) -> bool:
+        mark = self._known.marks.get(stat.st_ino)
+        return stat.st_ino not in self._files and (mark is None or mark.closed != stamp(stat))
 
-    def _new_mark(self, fd: int, stat: os.stat_result, lost: Mark | None) -> Mark:
-        """The mark of a file not seen before: read from its start, unless it is a copy or was there first."""
-        head = os.pread(fd, _HEAD, 0)
-        mark = Mark(stat.st_ino, 0)
-        mark.learn(head)
-        if lost is not None and lost.is_of(head, stat.st_size):
-            mark.offset, mark.cut = lost.offset, lost.cut  # copytruncate: the copy has what was not yet read
-        elif self._from_end or any(
-            m.head >= _COPY_HEAD and m.is_of(head, stat.st_size) for m in self.marks.values()
-        ):
-            mark.offset, mark.closed = stat.st_size, (stat.st_size, stat.st_mtime_ns)
-            mark.cut = stat.st_size > 0 and os.pread(fd, 1, stat.st_size - 1) != b"\n"
+    def _open(self, path: Path, *, live: bool = False) -> _Open | None:
+        with closing_log(path) as file:
+            if file is None:
+                return None
+            if file.inode in self._files:
+                return self._files[file.inode]
+            mark = self._known.mark_of(file, live=live) or self._new_mark(file, live=live)
+            if mark is None:
+                return None
+            self._known.marks[mark.inode] = mark
+            if not live and mark.closed == stamp(file.stat):
+                return None
+            return self._add(file.kept(), mark)
+
+    def _add(self, file: Plain, mark: Mark) -> _Open:
+        each = self._files[mark.inode] = _Open(file, mark)
+        if file.stat.st_mtime_ns < (self._oldest_ns or 0):
+            self._tally.skipped += file.behind(mark.offset)
+            pass_all(file, mark)
+            mark.closed = None  # it is open, and may grow
+        return each
+
+    def _new_mark(self, file: Plain, *, live: bool) -> Mark | None:
+        """None where it cannot be told yet whether it is a copy that is just being made."""
+        if not live and not self._from_end and self._may_become_copy(file):
+            self._undecided = True
+            return None
+        mark = self._known.new_mark(file, live=live)
+        if self._from_end:
+            pass_all(file, mark)
+        if live:
+            mark.copy_of = mark.closed = None
         return mark
 
-    def _check_truncated(self, file: _Open) -> None:
-        head, lost = file.head, file.mark
-        if lost.is_of(head, file.size):
-            lost.learn(head)
+    def _may_become_copy(self, file: Plain) -> bool:
+        head = file.head(file.start())
+        if len(head) >= COPY and head[0]:
+            return False
+        plain = (each for each in self._files.values() if not isinstance(each.file, Packed))
+        others = (each.file.head(each.mark.start) for each in plain)
+        # Nothing but a hole so far: a copy is being made, or packed, of what a writer left that seeks.
+        return not head or not head[0] or any(other.startswith(head) for other in others)
+
+    def _check_truncated(self, each: _Open) -> None:
+        lost, file = each.mark, each.file
+        if file.same(lost):
+            if lost.head < HEAD:
+                lost.learn(file.head(lost.start))
             return
         self._tally.truncated += 1
-        self._seen = None
-        self._open_siblings(lost)
-        file.mark = self.marks[lost.inode] = Mark(lost.inode, 0)
-        file.mark.learn(head)
+        self._look_again()  # what was not read of it is perhaps in a copy
+        self._known.lose(lost)
+        each.mark = self._known.marks[file.inode] = Mark(file.inode, 0)
+        each.mark.learn(file.head(0))
 
     def _close_quiet(self, now: int) -> None:
         """Close rotated files that were read to their end and have had time to grow."""
-        for inode, file in list(self._files.items()):
-            if file.until is None or now < file.until:
+        surplus = len(self._files) - _MOST // 2
+        for nth, (inode, each) in enumerate(list(self._files.items())):
+            if each.until is None or (now < each.until and nth >= surplus):
                 continue
-            stat = os.fstat(file.fd)
-            rest = os.pread(file.fd, LINE_LIMIT, file.mark.offset)
-            if b"\n" not in rest and len(rest) < LINE_LIMIT:
-                self._tally.unfinished += bool(rest) and not file.mark.cut
-                file.mark.closed = (stat.st_size, stat.st_mtime_ns)
-                os.close(self._files.pop(inode).fd)
-                if not stat.st_nlink:
-                    del self.marks[inode]
+            stat, rest = each.file.stat, each.file.read(each.mark.offset)
+            quiet = rest is not None and b"\n" not in rest and len(rest) < LINE_LIMIT
+            if quiet and each.file.same(each.mark):
+                self._tally.unfinished += bool(rest) and not each.mark.cut
+                each.mark.closed = stamp(stat)
+                self._files.pop(inode).file.close()
+                self._look_again()  # its mark goes when it is seen that the file is gone, or is packed

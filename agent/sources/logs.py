@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple
-from fnmatch import fnmatch
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, fields
 from functools import partial
-from glob import glob, has_magic
-from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -18,16 +16,24 @@ from agent.model import LogPattern, Sample
 from agent.sources import MetricInfo, log_counters, log_patterns
 from agent.sources.log_counters import Counters, Series, metrics_of
 from agent.sources.log_evidence import Evidence
-from agent.sources.log_marks import Mark, Tally
+from agent.sources.log_feed import Feed
+from agent.sources.log_inputs import Inputs, Places
+from agent.sources.log_marks import Tally
 from agent.sources.log_patterns import Scanners
-from agent.sources.log_trail import Trail
+from agent.sources.log_told import Told
 from agent.sources.lone_thread import LoneThread
+from agent.sources.readable import readable
 
 _log = logging.getLogger(__name__)
 
 _BUDGET = 2.0  # seconds of a reading; what is left waits for the next
 _DEADLINE = 5.0  # seconds for one piece of work, a MiB of each file: beyond it a disk hangs
-_FILES = 200
+_GLANCE = 0.05  # seconds of a glance
+_GAP = 0.02  # seconds between two glances at least
+_REST = 10  # times as long as a glance took is rested after it, so that a busy log costs a tenth of a core
+_LONGEST_REST = 0.25
+_POLL = 1.0
+_UNREST = 0.1
 
 _OWN = (
     MetricInfo("ottla_log_read_bytes_total", "counter", "bytes", "Read from log files"),
@@ -38,9 +44,15 @@ _OWN = (
         "ottla_log_unfinished_lines_total", "counter", "", "Last lines of rotated files that had no end"
     ),
     MetricInfo("ottla_log_truncations_total", "counter", "", "Files that shrank, and were read anew"),
+    MetricInfo("ottla_log_skipped_bytes_total", "counter", "bytes", "Older than the window at the start"),
+    MetricInfo(
+        "ottla_log_lost_entries_total", "counter", "", "Overwritten by the kernel before they were read"
+    ),
+    MetricInfo("ottla_log_refused_entries_total", "counter", "", "Of the journal, that could not be read"),
     MetricInfo("ottla_log_behind_bytes", "gauge", "bytes", "Not yet read"),
     MetricInfo("ottla_log_files", "gauge", "", "Log files being watched"),
     MetricInfo("ottla_log_unreadable_files", "gauge", "", "Log files that could not be read"),
+    MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
 )
 METRICS = _OWN + log_patterns.METRICS + log_counters.METRICS
 
@@ -55,43 +67,55 @@ class Positions(Protocol):
         """Replace it; durable when this returns."""
 
 
-class _Snapshot(msgspec.Struct):
+def no_feeds(tally: Tally) -> Sequence[Feed]:  # noqa: ARG001 it is what others count in
+    """Files alone."""
+    return ()
+
+
+class _Snapshot(Places):
     """All that must survive, in one piece: with the places what was counted up to there."""
 
-    watched: list[str] = []
-    marks: dict[str, list[Mark]] = {}
-    counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = []
+    counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = msgspec.field(default_factory=list)
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class LogTail:
-    """Tails `files` (paths or globs) and counts what `patterns` find.
+    """Tails `files` (paths or globs) and what `feeds` makes, and counts what `patterns` find.
 
     The first time that a file is named, it is read from its end. From then on each whole line counts once in
-    what is saved, also if the process is killed: what was not saved is read again. A series that is new here
-    gets its value before this reading one interval earlier (0 before its first 1), so increase() sees it.
+    what is saved, also if the process is killed: what was not saved is read again, but for what was last
+    written more than `window_ms` before the start. A series that is new here gets its value before this
+    reading one interval earlier (0 before its first 1), so increase() sees it.
     """
 
     name = "logs"
     partial = False
 
     def __init__(
-        self, files: Sequence[str], patterns: Sequence[LogPattern], positions: Positions, interval_ms: int
+        self,
+        files: Sequence[str],
+        patterns: Sequence[LogPattern],
+        positions: Positions,
+        interval_ms: int,
+        *,
+        feeds: Callable[[Tally], Sequence[Feed]] = no_feeds,
+        window_ms: int | None = None,
     ) -> None:
         self.interval_ms = interval_ms
-        self.failed: dict[str, str] = {}  # path → why it could not be read last time
         self.patterns = tuple(patterns)  # may be replaced; the next reading goes by the new ones
-        self._files = tuple(files)
+        self._tally = Tally()
+        self._inputs = Inputs(files, feeds(self._tally), self._tally, window_ms)
         self._positions = positions
         self._thread = LoneThread("reading of log files")
         self._state: _Snapshot | None = None
         self._saved = b""
-        self._trails: dict[str, Trail] = {}
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
         self._scanners = Scanners(())
         self.evidence = Evidence()
-        self._shown: set[Series] = set()
+        self._told = Told(interval_ms)
+        self._next_glance = 0.0  # loop time
+        self._more = False  # there is more to read at once
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
@@ -99,42 +123,84 @@ class LogTail:
         of_patterns = tuple(metric for pattern in self.patterns for metric in metrics_of(pattern))
         return METRICS + of_patterns
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """Path or feed → why it could not be read last time."""
+        return self._inputs.failed
+
     async def read(self, now: int) -> list[Sample]:
         """Read what was written since, for two seconds at most; TimeoutError where a disk hangs."""
-        if self._state is None:
-            self._state = await self._load()
-        if self._counted is not self.patterns:
-            self._adopt_patterns(self._state)
-        before = {series: n for series, n in self._counters.values.items() if series not in self._shown}
+        state = self._state = self._state or await self._load()
+        before = self._unshown(state)
         loop = asyncio.get_running_loop()
         until = loop.time() + _BUDGET
-        await self._thread.run(partial(self._look, now, self._state), _DEADLINE)
-        while await self._thread.run(self._slice, _DEADLINE) and loop.time() < until:
-            pass
-        await self._save(self._state)
-        return [*self._counts(now, before), *self._own(now, self._state.tally)]
+        await self._thread.run(partial(self._inputs.look, now), _DEADLINE)
+        self._more = True
+        while self._more and loop.time() < until:
+            self._more = await self._thread.run(self._slice, _DEADLINE)
+        await self._save(state)
+        return [*self._told.all(self._counters.values, before, now), *self._own(now)]
+
+    async def stirred(self) -> None:
+        """Something was written, a counter may be shown again, or it is time to look at what is polled."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._next_glance - loop.time())
+        if not self._more:
+            await readable(self._inputs.descriptors, self._patience())
+
+    async def glance(self, now: int) -> list[Sample]:
+        """The counters that grew. What they grew by is saved by the next reading."""
+        if self._state is None:
+            return []
+        before = self._unshown(self._state)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._more = await self._thread.run(partial(self._glance, now), _DEADLINE)
+        ended = loop.time()
+        rest = ended - began if self._more else min(_LONGEST_REST, _REST * (ended - began))
+        self._next_glance = ended + max(_GAP, rest)
+        return list(self._told.news(self._counters.values, before, now))
 
     def close(self) -> None:
         """Close the files. What was read since the last reading is not lost: it is read again."""
-        for trail in self._trails.values():
-            trail.close()
+        self._inputs.close()
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for a descriptor; None: for ever."""
+        if self._state is None:
+            return None
+        waits = [_POLL] if self._inputs.polled else []
+        if self._inputs.restless:
+            waits.append(_UNREST)
+        if self._told.owed_ms is not None:
+            waits.append(self._told.owed_ms / 1000)
+        return min(waits, default=None)
+
+    def _unshown(self, state: _Snapshot) -> Mapping[Series, float]:
+        """What the counters were that are not shown yet."""
+        if self._counted is not self.patterns:
+            self._adopt_patterns(state)
+        return {series: n for series, n in self._counters.values.items() if series not in self._told.values}
 
     async def _load(self) -> _Snapshot:
         self._saved = await self._positions.load() or b""
-        if not self._saved:
-            return _Snapshot()
+        state = _Snapshot()
         try:
-            return msgspec.json.decode(self._saved, type=_Snapshot)
+            if self._saved:
+                state = msgspec.json.decode(self._saved, type=_Snapshot)
         except msgspec.DecodeError as error:
             _log.warning(
                 "the saved places in the log files are unreadable (%s): reading from their ends", error
             )
-            return _Snapshot()
+        for field in fields(Tally):
+            setattr(self._tally, field.name, getattr(state.tally, field.name))
+        self._inputs.go_on(state)
+        return state
 
     async def _save(self, state: _Snapshot) -> None:
-        state.watched = list(self._files)
-        self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
-        state.marks = {path: list(trail.marks.values()) for path, trail in self._trails.items()}
+        places = self._inputs.places()
+        state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
+        state.tally = self._tally
         state.counts = [(*series, count) for series, count in self._counters.values.items()]
         value = msgspec.json.encode(state)
         if value != self._saved:
@@ -146,58 +212,28 @@ class LogTail:
         self._counted, self._scanners = self.patterns, Scanners(self.patterns)
         self._counters = Counters(self.patterns, values)
 
-    def _look(self, now: int, state: _Snapshot) -> None:
-        """Find the files, and what happened to them. Runs in the thread, as does _slice."""
-        self.failed = {}
-        for path, file in islice(find(self._files, state.marks), _FILES):
-            if path not in self._trails:
-                marks = state.marks.get(path, [] if file in state.watched else None)
-                self._trails[path] = Trail(path, marks, state.tally)
-            try:
-                self._trails[path].look(now)
-            except OSError as error:
-                self.failed[path] = str(error)
-
-    def _slice(self) -> bool:
-        """Count a piece of each file; whether there was any."""
-        more = False
-        for path, trail in self._trails.items():
-            try:
-                lines = trail.take()
-            except OSError as error:
-                self.failed[path] = str(error)
-                continue
-            if lines:
-                more = True
-                if (scanner := self._scanners.of(path)) is not None:
-                    scanner.count(lines, self._counters, self.evidence, path)
+    def _glance(self, now: int) -> bool:
+        """What has happened and was written since; whether there is more. Runs in the thread."""
+        until = time.monotonic() + _GLANCE
+        self._inputs.glance(now)
+        more = self._slice()
+        while more and time.monotonic() < until:
+            more = self._slice()
         return more
 
-    def _counts(self, now: int, before: Mapping[Series, float]) -> Iterator[Sample]:
-        for series, count in self._counters.values.items():
-            if series not in self._shown:
-                self._shown.add(series)
-                if series[0].endswith("_total"):
-                    yield Sample(*series, now - self.interval_ms, float(before.get(series, 0)))
-            yield Sample(*series, now, float(count))
+    def _slice(self) -> bool:
+        """Count a piece of each input; whether there was any. Runs in the thread."""
+        more = False
+        for name, lines in self._inputs.take():
+            more = True
+            if lines and (scanner := self._scanners.of(name)) is not None:
+                scanner.count(lines, self._counters, self.evidence, name)
+        return more
 
-    def _own(self, now: int, tally: Tally) -> Iterator[Sample]:
+    def _own(self, now: int) -> Iterator[Sample]:
         """The tailer's own series, those of _OWN in their order."""
-        behind = sum(trail.behind() for trail in self._trails.values())
-        gauges = (behind, len(self._trails), len(self.failed))
-        for metric, value in zip(_OWN, (*astuple(tally), *gauges), strict=True):
+        inputs = self._inputs
+        gauges = (inputs.behind(), inputs.count, len(inputs.failed), inputs.polled)
+        for metric, value in zip(_OWN, (*astuple(self._tally), *gauges), strict=True):
             yield Sample(metric.name, (), now, float(value))
         yield from self._scanners.samples(now)
-
-
-def find(files: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(path, which of `files` names it) of each file to tail, those in `known` even where they are gone.
-
-    Rotated files belong to their live one's trail. Looks into folders.
-    """
-    found = {path: file for file in files for path in known if fnmatch(path, file)}
-    for file in files:
-        found |= dict.fromkeys(glob(file) if has_magic(file) else [file], file)  # noqa: PTH207 of any root
-    for path, file in sorted(found.items()):
-        if not any(path[:at] in found for at, letter in enumerate(path) if letter in ".-"):
-            yield path, file

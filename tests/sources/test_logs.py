@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 import pytest
+from log_memory import Memory, value
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_marks, log_trail
+from agent.sources import log_marks, log_open, log_trail
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -19,34 +23,26 @@ ERROR = LogPattern("error", "server.log", r"ERROR (?P<code>\w+)", "Errors", Plac
 ANY = LogPattern("any", "*", r".", "Lines", Place("logs.yml", 2, 1))
 
 
-class Memory:
-    """Positions that outlive a LogTail."""
-
-    def __init__(self) -> None:
-        self.value: bytes | None = None
-        self.saves = 0
-
-    async def load(self) -> bytes | None:
-        return self.value
-
-    async def save(self, value: bytes) -> None:
-        self.value = value
-        self.saves += 1
-
-
 class Tailed:
     """A LogTail on a folder's server.log, read at ever later times, killed and started again at will."""
 
-    def __init__(self, folder: Path, *files: str, patterns: tuple[LogPattern, ...] = (ANY,)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *files: str,
+        patterns: tuple[LogPattern, ...] = (ANY,),
+        window_ms: int | None = None,
+    ) -> None:
         self.path = folder / "server.log"
         self.now = 1_000_000
         self.memory = Memory()
         self.files = files or (str(self.path),)
         self._patterns = patterns
+        self._window_ms = window_ms
         self.tail = self._start()
 
     def _start(self) -> LogTail:
-        return LogTail(self.files, self._patterns, self.memory, 1000)
+        return LogTail(self.files, self._patterns, self.memory, 1000, window_ms=self._window_ms)
 
     def kill(self) -> Self:
         self.tail.close()
@@ -66,14 +62,11 @@ class Tailed:
             file.write(text)
 
 
-def value(samples: list[Sample], name: str) -> float:
-    """The newest value of the series without labels."""
-    return [sample.value for sample in samples if (sample.name, sample.labels) == (name, ())][-1]
-
-
 @pytest.fixture
-def tailed(tmp_path: Path) -> Tailed:
-    return Tailed(tmp_path)
+def tailed(tmp_path: Path) -> Iterator[Tailed]:
+    tailed = Tailed(tmp_path)
+    yield tailed
+    tailed.tail.close()
 
 
 async def test_the_first_start_ever_begins_at_the_end(tailed: Tailed, tmp_path: Path) -> None:
@@ -383,7 +376,7 @@ async def test_a_named_pipe_in_the_place_of_a_file_does_not_hang_it(tailed: Tail
 
 async def test_an_endless_line_is_cut_and_counted(tailed: Tailed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its beginning is searched, the rest skipped, and what follows is read as ever."""
-    for module in (log_marks, log_trail):
+    for module in (log_marks, log_open, log_trail):
         monkeypatch.setattr(module, "LINE_LIMIT", 1000)
     await tailed.read()
     tailed.write("a\n" + "x" * 5500)
@@ -414,14 +407,155 @@ async def test_the_last_line_of_a_rotated_file_is_given_up_after_a_minute(tailed
 
 
 async def test_a_burst_is_read_in_slices(tailed: Tailed) -> None:
-    """Twenty MiB in one reading, all counted, none behind."""
+    """Six MiB, all counted, none behind."""
     await tailed.read()
     with tailed.path.open("w") as file:
-        for _ in range(20):
+        for _ in range(6):
             file.write("a line of forty bytes, which is usual...\n" * 26_000)
 
     samples = await tailed.read()
     while value(samples, "ottla_log_behind_bytes"):
         samples = await tailed.read()
-    assert value(samples, "log_any_total") == 520_000
+    assert value(samples, "log_any_total") == 156_000
     assert value(samples, "ottla_log_read_bytes_total") == tailed.path.stat().st_size
+
+
+def packed(path: Path) -> Path:
+    """As gzip does it: the packed file has the original's time, and the original goes."""
+    stat, target = path.stat(), path.with_name(f"{path.name}.gz")
+    target.write_bytes(gzip.compress(path.read_bytes()))
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    path.unlink()
+    return target
+
+
+def lines(first: int, behind: int) -> str:
+    return "".join(
+        f"{n:06d} a line that is like no other, as each begins with its time\n" for n in range(first, behind)
+    )
+
+
+async def test_what_was_packed_when_it_was_read_is_not_read_again(tailed: Tailed) -> None:
+    """Neither in the same life nor in the next one."""
+    await tailed.read()
+    tailed.write(lines(0, 3))
+    await tailed.read()
+    packed(tailed.path.rename(f"{tailed.path}.1"))
+    tailed.write(lines(3, 5))
+
+    assert await tailed.count() == 5
+    assert await tailed.kill().count() == 5
+    assert await tailed.count(after_ms=61_000) == 5
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["renamed", "copied and truncated"])
+async def test_the_rest_of_what_was_packed_while_the_agent_was_down_is_read(
+    tailed: Tailed, *, copied: bool
+) -> None:
+    """Once; also of files that came and were packed meanwhile."""
+    await tailed.read()
+    tailed.write(lines(0, 3))
+    await tailed.read()
+    tailed.tail.close()
+    tailed.write(lines(3, 5))
+    for n, (first, behind) in enumerate([(5, 9), (9, 10)], 1):
+        name = f"{tailed.path}.2026-11-28-0{n}"
+        if copied:
+            packed(Path(shutil.copyfile(tailed.path, name)))
+            os.truncate(tailed.path, 0)
+        else:
+            packed(tailed.path.rename(name))
+        tailed.write(lines(first, behind))
+
+    await tailed.kill().read()
+    assert await tailed.count() == 10
+    assert await tailed.kill().count() == 10
+
+
+async def test_a_packed_file_that_is_not_whole_yet_waits(tailed: Tailed) -> None:
+    """And is read when it is."""
+    await tailed.read()
+    whole = gzip.compress(lines(0, 2000).encode())
+    path = tailed.path.with_name("server.log.1.gz")
+    path.write_bytes(whole[: len(whole) // 2])
+    await tailed.read()
+    path.write_bytes(whole)
+
+    await tailed.read()
+    assert await tailed.count() == 2000
+
+
+async def test_bytes_that_only_are_called_packed_harm_nothing(tailed: Tailed) -> None:
+    """They are no lines."""
+    await tailed.read()
+    tailed.path.with_name("server.log.1.gz").write_bytes(b"\x1f\x8b no gzip at all\n" * 100)
+    tailed.path.with_name("server.log.2.gz").write_bytes(b"")
+    tailed.write("a\n")
+
+    assert await tailed.count() == 1
+
+
+async def test_a_writer_that_does_not_append_leaves_a_hole_and_loses_no_line(tmp_path: Path) -> None:
+    """After copytruncate it goes on where it was; the line behind the hole is found by its beginning."""
+    first = LogPattern("any", "*", r"^\d{6} a line", "Lines", Place("logs.yml", 1, 1))
+    tailed = Tailed(tmp_path, patterns=(first,))
+    await tailed.read()
+    with tailed.path.open("wb", buffering=0) as writer:
+        for n in range(4):
+            writer.write(lines(1000 * n, 1000 * n + 1000).encode())
+            await tailed.read()
+            shutil.copyfile(tailed.path, f"{tailed.path}.{n}")
+            os.truncate(tailed.path, 0)
+        writer.write(lines(4000, 4001).encode())
+
+    await tailed.read()
+    assert tailed.path.stat().st_size > 250_000
+    assert await tailed.count() == 4001
+    assert await tailed.kill().count() == 4001
+    tailed.tail.close()
+
+
+async def test_a_link_that_swings_while_the_agent_is_down_leaves_nothing_unread(tmp_path: Path) -> None:
+    """Where it led before is remembered."""
+    link = tmp_path / "kafkaServer.out"
+    (tmp_path / "first").write_text("old\n")
+    link.symlink_to("first")
+    tailed = Tailed(tmp_path, str(link))
+    await tailed.read()
+    with (tmp_path / "first").open("a") as file:
+        file.write("a\n")
+    await tailed.read()
+    with (tmp_path / "first").open("a") as file:
+        file.write("b\nc\n")
+    (tmp_path / "second").write_text("d\n")
+    link.unlink()
+    link.symlink_to("second")
+
+    await tailed.kill().read()
+    assert await tailed.count() == 4
+    tailed.tail.close()
+
+
+async def test_what_is_older_than_the_window_is_skipped_and_counted(tmp_path: Path) -> None:
+    """After a long time without the agent: a file's age is that of its last line."""
+    tailed = Tailed(tmp_path, window_ms=3_600_000)
+    tailed.now = time.time_ns() // 1_000_000
+    await tailed.read()
+    tailed.write("a\n")
+    await tailed.read()
+    tailed.tail.close()
+    tailed.write("old\n")
+    for name, text, hours in (("1", "", 3), ("2", "older\n", 2), ("3", "new\n", 0.5)):
+        path = tailed.path.with_name(f"server.log.{name}")
+        path = tailed.path.rename(path) if name == "1" else path
+        with path.open("a") as file:
+            file.write(text)
+        at = time.time() - hours * 3600
+        os.utime(path, (at, at))
+    tailed.write("newest\n")
+
+    samples = await tailed.kill().read()
+    assert value(samples, "log_any_total") == 3
+    assert value(samples, "ottla_log_skipped_bytes_total") == len("old\nolder\n")
+    assert await tailed.kill().count() == 3
+    tailed.tail.close()

@@ -1,0 +1,104 @@
+"""All files of one trail that are known: which is which, which is another's copy, and what is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from agent.sources.log_marks import Mark
+from agent.sources.log_open import Packed, Plain
+from agent.sources.log_rotated import stamp
+
+COPY = 64  # so many equal first bytes make one file the copy of another
+_PACKED_COPY = 16  # of a packed one, which cannot be the next file that happens to begin alike
+_REMEMBERED = 4  # looks
+
+
+class Known:
+    """Marks by inode, and those of files that are gone: what they were packed to may show up later.
+
+    A copy is read only where its original was lost before it was read to its end.
+    """
+
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        every = list(marks)
+        self.marks = {mark.inode: mark for mark in every if not mark.gone}
+        self._gone = [mark for mark in every if mark.gone]
+        self._absent: set[int] = set()
+
+    def all(self) -> list[Mark]:
+        """What is to be kept."""
+        return [*self.marks.values(), *self._gone]
+
+    def mark_of(self, file: Plain, *, live: bool) -> Mark | None:
+        """The mark of a file that is known by its inode; a mark that is another file's is lost."""
+        mark = self.marks.get(file.inode)
+        if mark is None:
+            return None
+        if not mark.digests and mark.offset == mark.start:
+            return None  # it was empty: it may be anything
+        if not mark.is_of(file.head(mark.start)) and (mark.closed is not None or not live):
+            self.lose(mark)
+            return None
+        if live:
+            mark.copy_of = mark.closed = None
+        elif mark.copy_of is not None:
+            mark.learn(file.head(mark.start))
+            pass_all(file, mark)
+        elif not isinstance(file, Packed):
+            mark.offset = min(mark.offset, file.stat.st_size)  # a copy has less where it was begun earlier
+        return mark
+
+    def new_mark(self, file: Plain, *, live: bool) -> Mark:
+        """The mark of a file not seen before: read from its start, unless it is a copy."""
+        mark = Mark(file.inode, 0, file.start())
+        head = file.head(mark.start)
+        least = _PACKED_COPY if isinstance(file, Packed) else COPY
+        same_start = (each for each in self.all() if each.start == mark.start)
+        twin = next((each for each in same_start if each.is_copied(head, least)), None)
+        mark.learn(head)
+        if twin is None:
+            mark.offset = mark.start
+        elif twin.closed is None and (live or twin.gone):
+            mark.offset, mark.cut = twin.offset, twin.cut
+            if not isinstance(file, Packed):
+                mark.offset = min(mark.offset, file.stat.st_size)
+            self._gone = [each for each in self._gone if each is not twin]
+        else:
+            mark.copy_of = twin.inode
+            pass_all(file, mark)
+        return mark
+
+    def lose(self, mark: Mark) -> bool:
+        """Its file is no more there, or is another: what was not read of it is read of its copy.
+        Whether there is one already."""
+        if self.marks.get(mark.inode) is mark:
+            del self.marks[mark.inode]
+        copy = next((each for each in self.marks.values() if each.repeats(mark)), None)
+        if copy is not None and mark.closed is None:
+            copy.offset, copy.cut, copy.closed, copy.copy_of = mark.offset, mark.cut, None, None
+            return True
+        mark.gone = 1
+        self._gone.append(mark)
+        return False
+
+    def forget(self, there: set[int], *, complete: bool) -> bool:
+        """Lose what is not there; whether that left a copy to be read. `complete`: all there have marks."""
+        # Twice absent: a name may be missed while the files are being renamed.
+        absent = self.marks.keys() - there
+        left = [self.lose(self.marks[inode]) for inode in absent & self._absent]
+        self._absent = absent
+        if complete:
+            for mark in self._gone:
+                mark.gone += 1
+            self._gone = [mark for mark in self._gone if mark.gone <= _REMEMBERED]
+        return any(left)
+
+
+def pass_all(file: Plain, mark: Mark) -> None:
+    """Take it as read to its end."""
+    stat = file.stat
+    mark.offset += file.behind(mark.offset)
+    mark.closed = stamp(stat)
+    last = b"" if isinstance(file, Packed) or not mark.offset else os.pread(file.fd, 1, mark.offset - 1)
+    mark.cut = bool(last) and last != b"\n"
