@@ -56,7 +56,7 @@ def evaluate(expression: Expression, store: Store, at: int, limits: Limits = _NO
     Raises EvaluationError where Prometheus would: ambiguous matches, two results with the same labels;
     TooMuch beyond the limits.
     """
-    scope = _scope(store, np.array([at], np.int64), limits, instant=True)
+    scope = _at(at, store, limits)
     with np.errstate(all="ignore"):  # division by 0 and the like have values in IEEE 754
         found = value(expression.node, scope)
     if isinstance(found, Vector):
@@ -67,8 +67,7 @@ def evaluate(expression: Expression, store: Store, at: int, limits: Limits = _NO
 
 def query(expression: Expression, store: Store, at: int, limits: Limits = _NO_LIMITS) -> Answer:
     """Any expression at one instant (ms). EvaluationError, and TooMuch of it where the limits end it."""
-    times = np.array([at], np.int64)
-    scope = _scope(store, times, limits, instant=True)
+    scope = _at(at, store, limits)
     node = expression.node
     with np.errstate(all="ignore"):
         if isinstance(node, Range | Subquery):
@@ -77,21 +76,25 @@ def query(expression: Expression, store: Store, at: int, limits: Limits = _NO_LI
     if isinstance(found, str):
         return Answer("string", text=found)
     if isinstance(found, Vector):
-        lines = (Line(labels, times, np.array([number])) for labels, number in _elements(found))
+        lines = (Line(labels, scope.times, np.array([number])) for labels, number in _elements(found))
         return _noted("vector", tuple(lines), scope)
-    return _noted("scalar", (Line((), times, found.reshape(-1)[:1]),), scope)
+    return _noted("scalar", (Line((), scope.times, found.reshape(-1)[:1]),), scope)
 
 
 def query_range(
     expression: Expression, store: Store, start: int, end: int, step: int, limits: Limits = _NO_LIMITS
 ) -> Answer:
-    """A scalar or vector expression at start, start + step, ... to end (ms): a matrix, sorted by labels."""
+    """A scalar or vector expression at start, start + step, ... to end (ms): a matrix, sorted by labels.
+
+    What the expression says of `step()` and `range()` it was compiled with.
+    """
     if expression.kind not in ("scalar", "vector"):
         raise EvaluationError(
             f'invalid expression type "{_NAMES[expression.kind]}" for range query, '
             "must be Scalar or instant Vector"
         )
-    scope = _scope(store, np.arange(start, end + 1, step, dtype=np.int64), limits, instant=False)
+    times = np.arange(start, end + 1, step, dtype=np.int64)
+    scope = Scope(store, times, start, end, False, Budget(limits), Notes())
     scope.budget.take(len(scope.times))
     with np.errstate(all="ignore"):
         lines = _lines(value(expression.node, scope), scope)
@@ -101,9 +104,8 @@ def query_range(
 _NAMES = {"matrix": "range vector", "string": "string"}
 
 
-def _scope(store: Store, times: Times, limits: Limits, *, instant: bool) -> Scope:
-    ends = (int(times[0]), int(times[-1])) if len(times) else (0, 0)
-    return Scope(store, times, *ends, instant, Budget(limits), Notes())
+def _at(at: int, store: Store, limits: Limits) -> Scope:
+    return Scope(store, np.array([at], np.int64), at, at, True, Budget(limits), Notes())
 
 
 def _noted(kind: str, lines: tuple[Line, ...], scope: Scope) -> Answer:

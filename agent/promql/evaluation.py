@@ -108,10 +108,10 @@ def ranged(node: Range | Subquery, scope: Scope) -> Ranged:
     if isinstance(node, Range):
         found = without_stale(_raw(node.selector, starts, ends, scope))
         return Ranged(found, starts, ends, np.zeros(len(found.rows), bool))
+    scope.budget.take(int(ends[-1] - starts[0]) // node.step_ms)  # before they fill the memory
     times = steps_within(starts, ends, node.step_ms)
     if not len(times):
         return Ranged(NO_SAMPLES, starts, ends, np.zeros(0, bool))
-    scope.budget.take(len(times))
     inner = value(node.expr, scope.at(times))
     assert isinstance(inner, Vector)
     return Ranged(samples_of(inner, times), starts, ends, inner.unnamed)

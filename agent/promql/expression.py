@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import promql_parser as pp
 
-from agent.promql import positions
+from agent.promql import durations, positions
 from agent.promql.binary import COMPARISONS
+from agent.promql.duration_arithmetic import seconds_of
 from agent.promql.errors import BadExpression
 from agent.promql.lower import Lowering
 from agent.promql.needs import Reach, histories, reaches
@@ -18,7 +19,6 @@ from agent.promql.nodes import SUBQUERY_STEP_MS, Binary, Node, Number, Selector,
 
 _MAX_LENGTH = 10_000
 _MAX_DEPTH = 100  # of brackets: the parser recurses on the machine's stack
-_ARITHMETIC = "arithmetic in a duration is not supported: write the duration itself, such as 10m"
 _EXPERIMENTAL = "is experimental in Prometheus and not supported"
 _NOT_STABLE = {  # what the parser does not know, or not all of
     "anchored": _EXPERIMENTAL,
@@ -26,8 +26,7 @@ _NOT_STABLE = {  # what the parser does not know, or not all of
     "info": f"() {_EXPERIMENTAL}",
     "holt_winters": "is called double_exponential_smoothing since Prometheus 3.0",
 }
-_LONGEST_S = 1e10  # 317 years: a moment or a duration
-_UNITS = {"y": 31_536_000, "w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 0}
+_LATEST_S = 1e10  # the year 2286
 _BYTES = re.compile(r"(?:^|[^\\])(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7]{2}))")
 
 
@@ -53,9 +52,15 @@ class Expression:
     threshold: float | None
 
 
-def compile(text: str, default_step_ms: int = SUBQUERY_STEP_MS) -> Expression:  # noqa: A001  as in re.compile
-    """Parse and check. Raises BadExpression, with the column where it can be found."""
-    node = _node(text, default_step_ms)
+def compile(  # noqa: A001  as in re.compile
+    text: str, default_step_ms: int = SUBQUERY_STEP_MS, *, step_ms: int = 0, range_ms: int = 0
+) -> Expression:
+    """Parse and check. Raises BadExpression, with the column where it can be found.
+
+    `step_ms`, `range_ms`: what `step()` and `range()` are in durations: a range query's own, which must be
+    compiled anew for others; 0 at one instant, and so in a rule.
+    """
+    node = _node(text, default_step_ms, step_ms, range_ms)
     selectors = tuple(reaches(node))
     names = [each.selector.name for each in selectors]
     return Expression(
@@ -73,27 +78,31 @@ def compile(text: str, default_step_ms: int = SUBQUERY_STEP_MS) -> Expression:  
 
 def selector(text: str) -> Selector:
     """One instant selector, as `match[]` of the HTTP API. Raises BadExpression for anything else."""
-    node = _node(text, SUBQUERY_STEP_MS)
+    node = _node(text)
     if not isinstance(node, Selector) or node.offset_ms or node.at is not None:
         raise BadExpression("not a series selector: write a metric's name, labels in braces, or both")
     return node
 
 
-def _node(text: str, default_step_ms: int) -> Node:
+def _node(text: str, default_step_ms: int = SUBQUERY_STEP_MS, step_ms: int = 0, range_ms: int = 0) -> Node:
     if len(text) > _MAX_LENGTH:
         raise BadExpression(f"longer than {_MAX_LENGTH} characters")
     if positions.depth(text) > _MAX_DEPTH:
         raise BadExpression(f"brackets nest deeper than {_MAX_DEPTH} levels")
     _refuse_bytes(text)
     _refuse_times(text)
-    return Lowering(text, default_step_ms).lower(_parsed(text))
+    try:
+        simple, meant = durations.worked_out(text, step_ms, range_ms)
+    except BadExpression as e:
+        raise _unbalanced(text) or e from None
+    return Lowering(text, meant, default_step_ms).lower(_parsed(simple))
 
 
 def _parsed(text: str) -> Any:
     try:
         return pp.parse(text)
     except ValueError as e:
-        raise _explained(text, str(e)) from None
+        raise _unbalanced(text) or _explained(text, str(e)) from None
     except BaseException as e:  # the parser's panics are no Exception, and their class has no module
         if type(e).__name__ != "PanicException":
             raise
@@ -110,39 +119,38 @@ def _refuse_bytes(text: str) -> None:
 
 
 def _refuse_times(text: str) -> None:
-    """Times and durations that no calendar holds: the parser panics on them."""
+    """Times that no calendar holds: the parser panics on them."""
     words = positions.tokens(text)
     for index, (_, word, column) in enumerate(words):
-        if word.lower() not in ("@", "offset", "[") and not word.endswith(":"):
+        if word != "@":
             continue
-        if word == "@" and [w for _, w, _ in words[index + 1 : index + 2]] == ["-"]:
+        if [w for _, w, _ in words[index + 1 : index + 2]] == ["-"]:
             raise BadExpression("a time before 1970 is not supported", column)
         time = next((w for _, w, _ in words[index + 1 :] if w not in "+-"), "")
-        if time.lower() in ("inf", "nan") or _seconds(time) > _LONGEST_S:
-            raise BadExpression(f"{time} is beyond all time: write seconds, or a duration such as 5m", column)
+        if time.lower() in ("inf", "nan") or _seconds(time) > _LATEST_S:
+            raise BadExpression(f"{time} is beyond all time: write seconds", column)
 
 
 def _seconds(text: str) -> float:
-    """How long a number or a duration is; nothing where it is neither, which the parser tells."""
-    if re.fullmatch(r"[0-9.]+(?:[eE][+-]?[0-9]+)?", text) and text.count(".") < 2 and text != ".":
-        return float(text)
-    return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)(ms|[ywdhms])", text))
+    """What a number is; nothing where it is none, which the parser tells."""
+    try:
+        return seconds_of(text)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return 0
+
+
+def _unbalanced(text: str) -> BadExpression | None:
+    found = positions.unbalanced(text)
+    return BadExpression(*found) if found else None
 
 
 def _explained(text: str, reason: str) -> BadExpression:
     """The parser's words where they are good, our own and a column where we can find the place."""
-    found = positions.unbalanced(text)
-    if found:
-        return BadExpression(*found)
-    for (_, word, column), (_, after, _) in pairwise([*positions.tokens(text), ("", "", 0)]):
+    for _, word, column in positions.tokens(text):
         if word in _NOT_STABLE:
             return BadExpression(f"{word} {_NOT_STABLE[word]}", column)
-        if word == "[" and "inside brackets" in reason and not after[0].isdigit():
-            return BadExpression(_ARITHMETIC, column + 1)
-        if word == "offset" and not after.strip("+-")[:1].isdigit() and not reason.startswith("unknown"):
-            return BadExpression(_ARITHMETIC, column)
-    if "inside brackets" in reason:
-        return BadExpression(_ARITHMETIC, positions.column_of(text, "["))
     unknown = re.fullmatch(r"unknown function with name '(.*)'", reason)
     if unknown:
         return BadExpression(

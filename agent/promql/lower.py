@@ -14,7 +14,6 @@ from agent.promql.errors import BadExpression
 from agent.promql.functions import FUNCTIONS
 from agent.promql.labels import NAME
 from agent.promql.nodes import (
-    SUBQUERY_STEP_MS,
     Aggregate,
     At,
     Binary,
@@ -53,10 +52,14 @@ _HISTOGRAMS = "works on native histograms, which are not supported"
 
 
 class Lowering:
-    """Lowers the tree of one text. `default_step_ms`: of subqueries that name none."""
+    """Lowers the tree of one text. `durations`: what literals mean that stand for arithmetic, ms by ms.
 
-    def __init__(self, text: str, default_step_ms: int = SUBQUERY_STEP_MS) -> None:
+    `default_step_ms`: of subqueries that name none.
+    """
+
+    def __init__(self, text: str, durations: Mapping[int, int], default_step_ms: int) -> None:
         self._text = text
+        self._durations = durations
         self._step_ms = default_step_ms
         self._places = Places(text)
         self._depth = 0
@@ -91,7 +94,7 @@ class Lowering:
         names = [m.value for m in matchers if m.name == NAME and m.op == "=" and m.value]
         name = ast.name or (names[0] if names else None)
         rest = [m for m in matchers if m.name != NAME or m.op != "=" or m.value != name]
-        offset, at = _milliseconds(ast.offset), self._at(ast.at)
+        offset, at = self._milliseconds(ast.offset), self._at(ast.at)
         return Selector(name, tuple(rest), offset, at, self._places.selector())
 
     def _at(self, modifier: Any) -> At | None:
@@ -104,12 +107,17 @@ class Lowering:
         return round((moment - _EPOCH) / _MILLISECOND)  # it comes by way of a float of seconds
 
     def _range(self, ast: Any) -> Node:
-        return Range(self._selector(ast.vector_selector), _milliseconds(ast.range))
+        return Range(self._selector(ast.vector_selector), self._milliseconds(ast.range))
 
     def _subquery(self, ast: Any) -> Node:
         inner = self.lower(ast.expr)
-        step = _milliseconds(ast.step) or self._step_ms
-        return Subquery(inner, _milliseconds(ast.range), step, _milliseconds(ast.offset), self._at(ast.at))
+        step = self._milliseconds(ast.step) or self._step_ms
+        window, offset = self._milliseconds(ast.range), self._milliseconds(ast.offset)
+        return Subquery(inner, window, step, offset, self._at(ast.at))
+
+    def _milliseconds(self, duration: timedelta | None) -> int:
+        literal = 0 if duration is None else duration // _MILLISECOND
+        return self._durations.get(literal, literal)
 
     def _call(self, ast: Any) -> Node:
         name = ast.func.name
@@ -159,10 +167,6 @@ def _matcher(matcher: Any) -> Matcher:
     if not op.endswith("~"):
         return Matcher(matcher.name, op, matcher.value)
     return Matcher(matcher.name, op, matcher.value, pattern(matcher.value))
-
-
-def _milliseconds(duration: timedelta | None) -> int:
-    return 0 if duration is None else duration // _MILLISECOND
 
 
 def _matching(modifier: Any) -> Matching:

@@ -48,6 +48,11 @@ def tokens(text: str) -> list[Token]:
     ]
 
 
+def without_comments(text: str) -> str:
+    """The text with blanks for its comments: every place stays where it is."""
+    return _TOKEN.sub(lambda m: " " * len(m[0]) if m.lastgroup == "comment" else m[0], text)
+
+
 def unbalanced(text: str) -> tuple[str, int] | None:
     """The first quote or bracket without its partner: what is wrong, in words, and the column."""
     opened: list[tuple[str, int]] = []

@@ -61,7 +61,7 @@ def range_query(form: Form, surface: Surface) -> Work:
     _check_lookback(form)
 
     def work(leash: Leash) -> list[bytes]:
-        expression = _compiled(text)
+        expression = _compiled(text, step, end - start)
         if expression.kind not in ("scalar", "vector"):
             kind = {"matrix": "range vector"}.get(expression.kind, expression.kind)
             why = f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
@@ -162,9 +162,9 @@ def _found(store: Series, selectors: Iterable[Selector], start: int, end: int) -
     }
 
 
-def _compiled(text: str) -> Expression:
+def _compiled(text: str, step: int = 0, length: int = 0) -> Expression:
     try:
-        return compile(text)
+        return compile(text, step_ms=step, range_ms=length)
     except BadExpression as error:
         place = f"1:{error.column}: " if error.column else ""
         raise BadParameter("query", f"{place}parse error: {error.message}") from error

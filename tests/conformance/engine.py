@@ -65,7 +65,7 @@ class Engine:
 
     def instant(self, expr: str, at: int) -> Any:
         """The runner's shape of an instant query's result."""
-        answer = self._answered(expr, lambda expression: query(expression, self._series, at))
+        answer = self._answered(expr, 0, 0, lambda expression: query(expression, self._series, at))
         if answer.kind == "string":
             return answer.text
         if answer.kind == "scalar":
@@ -76,11 +76,14 @@ class Engine:
 
     def range(self, expr: str, start: int, end: int, step: int) -> Any:
         """The runner's shape of a range query's result."""
-        return _matrix(self._answered(expr, lambda e: query_range(e, self._series, start, end, step)))
+        length = end - start
+        return _matrix(
+            self._answered(expr, step, length, lambda e: query_range(e, self._series, start, end, step))
+        )
 
-    def _answered(self, expr: str, ask: Any) -> Answer:
+    def _answered(self, expr: str, step: int, length: int, ask: Any) -> Answer:
         try:
-            expression: Expression = compile(expr)
+            expression: Expression = compile(expr, step_ms=step, range_ms=length)
             answer: Answer = ask(expression)
         except EvaluationError as e:
             raise self._runner.EvalError(str(e)) from None

@@ -89,6 +89,14 @@ async def test_the_others_take_get_alone(address: str, path: str) -> None:
     assert (await post(address, path))[0] == 405
 
 
+async def test_durations_may_name_the_step_and_the_range_of_a_range_query(address: str) -> None:
+    start = f"{NOW / 1000 - 60:.3f}"
+    _, plain = await get(address, "query_range", *span("max_over_time(up[5m] offset 1m)", start, AT, "15"))
+    text = "max_over_time(up[step() * 20] offset range())"
+    assert await get(address, "query_range", *span(text, start, AT, "15")) == (200, plain)
+    assert plain["data"]["result"]
+
+
 async def test_now_is_asked_about_where_no_time_is_given(address: str) -> None:
     _, told = await get(address, "query", ("query", "up"))
     assert {cell["value"][0] for cell in told["data"]["result"]} == {NOW / 1000}
@@ -103,6 +111,7 @@ async def test_a_body_s_value_comes_before_the_url_s(address: str) -> None:
     ("path", "pairs", "status", "kind", "words"),
     [
         ("query", [("query", "up{")], 400, "bad_data", 'invalid parameter "query": 1:'),
+        ("query", [("query", "up[step()]")], 400, "bad_data", "1:4: parse error: duration must be greater"),
         ("query", [("query", "")], 400, "bad_data", 'invalid parameter "query"'),
         ("query", [("query", "up"), ("time", "soon")], 400, "bad_data", 'cannot parse "soon" to a'),
         ("query", [("query", "up"), ("timeout", "x")], 400, "bad_data", 'invalid parameter "timeout"'),
