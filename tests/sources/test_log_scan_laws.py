@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 import re2
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from log_lines import LINES, regexes
 
@@ -23,7 +23,8 @@ from agent.sources.log_scan_copy import copy_of
 from agent.sources.log_scan_literals import LiteralFinder
 from agent.sources.log_scan_re2 import SeparateFinder
 
-EXAMPLES = int(os.environ.get("OTTLA_LOG_EXAMPLES", "250"))  # of each law; 20,000 take some minutes
+EXAMPLES = int(os.environ.get("OTTLA_LOG_EXAMPLES", "60"))  # of each law; 20,000 take some minutes
+HOW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def pattern(name: str, regex: str) -> LogPattern:
@@ -66,7 +67,7 @@ def hits(finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes) -> lis
     return [(start, hit.pattern.name, hit) for start, hit in scanner.placed(chunk)]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@HOW
 @given(st.lists(regexes(), min_size=1, max_size=6), LINES, st.booleans())
 @example([r"[^\n]*x|", r"\s+$", "^$"], [b"", b"x\r", b" ", b""], True)
 @example(["(?i)k", "(?i)S"], ["\u212a".encode(), "\u017f".encode()], True)
@@ -99,7 +100,7 @@ def test_every_engine_finds_what_re2_finds_in_each_line(
         assert found == expected, engine
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@HOW
 @given(regexes(), LINES)
 def test_a_batch_of_lines_is_each_line_by_itself(regex: str, lines: list[bytes]) -> None:
     """However `groups` goes about it: Python's `re` for all at once, for one, or RE2."""
@@ -107,7 +108,7 @@ def test_a_batch_of_lines_is_each_line_by_itself(regex: str, lines: list[bytes])
     assert LineSearch(regex).groups(lines) == [groups_of(regex, line) for line in lines]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@HOW
 @given(st.lists(regexes(), min_size=1, max_size=5), LINES, st.randoms(use_true_random=False))
 def test_chunks_may_end_behind_any_line(texts: list[str], lines: list[bytes], dice: random.Random) -> None:
     """Wherever a file is cut into chunks, the counters are the same."""
@@ -123,7 +124,7 @@ def test_chunks_may_end_behind_any_line(texts: list[str], lines: list[bytes], di
     assert cut.values == whole.values
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@HOW
 @given(st.lists(regexes(), min_size=1, max_size=4), st.binary(max_size=2000))
 def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
     """Whatever is in a log file: it is searched, and counted at most once a line and pattern."""
