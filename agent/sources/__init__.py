@@ -67,3 +67,6 @@ class Eager(Source, Protocol):
     async def glance(self, now: int) -> list[Sample]:
         """What is new since the last reading or glance; series that are not in it have not ended.
         Raises as `read`, and is never called while that runs."""
+
+    async def keep(self) -> None:
+        """Called at the end: save what glances gave. Raises as `read`."""

@@ -161,6 +161,12 @@ class LogTail:
         self._next_glance = ended + max(_GAP, rest)
         return list(self._told.news(self._counters.values, before, now))
 
+    async def keep(self) -> None:
+        """Save what glances gave: after a restart no counter may be less than the window store remembers."""
+        if self._state is not None:
+            await self._thread.run(lambda: None, _DEADLINE)  # refused while a glance still counts
+            await self._save(self._state)
+
     def close(self) -> None:
         """Close the files. What was read since the last reading is not lost: it is read again."""
         self._inputs.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
@@ -60,7 +61,15 @@ class Polling:
         self._process_start: float | None = None
 
     async def run(self) -> None:
-        """Read for ever, at once and then each interval; missed ones are not made up for."""
+        """Read until cancelled, at once and then each interval; missed ones are not made up for."""
+        try:
+            await self._read_on()
+        finally:
+            if self._eager is not None:
+                with suppress(TimeoutError, OSError):  # what is not kept is read again
+                    await self._eager.keep()
+
+    async def _read_on(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:

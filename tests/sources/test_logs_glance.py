@@ -107,6 +107,17 @@ async def test_a_glance_saves_nothing_and_the_reading_saves_it_once(watched: Wat
     assert watched.memory.saves == saves + 2
 
 
+async def test_the_end_saves_what_glances_gave(watched: Watched) -> None:
+    """A successor's counters begin no lower than what was shown: a counter that fell would count twice."""
+    watched.write("ERROR EIO\n")
+    await watched.news()
+    await watched.tail.keep()
+
+    again = LogTail([str(watched.path)], [CODES], watched.memory, 60_000)
+    assert told([s for s in await again.read(next(watched.clock)) if s.labels]) == [("EIO", 1), ("EIO", 1)]
+    again.close()
+
+
 async def test_without_inotify_files_are_looked_at_each_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

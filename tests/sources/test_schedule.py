@@ -198,9 +198,13 @@ class Stirred(Fake):
         super().__init__(*readings, interval_ms=1000)
         self.fails = fails
         self.glances: list[float] = []
+        self.kept = 0
 
     async def stirred(self) -> None:
         await asyncio.sleep(0.3)
+
+    async def keep(self) -> None:
+        self.kept += 1
 
     async def glance(self, now: int) -> list[Sample]:
         self.glances.append(asyncio.get_running_loop().time())
@@ -227,6 +231,7 @@ def test_a_source_with_news_is_glanced_at_before_its_interval_is_over() -> None:
 
     batches = glanced(source)
 
+    assert source.kept == 1  # at its end
     assert all(0.94 <= after - before <= 1.06 for before, after in pairwise(source.times))
     assert len(source.glances) >= 2 * source.count
     alone = [batch for batch in batches if not of(batch, "ottla_source_up")]
