@@ -14,6 +14,9 @@ from agent.sources import MetricInfo
 
 Series = tuple[str, Labels]  # metric name and labels
 
+_REMEMBERED = (
+    10_000  # groups beyond a pattern's series, so that a storm of them costs no more than one within
+)
 _VALUE_LIMIT = 200  # characters of a label's value
 _NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
@@ -85,6 +88,7 @@ class _Rule:
     value: str | None
     sets: int = 0
     known: dict[Sequence[bytes], Series] = field(default_factory=dict)
+    beyond: set[Sequence[bytes]] = field(default_factory=set)  # groups whose labels are dropped
 
 
 class Counters:
@@ -120,13 +124,21 @@ class Counters:
         if rule.value is not None:
             self._add_numbers(pattern, names, [groups for groups in found if groups is not None])
             return
+        over = 0
         for groups, lines in Counter(found).items():
-            if (series := rule.known.get(groups)) is not None:  # type: ignore[arg-type] # None is no key of it
+            if groups in rule.beyond:
+                over += lines
+            elif (series := rule.known.get(groups)) is not None:  # type: ignore[arg-type] # None is no key of it
                 self.values[series] += lines
             elif groups is not None:
                 labels = labels_in(names, groups)
                 if self._add(pattern, labels, lines) == labels:
                     rule.known[groups] = (rule.lines, labels)
+                elif len(rule.beyond) < _REMEMBERED:
+                    rule.beyond.add(groups)
+        if over:
+            self._own(METRICS[0].name, pattern, over)
+            self._raise((rule.lines, ()), over)
 
     def add(self, hit: Hit) -> bool:
         """A line; whether its labels were kept."""
