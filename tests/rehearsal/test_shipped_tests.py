@@ -78,6 +78,7 @@ def test_promtool_passes_their_upper_half(unit: UnitFile, tmp_path: Path) -> Non
     """All but `remedy_tests` is promtool's own format."""
     (tmp_path / "alerts.yml").write_text((unit.path.parent / "alerts.yml").read_text())
     pure = unit.path.read_text().partition("\nremedy_tests:")[0]
-    pure = re.sub(r"(?m)^  - name:", "  - interval: 15s\n    name:", pure)  # 2.42 has no default for it
+    every = re.findall(r"(?m)^evaluation_interval: (\w+)$", pure)[0]
+    pure = re.sub(r"(?m)^  - name:", f"  - interval: {every}\n    name:", pure)  # 2.42 has no default for it
     (tmp_path / "tests.yml").write_text(pure)
     assert promtool_passes(tmp_path, "tests.yml")
