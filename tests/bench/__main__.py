@@ -10,6 +10,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "commands": "commands",
     "rules": "rules_20000_series",
     "logs": "log_scan",
+    "latency": "log_to_alert",
     "exposition": "exposition_scrape",
     "backtest": "backtest_day",
     "cluster": "cluster",
