@@ -11,6 +11,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "rules": "rules_20000_series",
     "logs": "log_scan",
     "latency": "log_to_alert",
+    "burst": "log_burst",
     "exposition": "exposition_scrape",
     "backtest": "backtest_day",
     "cluster": "cluster",

@@ -52,7 +52,7 @@ def measured(folder: Path) -> list[float]:
     command = [sys.executable, "-m", "agent", "run", "--config", str(folder / "ottla.yml")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as agent:
         try:
-            address = _address(folder / "state" / "http.address")
+            address = address_in(folder / "state" / "http.address")
             time.sleep(3)  # what the start itself costs is another bench
             written = _write(log)
             return [(at - written[key]) * 1000 for key, at in _active(address, len(written)).items()]
@@ -60,7 +60,7 @@ def measured(folder: Path) -> list[float]:
             agent.kill()
 
 
-def _address(file: Path) -> str:
+def address_in(file: Path) -> str:
     until = time.monotonic() + WAIT_S
     while not file.exists():
         assert time.monotonic() < until, f"the agent did not start within {WAIT_S:g} s"
