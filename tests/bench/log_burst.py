@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from tests.bench.log_to_alert import ALERT, CONFIG, KINDS, PATTERN, WAIT_S, address_in
+from log_to_alert import ALERT, CONFIG, KINDS, PATTERN, WAIT_S, address_in
 
 PIECE = b"[2026-11-28 12:00:00,000] INFO a line of about a hundred bytes, as a broker writes\n" * 200_000
 PIECES = 64
