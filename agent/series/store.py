@@ -26,7 +26,7 @@ class Held:
     newest: int
     first_at: int | None
     later: Mapping[str, int]
-    wanted: Mapping[str, int]
+    wanted: Mapping[str, int] | None  # None: all metrics
 
 
 class Series:
@@ -112,8 +112,7 @@ class Series:
 
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
-        names = [name for name, _ in self._every()] if self._wanted is None else self._wanted
-        wanted = {name: self._window(name) for name in names}
+        wanted = None if self._wanted is None else {name: self._window(name) for name in self._wanted}
         return Held(self._newest, self.first_at, dict(self.later), wanted)
 
     def pieces(self) -> Iterator[tuple[str, Sequence[Labels], Samples]]:

@@ -101,6 +101,7 @@ class Polling:
         if self._endless is not None and not self._endless.done():
             raise TimeoutError("a reading that was given up has still not ended")
         self._endless = reading = asyncio.ensure_future(self.source.read(now))
+        reading.add_done_callback(_look_at)
         try:
             await asyncio.wait({reading}, timeout=self._deadline)
             if reading.done():
@@ -109,7 +110,6 @@ class Polling:
             if not reading.done():
                 reading.cancel()
                 await asyncio.wait({reading}, timeout=_GRACE_S)
-                reading.add_done_callback(_look_at)
         raise TimeoutError
 
     async def _rest(self, due: float) -> None:
@@ -151,6 +151,6 @@ class Polling:
 
 
 def _look_at(reading: asyncio.Future[list[Sample]]) -> None:
-    """What a reading that was given up came to in the end, so that its error is not told as unseen."""
+    """Whatever it came to: where nobody asks any more, asyncio would tell its error as unseen."""
     if not reading.cancelled():
         reading.exception()

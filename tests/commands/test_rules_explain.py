@@ -134,7 +134,7 @@ def test_all_alerts_of_one_name_are_told(tmp_path: Path) -> None:
     ("name", "hint"),
     [
         ("LogDirFilingUp", "did you mean 'LogDirFillingUp'?"),
-        ("xyz", "there are LeftoverReplicationThrottle, "),
+        ("xyz", "there are BrokerDoesNotAnswer, "),
     ],
 )
 def test_a_name_that_is_none_exits_1_with_a_suggestion(name: str, hint: str) -> None:

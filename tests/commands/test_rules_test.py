@@ -136,4 +136,4 @@ def test_500_tests_take_seconds(tmp_path: Path) -> None:
     result = run(tmp_path, "-o", "json")
     told = json.loads(result.stdout)
     assert told["passed"] == 500
-    assert told["seconds"] < 15, "about two on an idle core; more than this is another order"
+    assert told["seconds"] < 60, "about two on an idle core; more than this is another order"

@@ -46,7 +46,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_is_refused_within_a_second(name: str, tmp_path: Path) -> None:
+def test_each_is_refused_soon(name: str, tmp_path: Path) -> None:
     """With a place within the file; an agent reads rules while it works."""
     path = tmp_path / "alerts.yml"
     path.write_bytes(FILES[name])
@@ -55,7 +55,7 @@ def test_each_is_refused_within_a_second(name: str, tmp_path: Path) -> None:
     took = time.process_time() - began
     assert complaints, name
     assert all(c.place.line >= 1 and c.message for c in complaints.sorted())
-    assert took < 1.5, f"{took:.1f} s"
+    assert took < 10, f"{took:.1f} s: under one on an idle core, and what is square takes minutes"
 
 
 @pytest.mark.parametrize(

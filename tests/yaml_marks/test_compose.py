@@ -135,7 +135,7 @@ def test_limits_hold_on_size_depth_and_what_aliases_expand_to() -> None:
     assert "more than 100000 values" in read(bomb)[1][0]
     assert f"nested deeper than {MAX_DEPTH}" in read("[" * 100_000)[1][0]
     assert f"at most {MAX_BYTES} bytes are read" in read(b"#" * (MAX_BYTES + 1))[1][0]
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 def test_an_alias_is_the_value_that_was_anchored() -> None:
