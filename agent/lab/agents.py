@@ -21,7 +21,7 @@ from agent.lab.processes import Command, Process
 
 PROJECT = Path(__file__).parent.parent.parent
 RULES = PROJECT / "rules"
-_READY_SECONDS = 30.0
+_READY_SECONDS = 120.0  # three agents start at once beside four JVMs, on two cores that others may use too
 _END_SECONDS = 40.0  # a stopping agent may take 30 to undo what it did
 _POLL = 0.05
 _LOGS = ("server.log", "controller.log", "state-change.log", "log-cleaner.log")

@@ -6,10 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
 from agent.actions.drain_disk import DrainDisk
