@@ -1,4 +1,4 @@
-"""Blocking calls that may never return: each in a daemon thread, one at a time, with a deadline."""
+"""Blocking calls that may never return: in a daemon thread of their own, one at a time, with a deadline."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+IDLE_S = 30.0  # more than most intervals: to start a thread costs more than most calls
 
 
 class LoneThread:
     """Runs blocking calls one after another. A call that hangs costs its own thread and nothing else: later
-    calls are refused while it lasts, and a daemon thread does not keep the process from ending."""
+    calls are refused while it lasts, and a daemon thread does not keep the process from ending.
 
-    def __init__(self, name: str) -> None:
+    The thread waits for the next call; after `idle` seconds without one it ends.
+    """
+
+    def __init__(self, name: str, idle: float = IDLE_S) -> None:
         self._name = name
+        self._idle = idle
         self._busy = False
         self._turn = asyncio.Lock()
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._ending = threading.Lock()  # held by who looks whether the thread lives, or ends it
+        self._lives = False
 
     async def run(self, call: Callable[[], T], deadline: float) -> T:
         """What `call` returns or raises; TimeoutError after `deadline` seconds, or at once while an earlier
@@ -50,5 +59,23 @@ class LoneThread:
                 loop.call_soon_threadsafe(tell, settle)
 
         self._busy = True
-        threading.Thread(target=work, name=self._name, daemon=True).start()
+        with self._ending:
+            self._calls.put(work)
+            if not self._lives:
+                self._lives = True
+                threading.Thread(target=self._work_on, name=self._name, daemon=True).start()
         return future
+
+    def _work_on(self) -> None:
+        """The thread: one call after another."""
+        while True:
+            try:
+                work = self._calls.get(timeout=self._idle)
+            except Empty:
+                with self._ending:
+                    if self._calls.empty():
+                        self._lives = False
+                        return
+                continue
+            work()
+            del work  # what the call held is not kept while nothing is done

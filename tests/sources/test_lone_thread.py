@@ -11,6 +11,19 @@ import pytest
 from agent.sources.lone_thread import LoneThread
 
 
+def alive(name: str) -> list[threading.Thread]:
+    """The threads of this name."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
+
+
+async def answered(lone: LoneThread) -> int | None:
+    """The thread that serves a call; None while it is refused."""
+    try:
+        return await lone.run(threading.get_ident, 30.0)
+    except TimeoutError:
+        return None
+
+
 async def test_it_gives_what_the_call_returns_or_raises() -> None:
     """One after another, also when asked side by side."""
     lone = LoneThread("test")
@@ -24,24 +37,46 @@ async def test_it_gives_what_the_call_returns_or_raises() -> None:
 async def test_while_a_call_hangs_the_next_are_refused_at_once_and_after_it_they_go_on() -> None:
     """No second thread is started into the same hung disk."""
     lone, release = LoneThread("reading of /d1"), threading.Event()
-    before = threading.active_count()
 
     with pytest.raises(TimeoutError, match=r"reading of /d1 has not returned for 0\.01 s"):
         await lone.run(release.wait, 0.01)
     with pytest.raises(TimeoutError):
         await lone.run(lambda: 1, 60.0)
-    assert threading.active_count() == before + 1
+    assert len(alive("reading of /d1")) == 1
     release.set()
-    async with asyncio.timeout(5):
-        while threading.active_count() > before:
+    async with asyncio.timeout(30):
+        while (answer := await answered(lone)) is None:
             await asyncio.sleep(0.001)
 
-    assert await lone.run(lambda: 1, 1.0) == 1
+    assert answer == alive("reading of /d1")[0].ident
+
+
+async def test_one_thread_serves_call_after_call_and_ends_when_none_comes() -> None:
+    """To start one for each call costs more than most calls."""
+    lone = LoneThread("served", idle=0.5)
+
+    served = {await lone.run(threading.get_ident, 30.0) for _ in range(20)}
+    assert len(served) == 1
+    for thread in alive("served"):
+        await asyncio.to_thread(thread.join, 30)
+    assert alive("served") == []
+
+    assert await lone.run(lambda: "again", 30.0) == "again"
+    assert len(alive("served")) == 1
+
+
+async def test_calls_that_come_when_the_thread_ends_are_served() -> None:
+    """Whichever of the two is first."""
+    lone = LoneThread("ending", idle=0.0001)
+
+    for n in range(100):
+        assert await lone.run(partial(int, n), 30.0) == n
+        await asyncio.sleep(n % 4 / 20_000)
 
 
 def test_a_call_that_ends_after_the_loop_was_closed_disturbs_nobody() -> None:
     """The agent stops although a disk hangs; an exception in the thread would fail this test."""
-    lone, release = LoneThread("test"), threading.Event()
+    lone, release = LoneThread("closed", idle=0.01), threading.Event()
 
     async def ask() -> None:
         with pytest.raises(TimeoutError):
@@ -50,6 +85,6 @@ def test_a_call_that_ends_after_the_loop_was_closed_disturbs_nobody() -> None:
     asyncio.run(ask())
     release.set()
     for thread in threading.enumerate():
-        if thread.name == "test":
-            thread.join(5)
+        if thread.name == "closed":
+            thread.join(30)
             assert not thread.is_alive()
