@@ -1,6 +1,6 @@
 """The life of alerts: which rules are due, what they give, and what follows for their alerts."""
 
-from agent.alerts.judgement import Finding, Ground, Task, judge
+from agent.alerts.judgement import Finding, Ground, Task, hindered, judge
 from agent.alerts.keeping import Kept, lost
 from agent.alerts.life import Alerts
 from agent.alerts.machine import Result, advance, deadlines
@@ -18,6 +18,7 @@ __all__ = [
     "Turn",
     "advance",
     "deadlines",
+    "hindered",
     "identified",
     "judge",
     "lost",

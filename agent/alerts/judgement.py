@@ -65,14 +65,19 @@ class Ground:
         return obstacle(expression, self.store, at, since, self.down)
 
 
-def judge(task: Task, ground: Ground) -> Finding:
-    """Evaluate the rule as it sees the store at its instant, less its group's offset."""
-    rule, at = task.rule, task.now - task.rule.offset_ms
+def hindered(task: Task, ground: Ground) -> Finding | None:
+    """What keeps the rule from being evaluated, if anything: as `judge` would find it."""
     health, why = task.inherited  # first: it tells the cause
     if health is RuleHealth.OK:
-        health, why = ground.obstacle(task.expression, at)
-    if health is not RuleHealth.OK:
-        return Finding(task, health, why)
+        health, why = ground.obstacle(task.expression, task.now - task.rule.offset_ms)
+    return None if health is RuleHealth.OK else Finding(task, health, why)
+
+
+def judge(task: Task, ground: Ground) -> Finding:
+    """Evaluate the rule as it sees the store at its instant, less its group's offset."""
+    if (finding := hindered(task, ground)) is not None:
+        return finding
+    rule, at, health = task.rule, task.now - task.rule.offset_ms, RuleHealth.OK
     try:
         points = evaluate(task.expression, ground.store, at, ground.limits)
         if rule.limit and len(points) > rule.limit:

@@ -10,9 +10,10 @@ from pathlib import Path
 from agent import report, stop_file
 from agent.daemon.attempt import Means
 from agent.daemon.log_lines import Lines, behind, no_lines
-from agent.daemon.loop import JUDGE_MS, Daemon
+from agent.daemon.loop import Daemon
 from agent.daemon.own_series import OfSources, exposition
 from agent.daemon.reload import Reload
+from agent.daemon.sight import IDLE_MS
 from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
@@ -102,7 +103,7 @@ class Desk:
 
     def groups(self) -> tuple[GroupNow, ...]:
         """All rules and what came of them."""
-        return grouped(self.daemon.sight.alerts.each(), JUDGE_MS)
+        return grouped(self.daemon.sight.alerts.each(), IDLE_MS)
 
     def metadata(self) -> list[Plain]:
         """What the sources declare, and what each says of itself."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from agent.alerts import Finding, Ground, Task, Turn, judge
+from agent.alerts import Finding, Ground, Task, Turn, hindered, judge
 from agent.daemon.sight import Sight
-from agent.model import RecordRule
+from agent.model import RecordRule, RuleHealth
 from agent.promql import Limits
 
 SLOW_S = (
@@ -37,6 +37,9 @@ class Judging:
     A slow rule holds up neither the turn nor the loop: what it gives is taken when it comes, unless other
     rules have taken its place. Asked for meanwhile, it is judged once more after that. Those that read what a
     slow rule records are judged again with it. `changed` is called when anything was judged.
+
+    A rule that cannot be evaluated does not show what it costs. What is in its way is mostly seen at once, so
+    that is looked for here, and the rule goes to the thread when there is nothing any more.
     """
 
     def __init__(self, clock: Callable[[], int], changed: Callable[[], None]) -> None:
@@ -45,6 +48,7 @@ class Judging:
         self._asked: _Asked | None = None
         self._sight: Sight | None = None  # whose rules were judged last
         self._aside: dict[int, asyncio.Future[Judged]] = {}  # by the rule's index: what the thread works at
+        self._hindered: set[int] = set()  # rules with something in their way that is seen quickly
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._wake = asyncio.Event()
 
@@ -102,6 +106,14 @@ class Judging:
             finding, took = _timed(task, ground)
             sight.learn(finding, turn, took)
             return True
+        if task.index in self._hindered:
+            began = time.thread_time()
+            still = hindered(task, ground)
+            if still is None or time.thread_time() - began > SLOW_S:
+                self._hindered.discard(task.index)
+            if still is not None:
+                sight.learn(still, turn)
+                return True
         future = asyncio.get_running_loop().run_in_executor(self._pool, _limited, task, ground)
         future.add_done_callback(lambda _: self._wake.set())
         self._aside[task.index] = future
@@ -114,6 +126,8 @@ class Judging:
         for index in done:
             finding, took = self._aside.pop(index).result()
             sight.learn(finding, None, took)
+            if finding.health is not RuleHealth.OK and took <= SLOW_S:
+                self._hindered.add(index)
             if isinstance(finding.task.rule, RecordRule):
                 recorded.add(finding.task.rule.name)
         return len(done), frozenset(recorded)
@@ -123,6 +137,7 @@ class Judging:
         for future in self._aside.values():
             future.cancel()
         self._aside.clear()
+        self._hindered.clear()
 
 
 def _timed(task: Task, ground: Ground) -> Judged:

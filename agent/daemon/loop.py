@@ -18,7 +18,6 @@ from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
 AGAIN_MS = 3_000  # between two tries of a decision that was refused
-JUDGE_MS = 5_000  # between two judgements of all rules, new samples or not
 UNDO_S = 30.0  # what stopping may take
 
 Judge = Callable[[Sight, int, frozenset[str] | None, frozenset[str]], None]  # as Sight.judge
@@ -46,16 +45,18 @@ class Daemon:
             str, Attempt
         ] = {}  # by incident: theirs until the start is written and looked at
         self._undo_asked: dict[str, str] = {}
-        self._judged_at = 0
+        self._seen: Sight | None = None  # whose rules were all judged once
         self._wake = asyncio.Event()
         self._stopping = False
 
     def take(self, samples: list[Sample]) -> None:
         """One reading of a source, its own series `ottla_source_up` included."""
+        before = frozenset(self._down)
         for sample in samples:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
         names = self.sight.take(samples)  # new samples wake just the rules that read them
+        names |= self.sight.given_by(before ^ self._down)  # and a source that went or came those that need it
         self._judge(self.sight, self._means.clock(), names, frozenset(self._down))
         self.wake()
 
@@ -124,8 +125,8 @@ class Daemon:
         now = self._means.clock()
         self.beat_at = now
         due = self.sight.alerts.next_deadline(now)
-        if not 0 <= now - self._judged_at < JUDGE_MS:  # absence and sliding windows show only in time
-            self._judged_at = now
+        if self._seen is not self.sight:  # from then on samples and the rules' own timers wake them
+            self._seen = self.sight
             self._judge(self.sight, now, None, frozenset(self._down))
         elif due is not None and due <= now:
             self._judge(self.sight, now, frozenset(), frozenset(self._down))

@@ -31,7 +31,7 @@ from agent.rulebook.windows import LEAST_MS, windows
 from agent.series import Series
 from agent.verify import View
 
-IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same
+IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
 
@@ -111,6 +111,10 @@ class Sight:
             self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
         return self.series.add(samples)
 
+    def given_by(self, sources: frozenset[str]) -> frozenset[str]:
+        """The names that rest on one of these sources."""
+        return self._origins.named_by(sources, self.names)
+
     def begin(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> tuple[Ground, Turn]:
         """A turn of the rules that read `names` (None: of all), and what they are judged on.
 
@@ -127,7 +131,7 @@ class Sight:
 
     def ground(self) -> Ground:
         """What rules are judged on now."""
-        down = self._origins.named_by(self.down, self.names)
+        down = self.given_by(self.down)
         ground = self.alerts.ground(self.series, self.series.first_at, down)
         return replace(ground, later=self.series.later, incomplete=self.series.incomplete)
 

@@ -32,6 +32,7 @@ class Watched(Series):
     def __init__(self) -> None:
         super().__init__(3_600_000)
         self.read: list[tuple[str, str]] = []
+        self.looked: list[tuple[str, str]] = []  # whether there is anything of it
         self.open_ = threading.Event()
         self.open_.set()
 
@@ -44,9 +45,22 @@ class Watched(Series):
             assert self.open_.wait(WAIT_S)
         return super().latest(name, matchers, start, end)
 
+    def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
+        self.looked.append((name or "", threading.current_thread().name))
+        return super().has(name, matchers, start, end)
+
     def threads(self, name: str) -> list[str]:
         """Who read it, in order: loop or rules."""
-        return ["rules" if thread.startswith("rules") else "loop" for n, thread in self.read if n == name]
+        return [where(thread) for n, thread in self.read if n == name]
+
+    def looks(self, name: str) -> list[str]:
+        """Who looked for it, in order: loop or rules."""
+        return [where(thread) for n, thread in self.looked if n == name]
+
+
+def where(thread: str) -> str:
+    """What a thread is for."""
+    return "rules" if thread.startswith("rules") else "loop"
 
 
 class Agent:
@@ -177,6 +191,25 @@ async def test_what_comes_from_rules_that_are_out_of_force_is_not_taken(agent: A
     agent.take(quick=0)
     await agent.until(lambda: judged[RuleHealth.OK] == 2, "and once more")
     assert agent.firing() == set()
+
+
+async def test_a_rule_that_lacks_its_series_costs_no_thread(tmp_path: Path) -> None:
+    """It is looked for on the loop; when it is there, what the rule costs is not known yet."""
+    agent = Agent(tmp_path / "rules", "alert: Lacking, expr: lacking > 1 and any >= 0")
+    running = asyncio.create_task(agent.judging.run())
+    for times in (1, 2, 3):
+        agent.take(any=0)
+        await agent.until(lambda: agent.sight.alerts.judged.total() == times, "it is judged")  # noqa: B023
+        assert agent.health("Lacking") is RuleHealth.BLIND
+    assert agent.series.looks("lacking") == ["rules", "loop", "loop"]
+    assert agent.series.threads("lacking") == []
+
+    agent.take(lacking=2)
+    await agent.until(lambda: agent.firing() == {"Lacking"}, "it fires")
+    assert agent.series.threads("lacking") == ["rules"]
+    running.cancel()
+    agent.judging.close()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_many_quick_rules_leave_the_loop_to_others_in_between(

@@ -1,0 +1,63 @@
+"""What makes the daemon judge rules: their samples, their sources, and new rules; nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from rule_files import ALERTS, REMEDIES, SPECS, write
+
+from agent.daemon.attempt import Means
+from agent.daemon.loop import Daemon
+from agent.daemon.sight import Sight
+from agent.model import Sample
+from agent.rulebook import load
+from agent.series import Series
+
+USED = "host_log_dir_used_ratio"
+DISK = (("path", "/d"),)
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> tuple[Daemon, list[frozenset[str] | None]]:
+    """A daemon with a rule on a metric of the source `host`, and the names whose readers it had judged."""
+    book = load([write(tmp_path, alerts=ALERTS, remedies=REMEDIES)], SPECS)
+    names: list[frozenset[str] | None] = []
+    means = cast(Means, SimpleNamespace(clock=lambda: 1_000_000))  # no round is made here
+    sight = Sight(book, Series(3_600_000), lambda: None, 1)
+    return Daemon(means, sight, lambda _s, _n, which, _d: names.append(which), ["host", "jmx"]), names
+
+
+def up(source: str, at: int, value: float) -> Sample:
+    """What a source says of itself."""
+    return Sample("ottla_source_up", (("source", source),), at, value)
+
+
+def test_a_source_that_comes_or_goes_wakes_the_rules_that_rest_on_it(
+    asked: tuple[Daemon, list[frozenset[str] | None]],
+) -> None:
+    """They are not to wait until their own time comes: nothing else tells them."""
+    daemon, names = asked
+
+    daemon.take([up("jmx", 1, 1)])
+    daemon.take([up("host", 2, 1)])
+    daemon.take([up("host", 3, 1)])
+    daemon.take([up("host", 4, 0)])
+    daemon.take([up("host", 5, 0)])
+
+    woken = [USED in (which or ()) for which in names]
+    assert woken == [False, True, False, True, False]
+
+
+def test_a_sample_wakes_the_rules_that_read_it(
+    asked: tuple[Daemon, list[frozenset[str] | None]],
+) -> None:
+    """The same sample once more is no news."""
+    daemon, names = asked
+
+    daemon.take([Sample(USED, DISK, 1, 0.5)])
+    daemon.take([Sample(USED, DISK, 1, 0.5)])
+
+    assert [USED in (which or ()) for which in names] == [True, False]
