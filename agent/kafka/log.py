@@ -40,7 +40,8 @@ from agent.kafka.partition import (
 # KAFKA_STORAGE_ERROR, FENCED_ and UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE, UNKNOWN_TOPIC_ID,
 # INCONSISTENT_TOPIC_ID.
 _ELSEWHERE = frozenset({3, 5, 6, 9, 56, 74, 75, 78, 100, 103})
-_PAUSE = 0.05  # before the leader is looked for again
+_PAUSE = 0.05  # before the leader is looked for again; doubled each time in vain
+_LONGEST_PAUSE = 1.0  # a topic may be missing for days
 _REPLICAS_SHARE = 0.8  # what in-sync replicas get of the deadline, so that the leader's answer still arrives
 
 
@@ -71,6 +72,7 @@ class PartitionLog:
         self._deadline = deadline
         self._appending = asyncio.Lock()
         self._leader: Leader | None = None
+        self._pause = _PAUSE
         self._epochs = Epochs()
 
     async def append(self, value: bytes) -> int:
@@ -168,14 +170,16 @@ class PartitionLog:
                 )
                 part = part_of(answer)
                 if part.error_code not in _ELSEWHERE:
+                    self._pause = _PAUSE
                     return part
                 error = KafkaUnreachable(f"the leader of {self.topic}", error_name(part.error_code))
             except KafkaUnreachable as unreachable:
                 error = unreachable
             self._leader = None
-            if _now() + _PAUSE >= until:
+            pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+            if _now() + pause >= until:
                 raise error
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
 
     async def _locate(self, until: float) -> Leader:
         call = describe_topic_partitions([self.topic])

@@ -194,6 +194,24 @@ async def test_a_leader_that_is_not_there_is_waited_for_until_the_deadline() -> 
             await log.append(b"x")
 
 
+async def test_the_search_for_a_leader_that_is_missing_for_long_is_slowed_down() -> None:
+    """A topic may be missing for days, and every agent asks. One that is there again is asked as before."""
+    async with _log({}) as (log, now):
+        now.leader = -1
+        for _ in range(2):
+            with pytest.raises(KafkaUnreachable, match="has no leader"):
+                await log.append(b"x")
+        assert now.one.asked.count(_TOPIC) <= 6  # in more than a second; without end every 50 ms
+
+        now.leader = 2
+        assert await log.append(b"y") == 5
+        now.one.asked.clear()
+        now.leader, log._leader = -1, None  # as after an answer that sends us elsewhere
+        with pytest.raises(KafkaUnreachable):
+            await log.append(b"z")
+        assert now.one.asked.count(_TOPIC) >= 2
+
+
 async def test_a_lost_tail_is_told() -> None:
     """With the epoch and the end of what is still common."""
     async with _log({_FETCH: lambda _: _fetched(diverging=3)}) as (log, _):
