@@ -1,6 +1,6 @@
 """Reloads that nobody ordered by name: on SIGHUP, and when the rule files have changed and come to rest.
 
-Files are looked at once a second instead of being watched by inotify: an editor's rename, a ConfigMap's
+Files are looked at every two seconds instead of being watched by inotify: an editor's rename, a ConfigMap's
 swapped link, a checkout, rsync, a network mount all show in a few dozen `stat` calls, and none is lost.
 """
 
@@ -13,7 +13,7 @@ from agent.daemon.reload import Reload
 from agent.journal import JournalFailed
 from agent.rulebook.stamps import Stamp
 
-POLL_S = 1.0
+POLL_S = 2.0
 QUIET_S = 2.0  # a checkout or an rsync of all rules takes less between two files
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -128,18 +129,24 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str,
             yield kind, path, path.name if path is root else path.relative_to(root).as_posix()
 
 
-def _below(folder: Path, depth: int, seen: set[Path]) -> Iterator[Path]:
-    """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there."""
-    real = folder.resolve()
-    if not folder.is_dir() or depth > MAX_DEPTH or real in seen:
+def _below(folder: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there.
+
+    Asks the disk little: a running agent looks again all the time. `seen`: folders by device and inode.
+    """
+    if depth > MAX_DEPTH or not folder.is_dir():
         return
-    seen.add(real)
-    for name in (ALERTS, REMEDIES, LOGS):
-        if (folder / name).is_file():
-            yield folder / name
-    for child in sorted(folder.iterdir()):
-        if not child.name.startswith("."):
-            yield from _below(child, depth + 1, seen)
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        children = sorted(entries, key=lambda entry: entry.name)
+    for child in children:
+        if child.name in (ALERTS, REMEDIES, LOGS) and child.is_file():
+            yield folder / child.name
+        elif not child.name.startswith(".") and child.is_dir():
+            yield from _below(folder / child.name, depth + 1, seen)
 
 
 def _bytes(path: Path, complaints: Complaints) -> bytes:
