@@ -77,12 +77,16 @@ class Agent:
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a lab's brokers, by node id. `rules` is a folder, `interval` that of their sources."""
+    """The agents of a lab's brokers, by node id.
+
+    `rules` is a folder, `interval` that of their sources, `times` are those of the control topic.
+    """
 
     lab: Lab
     rules: Path = RULES
     interpreter: tuple[str, ...] = (sys.executable, "-m", "agent")
     interval: str = "1s"
+    times: str = "lab"
     exporter: bool = False  # the broker's metrics from jmx_exporter, in place of Jolokia
 
     def agent(self, broker: int) -> Agent:
@@ -163,7 +167,7 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
         "http": {"listen": "127.0.0.1:0"},
         "interval": agents.interval,
         "policy": {"startup_grace": "2s"},
-        "control": {"topic": "ottla-control", "create": True, "times": "lab"},
+        "control": {"topic": "ottla-control", "create": True, "times": agents.times},
     }
     return yaml.safe_dump(settings, sort_keys=False)
 

@@ -46,7 +46,7 @@ def main() -> None:
 async def _measure(lab: Lab) -> None:
     await lab.up(Size(brokers=3, controllers=1))  # the least that has peers and a control topic
     admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
-    agents = Agents(lab, RULES, (sys.executable, "-c", INSTALLED), interval="5s")
+    agents = Agents(lab, RULES, (sys.executable, "-c", INSTALLED), interval="5s", times="production")
     await _starts(agents)
     await _watch(agents, "idle, no topics", min(60, SECONDS))
     await admin.create_topic("bench", PARTITIONS, 3, {})
