@@ -12,7 +12,7 @@ lint: ## ruff and mypy
 	@V=$$(tools/venv); $$V/bin/ruff check . && $$V/bin/ruff format --check . && $$V/bin/mypy
 
 unit: ## The tests that need no cluster
-	@V=$$(tools/venv); P=$$(tools/prometheus) && PATH=$$P:$$PATH; $$V/bin/python -m pytest -n 2 -m 'not e2e'
+	@V=$$(tools/venv); tools/chromium; P=$$(tools/prometheus) && PATH=$$P:$$PATH; $$V/bin/python -m pytest -n 2 -m 'not e2e'
 
 e2e: ## The stories on a real Kafka cluster (fetches Kafka's jars the first time)
 	@V=$$(tools/venv); $$V/bin/python -m pytest -m e2e

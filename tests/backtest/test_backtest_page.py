@@ -89,16 +89,22 @@ def test_what_comes_from_outside_is_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in text
 
 
+def browsed(file: Path, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """What a browser makes of the page, and what it says on its console; it asks nobody outside."""
+    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    words += ["--no-first-run", "--disable-background-networking", "--disable-component-update"]
+    words += ["--disable-sync", "--disable-quic", "--virtual-time-budget=1000"]
+    words += ["--dump-dom", f"--user-data-dir={folder / 'profile'}", *more, file.as_uri()]
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=180)
+
+
 @pytest.mark.skipif(which("chromium") is None, reason="chromium is not installed")
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_browser_has_nothing_to_complain_of(tmp_path: Path, dark: bool) -> None:
     """No message on its console; as many marks as the page says; its style is applied."""
     file = tmp_path / "page.html"
     file.write_text(shown(tmp_path))
-    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
-    words += ["--dump-dom", f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=1000"]
-    words += ["--force-dark-mode"] if dark else []
-    done = subprocess.run([*words, file.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+    done = browsed(file, tmp_path, *(["--force-dark-mode"] if dark else []))
     assert "CONSOLE" not in done.stderr, done.stderr
     assert done.stdout.count('class="f"') == 8  # four in the plot, four in the overview
     assert done.stdout.count('class="act"') == 2
@@ -109,7 +115,5 @@ def test_a_style_that_the_policy_does_not_know_would_be_told(tmp_path: Path) -> 
     """The test above means something."""
     file = tmp_path / "page.html"
     file.write_text(shown(tmp_path).replace("sha256-", "sha256-x"))
-    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
-    words += ["--dump-dom", f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=1000"]
-    done = subprocess.run([*words, file.as_uri()], capture_output=True, text=True, check=True, timeout=60)
+    done = browsed(file, tmp_path)
     assert "CONSOLE" in done.stderr
