@@ -54,16 +54,22 @@ class Known:
         mark = Mark(file.inode, 0, file.start())
         head = file.head(mark.start)
         least = _PACKED_COPY if isinstance(file, Packed) else COPY
-        same_start = (each for each in self.all() if each.start == mark.start)
-        twin = next((each for each in same_start if each.is_copied(head, least)), None)
+        same = [each for each in self.all() if each.start == mark.start and each.is_copied(head, least)]
+        twin = min(
+            same, key=lambda each: each.copy_of is not None, default=None
+        )  # the original before copies
         mark.learn(head)
         if twin is None:
             mark.offset = mark.start
-        elif twin.closed is None and (live or twin.gone):
+        elif live or (twin.gone and twin.closed is None):
             mark.offset, mark.cut = twin.offset, twin.cut
             if not isinstance(file, Packed):
                 mark.offset = min(mark.offset, file.stat.st_size)
             self._gone = [each for each in self._gone if each is not twin]
+            if (
+                not twin.gone
+            ):  # its copy was seen before the live file, which was truncated and copied meanwhile
+                twin.copy_of, twin.closed = mark.inode, (0, 0)
         else:
             mark.copy_of = twin.inode
             pass_all(file, mark)

@@ -123,6 +123,8 @@ class Trail:
     def _take(self, each: _Open) -> bytes | None:
         self._check_truncated(each)
         file, mark = each.file, each.mark
+        if mark.copy_of is not None:
+            return b""  # it turned out to be a copy, and is closed
         before = mark.offset
         data = file.read(before)
         if not data:
@@ -234,8 +236,9 @@ class Trail:
         self._tally.truncated += 1
         self._look_again()  # what was not read of it is perhaps in a copy
         self._known.lose(lost)
-        each.mark = self._known.marks[file.inode] = Mark(file.inode, 0)
-        each.mark.learn(file.head(0))
+        each.mark = self._known.marks[file.inode] = self._known.new_mark(file, live=file.inode == self._live)
+        for inode in [n for n, other in self._files.items() if other.mark.copy_of is not None]:
+            self._files.pop(inode).file.close()
 
     def _close_quiet(self, now: int) -> None:
         """Close rotated files that were read to their end and have had time to grow."""

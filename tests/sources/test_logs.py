@@ -467,7 +467,9 @@ async def test_the_rest_of_what_was_packed_while_the_agent_was_down_is_read(
             packed(tailed.path.rename(name))
         tailed.write(lines(first, behind))
 
-    await tailed.kill().read()
+    tailed.kill()
+    for _ in range(3):  # what is missing twice is gone, and at once where its inode is another file's
+        await tailed.read()
     assert await tailed.count() == 10
     assert await tailed.kill().count() == 10
 
