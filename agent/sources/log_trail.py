@@ -165,7 +165,9 @@ class Trail:
         """Open the rotated files that hold anything unread. Returns the inodes of all that are there."""
         left = [Path(mark.place) for mark in self._known.marks.values() if mark.place]
         found = [*siblings(self._places), *moved_links(left, self._known.marks)]
-        for _, path in [each for each in found if self._is_changed(each[0])]:
+        for each in list(self._files.values()):
+            self._check_truncated(each)  # so that what is listed finds its original as it was then, or newer
+        for _, path in [one for one in found if self._is_changed(one[0])]:
             # First of all: an inode that was used again must not hide what its former file tells of others.
             with suppress(PermissionError), closing_log(path) as file:
                 if file is not None:
