@@ -15,7 +15,7 @@ from agent.actions import Ports, load, spec
 from agent.config import Config
 from agent.config.rule_files import RuleFiles
 from agent.config.settings import AUTO, WINDOW_MS, JolokiaSettings
-from agent.control_topic import ControlTopic, Settings
+from agent.control_topic import ControlTopic, Settings, Surroundings
 from agent.daemon.attempt import Means
 from agent.daemon.desk import Desk
 from agent.daemon.judging import Judging
@@ -68,7 +68,10 @@ class Kept:
 
     async def load(self) -> bytes | None:
         """What was saved last."""
-        return await self._journal.load(self._name)
+        try:
+            return await self._journal.load(self._name)
+        except JournalFailed as error:
+            raise OSError(str(error)) from error
 
     async def save(self, value: bytes) -> None:
         """Replace it; durable when this returns."""
@@ -211,7 +214,7 @@ async def make_service(config: Config) -> Service:
     ledger = Ledger(journal, notes.told)
     await ledger.open()
     admin, dirs = make_admin(config), make_dirs(config)
-    control, started = make_control(config, admin), clock()
+    control, started = make_control(config, admin, journal), clock()
     tail = make_tail(config, rules, journal)
     eyes = Eyes(config, ClusterFacts(admin, config.broker.node_id, config.interval_ms), dirs, tail)
 
@@ -277,7 +280,12 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
     return ReloadMeans(files, prepare, lambda: ledger.history, say, clock)
 
 
-def make_control(config: Config, admin: Admin) -> ControlTopic:
+def boot_time() -> int:
+    """Milliseconds since boot, suspends included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic:
     """This agent's part in the control topic, perhaps of another cluster."""
     settings = config.control
     log = PartitionLog(settings.bootstrap_servers, config.security, settings.topic, client_id=_name(config))
@@ -291,7 +299,8 @@ def make_control(config: Config, admin: Admin) -> ControlTopic:
         create=settings.create,  # genesis; the topic itself only where its cluster is ours
         version=version("ottla"),
     )
-    return ControlTopic(log, who, clock, admin.create_topic if own else None)
+    around = Surroundings(clock, admin.create_topic if own else None, boot_time, Kept(journal, "control"))
+    return ControlTopic(log, who, around)
 
 
 def _fleet(control: ControlTopic) -> tuple[str, dict[str, frozenset[str]]]:

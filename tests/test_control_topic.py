@@ -18,13 +18,27 @@ from agent.control_topic import (
     Limit,
     NotAccepted,
     Settings,
+    Surroundings,
     Times,
 )
 from agent.control_topic.creation import configs, create
 from agent.kafka.errors import KafkaRefused, LogRecreated
 
-# As LAB, but quick: beat, degraded, settle; the fold's ages are in log time.
-QUICK = Times(0, 100, 100, 100, 600, 300, 60_000, 30_000)
+# As LAB, but quick; the fold's ages are in log time.
+QUICK = Times(
+    beat_each=0,
+    beat_least=100,
+    beat_most=100,
+    beat_busy=100,
+    w=1_500,
+    w_idle=1_500,
+    h=1_000,
+    settle=0,
+    probation=0,
+    cooldown=30_000,
+    degraded=600,
+    short=300,
+)
 EFFECT = json.dumps(
     {
         "action": "throttle_replication",
@@ -58,7 +72,7 @@ class Cluster:
     def agent(self, number: int, log: FakeLog | None = None, *, create: bool = True) -> ControlTopic:
         """A process that has not started yet."""
         settings = Settings(f"broker-{number}", f"host{number}", times=QUICK, create=create)
-        self.agents.append(ControlTopic(log or self.log, settings, now))
+        self.agents.append(ControlTopic(log or self.log, settings, Surroundings(now)))
         return self.agents[-1]
 
     async def start(self, number: int) -> ControlTopic:
@@ -194,8 +208,8 @@ async def test_a_claim_that_lands_after_its_writer_gave_up_is_cancelled(cluster:
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     await cluster.log.land(cluster.log.late.pop())
-    await eventually(lambda: agent.state.moves or agent._life.ended, "the ghost's end")
-    await eventually(lambda: "cancelled" in agent._life.ended.values(), "the ghost's end")
+    await eventually(lambda: agent.state.moves or agent._life.hearing.ended, "the ghost's end")
+    await eventually(lambda: "cancelled" in agent._life.hearing.ended.values(), "the ghost's end")
 
 
 async def test_after_a_crash_the_dirty_claim_is_its_agents_own_again_and_the_queued_one_is_gone(
@@ -208,7 +222,7 @@ async def test_after_a_crash_the_dirty_claim_is_its_agents_own_again_and_the_que
     await cluster.kill(one)
     again = await cluster.start(1)
     assert list(again.own_claims()) == [held]
-    assert again.own_claims()[held].state is ClaimState.DIRTY
+    await eventually(lambda: again.own_claims()[held].state is ClaimState.DIRTY, "its adoption")
     with pytest.raises(ClaimVoid):
         await again.granted(queued)
     await again.release(held, "undone")
@@ -221,7 +235,7 @@ async def test_leaving_keeps_what_is_dirty_and_drops_the_rest(cluster: Cluster) 
     await eventually(two.peers, "the peer")
     await one.close()
     await eventually(lambda: not two.peers(), "the peer's leave")
-    assert two.state.claims[held].state is ClaimState.DIRTY
+    assert two.state.claims[held].state is ClaimState.ORPHAN
 
 
 async def test_beats_carry_firing_and_status_to_the_peers(cluster: Cluster) -> None:

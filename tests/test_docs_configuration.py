@@ -75,7 +75,12 @@ def test_times_and_budgets_are_those_of_the_code() -> None:
     told = {
         "an agent with a claim": [f"{t.beat_busy // 1000} s" for t in (PRODUCTION, LAB)],
         "degraded": [f"{t.degraded // 1000} s" for t in (PRODUCTION, LAB)],
-        "a shorter log": [f"{t.settle // 1000} s" for t in (PRODUCTION, LAB)],
+        "a shorter log": [f"{t.short // 1000} s" for t in (PRODUCTION, LAB)],
+        "effects may start": [f"{t.h // 1000} s" for t in (PRODUCTION, LAB)],
+        "silence after which an agent with claims": [f"{t.w // 1000} s" for t in (PRODUCTION, LAB)],
+        "any other agent": [f"{t.w_idle // 1000} s" for t in (PRODUCTION, LAB)],
+        "an agent that has just joined": [f"{t.probation // 1000} s" for t in (PRODUCTION, LAB)],
+        "nothing is granted": [f"{t.settle // 1000} s" for t in (PRODUCTION, LAB)],
         "a waiting claim": [f"{t.age // 60_000} min" for t in (PRODUCTION, LAB)],
         "a handled problem": [f"{PRODUCTION.cooldown // 60_000} min", f"{LAB.cooldown // 1000} s"],
     }

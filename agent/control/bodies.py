@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-FOLD = 1  # the fold's version, `f`
+from agent.control.shapes import Check, array, fields, flag, table, text, whole
+
+FOLD = 2  # the newest fold version that this release knows; it carries the one before too
+OLDEST = FOLD - 1
+WEEK = 7 * 24 * 3_600_000
 MAX_EFFECT = 48 * 1024
 MAX_NOTE = 4 * 1024
 MAX_STATUS = 512
 MAX_FIRING = 32
-MAX_INTEGER = 2**63 - 1
+MAX_WORDS = 512
+MAX_REDECLARED = 64
+MAX_HANDLED = 256
 
-Check = Callable[[Any], bool]
+# What a later fold version brings is void below it: (type, "") the type itself, (type, field) one field.
+SINCE: Mapping[tuple[str, str], int] = MappingProxyType({("claim", "plan"): 2})
 
-
-def _text(most: int, least: int = 0, pattern: str = r"(?s:.*)") -> Check:
-    match = re.compile(pattern, re.ASCII).fullmatch
-    return lambda v: isinstance(v, str) and least <= len(v) <= most and match(v) is not None
-
-
-def _whole(least: int, most: int = MAX_INTEGER) -> Check:
-    return lambda v: type(v) is int and least <= v <= most
-
-
-def _list(item: Check, most: int) -> Check:
-    return lambda v: isinstance(v, list) and len(v) <= most and all(map(item, v))
-
-
-def _map(key: Check, item: Check, most: int) -> Check:
-    return lambda v: isinstance(v, dict) and len(v) <= most and all(key(k) and item(i) for k, i in v.items())
-
-
-def _fields(required: Mapping[str, Check], optional: Mapping[str, Check] = MappingProxyType({})) -> Check:
-    every = {**required, **optional}
-    return lambda v: (
-        isinstance(v, dict) and required.keys() <= v.keys() <= every.keys() and all(every[k](v[k]) for k in v)
-    )
-
-
-_AGENT, _DIGEST, _NAME = _text(64, 1, r"broker-\d+"), _text(64, 64, r"[0-9a-f]+"), _text(200, 1)
-_WORDS, _LONG, _NONE = _text(512), _text(MAX_EFFECT), _list(lambda _: False, 0)
-_OFFSET, _WINDOW = _whole(0), _whole(0, 7 * 24 * 3_600_000)
+_AGENT, _DIGEST, _NAME = text(64, 1, r"broker-\d+"), text(64, 64, r"[0-9a-f]+"), text(200, 1)
+_WORDS, _SAID, _ID = text(MAX_WORDS), text(MAX_WORDS, 1), text(64, 1)
+_OFFSET, _EXPECT = whole(0), whole(-1)
+_CAP, _RATE, _WINDOW = whole(0, 10_000), whole(0, 10_000), whole(0, WEEK)
+_SCOPES = array(text(MAX_WORDS, 1), 64)
 
 
 def _value(value: object) -> bool:
-    return value is None or _LONG(value)
+    return value is None or (isinstance(value, str) and len(value) <= MAX_EFFECT)
 
 
-_BUDGET = _fields({"cap": _whole(0, 10_000), "rate": _whole(0, 10_000), "window": _WINDOW})
-_CHANGE = _fields({"resource": _WORDS, "key": _WORDS, "operation": _NAME, "prior": _value, "new": _value})
-_EFFECT = _fields({"action": _NAME, "owner": _NAME, "changes": _list(_CHANGE, 1_024)})
-ENVELOPE = _fields(
+_CHANGE = fields({"resource": _WORDS, "key": _WORDS, "operation": _NAME, "prior": _value, "new": _value})
+_EFFECT = fields({"action": _NAME, "owner": _NAME, "changes": array(_CHANGE, 1_024)})
+_BUDGET = {"cap": _CAP, "rate": _RATE, "window": _WINDOW}
+_ORDERED = {"reason": _SAID, "by": text(200, 1)}  # by a person
+_CHANGED = {**_ORDERED, "expect": _EXPECT}  # compare and set: offset of the last record on the same thing
+_HELD = {"id": _OFFSET, "token": _OFFSET}
+_WANTED = {"kind": _NAME, "scopes": _SCOPES, "problem": _SAID, "host": _WORDS}
+_ITEM = fields({**_WANTED, "claim": _OFFSET, "epoch": _EXPECT, "stamp": whole(0, 99_999), "effect": _EFFECT})
+
+ENVELOPE = fields(
     {
         "t": _NAME,
-        "f": _whole(0),
-        "log": _text(64, 1),
+        "f": whole(0),
+        "log": _ID,
         "a": _AGENT,
-        "s": _whole(-1),
+        "s": whole(-1),
         "n": _OFFSET,
-        "b": _whole(-1),
+        "b": whole(-1),
         "d": _DIGEST,
         "x": lambda v: isinstance(v, dict),
     }
@@ -69,45 +58,53 @@ ENVELOPE = _fields(
 
 BODIES: Mapping[str, Check] = MappingProxyType(
     {
-        "genesis": _fields(
+        "genesis": fields(
             {
-                "log": _text(64, 1),
-                "after": _text(64),
-                "cluster": _text(64),
-                "fold": _whole(FOLD, FOLD),
-                "params": _map(_NAME, _OFFSET, 64),
-                "budgets": _map(_NAME, _BUDGET, 256),
+                "log": _ID,
+                "after": text(64),
+                "cluster": text(64),
+                "fold": whole(OLDEST, FOLD),
+                "params": table(_NAME, _OFFSET, 64),
+                "budgets": table(_NAME, fields(_BUDGET), 256),
             }
         ),
-        "join": _fields(
+        "join": fields(
             {
                 "host": _WORDS,
                 "rack": _WORDS,
-                "incarnation": _whole(1),
-                "nonce": _text(32, 32, r"[0-9a-f]+"),
+                "incarnation": whole(1),
+                "nonce": text(32, 32, r"[0-9a-f]+"),
                 "fold_max": _OFFSET,
                 "version": _NAME,
-                "redeclare": _NONE,  # nothing is redeclared in this version of the fold
-                "handled": _NONE,
+                "redeclare": array(_ITEM, MAX_REDECLARED),
+                "handled": array(fields({"problem": _SAID, "left": _OFFSET}), MAX_HANDLED),
             }
         ),
-        "beat": _fields({"status": _text(MAX_STATUS), "firing": _list(_NAME, MAX_FIRING)}),
-        "leave": _fields({}),
-        "note": _fields({"entry": _text(MAX_NOTE)}),
-        "claim": _fields(
+        "beat": fields({"status": text(MAX_STATUS), "firing": array(_NAME, MAX_FIRING)}),
+        "leave": fields({}),
+        "note": fields({"entry": text(MAX_NOTE)}),
+        "claim": fields(
+            {**_WANTED, "priority": whole(0, 9), "why": _WORDS},
             {
-                "kind": _NAME,
-                "scopes": _list(_text(512, 1), 64),
-                "problem": _text(512, 1),
-                "host": _WORDS,
-                "priority": _whole(0, 9),
-                "why": _WORDS,
+                "limit": fields({"name": _NAME, "rate": whole(1, 1_000), "window": _WINDOW}),
+                "plan": array(fields({"resource": _WORDS, "key": _WORDS}), 64),
             },
-            {"limit": _fields({"name": _NAME, "rate": _whole(1, 1_000), "window": _WINDOW})},
         ),
-        "intent": _fields({"id": _OFFSET, "token": _OFFSET, "effect": _EFFECT, "via": _whole(-1)}),
-        "release": _fields(
-            {"id": _OFFSET, "token": _OFFSET, "outcome": _text(9, 1, "done|undone|cancelled")}
-        ),
+        "intent": fields({**_HELD, "effect": _EFFECT, "via": whole(-1)}),
+        "release": fields({**_HELD, "outcome": text(9, 1, "done|undone|cancelled")}),
+        "expire": fields({"session": _OFFSET, "last": _OFFSET, "waited": _OFFSET}),
+        "adopt": fields(_HELD),
+        "found": fields({**_WANTED, "effect": _EFFECT}),
+        "snapshot": fields({"at": _OFFSET, "hash": _DIGEST, "state": lambda v: isinstance(v, dict)}),
+        "pause": fields({**_CHANGED, "on": flag, "selector": _NAME, "for": whole(0, WEEK // 1_000)}),
+        "budget": fields({**_CHANGED, **_BUDGET, "scope": _NAME}),
+        "params": fields({**_CHANGED, "values": table(_NAME, _OFFSET, 64, 1)}),
+        "resolve": fields({**_ORDERED, **_HELD}),
+        "raise": fields({**_CHANGED, "to": _OFFSET}),
     }
 )
+
+
+def since(t: str, x: Mapping[str, Any]) -> int:
+    """The fold version that brings all that this body holds."""
+    return max((v for (name, key), v in SINCE.items() if name == t and (not key or key in x)), default=OLDEST)

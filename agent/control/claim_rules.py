@@ -1,138 +1,196 @@
-"""When claim, intent and release are accepted, and what they do (coordination.md section 2)."""
+"""Rows of section 2's table: claim, intent, release, adopt, found."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
+from msgspec.structs import replace
 
 from agent.control.bodies import MAX_EFFECT
+from agent.control.budgets import budget_of, over_cap, over_rate
+from agent.control.canonical import canonical
 from agent.control.claims import (
     DIRTY,
     GRANTED,
+    ORPHAN,
     QUEUED,
+    STAMPS,
     TRANSITIONS,
-    budget_of,
+    changes_of,
+    handled,
+    keys_of,
     move,
-    occupied,
-    over_rate,
-    rates,
+    open_claim,
 )
-from agent.control.records import Record, canonical
-from agent.control.session_rules import hear
-from agent.control.state import Claim, Limit, Refused, State
+from agent.control.memory import cooldown, is_full, is_handled
+from agent.control.pauses import paused
+from agent.control.records import Record
+from agent.control.state import Claim, Limit, State
 
 CLAIMS_A_SESSION = 6
 QUEUE = 256
-MEMORIES = 4_096  # of handled problems, and of what became dirty
-LONGEST_WINDOW = 7 * 24 * 3_600_000
 
 
-def claim(state: State, r: Record) -> State:
-    """Queued; its id is its offset."""
+def _wanted(state: State, r: Record) -> Claim:
+    """The claim that a `claim` or `found` record would become."""
     x, limit = r.x, r.x.get("limit")
-    claim = Claim(
+    return Claim(
         id=state.offset,
+        epoch=state.epoch,
+        stamp=state.offset % STAMPS,
         agent=r.a,
+        holder=r.a if r.t == "claim" else "",
         session=r.s,
         kind=x["kind"],
         scopes=tuple(x["scopes"]),
         problem=x["problem"],
         host=x["host"],
-        priority=x["priority"],
-        why=x["why"],
+        priority=x.get("priority", 0),
+        why=x.get("why", "found in the cluster, and no open claim explains it"),
         limit=Limit(**limit) if limit else None,
         queued=state.clock,
         token=state.offset,
         at=state.time,
+        effect=canonical(x["effect"]) if "effect" in x else None,
+        plan=tuple((p["resource"], p["key"]) for p in x.get("plan", ())),
     )
-    _check_scopes(state, claim)
-    _check_room(state, claim)
-    return hear(replace(state, claims={**state.claims, claim.id: claim}), r)
 
 
-def _check_scopes(state: State, claim: Claim) -> None:
-    if not claim.scopes:
-        raise Refused("no scope is named")  # nothing named must not mean everything, nor nothing
-    if len(set(claim.scopes)) != len(claim.scopes):
-        raise Refused("a scope is named twice")
-    for scope in claim.scopes:
-        if budget_of(state, scope).cap == 0:
-            raise Refused(f"no budget: {scope}")
+def scopes_named(_: State, r: Record) -> str | None:
+    """Nothing named must not mean everything, nor nothing."""
+    scopes = r.x["scopes"]
+    if not scopes:
+        return "no scope is named"
+    return "a scope is named twice" if len(set(scopes)) != len(scopes) else None
 
 
-def _check_room(state: State, claim: Claim) -> None:
-    if state.handled.get(claim.problem, -1) > state.clock:
-        raise Refused(f"problem was handled: {claim.problem}")
-    if sum(c.session == claim.session for c in state.claims.values()) >= CLAIMS_A_SESSION:
-        raise Refused("too many claims of this session")
+def scopes_have_budgets(state: State, r: Record) -> str | None:
+    """An unknown scope has cap 0."""
+    return next((f"no budget: {s}" for s in r.x["scopes"] if budget_of(state, s).cap == 0), None)
+
+
+def problem_not_handled(state: State, r: Record) -> str | None:
+    """Handled stays handled, done or undone."""
+    return f"problem was handled: {r.x['problem']}" if is_handled(state, r.x["problem"]) else None
+
+
+def stamp_free(state: State, _: Record) -> str | None:
+    """A stamp names one claim, as long as its values may stand somewhere."""
+    stamp = state.offset % STAMPS
+    taken = any(c.stamp == stamp for c in state.claims.values()) or any(
+        c.stamp == stamp and c.until > state.clock for c in state.closed.values()
+    )
+    return "its stamp is taken: claim again" if taken else None
+
+
+def not_too_many(state: State, r: Record) -> str | None:
+    """Six a session, 256 in the queue, and what can be remembered."""
+    if sum(c.session == r.s for c in state.claims.values()) >= CLAIMS_A_SESSION:
+        return "too many claims of this session"
     if sum(c.state is QUEUED for c in state.claims.values()) >= QUEUE:
-        raise Refused("the queue is full")
-    remembered = sum(until > state.clock for until in state.handled.values()) + len(state.claims)
-    if max(remembered, len(_recent(state))) >= MEMORIES:
-        raise Refused("the memory is full")  # forgetting instead would let a problem be handled twice
-    if over := over_rate(state, claim):
-        raise Refused(f"rate: {over}")
+        return "the queue is full"
+    return "the memory is full" if is_full(state) else None
 
 
-def _held(state: State, r: Record, event: str) -> Claim:
-    """The claim that the record names, if its session and token hold it and the table knows the move."""
-    claim = state.claims.get(r.x["id"])
-    if claim is None:
-        raise Refused("no such open claim")
-    if claim.session != r.s:
-        raise Refused(f"not the holder: {claim.agent} is")
-    if claim.token != r.x["token"]:
-        raise Refused("not the token")
-    if (claim.state, event) not in TRANSITIONS:
-        raise Refused(f"no such move: {event} of a {claim.state} claim")
-    return claim
+def within_rates(state: State, r: Record) -> str | None:
+    """What began in the window, waits and was granted, and this one."""
+    over = over_rate(state, _wanted(state, r))
+    return f"rate: {over}" if over else None
+
+
+def claim(state: State, r: Record) -> State:
+    """Queued; its id is its offset."""
+    return open_claim(state, _wanted(state, r), "claimed")
+
+
+def held(state: State, r: Record) -> str | None:
+    """The record's session and token have the claim, and the table knows the move."""
+    found = state.claims.get(r.x["id"])
+    if found is None:
+        return "no such open claim"
+    if found.session != r.s:
+        return f"not the holder: {found.holder} is"
+    if found.token != r.x["token"]:
+        return "not the token"
+    event = r.x.get("outcome", r.t)
+    return None if (found.state, event) in TRANSITIONS else f"no such move: {event} of a {found.state} claim"
+
+
+def room_in_force(state: State, r: Record) -> str | None:
+    """The caps and rates of this moment, which may be lower than when it was granted."""
+    found = state.claims[r.x["id"]]
+    if full := over_cap(state, found):
+        return f"no room: {full}"
+    over = over_rate(state, found) if found.state is GRANTED else None
+    return f"rate: {over}" if over else None
+
+
+def nothing_stops_it(state: State, r: Record) -> str | None:
+    """No pause, no barrier, no settling, no handled problem, and its session out of PROBATION."""
+    found = state.claims[r.x["id"]]
+    if selector := paused(state, found):
+        return f"paused: {selector}"
+    if state.barrier:
+        return "behind a barrier"
+    if state.clock < state.settled_at:
+        return "the log settles"
+    if state.clock - state.sessions[r.s].joined < state.params["probation"]:
+        return "its session is in probation"
+    lapsed = found.state is GRANTED and is_handled(state, found.problem)
+    return f"problem was handled: {found.problem}" if lapsed else None
+
+
+def effect_fits(_: State, r: Record) -> str | None:
+    """At most 48 KiB, so that a snapshot can hold it."""
+    return "the effect is too long" if len(canonical(r.x["effect"])) > MAX_EFFECT else None
+
+
+def drops_no_change(state: State, r: Record) -> str | None:
+    """An intent on a dirty claim extends its effect."""
+    before = changes_of(state.claims[r.x["id"]].effect)
+    return None if all(c in r.x["effect"]["changes"] for c in before) else "it drops a change"
 
 
 def intent(state: State, r: Record) -> State:
-    """Dirty from here on; upon an own dirty claim it extends the effect and never drops a change."""
-    claim = _held(state, r, "intent")
-    effect = canonical(r.x["effect"])
-    if len(effect) > MAX_EFFECT:
-        raise Refused("the effect is too long")
-    if claim.state is GRANTED:
-        state = _dirtied(state, claim)
-    elif claim.effect is not None:
-        _check_extends(claim.effect, r)
-    return hear(move(state, claim, "intent", effect=effect, via=r.x["via"]), r)
-
-
-def _dirtied(state: State, claim: Claim) -> State:
-    dirty = occupied(state.claims.values(), DIRTY)
-    for scope in claim.scopes:
-        if dirty[scope] + 1 > budget_of(state, scope).cap:
-            raise Refused(f"no room: {scope}")
-    if over := over_rate(state, claim):
-        raise Refused(f"rate: {over}")
-    names = tuple(name for name, _, _ in rates(state, claim))
-    return replace(state, dirtied=(*_recent(state), (state.clock, names))) if names else state
-
-
-def _recent(state: State) -> tuple[tuple[int, tuple[str, ...]], ...]:
-    return tuple(began for began in state.dirtied if began[0] > state.clock - LONGEST_WINDOW)
-
-
-def _check_extends(before: str, r: Record) -> None:
-    if any(change not in r.x["effect"]["changes"] for change in json.loads(before)["changes"]):
-        raise Refused("it drops a change")
+    """Dirty from here on."""
+    found = state.claims[r.x["id"]]
+    return move(state, found, "intent", effect=canonical(r.x["effect"]), via=r.x["via"])
 
 
 def release(state: State, r: Record) -> State:
-    """Closed; what was dirty is remembered as handled."""
-    claim = _held(state, r, r.x["outcome"])
-    state = hear(move(state, claim, r.x["outcome"]), r)
-    return _remember(state, claim.problem) if claim.state is DIRTY else state
+    """Closed; what was dirty is remembered as handled, `undone` like `done`."""
+    found = state.claims[r.x["id"]]
+    state = move(state, found, r.x["outcome"])
+    if found.state is not DIRTY:
+        return state
+    return handled(state, found.problem, state.clock + cooldown(state, found.kind))
 
 
-def _remember(state: State, problem: str) -> State:
-    """Handled stays handled: no claim on it is accepted for the cool-down; those that wait are dropped."""
-    handled = {p: until for p, until in state.handled.items() if until > state.clock}
-    handled[problem] = state.clock + state.params["cooldown"]
-    state = replace(state, handled=handled)
-    for other in [c for c in state.claims.values() if c.problem == problem and c.state is not DIRTY]:
-        state = move(state, other, "problem was handled")
-    return state
+def adoptable(state: State, r: Record) -> str | None:
+    """An orphan with this token; one that needs its own host, by a session there."""
+    found = state.claims.get(r.x["id"])
+    if found is None or found.state is not ORPHAN:
+        return "no such orphan"
+    if found.token != r.x["token"]:
+        return "not the token"
+    own = found.host in ("", state.sessions[r.s].host)
+    return None if own else f"not its host: {found.host} is"
+
+
+def adopt(state: State, r: Record) -> State:
+    """Dirty again, held by the adopter under a new token."""
+    found = state.claims[r.x["id"]]
+    changes = {"session": r.s, "holder": r.a, "token": state.offset, "adoptions": found.adoptions + 1}
+    return move(state, found, "adopted", **changes)
+
+
+def explained_by_none(state: State, r: Record) -> str | None:
+    """It changes something, and no open claim changes the same."""
+    keys = set(keys_of(canonical(r.x["effect"])))
+    if not keys:
+        return "nothing is changed"
+    explains = next((c for c in state.claims.values() if not keys.isdisjoint(keys_of(c.effect))), None)
+    return f"an open claim holds it: {explains.id}" if explains else None
+
+
+def found(state: State, r: Record) -> State:
+    """An orphan, even beyond a cap: it is in the world already."""
+    return open_claim(state, replace(_wanted(state, r), session=-1), "found")

@@ -1,109 +1,108 @@
-"""The transition table of claims, what has room, and what is granted next (coordination.md 2 and 3)."""
+"""The transition table of claims, and what each move leaves behind (coordination.md sections 2 and 3)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+import json
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
+from agent.control.budgets import STANDING, WAITING
+from agent.control.memory import begin, handle, remember_closed
 from agent.control.state import Claim, ClaimState, Move, State
-from agent.control.times import Budget
 
-QUEUED, GRANTED, DIRTY, CLOSED = ClaimState
+QUEUED, GRANTED, DIRTY, ORPHAN, STUCK, CLOSED = ClaimState
+STAMPS = 100_000
+REDECLARED = 10**15  # the first of a join's redeclared claims is its offset and this, the second twice this
 
-# Nothing else ever moves a claim; above all, nothing but its holder's release closes a dirty one.
-TRANSITIONS: Mapping[tuple[ClaimState, str], ClaimState] = MappingProxyType(
+# Nothing else ever moves a claim. Above all: what may stand in the world is closed only by a release of its
+# holder or by a person, and time alone moves nothing.
+TRANSITIONS: Mapping[tuple[ClaimState | None, str], ClaimState] = MappingProxyType(
     {
+        (None, "claimed"): QUEUED,
+        (None, "found"): ORPHAN,
+        (None, "redeclared"): DIRTY,
         (QUEUED, "room"): GRANTED,
         (QUEUED, "cancelled"): CLOSED,
-        (QUEUED, "session ended"): CLOSED,
         (QUEUED, "problem was handled"): CLOSED,
+        (QUEUED, "session ended"): CLOSED,
+        (QUEUED, "session ended in the barrier"): ORPHAN,  # its intent may have been lost with a tail
+        (QUEUED, "redeclared"): DIRTY,
         (GRANTED, "intent"): DIRTY,
         (GRANTED, "cancelled"): CLOSED,
-        (GRANTED, "session ended"): CLOSED,
         (GRANTED, "problem was handled"): CLOSED,
+        (GRANTED, "session ended"): CLOSED,
+        (GRANTED, "session ended in the barrier"): ORPHAN,
+        (GRANTED, "redeclared"): DIRTY,
         (DIRTY, "intent"): DIRTY,  # extends the effect
-        (DIRTY, "session ended"): DIRTY,  # what may stand in the world keeps its room
-        (DIRTY, "joined again"): DIRTY,  # its agent's own anew
         (DIRTY, "done"): CLOSED,
         (DIRTY, "undone"): CLOSED,
+        (DIRTY, "session ended"): ORPHAN,
+        (DIRTY, "session ended after the last adoption"): STUCK,
+        (DIRTY, "redeclared"): DIRTY,
+        (ORPHAN, "adopted"): DIRTY,
+        (ORPHAN, "redeclared"): DIRTY,
+        (ORPHAN, "resolved"): CLOSED,
+        (STUCK, "resolved"): CLOSED,
     }
 )
-EXCLUSIVE = Budget(cap=1)
-NO_BUDGET = Budget(cap=0)
 
 
 def move(state: State, claim: Claim, event: str, **changes: Any) -> State:
     """`claim` moved by `event` with `changes` made to it; KeyError where the table has no such row."""
     after = TRANSITIONS[claim.state, event]
-    claims = dict(state.claims)
+    moved = replace(claim, state=after, at=state.time, **changes)
+    state = _noted(state, moved, claim.state, event, claim.session)
     if after is CLOSED:
+        state = remember_closed(state, claim)
+    return begin(state, moved) if claim.state in WAITING and after in STANDING else state
+
+
+def open_claim(state: State, claim: Claim, event: str) -> State:
+    """A new claim; what may stand in the world already counts as begun."""
+    claim = replace(claim, state=TRANSITIONS[None, event])
+    state = _noted(state, claim, None, event, claim.session)
+    return begin(state, claim) if claim.state in STANDING else state
+
+
+def _noted(state: State, claim: Claim, before: ClaimState | None, event: str, session: int) -> State:
+    claims = dict(state.claims)
+    if claim.state is CLOSED:
         del claims[claim.id]
     else:
-        claims[claim.id] = replace(claim, state=after, at=state.time, **changes)
-    return replace(
-        state, claims=claims, moves=(*state.moves, Move(claim.id, claim.state, after, event, claim.session))
-    )
+        claims[claim.id] = claim
+    told = Move(claim.id, before, claim.state, event, session)
+    return replace(state, claims=claims, moves=(*state.moves, told))
 
 
-def budget_of(state: State, scope: str) -> Budget:
-    """Exclusive scopes: 1. Else the budget of this name, or the longest `prefix/*`; unknown: nothing."""
-    if scope.startswith("x:"):
-        return EXCLUSIVE
-    wild = (name for name in state.budgets if name.endswith("/*") and scope.startswith(name[:-1]))
-    name = scope if scope in state.budgets else max(wild, key=len, default="")
-    return state.budgets.get(name, NO_BUDGET)
-
-
-def occupied(claims: Iterable[Claim], *states: ClaimState) -> Counter[str]:
-    """How many of these claims in one of `states` hold each scope."""
-    return Counter(scope for claim in claims if claim.state in states for scope in claim.scopes)
-
-
-def rates(state: State, claim: Claim) -> Iterator[tuple[str, int, int]]:
-    """The (name, rate, window) that `claim` is held to: its scopes' and its remedy's own."""
-    for scope in claim.scopes:
-        budget = budget_of(state, scope)
-        if budget.rate:
-            yield scope, budget.rate, budget.window
-    if claim.limit:
-        name = f"limit/{claim.limit.name}"
-        budget = budget_of(state, name)
-        yield name, min(claim.limit.rate, budget.rate or claim.limit.rate), claim.limit.window
-
-
-def over_rate(state: State, claim: Claim) -> str | None:
-    """The rate that one more like `claim` would exceed, in words; what waits or was granted counts too."""
-    for name, rate, window in rates(state, claim):
-        began = sum(name in names for at, names in state.dirtied if at > state.clock - window)
-        waiting = sum(
-            name in (held for held, _, _ in rates(state, other))
-            for other in state.claims.values()
-            if other.id != claim.id and other.state in (QUEUED, GRANTED)
-        )
-        if began + waiting >= rate:
-            return f"{name} allows {rate} in {window // 1_000} s: {began} began, {waiting} wait"
-    return None
-
-
-def schedule(state: State) -> State:
-    """Grants what has room, by priority and age; a claim that waits keeps younger ones from what it lacks."""
-    queue = [claim for claim in state.claims.values() if claim.state is QUEUED]
-    if not queue:
-        return state
-    taken = occupied(state.claims.values(), GRANTED, DIRTY)
-    gone = occupied((c for c in state.claims.values() if c.session not in state.sessions), DIRTY)
-    blocked: set[str] = set()
-    for claim in sorted(queue, key=lambda c: (c.priority, c.id)):
-        full = {scope for scope in claim.scopes if taken[scope] >= budget_of(state, scope).cap}
-        lacking = full | blocked.intersection(claim.scopes)
-        if not lacking:
-            state = move(state, claim, "room", token=state.offset)
-            taken.update(claim.scopes)
-        elif state.clock - claim.queued >= state.params["age"] and not any(gone[scope] for scope in full):
-            blocked.update(claim.scopes)  # no starvation; but who waits for the dead must not stop the living
-        else:
-            blocked.update(lacking)
+def handled(state: State, problem: str, until: int) -> State:
+    """Handled stays handled: no claim on it is accepted until then, and those that wait are dropped, but for
+    those whose session has yet to leave the barrier: they may be dirty, with the intent lost."""
+    state = handle(state, problem, until)
+    for other in in_order(state):
+        if other.problem == problem and other.state in WAITING and other.session not in state.barrier:
+            state = move(state, other, "problem was handled")
     return state
+
+
+def in_order(state: State) -> list[Claim]:
+    """The open claims by id: the same order on every agent, whether it folded a snapshot or the whole log."""
+    return sorted(state.claims.values(), key=lambda claim: claim.id)
+
+
+def changes_of(effect: str | None) -> list[dict[str, Any]]:
+    """The changes of an effect as a claim keeps it."""
+    changes: list[dict[str, Any]] = json.loads(effect)["changes"] if effect else []
+    return changes
+
+
+def keys_of(effect: str | None) -> Iterator[tuple[str, str]]:
+    """The (resource, key) of each change."""
+    return ((change["resource"], change["key"]) for change in changes_of(effect))
+
+
+def redeclared_id(offset: int, index: int) -> int:
+    """The id of the claim that item `index` of the join at `offset` became."""
+    return (index + 1) * REDECLARED + offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.control.bodies import FOLD
+from agent.control.carried import Carried, for_join
 from agent.control.fold import Verdict
 from agent.control.records import Record, encode
 from agent.control.state import State
@@ -33,18 +33,20 @@ class Membership:
         """The record with which the log of this topic id is born."""
         return GENESIS, encode(self._record(state, "genesis", log, -1, 0, genesis(log, self._settings)))
 
-    def join(self, state: State, nonce: str) -> tuple[Key, bytes]:
-        """One attempt to join; only the join with the latest attempt's nonce is ours."""
+    def join(self, state: State, nonce: str, lost: Carried) -> tuple[Key, bytes]:
+        """One attempt to join, which tells what is owed since a log was lost; only the join with the latest
+        attempt's nonce is ours."""
+        redeclare, handled = for_join(lost)
         self._latest = nonce
         body = {
             "host": self._settings.host,
             "rack": self._settings.rack,
             "incarnation": state.incarnations.get(self._settings.agent, 0) + 1,
             "nonce": nonce,
-            "fold_max": FOLD,
+            "fold_max": self._settings.fold_max,
             "version": self._settings.version,
-            "redeclare": [],
-            "handled": [],
+            "redeclare": redeclare,
+            "handled": handled,
         }
         return (nonce, -1, 0), encode(self._record(state, "join", state.log, -1, 0, body))
 
@@ -56,7 +58,8 @@ class Membership:
         return ("", self.session, self._n), raw
 
     def _record(self, state: State, t: str, log: str, s: int, n: int, x: Mapping[str, object]) -> Record:
-        return Record(t, FOLD, log, self._settings.agent, s, n, state.offset, state.digest, x)
+        version = state.version or self._settings.fold_max
+        return Record(t, version, log, self._settings.agent, s, n, state.offset, state.digest, x)
 
     def key(self, record: Record) -> Key | None:
         """Which record of this life it is; None for another's."""
@@ -71,6 +74,9 @@ class Membership:
     def saw(self, state: State, verdict: Verdict, now: int) -> None:
         """What a folded record means for this session."""
         record = verdict.record
+        if state.version > self._settings.fold_max:
+            known = self._settings.fold_max
+            self.halt(f"the log's fold version is {state.version}, but this release knows {known}: update it")
         if record is None or verdict.void is not None:
             return
         if self.key(record):

@@ -6,7 +6,8 @@ from collections import deque
 
 from agent.control.bodies import MAX_FIRING, MAX_NOTE, MAX_STATUS
 from agent.control.session_rules import MINUTE, NOTES_A_MINUTE
-from agent.control.times import Times
+from agent.control.state import State
+from agent.control.times import beat_pause
 
 FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change of `firing` calls for
 
@@ -14,9 +15,8 @@ FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change 
 class Outbox:
     """Mutable, without I/O; `now` is milliseconds since the epoch."""
 
-    def __init__(self, times: Times) -> None:
+    def __init__(self) -> None:
         self.dropped = 0  # notes: too long, too many or void
-        self._times = times
         self._notes: deque[str] = deque()
         self._taken: deque[int] = deque(maxlen=NOTES_A_MINUTE)  # when
         self._firing: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Outbox:
         self._changed = False
         return {"firing": list(self._firing), "status": self._status}
 
-    def due(self, accepted_at: int, sessions: int, busy: bool) -> int:
+    def due(self, state: State, accepted_at: int, busy: bool) -> int:
         """When the next beat is due, after the last own record was accepted."""
-        pause = self._times.beat(sessions, busy)
+        pause = beat_pause(state.params, len(state.sessions), busy)
         return accepted_at + (min(pause, FIRING_PAUSE) if self._changed else pause)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
-from agent.control.bodies import BODIES, ENVELOPE, MAX_INTEGER
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from agent.control.bodies import BODIES, ENVELOPE
+from agent.control.canonical import canonical
+from agent.control.shapes import MAX_INTEGER
 
 MAX_BYTES = 64 * 1024
+MAX_SNAPSHOT = 960 * 1024
 MAX_DEPTH = 8
 
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INTEGER_DIGITS = (
     20  # with the sign; more cannot be in range, and int() of very many is refused by some Pythons
 )
@@ -24,8 +30,7 @@ class BadRecord(ValueError):
     """The bytes are not a record; the text, the same on every Python, says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record: the envelope and its body `x`. Genesis and join have no session yet: `s` -1, `n` 0."""
 
     t: str  # type
@@ -39,13 +44,8 @@ class Record:
     x: Mapping[str, Any]
 
 
-def canonical(value: object) -> str:
-    """Canonical JSON: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
 def encode(record: Record) -> bytes:
-    """The record's bytes; ValueError where `decode` would not have them back."""
+    """The record's bytes; BadRecord where `decode` would not have them back."""
     raw = canonical(asdict(record)).encode()
     decode(raw)
     return raw
@@ -58,6 +58,8 @@ def decode(raw: bytes) -> Record:
         raise BadRecord("not an envelope")
     if value["t"] not in BODIES:
         raise BadRecord("unknown type")
+    if len(raw) > MAX_BYTES and value["t"] != "snapshot":
+        raise BadRecord("too long")
     if not BODIES[value["t"]](value["x"]):
         raise BadRecord(f"not a body of type {value['t']}")
     return Record(**value)
@@ -65,14 +67,14 @@ def decode(raw: bytes) -> Record:
 
 def _parse(raw: bytes) -> Any:
     """JSON within the bounds of section 2."""
-    if len(raw) > MAX_BYTES:
+    if len(raw) > MAX_SNAPSHOT:
         raise BadRecord("too long")
     if not _PRINTABLE.fullmatch(raw):
         raise BadRecord("not printable ASCII")
-    if _depth(raw) > MAX_DEPTH:
+    if _too_deep(raw):
         raise BadRecord("too deep")
     try:
-        value = json.loads(raw, parse_int=_integer, parse_float=_no_number, parse_constant=_no_number)
+        value = _DECODER.decode(raw.decode("ascii"))
     except json.JSONDecodeError:
         raise BadRecord("not JSON") from None
     if canonical(value).encode() != raw:
@@ -82,13 +84,16 @@ def _parse(raw: bytes) -> Any:
     return value
 
 
-def _depth(raw: bytes) -> int:
-    """How deep brackets nest; asked before parsing, since Pythons differ in how deep they follow."""
-    deepest = depth = 0
-    for byte in _STRING.sub(b"", raw):
-        depth += (byte in b"[{") - (byte in b"]}")
-        deepest = max(deepest, depth)
-    return deepest
+def _too_deep(raw: bytes) -> bool:
+    """Whether brackets nest too deep; asked before parsing, since Pythons differ in how deep they follow."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for byte in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+        depth += 1 if byte in b"[{" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 def _integer(digits: str) -> int:
@@ -108,3 +113,6 @@ def _is_unicode(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_no_number, parse_constant=_no_number)

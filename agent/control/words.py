@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from agent.control.claims import DIRTY, GRANTED, QUEUED, budget_of
+from agent.control.budgets import OCCUPYING, budget_of
+from agent.control.claims import GRANTED, ORPHAN, QUEUED, REDECLARED, STUCK
+from agent.control.pauses import paused
 from agent.control.state import Claim, State
 
 
@@ -14,26 +16,51 @@ def clock_time(at: int) -> str:
     return datetime.fromtimestamp(at // 1_000, UTC).strftime("%H:%M:%S")
 
 
+def claim_name(claim: int) -> str:
+    """A claim's id: its offset, or `join's offset.number` where it was redeclared."""
+    number, offset = divmod(claim, REDECLARED)
+    return f"{offset}.{number}" if number else str(offset)
+
+
 def blockers(state: State, claim_id: int) -> tuple[str, ...]:
-    """Why a queued claim waits, one sentence for each holder; empty where it does not wait."""
+    """Why a claim may not begin yet, one sentence for each holder or cause; empty where nothing keeps it."""
     claim = state.claims.get(claim_id)
-    if claim is None or claim.state is not QUEUED:
+    if claim is None or claim.state not in (QUEUED, GRANTED):
         return ()
+    if claim.state is GRANTED:
+        return tuple(_stops(state, claim))
     holders = tuple(line for scope in claim.scopes for line in _holders(state, scope))
-    return holders or tuple(_before(state, claim))
+    return (*_stops(state, claim), *(holders or _before(state, claim)))
+
+
+def _stops(state: State, claim: Claim) -> Iterator[str]:
+    """What keeps any claim from beginning, however much room there is."""
+    if selector := paused(state, claim):
+        pause = state.pauses[selector]
+        yield f"{selector} is paused by {pause.by}: {pause.reason}"
+    if state.barrier:
+        silent = sorted(state.sessions[s].agent for s in state.barrier)
+        more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
+        yield f"the leader changed, and {', '.join(silent[:3])}{more} has yet to be heard since"
+    elif state.clock < state.settled_at:
+        yield f"the log settles for {(state.settled_at - state.clock + 999) // 1_000} s more"
+    if (session := state.sessions.get(claim.session)) is not None:
+        left = session.joined + state.params["probation"] - state.clock
+        if left > 0:
+            yield f"{claim.holder} has just joined, and begins nothing for {(left + 999) // 1_000} s"
 
 
 def _holders(state: State, scope: str) -> Iterator[str]:
     cap = budget_of(state, scope).cap
-    held = [c for c in state.claims.values() if scope in c.scopes and c.state in (GRANTED, DIRTY)]
+    held = [c for c in state.claims.values() if scope in c.scopes and c.state in OCCUPYING]
     if len(held) < cap:
         return
     for other in held:
-        did = "intent" if other.state is DIRTY else "granted"
+        did = "granted" if other.state is GRANTED else "intent"
         room = "" if cap == 1 else f" ({cap} at once)"
         yield (
-            f"{scope}{room} is held by {other.agent} since offset {other.token} "
-            f"({did} {clock_time(other.at)}): {_doing(state, other)}"
+            f"{scope}{room} is held by {other.holder or other.agent} since offset {other.token} "
+            f"({did} {clock_time(other.at)}): {_doing(other)}"
         )
 
 
@@ -44,12 +71,13 @@ def _before(state: State, claim: Claim) -> Iterator[str]:
         if other.state is QUEUED and first and shared:
             yield (
                 f"{other.agent} waits for {', '.join(shared)} before it "
-                f"(claim {other.id}, {clock_time(other.at)}): {_doing(state, other)}"
+                f"(claim {claim_name(other.id)}, {clock_time(other.at)}): {_doing(other)}"
             )
 
 
-def _doing(state: State, claim: Claim) -> str:
-    left = (
-        "" if claim.session in state.sessions else f"; {claim.agent} left, and keeps it until it joins again"
-    )
-    return f"{claim.kind}: {claim.why}{left}"
+def _doing(claim: Claim) -> str:
+    left = {
+        ORPHAN: f"; {claim.holder or 'nobody'} left it, and it is kept until an agent has closed it",
+        STUCK: "; it is stuck, and kept until a person resolves it",
+    }
+    return f"{claim.kind}: {claim.why}{left.get(claim.state, '')}"

@@ -3,7 +3,16 @@
 from agent.control.gossip import Peer
 from agent.control.state import Claim, ClaimState, Limit, State
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget, Settings, Times
-from agent.control_topic.ports import ClaimVoid, ControlUnavailable, CreateTopic, Log, LogRecord, NotAccepted
+from agent.control_topic.ports import (
+    ClaimVoid,
+    ControlUnavailable,
+    CreateTopic,
+    Log,
+    LogRecord,
+    Memory,
+    NotAccepted,
+    Surroundings,
+)
 from agent.control_topic.topic import ControlTopic
 
 __all__ = [
@@ -20,9 +29,11 @@ __all__ = [
     "Limit",
     "Log",
     "LogRecord",
+    "Memory",
     "NotAccepted",
     "Peer",
     "Settings",
     "State",
+    "Surroundings",
     "Times",
 ]

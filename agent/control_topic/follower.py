@@ -48,7 +48,7 @@ class Follower:
         """A read failed: what is readable must be asked anew."""
         self._end = None
 
-    async def read(self, eager: bool) -> AsyncIterator[tuple[int, Verdict]]:
+    async def read(self, eager: bool) -> AsyncIterator[Verdict]:
         """One long poll; the records are folded as they are taken.
 
         Raises LogTruncated where the last record folded is no longer that very record, ShorterLog where it
@@ -61,7 +61,7 @@ class Follower:
                 if logged.offset % SLICE == 0:
                     await asyncio.sleep(0)
                 self.state, verdict = fold(self.state, logged)
-                yield logged.offset, verdict
+                yield verdict
             self._last = record
 
     def _with_unreadable(self, record: LogRecord) -> Iterator[Logged]:

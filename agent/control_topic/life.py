@@ -8,45 +8,37 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from agent.control.claims import CLOSED
-from agent.control.fold import Verdict
-from agent.control.gossip import Gossip
-from agent.control.membership import NOT_JOINED, Key, Membership
-from agent.control.outbox import Outbox
+from agent.control.adopter import own_orphans
+from agent.control.duties import holds
+from agent.control.hold import objection
+from agent.control.membership import NOT_JOINED, Key
 from agent.control.records import BadRecord
 from agent.control.times import Settings
 from agent.control_topic.creation import create
-from agent.control_topic.pen import Pen
-from agent.control_topic.ports import RETRY, ControlUnavailable, CreateTopic, Log, NotAccepted
+from agent.control_topic.hearing import Hearing
+from agent.control_topic.ports import RETRY, ControlUnavailable, Log, NotAccepted, Surroundings
 from agent.control_topic.reader import Listener, Reader
 from agent.kafka.errors import KafkaError
 
 _LOG = logging.getLogger(__name__)
-PATIENCE = 10.0  # seconds until a writer is told that its record was not seen
-REMEMBERED = 1_024  # ends of claims
 
 
 class Life:
     """Its two loops run from `start` to `stop`."""
 
-    def __init__(
-        self, log: Log, settings: Settings, clock: Callable[[], int], create_topic: CreateTopic | None
-    ) -> None:
-        self.member = Membership(settings, clock())
-        self.outbox = Outbox(settings.times)
-        self.gossip = Gossip()
-        self.ended: dict[int, str] = {}  # why claims were closed, the latest ones
-        listener = Listener(self._saw, self._failed, self._lost, self._halted, self._turn)
-        self.reader = Reader(log, settings.times.settle, clock, listener)
+    def __init__(self, log: Log, settings: Settings, around: Surroundings) -> None:
+        self._nudge = asyncio.Event()
+        self.hearing = hears = Hearing(log, settings, around, self.nudge)
+        self.member, self.duties = hears.member, hears.duties
+        listener = Listener(hears.saw, hears.failed, hears.losing, hears.lost, hears.halted, self._turn)
+        self.reader = Reader(log, settings.times.short, around.clock, listener)
+        hears.fold_again = self.reader.fold_again
         self._log = log
         self._settings = settings
-        self._clock = clock
-        self._create_topic = create_topic
-        self._pen = Pen(log, PATIENCE, self._failed)
+        self._clock = around.clock
+        self._create_topic = around.create_topic
         self._turned = asyncio.Condition()
-        self._nudge = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        self._ghosts: list[int] = []  # claims that were accepted after their writer had given up
 
     async def start(self) -> None:
         """Returns when the join was accepted, or something stands in its way."""
@@ -58,7 +50,7 @@ class Life:
     async def stop(self) -> None:
         """Ends both loops, and whatever still waits for the log."""
         self.member.halt("the control topic was closed")
-        self._after_trouble()
+        self.hearing.after_trouble()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -77,80 +69,59 @@ class Life:
     def _stamped(self, t: str, x: Mapping[str, object]) -> tuple[Key, bytes]:
         if why := self.member.degraded:
             raise ControlUnavailable(why)
-        return self.member.stamp(self.reader.state, t, x)
+        key, raw = self.member.stamp(self.reader.state, t, x)
+        self.duties.hold.created(key[1], key[2], self.hearing.boot())
+        return key, raw
 
     async def _written(self, make: Callable[[], tuple[Key, bytes]]) -> int:
-        offset, void = await self._pen.write(make)
+        offset, void = await self.hearing.pen.write(make)
         if void is not None:
             raise NotAccepted(void)
         return offset
+
+    def objection(self, claim: int) -> str | None:
+        """Why no effect of this claim may start at this instant, as far as the log knows."""
+        state, boot = self.reader.state, self.hearing.boot()
+        return objection(state, claim, self.member.session, self.duties.hold.until(state), boot)
+
+    async def keep(self) -> None:
+        """What was seen so far outlives this process and the log. Raises ControlUnavailable."""
+        await self.hearing.keeping.keep(self.reader.state)
 
     def nudge(self) -> None:
         """There is something to write before the next beat."""
         self._nudge.set()
 
-    # The reading loop.
+    async def _turn(self) -> None:
+        async with self._turned:
+            self._turned.notify_all()
 
     async def _follow(self) -> None:
+        """The reading loop."""
         while self._create_topic and self._settings.create:
             try:
                 await create(self._create_topic, self._settings.topic)
                 break
             except KafkaError as error:
-                self._failed(str(error))
+                self.hearing.failed(str(error))
                 await asyncio.sleep(RETRY)
-        await self.reader.run(lambda: self.member.session is None or self._pen.busy or self._holds())
+        await self.reader.run(self._eager)
         await self._turn()
 
-    def _saw(self, offset: int, verdict: Verdict) -> None:
-        state, record = self.reader.state, verdict.record
-        key = self.member.key(record) if record else None
-        if state.log != self._log.topic_id and state.log:
-            self.member.halt(f"its genesis names the log {state.log}, but the topic is {self._log.topic_id}")
-        self.member.saw(state, verdict, self._clock())
-        self.gossip.saw(state, verdict)
-        for move in verdict.moves:
-            if move.after is CLOSED:
-                self.ended[move.claim] = move.event
-        while len(self.ended) > REMEMBERED:
-            del self.ended[next(iter(self.ended))]
-        awaited = key is not None and self._pen.saw(key, (offset, verdict.void))
-        if key and record and record.t == "claim" and verdict.void is None and not awaited:
-            self._ghosts.append(offset)
-        self._after_trouble()
-
-    def _failed(self, why: str) -> None:
-        self.member.fail(why, self._clock())
-        self._after_trouble()
-
-    def _lost(self, why: str) -> None:
-        _LOG.warning("control topic: its tail was lost: %s", why)
-        self.member.lose_tail(why)
-        self.gossip = Gossip()
-        self.ended.clear()
-        self._after_trouble()
-
-    def _halted(self, why: str) -> None:
-        _LOG.error("control topic: %s", why)
-        self.member.halt(why)
-        self._after_trouble()
-
-    def _after_trouble(self) -> None:
-        if self.member.session is None:
-            self._ghosts.clear()  # a fresh join drops whatever waits
-            self._pen.abandon(self.member.degraded or "")
-            self._nudge.set()
-
-    async def _turn(self) -> None:
-        async with self._turned:
-            self._turned.notify_all()
-
-    # The writing loop.
+    def _eager(self) -> bool:
+        """Whether each record is waited for: by holders, waiters, and everybody behind a barrier."""
+        state, session = self.reader.state, self.member.session
+        return session is None or self.hearing.pen.busy or bool(state.barrier) or holds(state, session)
 
     async def _keep(self) -> None:
+        """The writing loop."""
+        loaded = False
         while not self.member.halted:
             self.member.watch(self._clock())
             try:
+                if not loaded:
+                    await self.hearing.keeping.load()
+                    loaded = True
                 if self.reader.caught_up:
                     await self._say_what_is_due()
             except (ControlUnavailable, NotAccepted, BadRecord) as error:
@@ -163,21 +134,28 @@ class Life:
             self._nudge.clear()
 
     async def _say_what_is_due(self) -> None:
-        now = self._clock()
-        if self.member.session is None:
+        state, session = self.reader.state, self.member.session
+        if session is None:
             await self._enter()
-        elif self._ghosts:
-            await self._cancel(self._ghosts.pop())
-        elif (line := self.outbox.next_note()) is not None:
+        elif self.hearing.ghosts:
+            await self._cancel(self.hearing.ghosts.pop())
+        elif duty := self.duties.next(state, session, self.member.accepted_at, self._clock()):
+            await self.write(*duty)
+        elif (line := self.duties.outbox.next_note()) is not None:
             await self._write_note(line)
-        elif self._due() <= now:
-            await self.write("beat", self.outbox.beat())
+        elif self.duties.not_ready(state) is None:
+            await self.keep()
 
     async def _enter(self) -> None:
-        state = self.reader.state
-        if state.log:
-            nonce = secrets.token_hex(16)
-            await self._written(lambda: self.member.join(self.reader.state, nonce))
+        """Genesis, or a join; nothing in a log that is not this agent's."""
+        state, keeping = self.reader.state, self.hearing.keeping
+        if why := keeping.stranger(state):
+            self.member.lose(why)
+        elif state.log:
+            nonce, lost = secrets.token_hex(16), await keeping.join(state)
+            await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
+            if lost.owed:
+                await keeping.joined(self.reader.state)
         elif self._settings.create:
             await self._written(lambda: self.member.genesis(self.reader.state, self._log.topic_id))
         else:
@@ -195,18 +173,17 @@ class Life:
             accepted = True
         except (NotAccepted, BadRecord) as error:
             _LOG.warning("control topic: a note was dropped: %s", error)
-        self.outbox.noted(accepted)
-
-    def _holds(self) -> bool:
-        return any(c.session == self.member.session for c in self.reader.state.claims.values())
-
-    def _due(self) -> int:
-        return self.outbox.due(self.member.accepted_at, len(self.reader.state.sessions), self._holds())
+        self.duties.outbox.noted(accepted)
 
     def _pause(self) -> float:
         """Seconds until something is due; at most one, to see in time that nothing comes any more."""
-        if self.member.session is None or not self.reader.caught_up:
+        session = self.member.session
+        if session is None or not self.reader.caught_up:
             return RETRY
-        if self._ghosts or self.outbox.next_note() is not None:
+        state = self.reader.state
+        if self.hearing.ghosts or self.duties.outbox.next_note() is not None:
             return 0
-        return min(max(self._due() - self._clock(), 0) / 1_000, 1.0)
+        if any(own_orphans(state, session)):
+            return 0
+        due = self.duties.due(state, session, self.member.accepted_at)
+        return min(max(due - self._clock(), 0) / 1_000, 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from agent.control.fold import Logged
@@ -55,4 +56,27 @@ class Log(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What outlives the process and a lost log: one value, durable when `save` returns. Raises OSError."""
+
+    async def load(self) -> bytes | None:
+        """What was saved last."""
+        ...
+
+    async def save(self, value: bytes) -> None:
+        """Replace it."""
+        ...
+
+
 CreateTopic = Callable[[str, int, int, Mapping[str, str]], Awaitable[None]]  # name, partitions, RF, configs
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a life needs besides the log. `boot` is the time since boot in ms, suspends included, by which
+    leases are reckoned; the clock where there is none. Without a memory a lost log may be a lost effect."""
+
+    clock: Callable[[], int]
+    create_topic: CreateTopic | None = None
+    boot: Callable[[], int] | None = None
+    memory: Memory | None = None

@@ -20,9 +20,10 @@ _LOG = logging.getLogger(__name__)
 class Listener:
     """Who hears of what was read. All but `turned` get words or what was folded."""
 
-    saw: Callable[[int, Verdict], None]  # a record's offset and verdict; the state is the reader's
+    saw: Callable[[State, Verdict], None]  # the state after a record, and its verdict
     failed: Callable[[str], None]  # a read failed; it is tried again
-    lost: Callable[[str], None]  # the state was dropped, and the log is folded anew
+    losing: Callable[[State, str], Awaitable[None]]  # it is about to be dropped, and the log folded anew
+    lost: Callable[[str], None]  # the state was dropped
     halted: Callable[[str], None]  # nothing is read any more
     turned: Callable[[], Awaitable[None]]  # after each read
 
@@ -30,13 +31,14 @@ class Listener:
 class Reader:
     """Reads one log for ever, or until it is no longer that log."""
 
-    def __init__(self, log: Log, settle: int, clock: Callable[[], int], listener: Listener) -> None:
+    def __init__(self, log: Log, short: int, clock: Callable[[], int], listener: Listener) -> None:
         self._log = log
-        self._settle = settle
+        self._short = short  # ms for which a shorter log is a leader that has yet to catch up
         self._clock = clock
         self._listener = listener
         self._follower = Follower(log)
         self._short_since: int | None = None
+        self._doubted: str | None = None
 
     @property
     def state(self) -> State:
@@ -56,7 +58,7 @@ class Reader:
             except (LogRecreated, LogGap) as error:
                 return self._listener.halted(f"the control topic cannot be followed any more: {error}")
             except LogTruncated as error:
-                self._drop(str(error))
+                await self._drop(str(error))
             except ShorterLog as error:
                 await self._wait_or_drop(str(error))
             except KafkaError as error:
@@ -67,11 +69,19 @@ class Reader:
             await self._listener.turned()
 
     async def _read(self, eager: bool) -> None:
-        async for offset, verdict in self._follower.read(eager):
-            self._listener.saw(offset, verdict)
+        async for verdict in self._follower.read(eager):
+            self._listener.saw(self.state, verdict)
         self._short_since = None
+        if self._doubted is not None:
+            await self._drop(self._doubted)
 
-    def _drop(self, why: str) -> None:
+    def fold_again(self, why: str) -> None:
+        """The state may be wrong: after this read it is dropped, as after a lost tail."""
+        self._doubted = why
+
+    async def _drop(self, why: str) -> None:
+        await self._listener.losing(self.state, why)
+        self._doubted = None
         self._follower = Follower(self._log)
         self._short_since = None
         self._listener.lost(why)
@@ -79,8 +89,8 @@ class Reader:
     async def _wait_or_drop(self, why: str) -> None:
         now = self._clock()
         self._short_since = now if self._short_since is None else self._short_since
-        if now - self._short_since >= self._settle:
-            self._drop(why)
+        if now - self._short_since >= self._short:
+            await self._drop(why)
         else:
             await self._stumble(why)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from agent.control import words
-from agent.control.claims import DIRTY, QUEUED
+from agent.control.budgets import WAITING
+from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK
 from agent.control.gossip import Peer
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
 from agent.control_topic.life import Life
-from agent.control_topic.ports import ClaimVoid, ControlUnavailable, CreateTopic, Log, NotAccepted
+from agent.control_topic.ports import ClaimVoid, ControlUnavailable, Log, NotAccepted, Surroundings
 
 MAX_WORDS = 512  # of a claim's `why`
 GOODBYE = 2.0  # seconds for the last record
@@ -22,14 +23,12 @@ GOODBYE = 2.0  # seconds for the last record
 class ControlTopic:
     """Everything here is on one event loop. What waits ends with ControlUnavailable in degraded mode."""
 
-    def __init__(
-        self, log: Log, settings: Settings, clock: Callable[[], int], create_topic: CreateTopic | None = None
-    ) -> None:
+    def __init__(self, log: Log, settings: Settings, around: Surroundings) -> None:
         self._agent = settings.agent
         self._host = settings.host
         self._node = int(settings.agent.removeprefix("broker-"))
-        self._clock = clock
-        self._life = Life(log, settings, clock, create_topic)
+        self._clock = around.clock
+        self._life = Life(log, settings, around)
 
     @property
     def state(self) -> State:
@@ -49,14 +48,14 @@ class ControlTopic:
     @property
     def notes_dropped(self) -> int:
         """How many notes were too long, too many or void."""
-        return self._life.outbox.dropped
+        return self._life.duties.outbox.dropped
 
     async def start(self) -> None:
         """Joins the log; returns when that is done, or cannot be for now (`degraded`). It goes on trying."""
         await self._life.start()
 
     async def close(self) -> None:
-        """Leave, as well as that can be done in two seconds. What is dirty stays this agent's."""
+        """Leave, as well as that can be done in two seconds. What is dirty is this agent's to adopt again."""
         with suppress(ControlUnavailable, NotAccepted, TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 await self._life.write("leave", {})
@@ -79,22 +78,32 @@ class ControlTopic:
         return await self._life.write("claim", body)
 
     async def granted(self, claim_id: int) -> int:
-        """Waits till the log's order grants the claim; its token. Raises ClaimVoid, ControlUnavailable."""
+        """Waits till the log's order grants the claim and its effect may begin; its token.
+
+        A granted claim still waits behind a barrier, while the log settles, in its session's probation, while
+        it is paused, and till peers agree on the log. Raises ClaimVoid, ControlUnavailable.
+        """
         await self._life.until(lambda: not self._waits(claim_id))
         claim = self.own_claims().get(claim_id)
         if claim is None:
-            raise ClaimVoid(self._life.ended.get(claim_id, "this agent has no such open claim"))
-        if claim.state is QUEUED or self.degraded:
+            raise ClaimVoid(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
+        if self.degraded or self._waits(claim_id):
             raise ControlUnavailable(self.degraded or "the control topic was closed")
         return claim.token
 
     def _waits(self, claim_id: int) -> bool:
         claim = self.own_claims().get(claim_id)
-        return claim is not None and claim.state is QUEUED and not self.degraded
+        if claim is None or self.degraded:
+            return False
+        return claim.state is QUEUED or (claim.state is GRANTED and bool(self.blockers(claim_id)))
 
     def blockers(self, claim_id: int) -> tuple[str, ...]:
-        """For whom a queued claim waits, one sentence a holder."""
-        return words.blockers(self.state, claim_id)
+        """For whom or what a claim waits that has not begun, one sentence each."""
+        claim = self.state.claims.get(claim_id)
+        if claim is None or claim.state not in WAITING:
+            return ()
+        peers = self._life.duties.not_ready(self.state)
+        return (*words.blockers(self.state, claim_id), *((peers,) if peers else ()))
 
     async def intent(self, claim_id: int, effect_json: str, *, via: int | None = None) -> None:
         """The effect (as wire.encode_effect writes it) is in the log before it is in the world.
@@ -108,10 +117,21 @@ class ControlTopic:
         await self._life.write(
             "intent", {"id": claim.id, "token": claim.token, "effect": effect, "via": node}
         )
+        await self._life.keep()
 
-    async def barrier(self) -> None:
-        """A beat, written and seen accepted: all that was in the log before it has been folded."""
-        await self._life.write("beat", self._life.outbox.beat())
+    async def barrier(self, claim_id: int | None = None) -> None:
+        """A beat, written and seen accepted: all that was in the log before it has been folded.
+
+        Raises NotAccepted where no effect of the claim may start now: not its holder any more, the hold time
+        over, paused, or no room under the cap in force.
+        """
+        await self._life.write("beat", self._life.duties.outbox.beat())
+        if claim_id is not None and (why := self._life.objection(claim_id)):
+            raise NotAccepted(why)
+
+    def objection(self, claim_id: int) -> str | None:
+        """Why no effect of the claim may start at this instant, as far as was read; in words."""
+        return self._life.objection(claim_id)
 
     async def release(self, claim_id: int, outcome: str) -> None:
         """Close an own claim: `done`, `undone` or `cancelled`; one that is closed already is left at that.
@@ -119,6 +139,7 @@ class ControlTopic:
         `cancelled` of a claim that became dirty after all (its intent was in doubt) counts as `undone`.
         """
         for last in (False, True):
+            await self._life.until(lambda: not self._is_orphan(claim_id) or self.degraded is not None)
             claim = self.own_claims().get(claim_id)
             if claim is None:
                 return
@@ -129,26 +150,33 @@ class ControlTopic:
                 if last:
                     raise
 
+    def _is_orphan(self, claim_id: int) -> bool:
+        claim = self.own_claims().get(claim_id)
+        return claim is not None and claim.state is ORPHAN
+
     async def note(self, entry_line: str) -> None:
         """Fleet-wide history, written when there is time; too long or too many are dropped and counted."""
-        self._life.outbox.note(entry_line, self._clock())
+        self._life.duties.outbox.note(entry_line, self._clock())
         self._life.nudge()
 
     def set_firing(self, names: Iterable[str], status: str = "") -> None:
         """What the next beats carry; a change of the names is beaten soon."""
-        self._life.outbox.say(tuple(sorted(set(names))), status)
+        self._life.duties.outbox.say(tuple(sorted(set(names))), status)
         self._life.nudge()
 
     def own_claims(self) -> Mapping[int, Claim]:
-        """This agent's open claims; after a restart those that its former life left dirty."""
-        return {i: claim for i, claim in self.state.claims.items() if claim.agent == self._agent}
+        """This agent's open claims: those it holds, and those that its former life left dirty, which are
+        orphans until it has adopted them."""
+        return {
+            i: c for i, c in self.state.claims.items() if c.holder == self._agent and c.state is not STUCK
+        }
 
     def peers(self) -> Mapping[str, Peer]:
         """The other live agents by name, and what they last said."""
-        return self._life.gossip.peers(self.state, self._agent)
+        return self._life.hearing.gossip.peers(self.state, self._agent)
 
     def _own(self, claim_id: int) -> Claim:
         claim = self.own_claims().get(claim_id)
         if claim is None:
-            raise NotAccepted(self._life.ended.get(claim_id, "this agent has no such open claim"))
+            raise NotAccepted(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
         return claim

@@ -145,7 +145,7 @@ class Attempt:
         try:
             if claim is not None and control is not None:
                 await control.intent(claim, encode_effect(effect))
-                await control.barrier()
+                await control.barrier(claim)
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
         refusal = await self.last_look()

@@ -25,7 +25,8 @@ async def sweep_claims(means: Means, control: ControlTopic) -> None:
         await asyncio.sleep(LOOK_S)
         if control.degraded or not control.caught_up:
             continue
-        unheld = {n: c for n, c in control.own_claims().items() if not _held(means, n)}
+        open_ = control.own_claims().items()  # an orphan is adopted before anybody closes it
+        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not _held(means, n)}
         for number in sorted(before & unheld.keys()):
             await _close(means, control, number, unheld[number])
         before = frozenset(unheld)
@@ -36,7 +37,8 @@ def _held(means: Means, number: int) -> bool:
 
 
 async def _close(means: Means, control: ControlTopic, number: int, claim: Claim) -> None:
-    """Not dirty: cancelled. Known to the journal: as it ended. Unknown: undone from its intent's effect."""
+    """Not dirty: cancelled. Known to the journal: as it ended. Unknown: undone from its intent's effect;
+    without an intent and without an entry no effect ever left this agent."""
     known = [i for i in means.ledger.history.incidents.values() if i.claim == number]
     healed = bool(known) and known[-1].verdict is Kind.HEALED
     try:
@@ -44,6 +46,8 @@ async def _close(means: Means, control: ControlTopic, number: int, claim: Claim)
             words, outcome = "nothing was begun under it", "cancelled"
         elif known:
             words, outcome = "its incident had ended", "done" if healed else "undone"
+        elif claim.effect is None:
+            words, outcome = "nothing of it was written down here: nothing was begun", "undone"
         else:
             await _undo(means, claim)
             words, outcome = "the journal does not know it: what it set was undone", "undone"

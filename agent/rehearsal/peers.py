@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
-from agent.control_topic import ControlTopic, Settings
+from agent.control_topic import PRODUCTION, ControlTopic, Settings, Surroundings
 from agent.rehearsal.cases import Peer
 from agent.rehearsal.memory_log import Line, MemoryLog
+
+# A story's log and agents have been there for a while: it would only wait for settling and probation.
+TIMES = replace(PRODUCTION, settle=0, probation=0)
 
 
 def member(log: Line, node: int, clock: Callable[[], int]) -> ControlTopic:
     """One agent's part in the control topic; any may be the first."""
-    return ControlTopic(log, Settings(f"broker-{node}", f"host-{node}", create=True), clock)
+    settings = Settings(f"broker-{node}", f"host-{node}", create=True, times=TIMES)
+    return ControlTopic(log, settings, Surroundings(clock))
 
 
 class Peers:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from scribe import LOG, Scribe, effect
 
-from agent.control.claims import DIRTY, GRANTED
+from agent.control.bodies import FOLD
+from agent.control.claims import DIRTY, GRANTED, ORPHAN, STUCK
+from agent.control.pauses import paused
 from agent.control.records import Record, encode
 from agent.control.state import Claim, State
-from agent.control.times import Budget
+from agent.control.times import LAB, Budget
 
 PROBLEMS = ["p", "q", "r", "s"]
 CAPS = {"x:topic/a": 1, "x:topic/b": 1, "disk_drain": 2, "quota": 2}
 BUDGETS = {"quota": Budget(cap=2, rate=3, window=60_000)}
+TIMES = replace(LAB, settle=300, probation=300, adoptions=1)
 
 
 class World:
@@ -23,7 +27,7 @@ class World:
 
     def __init__(self, seed: int, agents: int = 3) -> None:
         self.random = Random(seed)
-        self.scribe = Scribe.born(**BUDGETS)
+        self.scribe = Scribe.born(times=TIMES, budgets=BUDGETS)
         self.states = [State(), self.scribe.state]  # after each record
         self.pending: list[bytes] = []
         self.standing: dict[int, tuple[str, ...]] = {}
@@ -44,7 +48,16 @@ class World:
         self.states.append(self.scribe.state)
 
     def apply(self, claim: Claim) -> None:
-        """An effect begins: no scope may then be fuller than its cap."""
+        """An effect begins, if the claim is still what its holder thinks: the barrier's beat, the hold time
+        and the deadman's timer see to that. No scope may then be fuller than its cap."""
+        now = self.scribe.state.claims.get(claim.id)
+        if (
+            now is None
+            or now.token != claim.token
+            or now.state is not DIRTY
+            or paused(self.scribe.state, now)
+        ):
+            return
         self.standing[claim.id] = claim.scopes
         self.seen["effect"] += 1
         for scope, count in Counter(s for scopes in self.standing.values() for s in scopes).items():
@@ -53,10 +66,15 @@ class World:
     def run(self, steps: int, after: Callable[[World], None]) -> None:
         """Random steps with every fault; `after` looks at the world after each."""
         for _ in range(steps):
-            what = self.random.choices(["deliver", "lose", "crash", "step"], [40, 2, 1, 57])[0]
+            what = self.random.choices(["deliver", "lose", "crash", "elect", "step"], [400, 20, 10, 2, 568])[
+                0
+            ]
             agent = self.random.choice(self.agents)
             if what == "crash":
                 agent.crash()
+            elif what == "elect":
+                self.scribe.epoch += 1
+                self.seen["leader"] += 1
             elif what == "step":
                 agent.step()
             elif self.pending:
@@ -124,7 +142,7 @@ class Agent:
             "rack": "",
             "incarnation": state.incarnations.get(self.name, 0) + 1,
             "nonce": self.nonce,
-            "fold_max": 1,
+            "fold_max": FOLD,
             "version": "0",
             "redeclare": [],
             "handled": [],
@@ -134,33 +152,75 @@ class Agent:
     def _act(self, state: State) -> None:
         own = [c for c in state.claims.values() if c.session == self.session]
         random = self.world.random
-        if random.random() < 0.1 and state.claims:
-            self._meddle(state, random.choice(list(state.claims.values())))
+        if self.wants and random.random() < 0.12:
+            self._meddle(state)
             return
+        orphans = [c for c in state.claims.values() if c.state is ORPHAN]
         claim = random.choice(own) if own and (random.random() < 0.7 or not self.wants) else None
-        if claim is None and self.wants and random.random() < 0.7:
+        if self.session in state.barrier and random.random() < 0.5:
+            self._beat(state)
+        elif orphans and random.random() < 0.3:
+            self._write(state, "adopt", self._of(random.choice(orphans)))
+        elif claim is None and self.wants and random.random() < 0.7:
             self._claim(state)
         elif claim is None:
-            self._beat(state)
-        elif claim.state is GRANTED and self.wants:
-            self._write(state, "intent", self._of(claim, effect=effect("k"), via=1))
+            self._close(state)
+        else:
+            self._carry(state, claim)
+
+    def _carry(self, state: State, claim: Claim) -> None:
+        """One step with an own claim."""
+        if claim.state is GRANTED and self.wants:
+            self._write(state, "intent", self._of(claim, effect=effect(f"k{claim.id}"), via=1))
         elif claim.state is not DIRTY:
             self._write(state, "release", self._of(claim, outcome="cancelled"))
-        elif claim.id in self.mine or claim.token == self.session:  # the latter: a former life's
+        elif claim.id in self.mine or claim.adoptions:  # an adopter only finishes
             self._finish(state, claim)
         else:
             self.mine.add(claim.id)
             self.world.apply(claim)
 
     def _finish(self, state: State, claim: Claim) -> None:
-        self.world.seen["adopted" if claim.id not in self.mine else "finished"] += 1
+        """Nothing of it stands any more, whoever holds the claim now; then it is closed."""
+        self.world.seen["finished" if claim.id in self.mine else "adopted"] += 1
         self.world.standing.pop(claim.id, None)
         self._write(state, "release", self._of(claim, outcome=self.world.random.choice(["done", "undone"])))
 
-    def _meddle(self, state: State, claim: Claim) -> None:
-        """What a confused agent may write of another's claim."""
-        if claim.session != self.session:
-            self._write(state, "release", self._of(claim, outcome="done"))
+    def _close(self, state: State) -> None:
+        """A beat, or what only a person may do: stuck claims are looked at, pauses are ended."""
+        stuck = [c for c in state.claims.values() if c.state is STUCK]
+        if stuck and self.world.random.random() < 0.5:
+            self.world.standing.pop(stuck[0].id, None)
+            self._write(state, "resolve", self._of(stuck[0], reason="looked", by="ann"))
+        elif not self.wants and any(p.on for p in state.pauses.values()):
+            self._pause(state, on=False)
+        else:
+            self._beat(state)
+
+    def _meddle(self, state: State) -> None:
+        """What a confused agent, a wrong clock or an operator may write at any moment."""
+        random = self.world.random
+        sessions, claims = sorted(state.sessions), sorted(state.claims)
+        if claims and random.random() < 0.3:
+            claim = state.claims[random.choice(claims)]
+            if claim.session != self.session:
+                self._write(state, "release", self._of(claim, outcome="done"))
+        elif random.random() < 0.5:
+            target = state.sessions[random.choice(sessions)]
+            waited = random.choice([6_000, 8_000, 30_000])
+            self._write(state, "expire", {"session": target.id, "last": target.last, "waited": waited})
+        elif random.random() < 0.5:
+            self._pause(state, on=random.random() < 0.5)
+        else:
+            seen = {"kind": "k", "scopes": ["disk_drain"], "host": "", "problem": random.choice(PROBLEMS)}
+            self._write(state, "found", {**seen, "effect": effect(f"f{random.randrange(5)}")})
+
+    def _pause(self, state: State, *, on: bool) -> None:
+        expect = state.changes.get("pause/*", -1)
+        words = {"reason": "r", "by": "ann", "expect": expect}
+        self._write(
+            state, "pause", {**words, "on": on, "selector": "*", "for": self.world.random.randrange(9)}
+        )
 
     def _claim(self, state: State) -> None:
         random = self.world.random
@@ -186,5 +246,5 @@ class Agent:
         s = self.session if session is None else session
         assert s is not None
         self.awaits = None if session == -1 else (s, self.n)
-        raw = encode(Record(t, 1, LOG, self.name, s, self.n, state.offset, state.digest, x))
+        raw = encode(Record(t, FOLD, LOG, self.name, s, self.n, state.offset, state.digest, x))
         self.world.pending.append(raw)

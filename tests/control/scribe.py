@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from typing import Any
 
+from msgspec.structs import replace
+
+from agent.control.bodies import FOLD
 from agent.control.fold import Verdict, fold
 from agent.control.records import Record, encode
 from agent.control.state import State
-from agent.control.times import LAB, Budget, Settings, genesis
+from agent.control.times import LAB, Budget, Settings, Times, genesis
 
 LOG = "log-1"
+CALM = changed(LAB, settle=0, probation=0)  # a log without a beginning: what is tested can begin at once
 NONCE = "0" * 32
 
 
@@ -44,22 +49,23 @@ class Scribe:
     log: list[Written] = field(default_factory=list)
     step: int = 100
     now: int = 1_000_000
+    epoch: int = 0
     sequence: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def born(cls, **budgets: Budget) -> Scribe:
-        """A log after genesis in lab times."""
+    def born(
+        cls, times: Times = CALM, fold: int = FOLD, budgets: Mapping[str, Budget] | None = None
+    ) -> Scribe:
+        """A log after genesis."""
         self = cls()
-        settings = Settings(
-            "broker-1", "h", times=LAB, budgets={k.replace("__", "/"): v for k, v in budgets.items()}
-        )
+        settings = Settings("broker-1", "h", times=times, budgets=budgets or {}, fold_max=fold)
         self.put("genesis", "broker-1", -1, genesis(LOG, settings))
         return self
 
     def raw(self, value: bytes) -> Verdict:
         """Appends any bytes."""
         self.now += self.step
-        record = Written(len(self.log), 0, self.now, value)
+        record = Written(len(self.log), self.epoch, self.now, value)
         self.log.append(record)
         self.state, verdict = fold(self.state, record)
         return verdict
@@ -67,7 +73,8 @@ class Scribe:
     def put(self, t: str, agent: str, session: int, x: Mapping[str, Any], **envelope: Any) -> Verdict:
         """Appends a record of this session, stamped rightly but for what `envelope` says."""
         self.sequence[session] = n = 0 if session < 0 else self.sequence.get(session, 0) + 1
-        record = Record(t, 1, LOG, agent, session, n, self.state.offset, self.state.digest, x)
+        version = self.state.version or x.get("fold", FOLD)
+        record = Record(t, version, LOG, agent, session, n, self.state.offset, self.state.digest, x)
         return self.raw(encode(replace(record, **envelope)))
 
     def join(self, agent: str, **body: Any) -> int:
@@ -78,7 +85,7 @@ class Scribe:
             "rack": "",
             "incarnation": last + 1,
             "nonce": NONCE,
-            "fold_max": 1,
+            "fold_max": FOLD,
             "version": "0",
             "redeclare": [],
             "handled": [],
@@ -106,7 +113,7 @@ class Scribe:
             "kind": "throttle_replication",
             "scopes": list(scopes),
             "problem": problem or f"p{len(self.log)}",
-            "host": "h",
+            "host": "",
             "priority": 5,
             "why": "too slow",
         }
@@ -139,6 +146,30 @@ class Scribe:
         """The id of a claim that was granted and is dirty."""
         claim = self.claimed(session, *scopes, **x)
         assert self.intent(session, claim).void is None
+        return claim
+
+    def adopt(self, session: int, claim: int, **x: Any) -> Verdict:
+        """An adoption with the claim's token unless another is given."""
+        known = self.state.claims.get(claim)
+        body = {"id": claim, "token": known.token if known else 0}
+        return self.put("adopt", self.agent(session), session, body | x)
+
+    def expire(self, session: int, target: int, waited: int, **x: Any) -> Verdict:
+        """A vote against `target`."""
+        known = self.state.sessions.get(target)
+        body = {"session": target, "last": known.last if known else 0, "waited": waited}
+        return self.put("expire", self.agent(session), session, body | x)
+
+    def order(self, session: int, t: str, **x: Any) -> Verdict:
+        """An operator's record; `expect` is -1 unless given."""
+        return self.put(t, self.agent(session), session, {"reason": "r", "by": "ann", "expect": -1} | x)
+
+    def orphan(self, session: int, *scopes: str, **x: Any) -> int:
+        """The id of a claim that was dirty when its session left; the agent joins again at once."""
+        agent = self.agent(session)
+        claim = self.dirty(session, *scopes, **x)
+        self.say(session, "leave")
+        self.join(agent)
         return claim
 
     def is_(self, claim: int) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 from scribe import Scribe, effect
 
-from agent.control.claims import CLOSED, DIRTY, GRANTED, QUEUED, TRANSITIONS, budget_of
+from agent.control.budgets import budget_of
+from agent.control.claims import CLOSED, DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, TRANSITIONS
 from agent.control.state import ClaimState
 from agent.control.times import LAB, Budget
 from agent.control.words import blockers
@@ -142,27 +143,23 @@ def test_handling_a_problem_drops_the_claims_that_wait_on_it_granted_ones_too() 
     assert [log.is_(c) for c in (queued, granted, apart)] == ["closed", "closed", "granted"]
 
 
-def test_a_join_drops_what_waited_and_takes_over_what_is_dirty_with_a_new_token() -> None:
+def test_a_join_drops_what_waited_and_makes_orphans_of_what_is_dirty() -> None:
     log, one, other = two()
     dirty, granted = log.dirty(one, "x:topic/a"), log.claimed(one, "x:topic/b")
     theirs = log.dirty(other, "x:topic/c")
     queued = log.claimed(one, "x:topic/c")
-    anew = log.join("broker-1")
-    assert [log.is_(c) for c in (dirty, granted, queued, theirs)] == ["dirty", "closed", "closed", "dirty"]
-    assert (log.state.claims[dirty].session, log.state.claims[dirty].token) == (anew, anew)
-    assert log.release(anew, dirty, "undone", token=dirty).void == "not the token"
-    assert log.release(anew, dirty, "undone").void is None
+    log.join("broker-1")
+    assert [log.is_(c) for c in (dirty, granted, queued, theirs)] == ["orphan", "closed", "closed", "dirty"]
+    assert log.state.claims[dirty].holder == "broker-1"
 
 
-def test_what_is_dirty_stays_when_its_agent_leaves_whatever_time_passes() -> None:
+def test_what_is_dirty_keeps_its_room_when_its_agent_leaves_whatever_time_passes() -> None:
     log, one, other = two()
     claim = log.dirty(one, "x:topic/a")
     log.say(one, "leave")
     waiting = log.claimed(other, "x:topic/a")
     log.wait(other, 3_600_000)
-    assert (log.is_(claim), log.is_(waiting)) == ("dirty", "queued")
-    log.join("broker-1")
-    assert log.is_(claim) == "dirty"
+    assert (log.is_(claim), log.is_(waiting)) == ("orphan", "queued")
 
 
 def test_leaving_drops_what_was_not_begun() -> None:
@@ -208,15 +205,17 @@ def test_what_an_agent_left_behind_never_makes_a_waiting_claim_block_its_other_s
 
 
 def test_a_rate_counts_what_began_in_the_window_and_what_waits() -> None:
-    log = Scribe.born(quota=Budget(cap=3, rate=2, window=100_000))
+    log = Scribe.born(budgets={"quota": Budget(cap=3, rate=2, window=100_000)})
     one = log.join("broker-1")
     log.release(one, log.dirty(one, "quota"), "done")
     log.claimed(one, "quota")
-    assert log.claim(one, "quota").void == "rate: quota allows 2 in 100 s: 1 began, 1 wait"
+    assert log.claim(one, "quota").void == (
+        "rate: quota allows 2 in 100 s: 1 began, 1 wait, one is free in 99 s"
+    )
 
 
 def test_a_restarted_agent_finds_no_rate_refilled_and_the_window_frees_it() -> None:
-    log = Scribe.born(quota=Budget(cap=3, rate=1, window=100_000))
+    log = Scribe.born(budgets={"quota": Budget(cap=3, rate=1, window=100_000)})
     one = log.join("broker-1")
     log.release(one, log.dirty(one, "quota"), "done")
     again = log.join("broker-1")
@@ -226,7 +225,7 @@ def test_a_restarted_agent_finds_no_rate_refilled_and_the_window_frees_it() -> N
 
 
 def test_a_rate_is_asked_again_at_intent() -> None:
-    log = Scribe.born(quota=Budget(cap=3, rate=2, window=100_000))
+    log = Scribe.born(budgets={"quota": Budget(cap=3, rate=2, window=100_000)})
     one = log.join("broker-1")
     log.release(one, log.dirty(one, "quota"), "done")
     claim = log.claimed(one, "quota")
@@ -239,12 +238,12 @@ def test_a_remedys_own_limit_travels_with_its_claim() -> None:
     limit = {"name": "Full/drain", "rate": 1, "window": 100_000}
     log.release(one, log.dirty(one, "disk_drain", limit=limit), "done")
     refused = log.claim(other, "disk_drain", limit=limit).void
-    assert refused == "rate: limit/Full/drain allows 1 in 100 s: 1 began, 0 wait"
+    assert refused == ("rate: limit/Full/drain allows 1 in 100 s: 1 began, 0 wait, one is free in 99 s")
     assert log.claim(other, "disk_drain").void is None
 
 
 def test_a_budget_record_can_tighten_a_remedys_limit_but_not_widen_it() -> None:
-    log = Scribe.born(limit__tight=Budget(0, 1, 100_000), limit__wide=Budget(0, 9, 100_000))
+    log = Scribe.born(budgets={"limit/tight": Budget(0, 1, 100_000), "limit/wide": Budget(0, 9, 100_000)})
     one = log.join("broker-1")
     for name in ("tight", "wide"):
         limit = {"name": name, "rate": 2, "window": 100_000}
@@ -269,14 +268,15 @@ def test_at_most_256_claims_wait() -> None:
     assert log.claim(session, "x:a").void == "the queue is full"
 
 
-def test_only_the_tables_moves_exist_and_only_a_release_ends_what_is_dirty() -> None:
-    ends = {event for (before, event), after in TRANSITIONS.items() if (before, after) == (DIRTY, CLOSED)}
-    assert ends == {"done", "undone"}
+def test_only_a_release_or_a_person_closes_what_may_stand_and_no_row_is_times() -> None:
+    ends = {row for row, after in TRANSITIONS.items() if after is CLOSED and row[0] in (DIRTY, ORPHAN, STUCK)}
+    assert ends == {(DIRTY, "done"), (DIRTY, "undone"), (ORPHAN, "resolved"), (STUCK, "resolved")}
     assert not [row for row in TRANSITIONS if row[0] is CLOSED]
-    begins = {before for (before, _), after in TRANSITIONS.items() if after is DIRTY}
-    assert begins == {GRANTED, DIRTY}
     assert set(product([QUEUED], ["room"])) == {r for r, after in TRANSITIONS.items() if after is GRANTED}
-    assert set(ClaimState) == {QUEUED, GRANTED, DIRTY, CLOSED}
+    assert [row for row, after in TRANSITIONS.items() if after is STUCK] == [
+        (DIRTY, "session ended after the last adoption")
+    ]
+    assert set(ClaimState) == {QUEUED, GRANTED, DIRTY, ORPHAN, STUCK, CLOSED}
 
 
 def test_words_name_the_holder_since_when_and_what_it_does() -> None:
@@ -288,7 +288,9 @@ def test_words_name_the_holder_since_when_and_what_it_does() -> None:
         "x:topic/a is held by broker-1 since offset 3 (intent 00:16:40): throttle_replication: too slow"
     )
     log.say(one, "leave")
-    assert blockers(log.state, waiting)[0].endswith("; broker-1 left, and keeps it until it joins again")
+    assert blockers(log.state, waiting)[0].endswith(
+        "; broker-1 left it, and it is kept until an agent has closed it"
+    )
 
 
 def test_words_name_who_came_first_where_nobody_holds_it() -> None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from scene import DRAIN, FULL, Scene, closed, entries, kinds, nothing_stands, until
 
-from agent.control_topic import LAB, ControlTopic, Settings
+from agent.control_topic import LAB, ControlTopic, Settings, Surroundings
 from agent.kafka.connection import Security
 from agent.kafka.log import PartitionLog
 from agent.lab import faults
@@ -40,9 +40,8 @@ def used(agent: Agent) -> float:
 async def peer(scene: Scene, node: int) -> AsyncIterator[ControlTopic]:
     """Another agent's part in the control topic, played by the test."""
     log = PartitionLog(scene.lab.bootstrap, Security(), "ottla-control", client_id="peer")
-    control = ControlTopic(
-        log, Settings(f"broker-{node}", "elsewhere", times=LAB), lambda: time.time_ns() // 1_000_000
-    )
+    around = Surroundings(lambda: time.time_ns() // 1_000_000)
+    control = ControlTopic(log, Settings(f"broker-{node}", "elsewhere", times=LAB), around)
     await control.start()
     await until("the peer to join", lambda: control.caught_up and not control.degraded, 30)
     yield control

@@ -1,0 +1,32 @@
+"""Whose turn it is to adopt an orphan (coordination.md section 4, rule 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.control.claims import ORPHAN, in_order
+from agent.control.state import Claim, State
+from agent.control.witness import RANK_STEP, rank
+
+OTHERS = 10_000  # ms that the patient's own host is ahead of the others
+
+
+def own_orphans(state: State, own: int) -> Iterator[Claim]:
+    """What this agent's former life, or its own session in a barrier, left: to be adopted at once."""
+    session = state.sessions[own]
+    for claim in in_order(state):
+        if claim.state is ORPHAN and claim.holder == session.agent and claim.host in ("", session.host):
+            yield claim
+
+
+def adopts_after(state: State, claim: Claim, own: int) -> int | None:
+    """How many ms after it became an orphan session `own` should adopt it; None: never.
+
+    The patient's own agent comes first, others later and by rank; `host` set: only that one.
+    """
+    session = state.sessions[own]
+    if claim.state is not ORPHAN or claim.host not in ("", session.host):
+        return None
+    if session.agent in (claim.holder, claim.agent):
+        return 0
+    return OTHERS + RANK_STEP * rank(state, claim.id, own)

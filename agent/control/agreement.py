@@ -1,0 +1,44 @@
+"""Whether peers come to the same state (coordination.md section 4, rule 12; section 6, joining)."""
+
+from __future__ import annotations
+
+from agent.control.admission import OTHER_HISTORY
+from agent.control.fold import Verdict
+from agent.control.state import State
+
+CONFIRMED = 2  # peers whose stamps must have agreed before this agent acts
+
+
+class Agreement:
+    """Mutable, without I/O: which peers' stamps, written since this agent's join, agreed with its digests."""
+
+    def __init__(self) -> None:
+        self._agreed: set[str] = set()
+        self._differing: dict[str, int] = {}  # peer → how many stamps in a row
+
+    def saw(self, state: State, verdict: Verdict, own: str, session: int | None) -> None:
+        """One folded record and the state after it; `session` is the own one."""
+        record = verdict.record
+        if record is None or record.a == own or session is None or record.b < session:
+            return
+        if verdict.void is None:
+            self._agreed.add(record.a)
+            self._differing.pop(record.a, None)
+        elif verdict.void == OTHER_HISTORY and record.s in state.sessions and record.b >= state.epoch_start:
+            self._differing[record.a] = self._differing.get(record.a, 0) + 1
+
+    def drop(self) -> None:
+        """The session ended, or the log is folded again."""
+        self._agreed.clear()
+        self._differing.clear()
+
+    def differing(self) -> str | None:
+        """A peer that folds to another state, again and again; None while nobody does."""
+        return next((peer for peer, times in sorted(self._differing.items()) if times >= 2), None)
+
+    def missing(self, state: State, own: str) -> str | None:
+        """Why this agent does not act yet: two peers must agree, or the one that there is, or nobody if alone
+        (the log was folded from its start)."""
+        peers = {s.agent for s in state.sessions.values()} - {own}
+        lacking = min(CONFIRMED, len(peers)) - len(self._agreed & peers)
+        return f"{lacking} more peers must be seen to agree on the log" if lacking > 0 else None

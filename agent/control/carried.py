@@ -1,0 +1,133 @@
+"""What an agent carries over a lost tail or log, written durably before the state is dropped (coordination.md
+section 4, rule 11): its own effects, every remembered problem, and where it was in which log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from agent.control.bodies import MAX_HANDLED, MAX_REDECLARED
+from agent.control.budgets import STANDING
+from agent.control.canonical import canonical
+from agent.control.claims import DIRTY, ORPHAN, in_order
+from agent.control.digests import digest_at
+from agent.control.memory import cooldown
+from agent.control.state import Claim, State
+
+ROOM = 56 * 1024  # of a record's 64 KiB, for what a join carries
+
+
+class Carried(Struct, frozen=True):
+    """`redeclare` and `handled` are as a join has them. `owed`: the next join must tell them, since what they
+    were taken from is lost."""
+
+    log: str = ""  # the log's id
+    offset: int = -1
+    digest: str = ""
+    redeclare: tuple[Mapping[str, Any], ...] = ()
+    handled: tuple[Mapping[str, Any], ...] = ()
+    changes: tuple[str, ...] = ()  # operators' changes in force, by name: lost ones are reported
+    owed: bool = False
+
+
+def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str] | None = None) -> Carried:
+    """What `agent` would have to tell if this state were lost; what `before` owes still is owed.
+
+    `effects`: the open ones of the own journal by claim id, as intents have them; None: those of the state.
+    """
+    own = [_item(c, effects) for c in in_order(state) if _is_own(c, agent)]
+    known = {(item["claim"], item["epoch"]) for item in own}
+    owed = [i for i in before.redeclare if before.owed and (i["claim"], i["epoch"]) not in known]
+    problems = {h["problem"]: h["left"] for h in before.handled if before.owed}
+    for problem, left in _problems(state).items():
+        problems[problem] = max(left, problems.get(problem, 0))
+    return Carried(
+        log=state.log,
+        offset=state.offset,
+        digest=state.digest,
+        redeclare=tuple(own + owed),
+        handled=tuple({"problem": p, "left": left} for p, left in sorted(problems.items())),
+        changes=tuple(sorted(f"{name}@{offset}" for name, offset in state.changes.items())),
+        owed=before.owed,
+    )
+
+
+def _is_own(claim: Claim, agent: str) -> bool:
+    return claim.holder == agent and claim.state in (DIRTY, ORPHAN) and claim.effect is not None
+
+
+def _item(claim: Claim, effects: Mapping[int, str] | None) -> dict[str, Any]:
+    effect = (effects or {}).get(claim.id) or claim.effect or ""
+    return {
+        "claim": claim.id,
+        "epoch": claim.epoch,
+        "stamp": claim.stamp,
+        "kind": claim.kind,
+        "scopes": list(claim.scopes),
+        "problem": claim.problem,
+        "host": claim.host,
+        "effect": json.loads(effect),
+    }
+
+
+def _problems(state: State) -> dict[str, int]:
+    """Problem → ms left: the remembered ones, and those of all that may stand, whoever holds it."""
+    left = {p: until - state.clock for p, until in state.handled.items() if until > state.clock}
+    for claim in state.claims.values():
+        if claim.state in STANDING:
+            left[claim.problem] = max(left.get(claim.problem, 0), cooldown(state, claim.kind))
+    return left
+
+
+def is_lost(carried_: Carried, state: State) -> bool:
+    """Whether the log, read to its end, is not the one that was carried from: shorter, or another history."""
+    if not carried_.log or carried_.log != state.log:
+        return False
+    if carried_.offset > state.offset:
+        return True
+    digest = digest_at(state.digests, state.offset, carried_.offset)
+    return digest is not None and digest != carried_.digest
+
+
+def lost_changes(carried_: Carried, state: State) -> tuple[str, ...]:
+    """Operators' changes that are gone with the tail, by name."""
+    now = {f"{name}@{offset}" for name, offset in state.changes.items()}
+    return tuple(change.rpartition("@")[0] for change in carried_.changes if change not in now)
+
+
+def for_join(carried_: Carried) -> tuple[list[Any], list[Any]]:
+    """As much of it as fits into one record: effects first, then the longest memories."""
+    if not carried_.owed:
+        return [], []
+    room = ROOM
+    redeclare, room = _fitting(carried_.redeclare, MAX_REDECLARED, room)
+    latest = sorted(carried_.handled, key=lambda h: (-h["left"], h["problem"]))
+    handled, _ = _fitting(latest, MAX_HANDLED, room)
+    return redeclare, handled
+
+
+def _fitting(items: Any, most: int, room: int) -> tuple[list[Any], int]:
+    taken: list[Any] = []
+    for item in items:
+        size = len(canonical(item)) + 1
+        if len(taken) < most and size <= room:
+            taken.append(item)
+            room -= size
+    return taken, room
+
+
+def pack(carried_: Carried) -> bytes:
+    """For the durable memory."""
+    return msgspec.json.encode(carried_)
+
+
+def unpack(raw: bytes | None) -> Carried:
+    """The inverse; nothing where there is nothing, or nothing that this release can read."""
+    try:
+        return msgspec.json.decode(raw, type=Carried) if raw else Carried()
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return Carried()

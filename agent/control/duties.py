@@ -1,0 +1,72 @@
+"""What a live session owes the log now: adoptions, votes, beats (coordination.md 4, rules 7, 8, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.control.adopter import own_orphans
+from agent.control.agreement import Agreement
+from agent.control.beats import epoch_jitter
+from agent.control.fold import Verdict
+from agent.control.hold import Hold
+from agent.control.outbox import Outbox
+from agent.control.state import State
+from agent.control.witness import Witness
+
+Duty = tuple[str, Mapping[str, object]]  # type and body of a record
+
+
+class Duties:
+    """Mutable, without I/O. `now` is milliseconds since the epoch, `boot` the own boot time in ms."""
+
+    def __init__(self, agent: str) -> None:
+        self.hold = Hold()
+        self.agreement = Agreement()
+        self.outbox = Outbox()
+        self._witness = Witness()
+        self._agent = agent
+        self._epoch = -1
+        self._epoch_at = 0  # when it was seen
+
+    def saw(self, state: State, verdict: Verdict, session: int | None, now: int, boot: int) -> None:
+        """One folded record and the state after it; `session` is the own one."""
+        self._witness.saw(state, verdict, boot)
+        self.hold.saw(state, verdict, session)
+        self.agreement.saw(state, verdict, self._agent, session)
+        if state.epoch != self._epoch:
+            self._epoch, self._epoch_at = state.epoch, now
+
+    def drop(self) -> None:
+        """The session ended."""
+        self.hold.drop()
+        self.agreement.drop()
+
+    def refold(self) -> None:
+        """The state was dropped, and the log is folded again."""
+        self.drop()
+        self._witness = Witness()
+        self._epoch = -1
+
+    def next(self, state: State, session: int, accepted_at: int, now: int) -> Duty | None:
+        """What session `session` should write now; None while nothing is due."""
+        for claim in own_orphans(state, session):
+            return "adopt", {"id": claim.id, "token": claim.token}
+        for vote in self._witness.votes(state, session):
+            return "expire", vote.body()
+        return ("beat", self.outbox.beat()) if self.due(state, session, accepted_at) <= now else None
+
+    def due(self, state: State, session: int, accepted_at: int) -> int:
+        """When the next beat is due; at once, but for some jitter, under a new leader."""
+        due = self.outbox.due(state, accepted_at, holds(state, session))
+        if session in state.barrier:
+            return min(due, self._epoch_at + epoch_jitter(state, session))
+        return due
+
+    def not_ready(self, state: State) -> str | None:
+        """Why this agent begins nothing yet, however well its claim stands."""
+        return self.agreement.missing(state, self._agent)
+
+
+def holds(state: State, session: int | None) -> bool:
+    """Whether the session has claims, queued ones included."""
+    return any(claim.session == session for claim in state.claims.values())

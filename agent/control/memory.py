@@ -1,0 +1,66 @@
+"""What outlives a claim: its identity, and that its problem was handled (coordination.md section 2).
+
+All memories are limited. Where one is full no claim is accepted: forgetting instead would let a problem be
+handled twice.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from agent.control.bodies import WEEK
+from agent.control.budgets import rated_names
+from agent.control.state import Began, Claim, Closed, State
+
+MEMORIES = 4_096
+
+
+def cooldown(state: State, kind: str) -> int:
+    """How long a handled problem of this kind is remembered."""
+    return state.params.get(f"cooldown/{kind}", state.params["cooldown"])
+
+
+def is_handled(state: State, problem: str) -> bool:
+    """Whether a claim on it would handle it twice."""
+    return state.handled.get(problem, -1) > state.clock
+
+
+def handle(state: State, problem: str, until: int) -> State:
+    """The problem is remembered until then, or as long as it was already."""
+    handled = {p: u for p, u in state.handled.items() if u > state.clock}
+    handled[problem] = max(until, handled.get(problem, 0))
+    return replace(state, handled=handled)
+
+
+def remember_closed(state: State, claim: Claim) -> State:
+    """Its identity and stamp, for the cool-down: it may be redeclared, its values may still be found."""
+    closed = {i: c for i, c in state.closed.items() if c.until > state.clock}
+    until = state.clock + cooldown(state, claim.kind)
+    closed[claim.id] = Closed(claim.epoch, claim.stamp, claim.agent, claim.problem, until)
+    return replace(state, closed=closed)
+
+
+def remembered(state: State, claim: int) -> Closed | None:
+    """A closed claim, as long as it is remembered."""
+    closed = state.closed.get(claim)
+    return closed if closed and closed.until > state.clock else None
+
+
+def begin(state: State, claim: Claim) -> State:
+    """Something of it may stand from now on: its rates count that, however it came to be."""
+    recent = tuple(b for b in state.began if b.at > state.clock - WEEK)
+    names = rated_names(state, claim)
+    return replace(state, began=(*recent, Began(state.clock, names)) if names else recent)
+
+
+def is_full(state: State, more: int = 1) -> bool:
+    """Whether so many problems more could not be remembered; what is open will have to be, too."""
+    handled = sum(until > state.clock for until in state.handled.values())
+    closed = sum(c.until > state.clock for c in state.closed.values())
+    began = sum(b.at > state.clock - WEEK for b in state.began)
+    return max(max(handled, closed) + len(state.claims), began) + more > MEMORIES
+
+
+def cooldown_most(state: State) -> int:
+    """The longest cool-down of any kind: no memory that is brought back lasts longer."""
+    return max(v for name, v in state.params.items() if name.partition("/")[0] == "cooldown")

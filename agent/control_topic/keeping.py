@@ -1,0 +1,82 @@
+"""Keeps durably what must outlive a lost log (coordination.md section 4, rules 1 and 11)."""
+
+from __future__ import annotations
+
+import logging
+
+from msgspec.structs import replace
+
+from agent.control.carried import Carried, carried, is_lost, lost_changes, pack, unpack
+from agent.control.fold import Verdict
+from agent.control.state import State
+from agent.control_topic.ports import ControlUnavailable, Memory
+
+_LOG = logging.getLogger(__name__)
+
+
+class Keeping:
+    """What is kept, and whether that is all. Without a memory it lives as long as we do."""
+
+    def __init__(self, memory: Memory | None, agent: str) -> None:
+        self.kept = Carried()
+        self._memory = memory
+        self._agent = agent
+        self._stale = False
+
+    async def load(self) -> None:
+        """What a former life kept. Raises ControlUnavailable."""
+        try:
+            self.kept = unpack(await self._memory.load() if self._memory else None)
+        except OSError as error:
+            raise ControlUnavailable(f"what this agent kept of the log cannot be read: {error}") from error
+
+    def saw(self, verdict: Verdict) -> None:
+        """A folded record: what moved a claim, or a person ordered, is worth keeping."""
+        orders = verdict.record is not None and "expect" in verdict.record.x
+        self._stale |= bool(verdict.moves) or (orders and verdict.void is None)
+
+    def stranger(self, state: State) -> str | None:
+        """Why this agent does nothing at all with a log: it belongs to another one."""
+        pinned = self.kept.log
+        if not pinned or pinned in (state.log, state.after):
+            return None
+        return (
+            f"this agent belongs to the log {pinned}, and the topic's is {state.log or 'not born'}: "
+            f"let a person say that it replaces it (ottla control init --after {pinned})"
+        )
+
+    async def join(self, state: State) -> Carried:
+        """What the next join must tell: durable before it is told. Raises ControlUnavailable."""
+        lost = is_lost(self.kept, state) or (bool(self.kept.log) and self.kept.log != state.log)
+        if lost and not self.kept.owed:
+            await self._save(replace(self.kept, owed=True))
+        return self.kept
+
+    async def losing(self, state: State) -> None:
+        """The state is about to be dropped. A log that was not read as far as a former life had read it knows
+        less than what is kept. Raises ControlUnavailable."""
+        if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
+            await self._save(replace(carried(state, self._agent, self.kept), owed=True))
+        elif self.kept.log:
+            await self._save(replace(self.kept, owed=True))
+
+    async def joined(self, state: State) -> None:
+        """A join that carried it was accepted: nothing is owed any more. Raises ControlUnavailable."""
+        for name in lost_changes(self.kept, state) if self.kept.owed else ():
+            _LOG.warning("control topic: an operator's change was lost with its tail: %s", name)
+        await self._save(carried(state, self._agent, replace(self.kept, owed=False)))
+
+    async def keep(self, state: State) -> None:
+        """Saves what is stale. Raises ControlUnavailable."""
+        if self._stale:
+            await self._save(carried(state, self._agent, self.kept))
+
+    async def _save(self, kept: Carried) -> None:
+        self._stale = False
+        try:
+            if self._memory:
+                await self._memory.save(pack(kept))
+        except OSError as error:
+            self._stale = True
+            raise ControlUnavailable(f"what must outlive the log cannot be kept: {error}") from error
+        self.kept = kept
