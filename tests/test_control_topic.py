@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import pytest
 from fake_log import FakeLog
 
+from agent.control.bodies import FOLD
+from agent.control.records import Record, encode
 from agent.control_topic import (
     ClaimState,
     ClaimVoid,
@@ -69,15 +71,24 @@ class Cluster:
         self.log = FakeLog(now)
         self.agents: list[ControlTopic] = []
 
-    def agent(self, number: int, log: FakeLog | None = None, *, create: bool = True) -> ControlTopic:
+    def agent(
+        self,
+        number: int,
+        log: FakeLog | None = None,
+        *,
+        create: bool = True,
+        shelf: Shelf | None = None,
+        fold_max: int = FOLD,
+    ) -> ControlTopic:
         """A process that has not started yet."""
-        settings = Settings(f"broker-{number}", f"host{number}", times=QUICK, create=create)
-        self.agents.append(ControlTopic(log or self.log, settings, Surroundings(now)))
+        host = f"host{number}"
+        settings = Settings(f"broker-{number}", host, times=QUICK, create=create, fold_max=fold_max)
+        self.agents.append(ControlTopic(log or self.log, settings, Surroundings(now, memory=shelf)))
         return self.agents[-1]
 
-    async def start(self, number: int) -> ControlTopic:
+    async def start(self, number: int, shelf: Shelf | None = None) -> ControlTopic:
         """A process that has joined."""
-        agent = self.agent(number)
+        agent = self.agent(number, shelf=shelf)
         await agent.start()
         assert agent.degraded is None
         return agent
@@ -433,3 +444,180 @@ async def test_a_topic_that_exists_is_taken_and_another_refusal_is_told() -> Non
     await create(exists, "ottla-control")
     with pytest.raises(KafkaRefused):
         await create(forbidden, "ottla-control")
+
+
+class Shelf:
+    """A durable memory: one value, which outlives the process."""
+
+    def __init__(self) -> None:
+        self.value: bytes | None = None
+        self.broken = ""
+
+    async def load(self) -> bytes | None:
+        """What was saved last."""
+        self._check()
+        return self.value
+
+    async def save(self, value: bytes) -> None:
+        """Replace it."""
+        self._check()
+        self.value = value
+
+    def _check(self) -> None:
+        if self.broken:
+            raise OSError(self.broken)
+
+
+async def test_rule_7_a_dead_agent_is_expired_by_two_and_its_claim_is_an_orphan_that_keeps_its_room(
+    cluster: Cluster,
+) -> None:
+    dead, two, three = [await cluster.start(number) for number in (1, 2, 3)]
+    held = await dirty(dead, "x:topic/a")
+    await cluster.kill(dead)
+    await eventually(lambda: "broker-1" not in two.peers(), "the votes of two witnesses", 20)
+    assert two.state.claims[held].state is ClaimState.ORPHAN
+    waiting = await three.claim("throttle_replication", ["x:topic/a"], "q", "")
+    assert "broker-1 left it" in three.blockers(waiting)[0]
+
+
+async def test_rule_7_with_one_peer_expiry_works_by_three_times_w(cluster: Cluster) -> None:
+    dead, two = await cluster.start(1), await cluster.start(2)
+    await dirty(dead, "x:topic/a")
+    await cluster.kill(dead)
+    began = now()
+    await eventually(lambda: not two.peers(), "the only witness's second vote", 30)
+    assert now() - began >= 3 * QUICK.w
+
+
+async def test_rule_10_all_beat_at_once_under_a_new_leader_and_the_barrier_falls(cluster: Cluster) -> None:
+    agents = [await cluster.start(number) for number in (1, 2, 3)]
+    claim = await agents[0].claim("quota", ["quota"], "p", "")
+    cluster.log.epoch += 1
+    await agents[0].barrier()
+    assert agents[0].state.barrier
+    assert "the leader changed" in " ".join(agents[0].blockers(claim))
+    began = now()
+    await within(agents[0].granted(claim))
+    assert now() - began < 3_000
+    assert not agents[0].state.barrier
+
+
+async def test_rule_4_the_barrier_beat_waits_till_all_were_heard_under_a_new_leader(cluster: Cluster) -> None:
+    one, _ = await cluster.start(1), await cluster.start(2)
+    claim = await dirty(one, "x:topic/a")
+    cluster.log.epoch += 1
+    await within(one.barrier(claim))
+    assert not one.state.barrier
+    assert one.objection(claim) is None
+
+
+async def test_rule_4_no_effect_starts_that_an_operator_paused(cluster: Cluster) -> None:
+    one, two = await cluster.start(1), await cluster.start(2)
+    claim = await dirty(one, "x:topic/a")
+    words = {"on": True, "selector": "*", "for": 0, "reason": "game day", "by": "ann", "expect": -1}
+    await two._life.write("pause", words)
+    with pytest.raises(NotAccepted, match="is paused by ann: game day"):
+        await one.barrier(claim)
+    waiting = await two.claim("quota", ["quota"], "q", "")
+    assert two.blockers(waiting) == ("* is paused by ann: game day",)
+    await one.release(claim, "undone")
+
+
+async def test_rule_2_no_effect_starts_after_the_hold_time(cluster: Cluster) -> None:
+    one = await cluster.start(1)
+    claim = await dirty(one, "x:topic/a")
+    await one.barrier(claim)
+    cluster.log.unwritable = "it is down"
+    await eventually(lambda: one.objection(claim), "the end of the hold time", 10)
+    assert str(one.objection(claim)).startswith(("the hold time is over", "the claim is not this agent's"))
+
+
+async def test_rule_11_after_a_lost_tail_the_effect_is_declared_again_and_kept(cluster: Cluster) -> None:
+    one, two = await cluster.start(1), await cluster.start(2)
+    claim = await dirty(one, "x:topic/a")
+    stamp = one.own_claims()[claim].stamp
+    await one.release(await dirty(one, "x:topic/b", problem="handled"), "done")
+    await cluster.log.lose_tail(len(cluster.log.records) - claim, b"another history")
+    await eventually(lambda: claim not in two.state.claims, "the loss")
+    await eventually(lambda: [c.stamp for c in two.state.claims.values()] == [stamp], "the new claim", 10)
+    await eventually(lambda: one.degraded is None and two.degraded is None, "both joins")
+    ((new, again),) = one.own_claims().items()
+    assert (again.state, again.problem) == (ClaimState.DIRTY, "p")
+    with pytest.raises(NotAccepted, match="problem was handled: handled"):
+        await two.claim("quota", ["quota"], "handled", "")
+    waiting = await two.claim("quota", ["x:topic/a"], "q", "")
+    assert "x:topic/a is held by broker-1" in " ".join(two.blockers(waiting))
+    await one.release(new, "undone")
+    await within(two.granted(waiting))
+
+
+async def test_rule_11_an_agent_that_was_down_when_the_tail_was_lost_declares_it_too(
+    cluster: Cluster,
+) -> None:
+    shelf = Shelf()
+    one = await cluster.start(1, shelf)
+    claim = await dirty(one, "x:topic/a")
+    stamp = one.own_claims()[claim].stamp
+    await cluster.kill(one)
+    await cluster.log.lose_tail(len(cluster.log.records) - claim, b"another history")
+    again = await cluster.start(1, shelf)
+    await eventually(lambda: [c.stamp for c in again.own_claims().values()] == [stamp], "the claim", 10)
+    restarted = [s.id for s in again.state.sessions.values()]
+    await cluster.kill(again)
+    third = await cluster.start(1, shelf)  # told once: an ordinary restart declares nothing
+    await eventually(lambda: [c.state for c in third.own_claims().values()] == ["dirty"], "the adoption")
+    assert restarted != [s.id for s in third.state.sessions.values()]
+    assert b'"redeclare":[]' in cluster.log.records[max(third.state.sessions)].value
+
+
+async def test_rule_11_no_intent_is_done_before_what_must_outlive_the_log_is_kept(cluster: Cluster) -> None:
+    shelf = Shelf()
+    one = await cluster.start(1, shelf)
+    claim = await one.claim("quota", ["quota"], "p", "")
+    await one.granted(claim)
+    shelf.broken = "disk full"
+    with pytest.raises(ControlUnavailable, match="cannot be kept: disk full"):
+        await one.intent(claim, EFFECT)
+    shelf.broken = ""
+    await one.release(claim, "cancelled")
+
+
+async def test_rule_1_an_agent_that_belongs_to_another_log_does_nothing(cluster: Cluster) -> None:
+    shelf = Shelf()
+    one = await cluster.start(1, shelf)
+    await eventually(lambda: shelf.value, "the pin")
+    await cluster.kill(one)
+    other = FakeLog(now, topic_id="topic-2")
+    agent = cluster.agent(1, other, shelf=shelf)
+    await agent.start()
+    assert str(agent.degraded).startswith(
+        "this agent belongs to the log topic-1, and the topic's is not born"
+    )
+    assert other.records == []
+
+
+async def test_rule_12_a_peer_that_comes_to_another_state_stops_this_agent_and_is_named(
+    cluster: Cluster,
+) -> None:
+    one, two = await cluster.start(1), await cluster.start(2)
+    claim = await one.claim("quota", ["quota"], "p", "")
+    await one.granted(claim)
+    session = next(s for s in two.state.sessions.values() if s.agent == "broker-2")
+    await cluster.kill(two)
+    body = {"status": "", "firing": []}
+    number = session.n + 1_000
+    wrong = Record("beat", FOLD, "topic-1", "broker-2", session.id, number, one.state.offset, "f" * 64, body)
+    for _ in range(3):
+        await cluster.log.land(encode(wrong))
+    await eventually(lambda: one.degraded, "the difference")
+    await eventually(lambda: one.degraded is None, "the second folding, in which nothing differs", 10)
+
+
+async def test_a_log_whose_fold_is_too_new_is_left_alone(cluster: Cluster) -> None:
+    await cluster.start(1)
+    old = cluster.agent(2, fold_max=FOLD - 1)
+    await old.start()
+    assert str(old.degraded).startswith(
+        f"the log's fold version is {FOLD}, but this release knows {FOLD - 1}"
+    )
+    assert not any(b'"a":"broker-2"' in record.value for record in cluster.log.records)

@@ -7,6 +7,7 @@ from agent.control.fold import Verdict
 from agent.control.state import State
 
 CONFIRMED = 2  # peers whose stamps must have agreed before this agent acts
+STAMPS = 3  # in a row that differ: one may have been under way while a tail was lost
 
 
 class Agreement:
@@ -33,8 +34,9 @@ class Agreement:
         self._differing.clear()
 
     def differing(self) -> str | None:
-        """A peer that folds to another state, again and again; None while nobody does."""
-        return next((peer for peer, times in sorted(self._differing.items()) if times >= 2), None)
+        """Which peer folds to another state, again and again, in words; None while nobody does."""
+        peer = next((peer for peer, times in sorted(self._differing.items()) if times >= STAMPS), None)
+        return f"{peer} comes to another state from the same log: one of us is wrong" if peer else None
 
     def missing(self, state: State, own: str) -> str | None:
         """Why this agent does not act yet: two peers must agree, or the one that there is, or nobody if alone

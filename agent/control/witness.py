@@ -46,7 +46,9 @@ class Witness:
         record = verdict.record
         if record is None or verdict.void is not None:
             return
-        if self._heard_at is not None and state.log:
+        if self._heard_at is None:  # who is live in a snapshot was heard, as far as this agent can tell, now
+            self._since = dict.fromkeys(sorted(state.sessions), 0)
+        elif state.log:
             gap = boot - self._heard_at
             most = 2 * beat_pause(state.params, len(state.sessions), busy=False)
             self._advanced += gap if gap <= most else 0

@@ -43,11 +43,11 @@ def _stops(state: State, claim: Claim) -> Iterator[str]:
         more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
         yield f"the leader changed, and {', '.join(silent[:3])}{more} has yet to be heard since"
     elif state.clock < state.settled_at:
-        yield f"the log settles for {(state.settled_at - state.clock + 999) // 1_000} s more"
+        yield "the log settles after its birth or a change of its leader"
     if (session := state.sessions.get(claim.session)) is not None:
-        left = session.joined + state.params["probation"] - state.clock
-        if left > 0:
-            yield f"{claim.holder} has just joined, and begins nothing for {(left + 999) // 1_000} s"
+        probation = state.params["probation"]
+        if state.clock - session.joined < probation:
+            yield f"{claim.holder} has just joined, and begins nothing in its first {probation // 1_000} s"
 
 
 def _holders(state: State, scope: str) -> Iterator[str]:

@@ -66,14 +66,11 @@ class Hearing:
             del self.ended[next(iter(self.ended))]
 
     def _compare(self) -> None:
-        """A peer that comes to another state: one of us is wrong, so fold again, and then do nothing."""
-        if (peer := self.duties.agreement.differing()) is None or self.member.session is None:
-            return
-        if self._folded_again:
-            self.member.halt(f"{peer} comes to another state from the same log: two versions of one fold")
-        else:
+        """A peer that comes to another state: one of us is wrong, so fold again, once."""
+        differing = self.duties.agreement.differing()
+        if differing and not self._folded_again:
             self._folded_again = True
-            self.fold_again(f"{peer} comes to another state")
+            self.fold_again(differing)
 
     def failed(self, why: str) -> None:
         """A read or a write failed; it is tried again."""

@@ -21,7 +21,7 @@ class Keeping:
         self.kept = Carried()
         self._memory = memory
         self._agent = agent
-        self._stale = False
+        self._stale = True
 
     async def load(self) -> None:
         """What a former life kept. Raises ControlUnavailable."""

@@ -143,7 +143,7 @@ class Life:
             await self.write(*duty)
         elif (line := self.duties.outbox.next_note()) is not None:
             await self._write_note(line)
-        elif self.duties.not_ready(state) is None:
+        if self.member.session is not None and self.duties.not_ready(self.reader.state) is None:
             await self.keep()
 
     async def _enter(self) -> None:

@@ -38,7 +38,7 @@ class ControlTopic:
     @property
     def degraded(self) -> str | None:
         """Why nothing may be claimed now, in words; None while all is well."""
-        return self._life.member.degraded
+        return self._life.member.degraded or self._life.duties.agreement.differing()
 
     @property
     def caught_up(self) -> bool:
@@ -122,12 +122,19 @@ class ControlTopic:
     async def barrier(self, claim_id: int | None = None) -> None:
         """A beat, written and seen accepted: all that was in the log before it has been folded.
 
-        Raises NotAccepted where no effect of the claim may start now: not its holder any more, the hold time
-        over, paused, or no room under the cap in force.
+        With a claim it waits as long as the barrier after a change of leader stands, and raises NotAccepted
+        where no effect of the claim may start then: it is another's, the hold time is over, it is paused, or
+        there is no room under the cap in force.
         """
-        await self._life.write("beat", self._life.duties.outbox.beat())
+        await self._beat()
+        while claim_id is not None and self.state.barrier:
+            await self._life.until(lambda: not self.state.barrier or self.degraded is not None)
+            await self._beat()
         if claim_id is not None and (why := self._life.objection(claim_id)):
             raise NotAccepted(why)
+
+    async def _beat(self) -> None:
+        await self._life.write("beat", self._life.duties.outbox.beat())
 
     def objection(self, claim_id: int) -> str | None:
         """Why no effect of the claim may start at this instant, as far as was read; in words."""

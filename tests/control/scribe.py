@@ -51,6 +51,7 @@ class Scribe:
     now: int = 1_000_000
     epoch: int = 0
     sequence: dict[int, int] = field(default_factory=dict)
+    last: Verdict = field(default_factory=lambda: Verdict(None, (), None))  # on the newest record
 
     @classmethod
     def born(
@@ -67,8 +68,8 @@ class Scribe:
         self.now += self.step
         record = Written(len(self.log), self.epoch, self.now, value)
         self.log.append(record)
-        self.state, verdict = fold(self.state, record)
-        return verdict
+        self.state, self.last = fold(self.state, record)
+        return self.last
 
     def put(self, t: str, agent: str, session: int, x: Mapping[str, Any], **envelope: Any) -> Verdict:
         """Appends a record of this session, stamped rightly but for what `envelope` says."""
@@ -99,7 +100,7 @@ class Scribe:
         live = self.state.sessions.get(session)
         return live.agent if live else "broker-1"
 
-    def say(self, session: int, t: str, **x: Any) -> Verdict:
+    def say(self, session: int, t: str, /, **x: Any) -> Verdict:
         """Any record of this session."""
         return self.put(t, self.agent(session), session, x)
 
@@ -160,7 +161,7 @@ class Scribe:
         body = {"session": target, "last": known.last if known else 0, "waited": waited}
         return self.put("expire", self.agent(session), session, body | x)
 
-    def order(self, session: int, t: str, **x: Any) -> Verdict:
+    def order(self, session: int, t: str, /, **x: Any) -> Verdict:
         """An operator's record; `expect` is -1 unless given."""
         return self.put(t, self.agent(session), session, {"reason": "r", "by": "ann", "expect": -1} | x)
 

@@ -1,7 +1,7 @@
 """Laws of the fold under random schedules (coordination.md sections 2, 3 and 6).
 
-Agents crash and vote wrongly, leaders change, records are delayed, lost and doubled, effects are found, people
-pause and resolve.
+Agents crash and vote wrongly, leaders change, records are delayed, lost and doubled, effects are found,
+people pause and resolve.
 """
 
 from __future__ import annotations

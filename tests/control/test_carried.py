@@ -1,0 +1,154 @@
+"""Rules 11 and 12 of coordination.md section 4: what outlives a lost log, and peers that differ."""
+
+from __future__ import annotations
+
+import json
+
+from msgspec.structs import replace
+from scribe import Scribe, effect
+
+from agent.control.agreement import Agreement
+from agent.control.bodies import MAX_HANDLED, MAX_REDECLARED
+from agent.control.carried import Carried, carried, for_join, is_lost, lost_changes, pack, unpack
+from agent.control.records import MAX_BYTES
+from agent.control.times import LAB
+
+NOTHING = Carried()
+
+
+def two() -> tuple[Scribe, int, int]:
+    """A log with two agents."""
+    log = Scribe.born()
+    return log, log.join("broker-1"), log.join("broker-2")
+
+
+def test_rule_11_own_effects_and_all_problems_are_carried_whoever_held_them() -> None:
+    log, one, other = two()
+    mine = log.dirty(one, "x:a", problem="mine")
+    log.dirty(other, "x:b", problem="theirs")
+    log.release(other, log.dirty(other, "x:c", problem="done"), "undone")
+    log.wait(other, 10_000)
+    log.claimed(one, "x:d", problem="only waits")
+    kept = carried(log.state, "broker-1", NOTHING)
+    assert [item["claim"] for item in kept.redeclare] == [mine]
+    assert kept.redeclare[0]["effect"] == effect("k")
+    left = {h["problem"]: h["left"] for h in kept.handled}
+    assert left.keys() == {"mine", "theirs", "done"}
+    assert left["theirs"] == LAB.cooldown
+    assert LAB.cooldown - 11_000 < left["done"] <= LAB.cooldown - 10_000
+
+
+def test_rule_11_the_journals_effect_stands_above_the_logs() -> None:
+    log, one, _ = two()
+    claim = log.dirty(one, "x:a")
+    kept = carried(log.state, "broker-1", NOTHING, {claim: json.dumps(effect("k", "l"))})
+    assert kept.redeclare[0]["effect"] == effect("k", "l")
+
+
+def test_rule_11_what_is_owed_stays_owed_until_it_is_told() -> None:
+    log, one, _ = two()
+    log.dirty(one, "x:a", problem="p")
+    owed = replace(carried(log.state, "broker-1", NOTHING), owed=True)
+    again = Scribe.born()
+    again.join("broker-2")
+    kept = carried(again.state, "broker-1", owed)
+    assert (kept.owed, kept.redeclare, kept.handled) == (True, owed.redeclare, owed.handled)
+    told = carried(again.state, "broker-1", replace(owed, owed=False))
+    assert (told.owed, told.redeclare, told.handled) == (False, (), ())
+
+
+def test_rule_11_only_a_join_after_a_loss_carries_it_and_the_log_takes_it() -> None:
+    log, one, _other = two()
+    claim = log.dirty(one, "x:a", problem="p")
+    kept = carried(log.state, "broker-1", NOTHING)
+    assert for_join(kept) == ([], [])
+    redeclare, handled = for_join(replace(kept, owed=True))
+    again = Scribe.born()
+    session = again.join("broker-1", redeclare=redeclare, handled=handled)
+    (new,) = again.state.claims.values()
+    assert (new.stamp, new.problem, new.session) == (claim, "p", session)
+    assert again.claim(session, "x:b", problem="p").void == "problem was handled: p"
+
+
+def test_rule_11_a_join_carries_what_fits_into_a_record_and_effects_first() -> None:
+    log, one, _ = two()
+    log.dirty(one, "x:a")
+    kept = carried(log.state, "broker-1", NOTHING)
+    big = {**kept.redeclare[0], "effect": effect("k", new="a" * 20_000)}
+    many = [{"problem": f"p{n}" + "x" * 500, "left": n} for n in range(900)]
+    redeclare, handled = for_join(Carried(redeclare=(big,) * 90, handled=tuple(many), owed=True))
+    assert 0 < len(redeclare) < MAX_REDECLARED
+    assert 0 < len(handled) < MAX_HANDLED
+    assert handled[0]["left"] == 899
+    assert len(json.dumps([redeclare, handled])) < MAX_BYTES
+    again = Scribe.born()
+    again.join("broker-1", redeclare=redeclare, handled=handled)
+
+
+def test_rule_11_a_shorter_log_or_another_history_is_a_lost_one() -> None:
+    log, one, _ = two()
+    kept = carried(log.state, "broker-1", NOTHING)
+    assert not is_lost(kept, log.state)
+    log.beat(one)
+    assert not is_lost(kept, log.state)
+    shorter = Scribe.born()
+    shorter.join("broker-1")
+    assert is_lost(kept, shorter.state)
+    for number in range(2, 6):
+        shorter.join(f"broker-{number}", rack="r")
+    assert is_lost(kept, shorter.state)
+    assert not is_lost(NOTHING, shorter.state)
+
+
+def test_rule_11_operators_changes_that_were_lost_are_named() -> None:
+    log, one, _ = two()
+    before = replace(log.state)
+    log.order(one, "pause", on=True, selector="kind:k", **{"for": 0})
+    kept = carried(log.state, "broker-1", NOTHING)
+    assert lost_changes(kept, log.state) == ()
+    assert lost_changes(kept, before) == ("pause/kind:k",)
+
+
+def test_rule_11_what_is_kept_comes_back_and_garbage_is_nothing() -> None:
+    log, one, _ = two()
+    log.dirty(one, "x:a", problem="p")
+    kept = replace(carried(log.state, "broker-1", NOTHING), owed=True)
+    assert unpack(pack(kept)) == kept
+    assert unpack(None) == unpack(b"{") == unpack(b'{"log":1}') == NOTHING
+
+
+def test_section_6_two_peers_must_agree_or_the_one_that_there_is_or_none() -> None:
+    log, one, other = two()
+    agreement = Agreement()
+
+    def beat(session: int) -> None:
+        log.beat(session)
+        agreement.saw(log.state, log.last, "broker-1", one)
+
+    assert agreement.missing(log.state, "broker-1") is not None
+    beat(one)
+    assert agreement.missing(log.state, "broker-1") is not None
+    beat(other)
+    assert agreement.missing(log.state, "broker-1") is None
+    third, fourth = log.join("broker-3"), log.join("broker-4")
+    assert agreement.missing(log.state, "broker-1") is not None
+    beat(third)
+    assert agreement.missing(log.state, "broker-1") is None
+    for session in (other, third, fourth):
+        log.say(session, "leave")
+    agreement.drop()
+    assert agreement.missing(log.state, "broker-1") is None
+
+
+def test_rule_12_a_peer_whose_stamps_differ_again_and_again_is_named() -> None:
+    log, one, other = two()
+    agreement = Agreement()
+    beat = {"status": "", "firing": []}
+    for times in range(1, 4):
+        log.put("beat", "broker-2", other, beat, d="f" * 64)
+        agreement.saw(log.state, log.last, "broker-1", one)
+        assert (agreement.differing() is not None) == (times == 3)
+    assert str(agreement.differing()).startswith("broker-2 comes to another state")
+    log.beat(other)
+    agreement.saw(log.state, log.last, "broker-1", one)
+    assert agreement.differing() is None
