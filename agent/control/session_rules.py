@@ -34,6 +34,12 @@ def times_fit(_: State, r: Record) -> str | None:
     return params_fault(r.x["params"])
 
 
+def budgets_sound(_: State, r: Record) -> str | None:
+    """A rate has a window."""
+    lacking = sorted(scope for scope, b in r.x["budgets"].items() if b["rate"] and not b["window"])
+    return f"a rate needs a window: {lacking[0]}" if lacking else None
+
+
 def bear(state: State, r: Record) -> State:
     """The log is born, and settles: what a former log left in the world may be found first."""
     x = r.x

@@ -13,7 +13,7 @@ from agent.control.rule import Rule
 
 TABLE: Mapping[str, Rule] = MappingProxyType(
     {
-        "genesis": Rule((s.unborn, s.names_itself, s.times_fit), s.bear),
+        "genesis": Rule((s.unborn, s.names_itself, s.times_fit, s.budgets_sound), s.bear),
         "join": Rule((s.newer_incarnation, s.can_fold, s.memory_has_room), s.join),
         "beat": Rule((), s.beat),
         "leave": Rule((), s.leave),

@@ -25,6 +25,7 @@ from agent.control.claims import CLOSED, DIRTY, GRANTED, TRANSITIONS
 from agent.control.digests import sha256
 from agent.control.fold import fold
 from agent.control.pauses import paused
+from agent.control.schedule import schedule
 from agent.control.snapshot import dump, load
 from agent.control.state import State
 from agent.control.times import LAB
@@ -144,6 +145,13 @@ def _from_snapshot(state: State) -> State:
     text = dump(state)
     loaded = load({"at": state.offset, "hash": sha256(text), "state": json.loads(text)})
     return replace(loaded, mark=state.mark)  # this offset is none of a mark
+
+
+def test_section_3_nothing_waits_that_could_be_granted(worlds: list[World]) -> None:
+    """The schedule looks only where something changed; looking again anywhere must find nothing more."""
+    for world in worlds:
+        for state in world.states[1:]:
+            assert schedule(State(), state) is state
 
 
 def test_what_may_stand_is_closed_by_its_holder_or_by_a_person(worlds: list[World]) -> None:

@@ -40,6 +40,9 @@ def test_genesis_names_its_own_log_and_the_folds_times() -> None:
     assert log.put("genesis", "broker-2", -1, body | {"params": {"age": 1}}).void == (
         "params are missing: beat_each"
     )
+    budgets = {"restart": {"cap": 1, "rate": 3, "window": 0}}
+    verdict = log.put("genesis", "broker-2", -1, body | {"budgets": budgets})
+    assert verdict.void == "a rate needs a window: restart"
     assert log.state.log == ""
 
 

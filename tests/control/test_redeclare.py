@@ -136,6 +136,26 @@ def test_section_2_an_orphan_or_a_claim_of_an_older_session_is_taken_back() -> N
     assert {c.session for c in log.state.claims.values()} == {again}
 
 
+def test_section_2_what_only_waited_in_an_older_session_is_taken_back_before_that_session_ends() -> None:
+    log, one, other = two()
+    granted, held = log.claimed(one, "x:topic/a"), log.dirty(other, "x:topic/b")
+    queued = log.claimed(one, "x:topic/b")
+    log.join("broker-1", redeclare=[item(log, granted), item(log, queued, "l")])
+    assert [log.is_(c) for c in (granted, held, queued)] == ["dirty"] * 3  # outside of any barrier
+
+
+def test_section_2_what_was_adopted_for_the_last_time_is_taken_back_before_it_is_stuck() -> None:
+    log, one, _ = two()
+    claim = log.orphan(one, "x:topic/a")
+    session = log.state.offset
+    for _ in range(3):
+        log.adopt(session, claim)
+        if log.state.claims[claim].adoptions < 3:
+            session = log.join("broker-1")
+    log.join("broker-1", redeclare=[item(log, claim)])
+    assert log.is_(claim) == "dirty"
+
+
 def test_section_2_what_is_stuck_or_closed_is_left_alone() -> None:
     log, one, other = two()
     stuck = log.orphan(one, "x:topic/a")
