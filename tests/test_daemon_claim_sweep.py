@@ -26,6 +26,8 @@ class OneClaim:
 
     state: ClaimState = ClaimState.DIRTY
     effect: str = encode_effect(EFFECT)
+    id: int = 7
+    stamp: int = 7
 
 
 @dataclass
@@ -83,10 +85,16 @@ def story(*told: Kind) -> History:
 
 
 def close(
-    history: History, disk: Disk, *, state: ClaimState = ClaimState.DIRTY, held: bool = False
+    history: History,
+    disk: Disk,
+    *,
+    state: ClaimState = ClaimState.DIRTY,
+    held: bool = False,
+    claim: OneClaim | None = None,
 ) -> tuple[Topic, Book]:
     """What a minute of sweeping makes of claim 7."""
-    topic, book = Topic({7: OneClaim(state)}), Book(history)
+    claim = claim or OneClaim(state)
+    topic, book = Topic({claim.id: claim}), Book(history)
     parts: Any = Parts(book, {"brake": Brake(disk)}, claims={7} if held else set())
     own: Any = topic
 
@@ -131,3 +139,10 @@ def test_what_the_journal_does_not_know_is_undone_from_its_intent() -> None:
     assert disk.brake is None
     assert topic.released == [(7, "undone")]
     assert "the journal does not know it" in book.told[0]
+
+
+def test_a_claim_that_a_lost_tail_renamed_is_still_its_incidents() -> None:
+    """It was declared again under another id, and kept its stamp."""
+    again = OneClaim(id=1_000_000_000_000_044, stamp=7)
+
+    assert close(story(Kind.STARTED, Kind.DONE), Disk(brake="on"), claim=again)[0].released == []

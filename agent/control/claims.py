@@ -103,6 +103,11 @@ def keys_of(effect: str | None) -> Iterator[tuple[str, str]]:
     return ((change["resource"], change["key"]) for change in changes_of(effect))
 
 
+def is_called(claim: Claim, number: int) -> bool:
+    """Whether this is the claim's id, or was before a join brought it back: it kept its stamp."""
+    return claim.id == number or (claim.id >= REDECLARED and claim.stamp == number % STAMPS)
+
+
 def redeclared_id(offset: int, index: int) -> int:
     """The id of the claim that item `index` of the join at `offset` became."""
     return (index + 1) * REDECLARED + offset

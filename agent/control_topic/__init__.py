@@ -1,5 +1,6 @@
 """The control topic's reader and writer: joins the log, folds it, and waits for its order to decide."""
 
+from agent.control.claims import is_called
 from agent.control.gossip import Peer
 from agent.control.state import Claim, ClaimState, Limit, State
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget, Settings, Times
@@ -36,4 +37,5 @@ __all__ = [
     "State",
     "Surroundings",
     "Times",
+    "is_called",
 ]

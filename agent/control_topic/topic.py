@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from agent.control import words
 from agent.control.budgets import WAITING
-from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK
+from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, is_called
 from agent.control.gossip import Peer
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
@@ -84,7 +84,7 @@ class ControlTopic:
         it is paused, and till peers agree on the log. Raises ClaimVoid, ControlUnavailable.
         """
         await self._life.until(lambda: not self._waits(claim_id))
-        claim = self.own_claims().get(claim_id)
+        claim = self.own_claim(claim_id)
         if claim is None:
             raise ClaimVoid(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
         if self.degraded or self._waits(claim_id):
@@ -92,7 +92,7 @@ class ControlTopic:
         return claim.token
 
     def _waits(self, claim_id: int) -> bool:
-        claim = self.own_claims().get(claim_id)
+        claim = self.own_claim(claim_id)
         if claim is None or self.degraded:
             return False
         return claim.state is QUEUED or (claim.state is GRANTED and bool(self.blockers(claim_id)))
@@ -130,7 +130,7 @@ class ControlTopic:
         while claim_id is not None and self.state.barrier:
             await self._life.until(lambda: not self.state.barrier or self.degraded is not None)
             await self._beat()
-        if claim_id is not None and (why := self._life.objection(claim_id)):
+        if claim_id is not None and (why := self.objection(claim_id)):
             raise NotAccepted(why)
 
     async def _beat(self) -> None:
@@ -138,7 +138,8 @@ class ControlTopic:
 
     def objection(self, claim_id: int) -> str | None:
         """Why no effect of the claim may start at this instant, as far as was read; in words."""
-        return self._life.objection(claim_id)
+        claim = self.own_claim(claim_id)
+        return self._life.objection(claim.id if claim else claim_id)
 
     async def release(self, claim_id: int, outcome: str) -> None:
         """Close an own claim: `done`, `undone` or `cancelled`; one that is closed already is left at that.
@@ -147,18 +148,18 @@ class ControlTopic:
         """
         for last in (False, True):
             await self._life.until(lambda: not self._is_orphan(claim_id) or self.degraded is not None)
-            claim = self.own_claims().get(claim_id)
+            claim = self.own_claim(claim_id)
             if claim is None:
                 return
             end = "undone" if outcome == "cancelled" and claim.state is DIRTY else outcome
             try:
-                await self._life.write("release", {"id": claim_id, "token": claim.token, "outcome": end})
+                await self._life.write("release", {"id": claim.id, "token": claim.token, "outcome": end})
             except NotAccepted:  # it may have been granted, or dropped, while this was on its way
                 if last:
                     raise
 
     def _is_orphan(self, claim_id: int) -> bool:
-        claim = self.own_claims().get(claim_id)
+        claim = self.own_claim(claim_id)
         return claim is not None and claim.state is ORPHAN
 
     async def note(self, entry_line: str) -> None:
@@ -178,12 +179,17 @@ class ControlTopic:
             i: c for i, c in self.state.claims.items() if c.holder == self._agent and c.state is not STUCK
         }
 
+    def own_claim(self, claim_id: int) -> Claim | None:
+        """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
+        own = self.own_claims()
+        return own.get(claim_id) or next((c for c in own.values() if is_called(c, claim_id)), None)
+
     def peers(self) -> Mapping[str, Peer]:
         """The other live agents by name, and what they last said."""
         return self._life.hearing.gossip.peers(self.state, self._agent)
 
     def _own(self, claim_id: int) -> Claim:
-        claim = self.own_claims().get(claim_id)
+        claim = self.own_claim(claim_id)
         if claim is None:
             raise NotAccepted(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
         return claim

@@ -173,7 +173,7 @@ class Carrier:
 
     def _claim_held(self) -> bool:
         claim, control = self.incident.claim, self._means.control
-        return claim is None or (control is not None and claim in control.own_claims())
+        return claim is None or (control is not None and control.own_claim(claim) is not None)
 
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""

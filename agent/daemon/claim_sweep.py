@@ -7,7 +7,7 @@ import logging
 
 from agent.actions import Stopped
 from agent.control.records import BadRecord
-from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted
+from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted, is_called
 from agent.daemon.attempt import Means
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind
@@ -26,20 +26,21 @@ async def sweep_claims(means: Means, control: ControlTopic) -> None:
         if control.degraded or not control.caught_up:
             continue
         open_ = control.own_claims().items()  # an orphan is adopted before anybody closes it
-        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not _held(means, n)}
+        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not _held(means, c)}
         for number in sorted(before & unheld.keys()):
             await _close(means, control, number, unheld[number])
         before = frozenset(unheld)
 
 
-def _held(means: Means, number: int) -> bool:
-    return number in means.claims or any(i.claim == number for i in means.ledger.history.standing())
+def _held(means: Means, claim: Claim) -> bool:
+    held = (i.claim for i in means.ledger.history.standing() if i.claim is not None)
+    return any(is_called(claim, number) for number in (*means.claims, *held))
 
 
 async def _close(means: Means, control: ControlTopic, number: int, claim: Claim) -> None:
     """Not dirty: cancelled. Known to the journal: as it ended. Unknown: undone from its intent's effect;
     without an intent and without an entry no effect ever left this agent."""
-    known = [i for i in means.ledger.history.incidents.values() if i.claim == number]
+    known = [i for i in means.ledger.history.incidents.values() if i.claim and is_called(claim, i.claim)]
     healed = bool(known) and known[-1].verdict is Kind.HEALED
     try:
         if claim.state is not ClaimState.DIRTY:
