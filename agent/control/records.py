@@ -73,11 +73,12 @@ def _parse(raw: bytes) -> Any:
         raise BadRecord("not printable ASCII")
     if _too_deep(raw):
         raise BadRecord("too deep")
+    text = raw.decode("ascii")
     try:
-        value = _DECODER.decode(raw.decode("ascii"))
+        value = _DECODER.decode(text)
     except json.JSONDecodeError:
         raise BadRecord("not JSON") from None
-    if canonical(value).encode() != raw:
+    if canonical(value) != text:
         raise BadRecord("not canonical")
     if b"\\ud" in raw and not _is_unicode(value):
         raise BadRecord("not Unicode")  # half a surrogate pair: no file or page could take it

@@ -23,4 +23,7 @@ class Rule:
 
 def objection(conditions: Iterable[Condition], state: State, record: Record) -> str | None:
     """The first reason against the record."""
-    return next((why for condition in conditions if (why := condition(state, record)) is not None), None)
+    for condition in conditions:
+        if (why := condition(state, record)) is not None:
+            return why
+    return None

@@ -44,6 +44,14 @@ def table(key: Check, item: Check, most: int, least: int = 0) -> Check:
 def fields(required: Mapping[str, Check], optional: Mapping[str, Check] = MappingProxyType({})) -> Check:
     """An object with these keys and no others."""
     every = {**required, **optional}
-    return lambda v: (
-        isinstance(v, dict) and required.keys() <= v.keys() <= every.keys() and all(every[k](v[k]) for k in v)
-    )
+    names = required.keys()
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, dict) or not names <= value.keys():
+            return False
+        for name, inner in value.items():  # noqa: SIM110 - asked of every record: all() takes twice as long
+            if name not in every or not every[name](inner):
+                return False
+        return True
+
+    return check
