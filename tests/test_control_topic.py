@@ -79,9 +79,10 @@ class Cluster:
         create: bool = True,
         shelf: Shelf | None = None,
         fold_max: int = FOLD,
+        host: str = "",
     ) -> ControlTopic:
         """A process that has not started yet."""
-        host = f"host{number}"
+        host = host or f"host{number}"
         settings = Settings(f"broker-{number}", host, times=QUICK, create=create, fold_max=fold_max)
         self.agents.append(ControlTopic(log or self.log, settings, Surroundings(now, memory=shelf)))
         return self.agents[-1]
@@ -624,3 +625,20 @@ async def test_a_log_whose_fold_is_too_new_is_left_alone(cluster: Cluster) -> No
         f"the log's fold version is {FOLD}, but this release knows {FOLD - 1}"
     )
     assert not any(b'"a":"broker-2"' in record.value for record in cluster.log.records)
+
+
+async def test_rule_8_what_belongs_to_another_host_is_left_to_a_person(cluster: Cluster) -> None:
+    """A broker's agent that comes back under another host name cannot adopt what is of the old one."""
+    one, two = await cluster.start(1), await cluster.start(2)
+    held = await dirty(one, "x:topic/a")
+    await cluster.kill(one)
+    moved = cluster.agent(1, host="elsewhere")
+    await moved.start()
+    await moved.barrier()
+    assert moved.state.claims[held].state is ClaimState.ORPHAN
+    assert not moved.own_claims()
+    await within(moved.release(held, "undone"))  # nothing that it could close
+    token = two.state.claims[held].token
+    words = {"id": held, "token": token, "reason": "the host is gone", "by": "ann"}
+    await two._life.write("resolve", words)
+    assert held not in two.state.claims

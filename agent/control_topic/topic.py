@@ -87,6 +87,8 @@ class ControlTopic:
         claim = self.own_claim(claim_id)
         if claim is None:
             raise ClaimVoid(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
+        if claim.state is ORPHAN or claim.adoptions:
+            raise ClaimVoid("its session ended while it may have begun: it is only closed now")
         if self.degraded or self._waits(claim_id):
             raise ControlUnavailable(self.degraded or "the control topic was closed")
         return claim.token
@@ -174,10 +176,12 @@ class ControlTopic:
 
     def own_claims(self) -> Mapping[int, Claim]:
         """This agent's open claims: those it holds, and those that its former life left dirty, which are
-        orphans until it has adopted them."""
-        return {
-            i: c for i, c in self.state.claims.items() if c.holder == self._agent and c.state is not STUCK
-        }
+        orphans until it has adopted them. What only a person can close is no longer its own."""
+        return {claim.id: claim for claim in self.state.claims.values() if self._is_own(claim)}
+
+    def _is_own(self, claim: Claim) -> bool:
+        adoptable = claim.state is not ORPHAN or claim.host in ("", self._host)
+        return claim.holder == self._agent and claim.state is not STUCK and adoptable
 
     def own_claim(self, claim_id: int) -> Claim | None:
         """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
