@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from scribe import LOG, Scribe, Written
 
 from agent.control.digests import KNOWN
@@ -197,3 +198,19 @@ def test_at_most_twelve_notes_a_minute_of_log_time() -> None:
     assert log.say(s, "note", entry="{}").void == "too many notes in a minute"
     log.wait(s, 60_000)
     assert log.say(s, "note", entry="{}").void is None
+
+
+def test_section_3_states_that_judge_or_grant_differently_have_another_digest_from_then_on() -> None:
+    log = Scribe.born()
+    one = log.join("broker-1")
+    before = log.state
+    log.claim(one, "throttle", problem="p")
+    record = log.log[-1]
+    refusing = replace(before, handled={"p": before.clock + 10**6})
+    waiting = replace(before, settled_at=before.clock + 10**6)
+    poor = replace(before, budgets={})
+    states = [fold(state, record) for state in (before, waiting, refusing, poor)]
+    reasons = [None, None, "problem was handled: p", "no budget: throttle"]
+    assert [verdict.void for _, verdict in states] == reasons
+    assert [len(verdict.moves) for _, verdict in states] == [2, 1, 0, 0]
+    assert len({state.digest for state, _ in states}) == 4
