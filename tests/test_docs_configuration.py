@@ -48,8 +48,8 @@ def test_the_file_of_names_on_the_page_is_without_fault() -> None:
 
 
 def test_the_seconds_of_the_watch_are_those_of_the_code() -> None:
-    """Looked at every second, read after two."""
-    assert (POLL_S, QUIET_S) == (1, 2)
+    """Looked at every two seconds, read when they rested for two."""
+    assert (POLL_S, QUIET_S) == (2, 2)
 
 
 def test_every_key_is_on_the_page() -> None:
