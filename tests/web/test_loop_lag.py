@@ -22,7 +22,7 @@ from agent.web.server import Server
 
 P99_MS, MAX_MS = 10.0, 50.0
 SPIN_MS = 5.0  # a loop that lags more beside a thread that only counts shows other processes' load, not ours
-TRIES = 5
+TRIES = 8
 MATCH = {"query": "left * on (i) right", "time": NOW / 1000}
 SUBQUERY = {"query": "max_over_time(rate(work_total[5m])[1h:15s])", "time": NOW / 1000}
 
@@ -88,8 +88,11 @@ async def lags_while(address: str, surface: FakeSurface) -> list[float]:
 @pytest.mark.e2e  # needs no cluster, but the machine's cores: beside other tests it would measure those
 @pytest.mark.usefixtures("_settled")
 async def test_heavy_queries_do_not_stop_the_loop(server: tuple[str, FakeSurface]) -> None:
-    """A match of 10,000 with 10,000 series and a subquery of an hour, asked four times each, four at once."""
-    seen = []
+    """A match of 10,000 with 10,000 series and a subquery of an hour, asked four times each, four at once.
+
+    A try counts where the machine is quiet before and after it; the second that lags is a failure.
+    """
+    seen, lagged = [], 0
     for _ in range(TRIES):
         if (spun := await spinning_lag()) > SPIN_MS:
             seen.append(f"beside a counting thread: p99 {spun:.1f} ms")
@@ -100,9 +103,9 @@ async def test_heavy_queries_do_not_stop_the_loop(server: tuple[str, FakeSurface
         print(seen[-1])
         if p99 <= P99_MS and worst <= MAX_MS:
             return
-    if all(words.startswith("beside") for words in seen):
-        pytest.skip(f"this machine is too busy to tell: {seen}")
-    raise AssertionError(f"the loop lagged: {seen}")
+        lagged += await spinning_lag() <= SPIN_MS
+        assert lagged < 2, f"the loop lagged: {seen}"
+    pytest.skip(f"this machine is too busy to tell: {seen}")
 
 
 async def spinning_lag() -> float:
