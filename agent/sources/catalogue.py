@@ -17,15 +17,17 @@ from agent.sources import (
 )
 from agent.sources.names import Names
 
-OTHERS = (
-    *host_sources.METRICS,
-    *cluster_metrics.METRICS,
-    *logs.METRICS,
-    *jolokia.METRICS,
-    *exposition.METRICS,
-    *schedule.METRICS,
-    *agent_itself.METRICS,
+# By title and source, as docs/metrics.md shows them.
+TABLES = (
+    *host_sources.TABLES,
+    ("The cluster, by the admin protocol", "cluster", cluster_metrics.METRICS),
+    ("Log lines", "logs", logs.METRICS),
+    ("The broker, by JMX", "jmx", jolokia.METRICS),
+    ("Exporters", "exposition", exposition.METRICS),
+    ("The sources themselves, by `source`", "every source", schedule.METRICS),
+    ("The agent itself", "agent", agent_itself.METRICS),
 )
+OTHERS = tuple(metric for _, _, metrics in TABLES for metric in metrics)
 
 
 def others() -> frozenset[str]:

@@ -5,16 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from agent.sources import (
-    MetricInfo,
-    agent_itself,
-    cluster_metrics,
-    exposition,
-    host_sources,
-    jolokia,
-    logs,
-    schedule,
-)
+from agent.sources import MetricInfo
+from agent.sources.catalogue import TABLES
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.name_files import shipped
 
@@ -42,29 +34,22 @@ configured: [configuration.md](configuration.md#exporters).
 _AGENT = """\
 `family` is a metric's name: the largest twenty (of those that lost samples a hundred), and `others`.
 """
+_TEXTS = {"logs": _LOGS, "jmx": _JMX, "exposition": _EXPOSITION, "agent": _AGENT}  # by source
 
 
 def page() -> str:
     """The whole page, in Markdown."""
     table = shipped().metrics
-    infos = (m.info(name) for name, m in table.items() if not m.of)
-    sections = (
-        *((source, title, "", metrics) for title, source, metrics in host_sources.TABLES),
-        ("cluster", "The cluster, by the admin protocol", "", cluster_metrics.METRICS),
-        ("logs", "Log lines", _LOGS, logs.METRICS),
-        ("jmx", "The broker, by JMX", _JMX, (*jolokia.METRICS, *infos)),
-        ("exposition", "Exporters", _EXPOSITION, exposition.METRICS),
-        ("every source", "The sources themselves, by `source`", "", schedule.METRICS),
-        ("agent", "The agent itself", _AGENT, agent_itself.METRICS),
-    )
+    infos = tuple(m.info(name) for name, m in table.items() if not m.of)
     mbeans = {name: _origin(name, table) for name, metric in table.items() if not metric.of}
     parts = [_INTRODUCTION]
-    for source, title, text, metrics in sections:
+    for title, source, metrics in TABLES:
+        every = (*metrics, *infos) if source == "jmx" else metrics
         parts += [
             f"## {title}\n",
             f"Source: {source}.\n",
-            *([text] if text else ()),
-            "\n".join(_table(metrics, mbeans)) + "\n",
+            *([_TEXTS[source]] if source in _TEXTS else ()),
+            "\n".join(_table(every, mbeans)) + "\n",
         ]
     return "\n".join(parts)
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import compileall
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import aiohttp
+from lab_agents import bench_topic, cpu, on_a_lab, resident, stat
 
 from agent.kafka.admin import Admin
 from agent.kafka.connection import Security
@@ -33,14 +32,7 @@ INSTALLED = "import sys; sys.modules['hypothesis'] = None; from agent.__main__ i
 def main() -> None:
     """Everything, on a lab of its own."""
     compileall.compile_dir(PROJECT / "agent", quiet=1)
-    folder = Path(tempfile.mkdtemp(prefix="ottla-bench-"))
-    folder.chmod(0o755)
-    lab = Lab.open(folder / "lab")
-    try:
-        asyncio.run(_measure(lab))
-    finally:
-        asyncio.run(lab.down())
-        shutil.rmtree(folder)
+    on_a_lab(_measure)
 
 
 async def _measure(lab: Lab) -> None:
@@ -49,10 +41,7 @@ async def _measure(lab: Lab) -> None:
     agents = Agents(lab, RULES, (sys.executable, "-c", INSTALLED), interval="5s", times="production")
     await _starts(agents)
     await _watch(agents, "idle, no topics", min(60, SECONDS))
-    await admin.create_topic("bench", PARTITIONS, 3, {})
-    async with asyncio.timeout(600):
-        while sum(1 for p in await admin.partitions(["bench"]) if len(p.isr) == 3) < PARTITIONS:
-            await asyncio.sleep(1)
+    await bench_topic(admin, PARTITIONS, 600)
     await admin.close()
     await _watch(agents, f"{PARTITIONS} partitions", SECONDS)
 
@@ -63,7 +52,7 @@ async def _starts(agents: Agents) -> None:
     for _ in range(STARTS):
         agent = await agents.start(1)
         taken.append(await _first_evaluation(agent) - _started(agent))
-        used.append(_cpu(agent))
+        used.append(cpu(agent))
         await agents.stop(1)
     print(f"start to first evaluation, best          {min(taken):8.2f} s  (target 0.70)")
     print(f"start to first evaluation, median        {statistics.median(taken):8.2f} s")
@@ -74,11 +63,11 @@ async def _watch(agents: Agents, what: str, seconds: int) -> None:
     """Processor and memory from ten seconds after the start on."""
     agent = await agents.start(1)
     await asyncio.sleep(10)
-    before, most = _cpu(agent), 0.0
+    before, most = cpu(agent), 0.0
     for _ in range(max(1, seconds // 5)):
         await asyncio.sleep(5)
-        most = max(most, _memory(agent))
-    used = (_cpu(agent) - before) / (max(1, seconds // 5) * 5)
+        most = max(most, resident(agent))
+    used = (cpu(agent) - before) / (max(1, seconds // 5) * 5)
     print(f"{what}, every 5 s: CPU".ljust(41) + f"{100 * used:8.2f} % of a core  (target 1.00)")
     print(f"{what}, every 5 s: RSS, at most".ljust(41) + f"{most:8.1f} MiB  (target 90; idle 65)")
     await agents.stop(1)
@@ -107,22 +96,6 @@ def _seconds(text: str) -> float:
 
 def _started(agent: Agent) -> float:
     """When its process was started, in seconds since the epoch: /proc knows it to 10 ms."""
-    ticks = int(_stat(agent)[19])
+    ticks = int(stat(agent)[19])
     up = float(Path("/proc/uptime").read_text().split()[0])
     return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu(agent: Agent) -> float:
-    """Seconds of processor time, user and system."""
-    return (int(_stat(agent)[11]) + int(_stat(agent)[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _stat(agent: Agent) -> list[str]:
-    """The fields of /proc/PID/stat from the third on."""
-    return Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _memory(agent: Agent) -> float:
-    """Resident, MiB."""
-    lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

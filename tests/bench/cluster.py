@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import tempfile
 import time
 from pathlib import Path
+
+from lab_agents import bench_topic, cpu, on_a_lab, resident
 
 from agent.history import replay
 from agent.journal import read
@@ -27,14 +26,7 @@ THRESHOLD = 0.85
 
 def main() -> None:
     """Everything, on a lab of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="ottla-bench-"))
-    folder.chmod(0o755)
-    lab = Lab.open(folder / "lab")
-    try:
-        asyncio.run(_measure(lab))
-    finally:
-        asyncio.run(lab.down())
-        shutil.rmtree(folder)
+    on_a_lab(_measure)
 
 
 async def _measure(lab: Lab) -> None:
@@ -42,29 +34,22 @@ async def _measure(lab: Lab) -> None:
     await lab.up()
     print(f"cluster RUNNING after                       {time.monotonic() - begun:8.1f} s")
     admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
-    await admin.create_topic("bench", PARTITIONS, 3, {})
-    await _until_led(admin)
+    await bench_topic(admin, PARTITIONS, 120)
     for interval in ("15s", "1s"):
         await _idle(Agents(lab, RULES, interval=interval), interval)
     await _speed(lab, admin)
     await admin.close()
 
 
-async def _until_led(admin: Admin) -> None:
-    async with asyncio.timeout(120):
-        while sum(1 for p in await admin.partitions(["bench"]) if len(p.isr) == 3) < PARTITIONS:
-            await asyncio.sleep(1)
-
-
 async def _idle(agents: Agents, interval: str) -> None:
     """Resident memory and processor time of an agent with the shipped rules that has nothing to do."""
     agent = await agents.start(2)
     await asyncio.sleep(10)  # its start is not its rest
-    before = _cpu(agent)
+    before = cpu(agent)
     await asyncio.sleep(WATCHED_S)
-    used = (_cpu(agent) - before) / WATCHED_S
+    used = (cpu(agent) - before) / WATCHED_S
     print(f"idle, {PARTITIONS} partitions, every {interval:>3}: CPU       {100 * used:8.2f} % of a core")
-    print(f"idle, {PARTITIONS} partitions, every {interval:>3}: RSS       {_rss(agent):8.1f} MiB")
+    print(f"idle, {PARTITIONS} partitions, every {interval:>3}: RSS       {resident(agent):8.1f} MiB")
     await agents.stop(2)
 
 
@@ -100,18 +85,6 @@ async def _first_move(admin: Admin) -> int:
     while not any(r.future for d in await admin.log_dirs(2) for r in d.replicas):
         await asyncio.sleep(0.05)
     return _now()
-
-
-def _cpu(agent: Agent) -> float:
-    """Seconds of processor time, user and system."""
-    fields = Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss(agent: Agent) -> float:
-    """MiB."""
-    lines = Path(f"/proc/{agent.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def _now() -> int:
