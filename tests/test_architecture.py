@@ -33,6 +33,7 @@ LAYERS = {
     "explain": 5,
     "surface": 4,
     "stop_file": 5,
+    "deadman": 5,
     "kafka": 5,
     "control_topic": 6,
     "journal": 6,

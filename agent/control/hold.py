@@ -7,7 +7,7 @@ from agent.control.budgets import STANDING, budget_of, occupied
 from agent.control.claims import DIRTY
 from agent.control.fold import Verdict
 from agent.control.pauses import paused
-from agent.control.state import State
+from agent.control.state import Claim, State
 
 
 class Hold:
@@ -42,8 +42,13 @@ class Hold:
         return None if self.since is None or not state.log else self.since + state.params["h"]
 
 
-def objection(state: State, claim_id: int, session: int | None, hold: int | None, boot: int) -> str | None:
-    """Why no effect of this claim may start now, in words; `hold` is the end of the hold time."""
+def objection(
+    state: State, claim_id: int, session: int | None, hold: int | None, boot: int, *, undo: bool = False
+) -> str | None:
+    """Why no effect of this claim may start now, in words; `hold` is the end of the hold time.
+
+    What undoes the claim's own effect takes nothing: no pause and no lowered cap stops it.
+    """
     claim = state.claims.get(claim_id)
     if claim is None or claim.session != session or claim.state is not DIRTY:
         return "the claim is not this agent's any more"
@@ -51,6 +56,11 @@ def objection(state: State, claim_id: int, session: int | None, hold: int | None
         return "the hold time is over: no own record was accepted in time"
     if state.barrier:
         return "the leader changed, and not all agents have been heard since"
+    return None if undo else _no_more(state, claim)
+
+
+def _no_more(state: State, claim: Claim) -> str | None:
+    """What keeps a claim from taking more: a pause, or a cap that was lowered since."""
     if selector := paused(state, claim):
         return f"{selector} is paused by {state.pauses[selector].by}: {state.pauses[selector].reason}"
     standing = occupied(state.claims.values(), *STANDING)

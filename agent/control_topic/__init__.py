@@ -4,10 +4,12 @@ from agent.control.claims import is_called
 from agent.control.gossip import Peer
 from agent.control.state import Claim, ClaimState, Limit, State
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget, Settings, Times
+from agent.control_topic.effects import Deadman, Effects, Request
 from agent.control_topic.ports import (
     ClaimVoid,
     ControlUnavailable,
     CreateTopic,
+    InDoubt,
     Log,
     LogRecord,
     Memory,
@@ -27,12 +29,16 @@ __all__ = [
     "ControlTopic",
     "ControlUnavailable",
     "CreateTopic",
+    "Deadman",
+    "Effects",
+    "InDoubt",
     "Limit",
     "Log",
     "LogRecord",
     "Memory",
     "NotAccepted",
     "Peer",
+    "Request",
     "Settings",
     "State",
     "Surroundings",

@@ -79,10 +79,19 @@ class Life:
             raise NotAccepted(void)
         return offset
 
-    def objection(self, claim: int) -> str | None:
+    def objection(self, claim: int, *, undo: bool = False) -> str | None:
         """Why no effect of this claim may start at this instant, as far as the log knows."""
         state, boot = self.reader.state, self.hearing.boot()
-        return objection(state, claim, self.member.session, self.duties.hold.until(state), boot)
+        hold = self.duties.hold.until(state)
+        return objection(state, claim, self.member.session, hold, boot, undo=undo)
+
+    def act_by(self) -> int:
+        """Own boot time in ms by which an effect that is about to start must have left this process: ACT from
+        now, or the end of the hold time where that is earlier and one runs."""
+        state, boot = self.reader.state, self.hearing.boot()
+        act = state.params.get("act", self._settings.times.act)
+        hold = self.duties.hold.until(state)
+        return boot + act if hold is None else min(hold, boot + act)
 
     async def keep(self) -> None:
         """What was seen so far outlives this process and the log. Raises ControlUnavailable."""

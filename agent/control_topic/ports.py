@@ -23,6 +23,10 @@ class ControlUnavailable(Exception):
     """The log cannot be used now; the text says why. A record of ours may still land."""
 
 
+class InDoubt(Exception):
+    """An effect's bytes may have left this process in part or whole, and nobody waits for its answer."""
+
+
 class LogRecord(Logged, Protocol):
     """One record as it lies in the log. `at` is LogAppendTime in ms, `batch_bytes` its whole batch's size.
 

@@ -121,27 +121,36 @@ class ControlTopic:
         )
         await self._life.keep()
 
-    async def barrier(self, claim_id: int | None = None) -> None:
+    async def barrier(self, claim_id: int | None = None, *, undo: bool = False) -> None:
         """A beat, written and seen accepted: all that was in the log before it has been folded.
 
         With a claim it waits as long as the barrier after a change of leader stands, and raises NotAccepted
         where no effect of the claim may start then: it is another's, the hold time is over, it is paused, or
-        there is no room under the cap in force.
+        there is no room under the cap in force; the last two stop no `undo`.
         """
         await self._beat()
         while claim_id is not None and self.state.barrier:
             await self._life.until(lambda: not self.state.barrier or self.degraded is not None)
             await self._beat()
-        if claim_id is not None and (why := self.objection(claim_id)):
+        if claim_id is not None and (why := self.objection(claim_id, undo=undo)):
             raise NotAccepted(why)
 
     async def _beat(self) -> None:
         await self._life.write("beat", self._life.duties.outbox.beat())
 
-    def objection(self, claim_id: int) -> str | None:
-        """Why no effect of the claim may start at this instant, as far as was read; in words."""
+    def objection(self, claim_id: int, *, undo: bool = False) -> str | None:
+        """Why no effect of the claim, or no undo of it, may start at this instant, as far as was read."""
         claim = self.own_claim(claim_id)
-        return self._life.objection(claim.id if claim else claim_id)
+        return self._life.objection(claim.id if claim else claim_id, undo=undo)
+
+    def act_by(self) -> int:
+        """Own boot time (ms) by which an effect that is about to start must have left this process."""
+        return self._life.act_by()
+
+    @property
+    def boot(self) -> int:
+        """Own boot time in ms, suspends included."""
+        return self._life.hearing.boot()
 
     async def release(self, claim_id: int, outcome: str) -> None:
         """Close an own claim: `done`, `undone` or `cancelled`; one that is closed already is left at that.

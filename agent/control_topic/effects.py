@@ -1,0 +1,157 @@
+"""What precedes each effect of a claim (coordination.md section 4, rule 4), and each undo (section 8).
+
+One effect is one request that changes the world. Nothing here knows Kafka, sockets or kernels: the request,
+the deadman's timer and the last look are ports, time is the loop's and the control topic's boot clock. So the
+same protocol runs in the agent, in a rehearsal and in a simulation in virtual time.
+
+The order:
+
+1. the request is made ready on a fresh connection: names looked up, connected, authenticated, nothing sent;
+2. a beat is written and seen accepted: the claim is still ours and dirty, the hold time runs, nothing is
+   paused, there is room under the caps in force;
+3. the deadman is armed for ACT from now, or the end of the hold time: a process that is stopped, swapped out
+   or starved from here on is killed before it can act late;
+4. the last look: the stop file and the gate's questions on fresh data;
+5. what the log says of the claim, once more: it may have been read on since;
+6. the request is sent, and has left the transport's buffer; the deadman is disarmed, the answer awaited.
+
+From 3 to 6 no file is written and no name looked up. Nothing beneath connects again or sends twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+from agent.control_topic.ports import ControlUnavailable, InDoubt, NotAccepted
+from agent.control_topic.topic import ControlTopic
+
+# Of the time until the deadman kills: a last look or a send that takes longer is given up in words. The rest
+# is for a loop that lags, which is no reason to be killed.
+PATIENCE = 0.6
+
+_Answer = TypeVar("_Answer")
+_Given_co = TypeVar("_Given_co", covariant=True)
+Disarm = Callable[[], None]
+LastLook = Callable[
+    [], Awaitable[str | None]
+]  # why not, in words, on data of this instant; None: nothing objects
+
+
+class Deadman(Protocol):
+    """Ends this process at an instant, whatever state it is in, unless that is called off."""
+
+    def arm(self, at: int) -> Disarm:
+        """Kill this process at own boot time `at` (ms); what is returned calls it off. Raises OSError."""
+        ...
+
+
+class Request(Protocol, Generic[_Given_co]):
+    """One request on a connection of its own, of which nothing was sent yet."""
+
+    async def send(self) -> None:
+        """Returns once the last byte has left this process. May be cancelled in the middle."""
+        ...
+
+    async def answer(self) -> _Given_co:
+        """What came back; its errors say whether it was done, or that nobody knows."""
+        ...
+
+    async def close(self) -> None:
+        """Drops the connection, and with it whatever of the request has not left the machine."""
+        ...
+
+
+class Effects:
+    """Sends the effects of this agent's claims. `sent` is told the boot time (ms) right before the first byte
+    of each may leave, so that it is known to be in doubt until its answer has come (rule 5)."""
+
+    def __init__(self, control: ControlTopic, deadman: Deadman) -> None:
+        self._control = control
+        self._deadman = deadman
+
+    async def apply(
+        self,
+        claim: int,
+        ready: Callable[[], Awaitable[Request[_Answer]]],
+        look: LastLook,
+        sent: Callable[[int], None],
+    ) -> _Answer:
+        """One more effect of the claim; the request's answer.
+
+        `ready` makes the request (step 1) and may raise what it likes: nothing was sent. Raises NotAccepted
+        where it must not be and ControlUnavailable where nobody knows, both before anything was sent; InDoubt
+        where it did not leave in time; and what `answer` raises.
+        """
+        request = await ready()
+        try:
+            await self._control.barrier(claim)
+            await self._fire(request, look, lambda: self._control.objection(claim), sent)
+            return await request.answer()
+        finally:
+            await request.close()
+
+    async def undo(
+        self,
+        claim: int,
+        ready: Callable[[], Awaitable[Request[_Answer]]],
+        look: LastLook,
+        sent: Callable[[int], None],
+    ) -> _Answer:
+        """Puts back what the claim's own effect set, comparing first; the request's answer.
+
+        As `apply`, but pauses and caps do not stop it, and where the log cannot be used it waits for nothing
+        (section 8): the deadman and the fresh connection alone fence it then.
+        """
+        request = await ready()
+        try:
+            if await self._readable(claim):
+                await self._fire(request, look, lambda: self._objection_to_undo(claim), sent)
+            else:
+                await self._fire(request, look, lambda: None, sent)
+            return await request.answer()
+        finally:
+            await request.close()
+
+    async def _readable(self, claim: int) -> bool:
+        """Whether the log, which can be read, has nothing against this undo; False: it cannot be used."""
+        if self._control.degraded:
+            return False
+        try:
+            await self._control.barrier(claim, undo=True)
+        except ControlUnavailable:
+            if self._control.degraded:
+                return False
+            raise
+        return True
+
+    def _objection_to_undo(self, claim: int) -> str | None:
+        return None if self._control.degraded else self._control.objection(claim, undo=True)
+
+    async def _fire(
+        self,
+        request: Request[object],
+        look: LastLook,
+        objection: Callable[[], str | None],
+        sent: Callable[[int], None],
+    ) -> None:
+        """Steps 3 to 6 without the answer."""
+        at = self._control.act_by()
+        left = at - self._control.boot
+        if left <= 0:
+            raise NotAccepted("the hold time is over: no own record was accepted in time")
+        disarm, leaving = self._deadman.arm(at), False
+        try:
+            async with asyncio.timeout(left * PATIENCE / 1_000):
+                if why := await look() or objection():
+                    raise NotAccepted(why)
+                leaving = True
+                sent(self._control.boot)
+                await request.send()
+        except TimeoutError:
+            if leaving:
+                raise InDoubt(f"the request did not leave within {left * PATIENCE:.0f} ms") from None
+            raise NotAccepted(f"the last look took over {left * PATIENCE:.0f} ms") from None
+        finally:
+            disarm()

@@ -1,0 +1,228 @@
+"""Rule 4 of coordination.md section 4: what precedes each effect, in virtual time over a log in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fake_log import FakeLog
+
+from agent.control_topic import ControlTopic, Effects, InDoubt, NotAccepted, Settings, Surroundings, Times
+from agent.rehearsal.virtual_time import run
+
+QUICK = Times(beat_each=0, settle=0, probation=0, degraded=6_000)
+EFFECT = json.dumps({"action": "a", "owner": "broker-1", "changes": []})
+
+
+@dataclass
+class Scene:
+    """One agent with a dirty claim, and a record of what happened to its effect in order."""
+
+    log: FakeLog
+    topic: ControlTopic
+    claim: int = -1
+    told: list[str] = field(default_factory=list)
+    armed_until: int | None = None
+    look_takes: float = 0.0  # seconds
+    objection: str | None = None
+    send_takes: float = 0.0
+    before_look: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+    def boot(self) -> int:
+        return boot_ms()
+
+    def arm(self, at: int) -> Callable[[], None]:
+        """The deadman."""
+        self.told.append("armed")
+        self.armed_until = at
+
+        def disarm() -> None:
+            self.told.append("disarmed")
+            self.armed_until = None
+
+        return disarm
+
+    async def ready(self) -> Scene:
+        """The request."""
+        self.told.append("ready")
+        return self
+
+    async def look(self) -> str | None:
+        """The last look."""
+        if self.before_look:
+            await self.before_look()
+        await asyncio.sleep(self.look_takes)
+        self.told.append("looked")
+        return self.objection
+
+    async def send(self) -> None:
+        """Leaves after a while."""
+        self.told.append("sending")
+        await asyncio.sleep(self.send_takes)
+        assert self.armed_until is not None, "nothing is sent without the deadman"
+        assert self.boot() < self.armed_until, "and nothing after its instant"
+        self.told.append("sent")
+
+    async def answer(self) -> str:
+        """Always yes."""
+        self.told.append("answered")
+        return "yes"
+
+    async def close(self) -> None:
+        """The end of its connection."""
+        self.told.append("closed")
+
+    async def apply(self) -> str:
+        """One effect."""
+        return await Effects(self.topic, self).apply(
+            self.claim, self.ready, self.look, lambda at: self.told.append("in doubt")
+        )
+
+    async def undo(self) -> str:
+        """Putting it back."""
+        return await Effects(self.topic, self).undo(
+            self.claim, self.ready, self.look, lambda at: self.told.append("in doubt")
+        )
+
+
+def boot_ms() -> int:
+    return 1_000_000 + round(asyncio.get_running_loop().time() * 1_000)
+
+
+def play(story: Callable[[Scene], Coroutine[Any, Any, None]]) -> Scene:
+    """An agent alone, its claim dirty; then the story."""
+
+    async def whole() -> Scene:
+        log = FakeLog(boot_ms)
+        settings = Settings("broker-1", "h", times=QUICK, create=True)
+        topic = ControlTopic(log, settings, Surroundings(boot_ms, boot=boot_ms))
+        await topic.start()
+        scene = Scene(log, topic)
+        scene.claim = await topic.claim("throttle", ["throttle"], "p", "why")
+        await topic.granted(scene.claim)
+        await topic.intent(scene.claim, EFFECT)
+        await story(scene)
+        await topic._life.stop()
+        return scene
+
+    return run(whole())
+
+
+def test_the_steps_come_in_their_order() -> None:
+    async def story(scene: Scene) -> None:
+        before = len(scene.log.records)
+        assert await scene.apply() == "yes"
+        assert json.loads(scene.log.records[before].value)["t"] == "beat"
+
+    assert play(story).told == [
+        "ready",
+        "armed",
+        "looked",
+        "in doubt",
+        "sending",
+        "sent",
+        "disarmed",
+        "answered",
+        "closed",
+    ]
+
+
+def test_what_the_last_look_finds_keeps_it_from_being_sent() -> None:
+    async def story(scene: Scene) -> None:
+        scene.objection = "the stop file stands"
+        with pytest.raises(NotAccepted, match="the stop file stands"):
+            await scene.apply()
+
+    assert play(story).told == ["ready", "armed", "looked", "disarmed", "closed"]
+
+
+def test_what_was_read_during_the_last_look_counts() -> None:
+    """A leader changed: the barrier stands."""
+
+    async def story(scene: Scene) -> None:
+        async def leader_changes() -> None:
+            scene.log.epoch += 1
+            await scene.log.land(b"another's")
+            await asyncio.sleep(0.1)
+
+        scene.before_look = leader_changes
+        with pytest.raises(NotAccepted, match="the leader changed"):
+            await scene.apply()
+
+    assert "sending" not in play(story).told
+
+
+def test_the_deadman_ends_with_act_or_with_the_hold_time() -> None:
+    async def story(scene: Scene) -> None:
+        begun, seen = scene.boot(), list[int]()
+
+        async def note() -> None:
+            seen.append(scene.armed_until or 0)
+
+        scene.before_look = note
+        await scene.apply()
+        assert begun + QUICK.act <= seen[0] <= scene.boot() + QUICK.act
+        scene.topic._life.duties.hold.since = scene.boot() - QUICK.h + 200
+        assert scene.topic.act_by() == scene.boot() + 200
+
+    play(story)
+
+
+def test_a_last_look_that_takes_too_long_is_given_up_before_the_deadman() -> None:
+    async def story(scene: Scene) -> None:
+        scene.look_takes = 600
+        begun = scene.boot()
+        with pytest.raises(NotAccepted, match="the last look took over"):
+            await scene.apply()
+        assert scene.boot() < begun + QUICK.act
+
+    assert play(story).told == ["ready", "armed", "disarmed", "closed"]
+
+
+def test_a_request_that_does_not_leave_in_time_is_in_doubt() -> None:
+    async def story(scene: Scene) -> None:
+        scene.send_takes = 600
+        with pytest.raises(InDoubt, match="did not leave"):
+            await scene.apply()
+
+    assert play(story).told == ["ready", "armed", "looked", "in doubt", "sending", "disarmed", "closed"]
+
+
+def test_a_claim_that_is_anothers_is_touched_by_nobody() -> None:
+    """Rule 6; no timer is armed for it, and no undo sent."""
+
+    async def story(scene: Scene) -> None:
+        await scene.topic.release(scene.claim, "undone")
+        for effect in (scene.apply, scene.undo):
+            with pytest.raises(NotAccepted, match="not this agent's any more"):
+                await effect()
+
+    assert play(story).told == ["ready", "closed"] * 2
+
+
+def test_an_undo_does_not_wait_for_a_log_that_cannot_be_used() -> None:
+    """Section 8; the deadman and the last look remain."""
+
+    async def story(scene: Scene) -> None:
+        scene.log.unreadable = scene.log.unwritable = "down"
+        await asyncio.sleep(QUICK.degraded / 1_000 + 2)
+        assert "unreadable since" in (scene.topic.degraded or "")
+        assert await scene.undo() == "yes"
+        scene.objection = "the stop file stands"
+        with pytest.raises(NotAccepted, match="stop file"):
+            await scene.undo()
+
+    assert play(story).told[:5] == ["ready", "armed", "looked", "in doubt", "sending"]
+
+
+def test_an_undo_under_way_when_the_log_fails_goes_on_without_it() -> None:
+    async def story(scene: Scene) -> None:
+        scene.log.unreadable = scene.log.unwritable = "down"
+        assert await scene.undo() == "yes"
+        assert scene.topic.degraded
+
+    play(story)
