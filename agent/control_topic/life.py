@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -36,6 +35,7 @@ class Life:
         self._log = log
         self._settings = settings
         self._clock = around.clock
+        self._nonce = around.nonce
         self._create_topic = around.create_topic
         self._turned = asyncio.Condition()
         self._loops: list[asyncio.Task[None]] = []
@@ -161,7 +161,7 @@ class Life:
         if why := keeping.stranger(state):
             self.member.lose(why)
         elif state.log:
-            nonce, lost = secrets.token_hex(16), await keeping.join(state)
+            nonce, lost = self._nonce(), await keeping.join(state)
             await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
             if lost.owed:
                 await keeping.joined(self.reader.state)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from agent.control.fold import Logged
@@ -78,9 +80,11 @@ CreateTopic = Callable[[str, int, int, Mapping[str, str]], Awaitable[None]]  # n
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a life needs besides the log. `boot` is the time since boot in ms, suspends included, by which
-    leases are reckoned; the clock where there is none. Without a memory a lost log may be a lost effect."""
+    leases are reckoned; the clock where there is none. Without a memory a lost log may be a lost effect.
+    `nonce`: 32 hex digits, never twice the same."""
 
     clock: Callable[[], int]
     create_topic: CreateTopic | None = None
     boot: Callable[[], int] | None = None
     memory: Memory | None = None
+    nonce: Callable[[], str] = partial(secrets.token_hex, 16)
