@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from agent.control.fold import Logged
@@ -77,6 +76,10 @@ class Memory(Protocol):
 CreateTopic = Callable[[str, int, int, Mapping[str, str]], Awaitable[None]]  # name, partitions, RF, configs
 
 
+def _nonce() -> str:
+    return secrets.token_hex(16)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a life needs besides the log. `boot` is the time since boot in ms, suspends included, by which
@@ -87,4 +90,4 @@ class Surroundings:
     create_topic: CreateTopic | None = None
     boot: Callable[[], int] | None = None
     memory: Memory | None = None
-    nonce: Callable[[], str] = partial(secrets.token_hex, 16)
+    nonce: Callable[[], str] = _nonce
