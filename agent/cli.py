@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is fo
     "actions": ("agent.commands.read:actions", "What was done, and how each ended."),
     "pause": ("agent.commands.order:pause", "Begin nothing new; undo goes on."),
     "resume": ("agent.commands.order:resume", "End the pause."),
+    "approve": ("agent.commands.answer:approve", "Let a remedy do what it proposes."),
+    "deny": ("agent.commands.answer:deny", "Forbid it."),
     "undo": ("agent.commands.undo:undo", "Take back what the agent did."),
     "stop": ("agent.commands.order:stop", "End the agent."),
     "reload": ("agent.commands.order:reload", "Read the rules again."),

@@ -73,7 +73,7 @@ def fill(text: str, labels: Labels) -> str:
 def _next_step(incident: Incident | None, remedy: Remedy) -> int | None:
     if incident is None:
         return 0
-    if incident.phase is Phase.REFUSED:
+    if incident.phase in (Phase.REFUSED, Phase.PROPOSED):
         return min(incident.decision.step, len(remedy.steps) - 1)
     failed = incident.phase is Phase.SETTLED and incident.verdict in (Kind.NO_BETTER, Kind.FAILED)
     following = incident.decision.step + 1
@@ -117,6 +117,8 @@ def _ending(incident: Incident, end: str | None) -> tuple[Kind | None, str]:
     phase, verdict = incident.phase, incident.verdict
     if phase is Phase.REFUSED and end:
         return Kind.WITHDRAWN, end
+    if phase is Phase.PROPOSED and end:
+        return Kind.WITHDRAWN, f"the proposal expired: {end}"
     if phase is Phase.ESCALATED and end:
         return Kind.CLOSED, end
     if phase is not Phase.SETTLED:

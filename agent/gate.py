@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from agent.history import History
+from agent.history import Answer, History, Phase, same_step
 from agent.model import ActionSpec, Blast, Decision, Effect, Mode, Policy, Rate, Refusal, Remedy, RuleHealth
 from agent.quantities import show_duration
 
@@ -52,6 +53,8 @@ class Scene:
 
 Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
+APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
+APPROVAL = "approval"
 
 
 def judge(scene: Scene) -> Refusal | None:
@@ -77,12 +80,11 @@ def paused(scene: Scene) -> str | None:
 
 
 def mode(scene: Scene) -> str | None:
-    """2: what the remedy is allowed."""
+    """2: what the remedy is allowed, and what a person has denied it."""
     if scene.remedy.mode is Mode.OBSERVE:
         return f"mode is observe: would have done {scene.decision.do} on {scene.decision.target}"
-    if scene.remedy.mode is Mode.PROPOSE:
-        return f"mode is propose: {scene.decision.do} on {scene.decision.target} awaits approval"
-    return None
+    answer = _answer(scene)
+    return f"denied by {answer.words}" if answer and not answer.approved else None
 
 
 def inputs(scene: Scene) -> str | None:
@@ -202,6 +204,37 @@ def claimable(scene: Scene) -> str | None:
     return scene.control if scene.claims and scene.control else None
 
 
+def approved(scene: Scene) -> str | None:
+    """13: a person's word for what only proposes; asked for once all else is clear, and a plan is made."""
+    if scene.remedy.mode is not Mode.PROPOSE:
+        return None
+    answer = _answer(scene)
+    late = answer is not None and scene.now - answer.at >= APPROVED_MS
+    if answer and not late:
+        return None
+    if not isinstance(scene.plan, Effect) and not _is_proposed(scene):
+        return None
+    decision = scene.decision
+    name = shlex.quote(decision.incident)  # it may hold whatever a label holds
+    again = f"; {answer.words} approved it more than {show_duration(APPROVED_MS)} ago" if answer else ""
+    return (
+        f"{decision.do} on {decision.target} awaits a person till the alert ends: "
+        f"ottla approve {name}, or ottla deny {name}{again}"
+    )
+
+
+def _answer(scene: Scene) -> Answer | None:
+    """What a person said to this very step."""
+    known = scene.history.incidents.get(scene.decision.incident)
+    answer = known.answer if known and scene.remedy.mode is Mode.PROPOSE else None
+    return answer if answer and answer.is_for(scene.decision) else None
+
+
+def _is_proposed(scene: Scene) -> bool:
+    known = scene.history.incidents.get(scene.decision.incident)
+    return known is not None and known.phase is Phase.PROPOSED and same_step(known.decision, scene.decision)
+
+
 QUESTIONS: tuple[tuple[str, Question], ...] = (
     ("stop file", stopped),
     ("pause", paused),
@@ -218,6 +251,7 @@ QUESTIONS: tuple[tuple[str, Question], ...] = (
     ("unless", unless),
     ("healthy elsewhere", healthy_elsewhere),
     ("control topic", claimable),
+    (APPROVAL, approved),
 )
 
 

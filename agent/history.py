@@ -17,6 +17,7 @@ class Phase(StrEnum):
 
     NEW = "new"
     REFUSED = "refused"  # wanted, and told no
+    PROPOSED = "proposed"  # to a person
     WAITING = "waiting"  # for a claim
     ACTING = "acting"  # an effect is written down; perhaps it stands, perhaps not
     VERIFYING = "verifying"  # it stands; does it help?
@@ -29,6 +30,7 @@ class Phase(StrEnum):
 
 _WANTED = {
     Kind.REFUSED: Phase.REFUSED,
+    Kind.PROPOSED: Phase.PROPOSED,
     Kind.WAITING: Phase.WAITING,
     Kind.STARTED: Phase.ACTING,
     Kind.ESCALATED: Phase.ESCALATED,
@@ -37,6 +39,7 @@ _WANTED = {
 TRANSITIONS: Mapping[Phase, Mapping[Kind, Phase]] = {
     Phase.NEW: _WANTED,
     Phase.REFUSED: _WANTED,
+    Phase.PROPOSED: _WANTED,
     Phase.WAITING: _WANTED,
     Phase.ACTING: {
         Kind.REFUSED: Phase.REFUSED,  # at the instant of effect: nothing was begun
@@ -65,6 +68,28 @@ class ImpossibleTransition(RuntimeError):
     """An entry that its incident's phase does not allow: a bug, or a journal that was tampered with."""
 
 
+ANSWERS = {"approve": True, "deny": False}  # a person's verbs
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said to a proposal: to this step with these arguments, and to no other."""
+
+    approved: bool
+    at: int
+    words: str  # who, and why
+    decision: Decision
+
+    def is_for(self, decision: Decision) -> bool:
+        """Whether it is still the same that was asked."""
+        return same_step(self.decision, decision)
+
+
+def same_step(one: Decision, other: Decision) -> bool:
+    """Whether two decisions would do the same."""
+    return (one.step, one.do, one.args) == (other.step, other.do, other.args)
+
+
 @dataclass(frozen=True, slots=True)
 class Incident:
     """One problem of one patient, from the first decision to the end."""
@@ -76,12 +101,13 @@ class Incident:
     at: int  # of the newest entry
     reason: str  # of the newest entry
     question: str = ""
-    effect: Effect | None = None
+    effect: Effect | None = None  # what was set; where it is only proposed, what would be
     claim: int | None = None
     started_at: int | None = None
     done_at: int | None = None
     until: int | None = None
     verdict: Kind | None = None
+    answer: Answer | None = None  # used up by the start that it allowed
 
     @property
     def stands(self) -> bool:
@@ -188,7 +214,10 @@ def _step(incident: Incident, entry: Entry) -> Incident:
             done_at=None,
             until=entry.until,
             verdict=None,
+            answer=None,
         )
+    if entry.kind is Kind.PROPOSED:
+        return replace(moved, effect=entry.effect)
     if entry.kind is Kind.WAITING:
         return replace(moved, claim=entry.claim)
     if entry.kind is Kind.DONE:
@@ -208,6 +237,11 @@ def _operator(history: History, entry: Entry) -> History:
         return replace(history, pause=entry)
     if entry.question == "resume":  # a person who resumes has looked: the breaker closes too
         return replace(history, pause=None, unverified=0)
+    asked = history.incidents.get(entry.incident)
+    if entry.question in ANSWERS and asked is not None:
+        approved = ANSWERS[entry.question]
+        answer = Answer(approved, entry.at, entry.reason, entry.decision or asked.decision)
+        return replace(history, incidents={**history.incidents, asked.id: replace(asked, answer=answer)})
     return history
 
 

@@ -304,6 +304,7 @@ class Kind(StrEnum):
     """The kinds of fact."""
 
     REFUSED = "refused"
+    PROPOSED = "proposed"  # nothing but a person's word is missing; carries the plan
     WAITING = "waiting"  # queued for a claim
     STARTED = "started"  # written before the first effect; carries the effect
     DONE = "done"  # the effect stands
@@ -315,7 +316,7 @@ class Kind(StrEnum):
     ESCALATED = "escalated"
     WITHDRAWN = "withdrawn"  # the alert ended before anything was done
     CLOSED = "closed"  # nothing of it stands, and nothing more will be done
-    OPERATOR = "operator"  # pause, resume, undo: what a person said
+    OPERATOR = "operator"  # pause, resume, undo, approve, deny: what a person said
     AGENT = "agent"  # the agent's own life: started, stopped, rules loaded or refused
 
 

@@ -123,6 +123,14 @@ class Orders(Protocol):
         """Undo one incident's effect, None: all that stand. Gives the entries written, as `wire.plain`."""
         ...
 
+    async def approve(self, incident: str, reason: str, by: str) -> None:
+        """Let an incident's remedy do what it proposes."""
+        ...
+
+    async def deny(self, incident: str, reason: str, by: str) -> None:
+        """Forbid it until its alert ends, or somebody approves it."""
+        ...
+
     async def stop(self, handover: bool, by: str) -> None:
         """End the agent: undo what is reversible first, or (handover) leave it to its successor.
 

@@ -29,6 +29,6 @@ def decision(
 def entry(at: int, kind: Kind, *, of: Decision | None = None, reason: str = "so") -> Entry:
     """An entry of that decision's incident; a start carries the effect."""
     of = of or decision()
-    opening = kind in (Kind.STARTED, Kind.REFUSED, Kind.WAITING, Kind.ESCALATED)
+    opening = kind in (Kind.STARTED, Kind.REFUSED, Kind.PROPOSED, Kind.WAITING, Kind.ESCALATED)
     effect = EFFECT if kind is Kind.STARTED else None
     return Entry(at, kind, reason, of.incident, decision=of if opening else None, effect=effect)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from stories import EFFECT, decision, entry
 
-from agent.gate import QUESTIONS, Scene, World, judge
-from agent.history import replay
+from agent.gate import APPROVED_MS, QUESTIONS, Scene, World, judge
+from agent.history import History, replay
 from agent.model import (
     ActionSpec,
     Blast,
+    Decision,
     Entry,
     Kind,
     Limits,
@@ -43,6 +44,9 @@ FINE = Scene(
     world=World(at=NOW, asked=2),
     plan=EFFECT,
 )
+PROPOSING = replace(REMEDY, mode=Mode.PROPOSE)
+PROPOSED = replay([entry(1, Kind.PROPOSED)])
+OTHER_ARGS = replace(decision(), args=(("rate", 1),))
 PAUSED = replay([Entry(1, Kind.OPERATOR, "upgrade", question="pause")])
 ENDED = replay(
     entry(NOW - 1000 + n, k)
@@ -61,6 +65,12 @@ FAILURES = replay(
 )
 
 
+def answered(verb: str, at: int = NOW, of: Decision | None = None) -> History:
+    """A proposal, and what ann said to it."""
+    word = Entry(at, Kind.OPERATOR, "ann: not now", decision().incident, verb, of or decision())
+    return replay([entry(1, Kind.PROPOSED), word])
+
+
 def test_nothing_objects_to_a_fine_scene() -> None:
     """So each test below fails for the one thing it changes."""
     assert judge(FINE) is None
@@ -77,10 +87,18 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             "mode is observe: would have done throttle on /d1",
         ),
         (
-            {"remedy": replace(REMEDY, mode=Mode.PROPOSE)},
-            "mode",
-            "mode is propose: throttle on /d1 awaits approval",
+            {"remedy": PROPOSING},
+            "approval",
+            "throttle on /d1 awaits a person till the alert ends: ottla approve",
         ),
+        ({"remedy": PROPOSING, "history": answered("deny")}, "mode", "denied by ann: not now"),
+        (
+            {"remedy": PROPOSING, "history": answered("approve", NOW - APPROVED_MS)},
+            "approval",
+            "; ann: not now approved it more than 15m ago",
+        ),
+        ({"remedy": PROPOSING, "history": answered("approve", of=OTHER_ARGS)}, "approval", "awaits a person"),
+        ({"remedy": PROPOSING, "plan": None, "history": PROPOSED}, "approval", "awaits a person"),
         ({"health": RuleHealth.BLIND, "health_reason": "no series"}, "inputs", "Full is blind: no series"),
         ({"agent_started_at": NOW - 1}, "inputs", "the agent looks for 30s before it acts"),
         ({"signals": frozenset({"logs"})}, "corroboration", "log lines alone never suffice"),
@@ -177,4 +195,23 @@ def test_the_questions_are_asked_in_the_order_of_the_design() -> None:
         "unless",
         "healthy elsewhere",
         "control topic",
+        "approval",
     ]
+
+
+def test_a_person_s_word_counts_for_what_they_were_asked() -> None:
+    """Nothing objects to what was approved, until it is too long ago; without a plan nobody is asked."""
+    scene = replace(FINE, remedy=PROPOSING, history=answered("approve"))
+
+    assert judge(scene) is None
+    assert judge(replace(scene, plan=None)) is None, "the last look has no plan"
+    assert judge(replace(FINE, remedy=PROPOSING, plan=None)) is None
+    assert judge(replace(FINE, history=answered("deny"))) is None, "a remedy that acts asks nobody"
+
+
+def test_the_command_to_approve_is_safe_to_paste() -> None:
+    """An incident's id holds the target, which holds what a label holds."""
+    refusal = judge(replace(FINE, remedy=PROPOSING, decision=decision("Full/$(reboot)@0")))
+
+    assert refusal is not None
+    assert "ottla approve 'Full/$(reboot)@0', or" in refusal.reason

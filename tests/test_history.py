@@ -117,3 +117,17 @@ def test_a_pause_ends_by_itself_or_by_a_person() -> None:
     assert paused.paused(99) is not None
     assert paused.paused(100) is None
     assert fold(paused, Entry(1, Kind.OPERATOR, "done", question="resume")).paused(2) is None
+
+
+def test_an_answer_counts_for_one_start() -> None:
+    """What was taken back at the instant of effect is asked for again; an answer to nothing is nothing."""
+    word = Entry(2, Kind.OPERATOR, "ann", decision().incident, "approve")
+    asked = replay([entry(1, Kind.PROPOSED), word])
+    (incident,) = asked.incidents.values()
+    assert incident.answer is not None
+    assert incident.answer.approved
+
+    begun = replay([entry(3, Kind.STARTED), entry(4, Kind.REFUSED)], asked)
+
+    assert [i.answer for i in begun.incidents.values()] == [None]
+    assert fold(History(), word) == History()

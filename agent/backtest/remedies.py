@@ -91,7 +91,7 @@ class Play:
         told = {
             (i.decision.alert, i.decision.target)
             for i in self._history.incidents.values()
-            if i.phase is Phase.REFUSED and i.question == "mode"
+            if i.phase is Phase.REFUSED and i.question in ("mode", gate.APPROVAL)
         }
         remedies = self.rules.remedies
         return [a for a in alerts if (a.rule, a.label(remedies[a.rule].target)) not in told]
@@ -117,7 +117,10 @@ class Play:
 
     def _refuse(self, decision: Decision, refusal: Refusal, now: int) -> None:
         """Edges only, as live."""
-        reason = refusal.reason.replace(f"broker {SOMEBODY} ", "a broker (history does not say which) ")
+        words = refusal.reason
+        if refusal.question == gate.APPROVAL:
+            words = f"{decision.do} on {decision.target} would be proposed to a person"
+        reason = words.replace(f"broker {SOMEBODY} ", "a broker (history does not say which) ")
         known = self._history.incidents.get(decision.incident)
         if known is None or known.stands or (known.question, known.reason) != (refusal.question, reason):
             entry = Entry(now, Kind.REFUSED, reason, decision.incident, refusal.question, decision)

@@ -19,6 +19,7 @@ _COLOURS = {
     "worse": "red",
     "no better": "yellow",
     "refused": "yellow",
+    "proposed": "yellow",
     "waiting": "yellow",
     "healed": "green",
     "done": "green",
@@ -43,7 +44,8 @@ def unwell(status: Plain) -> list[str]:
         told.append(f"the last reload was refused; the old rules stand: {reload['complaints'][0]}")
     told += [f"{a['rule']} is firing for {_labels(a)}" for a in status["alerts"] if a["state"] == "firing"]
     calls = [i for i in status["incidents"] if i["phase"] == "escalated"]
-    return told + [f"{i['alert']} for {i['target']} needs a person: {i['reason']}" for i in calls]
+    told += [f"{i['alert']} for {i['target']} needs a person: {i['reason']}" for i in calls]
+    return told + [i["reason"] for i in status["incidents"] if i["phase"] == "proposed"]
 
 
 def status(answer: Plain) -> str:
@@ -167,9 +169,11 @@ def _incident(incident: Plain, now: int) -> list[str]:
     head = f"{incident['do']} for {incident['target']} ({incident['alert']}): "
     asked = f"{incident['question']}: " if incident["question"] else ""
     state = _coloured(incident["phase"], incident["phase"]) + f" since {when(incident['at'], now)}{until}"
-    return [f"{head}{state}  [{incident['id']}]", f"    {asked}{incident['reason']}"] + [
-        f"    {change}" for change in incident["changes"]
-    ]
+    return (
+        [f"{head}{state}  [{incident['id']}]", f"    {asked}{incident['reason']}"]
+        + [f"    {change}" for change in incident["changes"]]
+        + [f"    would change: {change}" for change in incident.get("would_change", ())]
+    )
 
 
 def _coloured(word: str, text: str) -> str:

@@ -11,15 +11,17 @@ from agent import gate
 from agent.actions import Action, restamp, spec
 from agent.actions.ports import Ports
 from agent.control.records import BadRecord
-from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, NotAccepted
+from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
 from agent.daemon.ledger import Ledger
 from agent.daemon.sight import Local, Sight
+from agent.history import same_step
 from agent.kafka.errors import KafkaError
-from agent.model import Decision, Effect, Entry, Kind, Refusal
+from agent.model import Decision, Effect, Entry, Kind, Rate, Refusal
 from agent.wire import encode_effect
 
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
 LOOK_S = 0.5
+MAX_NAME = 200  # characters, of a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Attempt:
         self._decision = decision
         self._action = means.actions[decision.do]
         self._claim = -1
+        self._plan: Effect | None = None  # the last one
         self._before = means.ledger.history  # without the own start: cooldown must not object to itself
 
     async def start(self) -> bool:
@@ -52,6 +55,9 @@ class Attempt:
         if isinstance(plan, Refusal):
             return await self._refuse(plan)
         scopes = self._action.scopes(plan)
+        if not scopes and self._per_cluster():
+            words = "per_cluster is counted by claims, and this needs none: use per_host"
+            return await self._refuse(Refusal("rates", words))
         if not scopes:
             return await self._write(plan, None)
         try:
@@ -96,6 +102,7 @@ class Attempt:
             return Refusal("preconditions", f"the plan could not be made: {error}")
         if isinstance(plan, Refusal):
             return plan
+        self._plan = plan
         return await self.objection(plan) or plan
 
     async def _granted(self, scopes: tuple[str, ...]) -> int | None:
@@ -111,12 +118,22 @@ class Attempt:
         problem = f"{decision.alert}/{decision.step}/broker-{node}/{decision.target}"
         try:
             why = f"{decision.do} on {decision.target}"
-            self._claim = claim = await control.claim(decision.do, scopes, problem, why)
+            limit = self._limit()
+            self._claim = claim = await control.claim(decision.do, scopes, problem, why, limit=limit)
             self._means.claims.add(claim)
             return claim if await self._await_grant(control, claim) else None
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             await self._refuse(Refusal("cluster's claim", str(error)))
             return None
+
+    def _limit(self) -> Limit | None:
+        """The remedy's own for the whole cluster, counted by its alert's name."""
+        rate = self._per_cluster()
+        return Limit(self._decision.alert[:MAX_NAME], rate.count, rate.window_ms) if rate else None
+
+    def _per_cluster(self) -> Rate | None:
+        remedy = self._means.sight().book.remedies.get(self._decision.alert)
+        return remedy.limits.per_cluster if remedy else None
 
     async def _await_grant(self, control: ControlTopic, claim: int) -> bool:
         grant = asyncio.ensure_future(control.granted(claim))
@@ -182,14 +199,18 @@ class Attempt:
         await self._record(Kind.WITHDRAWN, "the alert ended while the claim waited")
 
     async def _refuse(self, refusal: Refusal) -> bool:
-        """Edges only: the same refusal again is no new fact."""
+        """Edges only: the same refusal again is no new fact. What only lacks a person's word is proposed."""
         known = self._means.ledger.history.incidents.get(self._decision.incident)
-        if (
-            known is None
-            or known.stands
-            or (known.question, known.reason) != (refusal.question, refusal.reason)
-        ):
-            await self._record(Kind.REFUSED, refusal.reason, question=refusal.question)
+        stands = known is not None and known.stands
+        if known and not stands and same_step(known.decision, self._decision):
+            told = known.question, known.reason
+        else:
+            told = "", ""
+        if told == (refusal.question, refusal.reason):
+            return False
+        asked = refusal.question == gate.APPROVAL and not stands
+        kind, plan = (Kind.PROPOSED, self._plan) if asked else (Kind.REFUSED, None)
+        await self._record(kind, refusal.reason, question=refusal.question, effect=plan)
         return False
 
     async def _record(self, kind: Kind, reason: str, **more: Any) -> None:

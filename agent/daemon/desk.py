@@ -12,6 +12,7 @@ from agent.daemon.attempt import Means
 from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
 from agent.daemon.own_series import OfSources, exposition
+from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
 from agent.model import Entry, Kind
@@ -159,6 +160,16 @@ class Desk:
         await self._until(lambda: not any(self._stands(i) for i in standing), UNDO_S)
         written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
         return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
+
+    async def approve(self, incident: str, reason: str, by: str) -> None:
+        """Let it do what it proposes: the next round asks the gate again."""
+        await answer(self.means, incident, "approve", reason, by)
+        self.daemon.wake()
+
+    async def deny(self, incident: str, reason: str, by: str) -> None:
+        """Forbid it."""
+        await answer(self.means, incident, "deny", reason, by)
+        self.daemon.wake()
 
     async def stop(self, handover: bool, by: str) -> None:
         """End the agent."""

@@ -47,8 +47,11 @@ def refusals(case: Case, each: Written, remedy: Remedy, policy: Policy) -> list[
 
 
 def _mode(asked: Asked) -> str:
-    mode = asked.remedy.mode
-    return "" if mode is Mode.ACT else f"always: its mode is {mode.value}, so it only says what it would do"
+    return {
+        Mode.OBSERVE: "always: its mode is observe, so it only says what it would do",
+        Mode.PROPOSE: "somebody denied it (ottla deny)",
+        Mode.ACT: "",
+    }[asked.remedy.mode]
 
 
 def _inputs(asked: Asked) -> str:
@@ -77,8 +80,13 @@ def _cooldown(asked: Asked) -> str:
 
 
 def _rates(asked: Asked) -> str:
-    both = ((asked.remedy.limits.per_host, "this remedy's"), (asked.policy.per_host, "the host's"))
-    told = (f"{whose} {r.count} in {show_duration(r.window_ms)}" for r, whose in both if r)
+    limits = asked.remedy.limits
+    each = (
+        (limits.per_host, "this remedy's"),
+        (limits.per_cluster, "this remedy's in the whole cluster"),
+        (asked.policy.per_host, "the host's"),
+    )
+    told = (f"{whose} {r.count} in {show_duration(r.window_ms)}" for r, whose in each if r)
     return f"as many were begun as allowed: {', or '.join(told)}"
 
 
@@ -88,6 +96,10 @@ def _breaker(asked: Asked) -> str:
 
 def _unless(asked: Asked) -> str:
     return " or ".join(f"`{text.strip()}`" for text in asked.remedy.unless)
+
+
+def _approved(asked: Asked) -> str:
+    return "nobody has approved it (ottla approve)" if asked.remedy.mode is Mode.PROPOSE else ""
 
 
 def _healthy(asked: Asked) -> str:
@@ -117,5 +129,6 @@ WHEN: Mapping[str, Callable[[Asked], str]] = MappingProxyType(
         "unless": _unless,
         "healthy elsewhere": _healthy,
         "control topic": lambda _: "its plan needs a claim, and the control topic cannot give one",
+        "approval": _approved,
     }
 )

@@ -110,6 +110,7 @@ def _step(number: int, step: dict[str, Any]) -> Iterator[str]:
 def _limits(limits: dict[str, Any]) -> Iterator[str]:
     policy = limits["policy"]
     often = f", at most {limits['per_host']} on this host" if limits["per_host"] else ""
+    often += f", at most {limits['per_cluster']} in the whole cluster" if limits["per_cluster"] else ""
     yield f"  {show_duration(limits['cooldown_ms'])} of rest after an action on a patient{often}"
     yield f"  at most {limits['max_targets']} at once; more patients are no local fault"
     shown = [

@@ -15,6 +15,7 @@ KEPT_STORIES = 20  # the newest; a screen for a person, and how many more there 
 _PHASES = {
     Phase.NEW: "was decided just now",
     Phase.REFUSED: "is not done",
+    Phase.PROPOSED: "is proposed",
     Phase.WAITING: "waits",
     Phase.ACTING: "is being done",
     Phase.VERIFYING: "was done; whether it helps is being watched",
@@ -88,7 +89,7 @@ def _facts(story: Sequence[Entry]) -> Iterator[Plain]:
 
 
 def _plain_fact(entry: Entry, kind: str, text: str) -> Plain:
-    shown = kind == Kind.STARTED
+    shown = kind in (Kind.STARTED, Kind.PROPOSED)
     return {
         "at": entry.at,
         "incident": entry.incident,

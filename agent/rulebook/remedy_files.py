@@ -11,8 +11,12 @@ from agent.rulebook.alert_files import LABEL_NAME, label_set
 from agent.rulebook.expressions import check_label, promql_with_labels
 from agent.rulebook.labels import MayHave, alert_labels, any_labels
 from agent.rulebook.steps import read_steps
-from agent.yaml_marks import Complaints, Form, Node, Wrong, closest, shaped
+from agent.yaml_marks import Complaints, Form, Node, Wrong, closest, shape_of, shaped
 from agent.yaml_marks.readers import choice, duration, positive, text, times
+
+# What a claim can carry, for the log remembers no longer: coordination.md section 2, `limit`.
+MOST_IN_CLUSTER = 1_000
+WEEK_MS = 7 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +96,17 @@ def _limits(remedy: Form) -> Limits:
     limits = Limits(
         cooldown_ms=form.get("cooldown", duration, default.cooldown_ms),
         per_host=form.get("per_host", times, None),
-        per_cluster=form.get("per_cluster", _not_yet, None),
+        per_cluster=form.get("per_cluster", _for_a_claim, None),
         max_targets=form.get("max_targets", positive, default.max_targets),
     )
     form.close()
     return limits
 
 
-@shaped({"not": {}, "description": "not supported yet"})
-def _not_yet(node: Node) -> Rate:
-    """A limit that is read and not kept would be worse than none."""
-    times(node)
-    raise Wrong("not supported yet", "each action keeps to the cluster's budgets by itself; use per_host")
+@shaped(shape_of(times))
+def _for_a_claim(node: Node) -> Rate:
+    """What a claim on the control topic can carry: the log remembers no longer than a week."""
+    rate = times(node)
+    if rate.window_ms > WEEK_MS or rate.count > MOST_IN_CLUSTER:
+        raise Wrong("more than the control topic can hold to", f"at most {MOST_IN_CLUSTER} in at most 7d")
+    return rate

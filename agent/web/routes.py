@@ -40,6 +40,13 @@ class Undo(Order):
     all: bool = False
 
 
+class Answer(Order):
+    """To a proposal, by its incident's id; why, if there is something to say."""
+
+    incident: str
+    reason: str = ""
+
+
 class Stop(Order):
     """End the agent; `handover` keeps its effects for the successor."""
 
@@ -138,7 +145,7 @@ class Ordering:
 
     def routes(self) -> list[web.RouteDef]:
         """The table of the ordering routes."""
-        orders = (self.pause, self.resume, self.undo, self.stop, self.reload)
+        orders = (self.pause, self.resume, self.undo, self.approve, self.deny, self.stop, self.reload)
         return [web.post(f"/api/v1/{order.__name__}", order) for order in orders]
 
     async def pause(self, request: web.Request) -> web.Response:
@@ -161,6 +168,18 @@ class Ordering:
         if order.all is (order.incident is not None):
             raise web.HTTPBadRequest(text='say what to undo: either "incident" or "all": true')
         return answer(await self._surface.undo(order.incident, request[BY]))
+
+    async def approve(self, request: web.Request) -> web.Response:
+        """Takes an Answer."""
+        order = await _order(request, Answer)
+        await self._surface.approve(order.incident, order.reason[:MAX_SUBJECT], request[BY])
+        return answer({"ok": True})
+
+    async def deny(self, request: web.Request) -> web.Response:
+        """Takes an Answer."""
+        order = await _order(request, Answer)
+        await self._surface.deny(order.incident, order.reason[:MAX_SUBJECT], request[BY])
+        return answer({"ok": True})
 
     async def stop(self, request: web.Request) -> web.Response:
         """Takes a Stop; the end comes after the answer."""

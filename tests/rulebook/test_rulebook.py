@@ -156,7 +156,12 @@ remedies:
             "      - do: escalate\n      - do: drain_disk",
             "8:9: this step is never reached: escalate hands over to a person; put escalate last",
         ),
-        ("    mode: act", "    limits: {per_cluster: 1/1h}", "4:27: per_cluster: not supported yet"),
+        ("    mode: act", "    limits: {per_cluster: 4/24h}", None),
+        (
+            "    mode: act",
+            "    limits: {per_cluster: 4/8d}",
+            "4:27: per_cluster: more than the control topic can hold to; at most 1000 in at most 7d",
+        ),
         ("owner: sre\n", "", "1:1: a remedy file has no 'owner'; add `owner:`"),
         (
             "remedies:",

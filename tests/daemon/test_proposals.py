@@ -1,0 +1,218 @@
+"""A remedy in mode `propose`, in virtual time; and a remedy's limit for the whole cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from stage import Brake, Disk, DiskScenery, Stage, book, kinds
+
+from agent.actions import Ports, action
+from agent.control_topic import ControlTopic
+from agent.daemon.proposals import answer
+from agent.model import Blast, Effect, Entry, Kind, Limits, Mode, Rate
+from agent.rehearsal.memory_log import Line, MemoryLog
+from agent.rehearsal.peers import member
+from agent.rehearsal.virtual_time import run
+from agent.surface import Refused
+
+
+def proposing(steps: int = 1) -> Stage:
+    return Stage(rules=book(steps, mode=Mode.PROPOSE), disk=Disk())
+
+
+def proposal(stage: Stage) -> Entry:
+    """The newest one."""
+    return [e for e in stage.entries() if e.kind is Kind.PROPOSED][-1]
+
+
+async def said(stage: Stage, verb: str, reason: str = "") -> None:
+    await answer(stage.means, proposal(stage).incident, verb, reason, "ann")
+    stage.daemon.wake()
+
+
+def test_it_asks_once_says_what_it_would_change_and_acts_when_a_person_says_so() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(60, used=0.9)
+        assert stage.disk.applied == 0
+        (change,) = proposal(stage).effect.changes  # type: ignore[union-attr]
+        assert (change.resource, change.new) == ("disk/1", "on")
+        await said(stage, "approve", "looked at it")
+        await stage.play(60)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+    told = stage.told()
+
+    assert kinds(told) == ["proposed", "operator", "started", "done", "healed", "undone", "closed"], told
+    assert "(approve)" in told[1]
+    assert "ann: looked at it" in told[1]
+    assert stage.disk.applied == 1
+
+
+def test_what_is_denied_is_not_done_until_somebody_approves_it_after_all() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await said(stage, "deny", "not now")
+        await stage.play(60)
+        assert stage.disk.applied == 0
+        await said(stage, "approve")
+        await stage.play(60)
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert kinds(told)[:5] == ["proposed", "operator", "refused", "operator", "started"], told
+    assert told[2].endswith("refused: denied by ann: not now (mode)")
+
+
+def test_a_proposal_that_nobody_answers_ends_with_its_alert() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(60, used=0.9)
+        await stage.play(60, used=0.5)
+        with pytest.raises(Refused, match="is not proposed, but closed; proposed are: none"):
+            await said(stage, "approve")
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert kinds(told) == ["proposed", "withdrawn"], told
+    assert "the proposal expired: " in told[1]
+
+
+def test_an_approval_goes_through_the_gate_on_fresh_data() -> None:
+    """Another broker fails before the next try: nothing begins, however often it was approved."""
+
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await stage.play(0, fenced=frozenset({3}))
+        await said(stage, "approve")
+        await stage.play(30)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert stage.disk.applied == 0
+    assert "broker 3 is down" in stage.told()[-1]
+
+
+def test_an_approval_that_could_not_begin_for_long_is_asked_for_again() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await stage.play(0, fenced=frozenset({3}))
+        await said(stage, "approve")
+        await stage.play(1_000)
+        await stage.play(30, fenced=frozenset())
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert kinds(told)[-1] == "proposed", told
+    assert "approved it more than 15m ago" in told[-1]
+
+
+def test_each_step_of_a_ladder_is_asked_for_and_an_answer_outlives_a_crash() -> None:
+    async def story() -> Stage:
+        stage = proposing(steps=2)
+        await stage.start()
+        await stage.play(30, used=0.9, helps=False)
+        await said(stage, "approve")
+        await stage.crash()
+        await stage.start()
+        await stage.play(120)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+    told = kinds(stage.told())
+
+    assert told.count("started") == stage.disk.applied == 1, stage.told()
+    assert told[-1] == "proposed"
+    assert proposal(stage).decision.step == 1  # type: ignore[union-attr]
+
+
+@action(blast=Blast.HOST, reversible=True)
+class ClaimingBrake(Brake):
+    """Sets the brake, under a claim."""
+
+    plan = Brake.plan
+
+    def scopes(self, effect: Effect) -> tuple[str, ...]:
+        """Of a budget."""
+        return ("quota",)
+
+
+class ClaimingScenery(DiskScenery):
+    """Its brake needs to know on which node it is."""
+
+    def ports(self, clock: Callable[[], int], recorded: Callable[[str, str, str], bool]) -> Ports:
+        """That, and nothing else."""
+        return cast(Ports, SimpleNamespace(node_id=1))
+
+
+def limited(stage: Stage, log: MemoryLog) -> Stage:
+    """Takes part in the control topic, and brakes under claims."""
+    stage.make_control = lambda: member(Line(log), 1, stage.now)
+    stage.scenery = ClaimingScenery(stage.disk)
+    stage.scenery.actions = {"brake": ClaimingBrake(stage.disk)}
+    return stage
+
+
+async def peer(log: MemoryLog, stage: Stage) -> ControlTopic:
+    """Another agent, which has joined."""
+    topic = member(Line(log), 2, stage.now)
+    await topic.start()
+    return topic
+
+
+def test_a_remedy_s_limit_for_the_cluster_travels_with_its_claim_and_is_kept() -> None:
+    """One in an hour by all agents together: the second patient of the hour is refused in words."""
+
+    async def story() -> Stage:
+        limits = Limits(cooldown_ms=1, per_cluster=Rate(1, 3_600_000))
+        stage = Stage(rules=book(limits=limits), disk=Disk())
+        log = MemoryLog(stage.now)
+        other = await peer(log, limited(stage, log))
+        await stage.start()
+        await stage.play(60, used=0.9)
+        (began,) = other.state.began
+        assert began.names == ("limit/Full",)
+        await stage.play(700, used=0.5)  # the problem's own cool-down
+        await stage.play(30, used=0.9)
+        await other.close()
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert stage.disk.applied == 1, stage.told()
+    assert "rate: limit/Full allows 1 in 3600 s: 1 began, 0 wait" in stage.told()[-1]
+
+
+def test_a_limit_for_the_cluster_that_no_claim_would_count_is_refused() -> None:
+    async def story() -> Stage:
+        stage = Stage(rules=book(limits=Limits(per_cluster=Rate(1, 3_600_000))), disk=Disk())
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await stage.crash()
+        return stage
+
+    words = "per_cluster is counted by claims, and this needs none: use per_host (rates)"
+    assert run(story()).told()[-1].endswith(words)
