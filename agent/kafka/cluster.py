@@ -31,6 +31,7 @@ class Cluster:
         self._known: Mapping[int, BrokerInfo] = {}
         self._failed_at: dict[str, float] = {}
         self._connections: dict[tuple[str, str], Broker] = {}
+        self._closed = False
 
     async def ask(
         self, call: Call, *, node: int | None = None, purpose: str = "", deadline: float | None = None
@@ -59,7 +60,8 @@ class Cluster:
         return self._known
 
     async def close(self) -> None:
-        """Close every connection. Cancel the calls under way first: a read would be repeated."""
+        """Close every connection, for good: calls under way fail, and open no other one."""
+        self._closed = True
         closing = [connection.close() for connection in self._connections.values()]
         self._connections.clear()
         await asyncio.gather(*closing)
@@ -81,7 +83,7 @@ class Cluster:
     def _forget_old_addresses(self) -> None:
         current = {*self._bootstrap, *map(_address, self._known.values())}
         for key in [key for key in self._connections if key[0] not in current]:
-            self._connections.pop(key).abandon()
+            self._connections.pop(key).end()
         for address in self._failed_at.keys() - current:
             del self._failed_at[address]
 
@@ -104,6 +106,8 @@ class Cluster:
         return sorted(dict.fromkeys([*self._bootstrap, *known]), key=lambda a: self._failed_at.get(a, 0.0))
 
     async def _send(self, address: str, call: Call, purpose: str, until: float) -> Any:
+        if self._closed:
+            raise KafkaUnreachable(address, "the connections were closed on this side")
         connection = self._connections.get((address, purpose))
         if connection is None:
             connection = Broker(address, self._security, client_id=self._client_id)

@@ -64,6 +64,7 @@ class Broker:
         self._connection: AIOKafkaConnection | None = None
         self._connected_at = 0.0
         self._in_flight = 0
+        self._ended = False
 
     async def ask(self, call: Call, deadline: float) -> Any:
         """kio's answer within `deadline` seconds, connecting included.
@@ -78,18 +79,19 @@ class Broker:
                 return await self._exchange(connection, call, until)
             except (_LostError, MalformedAnswerError, TimeoutError) as error:
                 self._drop(connection)
-                if isinstance(error, _LostError) and repeat:
+                if isinstance(error, _LostError) and repeat and not self._ended:
                     continue
                 raise self._unanswered(call, error, deadline) from error
         raise AssertionError("the second attempt either returns or raises")
 
-    def abandon(self) -> asyncio.Future[None] | None:
-        """Close the connection without waiting for its end; calls in flight fail, later ones connect anew."""
+    def end(self) -> asyncio.Future[None] | None:
+        """Close the connection for good, without waiting for its end; calls in flight and later ones fail."""
+        self._ended = True
         return self._drop(self._connection) if self._connection else None
 
     async def close(self) -> None:
-        """Close the connection and see it closed, for a second at most: a hung broker says no goodbye."""
-        if closing := self.abandon():
+        """`end`, and see it closed, for a second at most: a hung broker says no goodbye."""
+        if closing := self.end():
             await asyncio.wait({closing}, timeout=1.0)
 
     async def _connect(self, until: float, deadline: float) -> AIOKafkaConnection:
@@ -104,10 +106,13 @@ class Broker:
     async def _current(self) -> AIOKafkaConnection:
         now = asyncio.get_running_loop().time()
         if self._connection and not self._in_flight and now - self._connected_at > self._max_age:
-            self.abandon()
+            self._drop(self._connection)
         if self._connection is None or not self._connection.connected():
             self._connection = await self._open()
             self._connected_at = now
+        if self._ended:  # perhaps while it was opening: nobody would close it
+            await self._drop(self._connection)
+            raise KafkaUnreachable(self.address, "the connection was closed on this side")
         return self._connection
 
     async def _open(self) -> AIOKafkaConnection:

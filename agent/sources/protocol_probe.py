@@ -86,7 +86,7 @@ class ProtocolProbe:
             self._tell(str(error))
             return False
         finally:
-            broker.abandon()
+            broker.end()
         self._told = ""
         return True
 

@@ -171,6 +171,16 @@ async def test_connections_to_former_addresses_are_closed() -> None:
         assert {address for address, _ in cluster._connections} == {b.address for b in brokers.values()}
 
 
+async def test_nothing_is_opened_after_the_end() -> None:
+    """A call that was under way would else leave a connection that nobody closes."""
+    async with _cluster(False, False) as (cluster, brokers):
+        await cluster.close()
+        with pytest.raises(KafkaUnreachable, match="closed on this side"):
+            await cluster.ask(_READ)
+
+        assert not any(broker.connections for broker in brokers.values())
+
+
 async def test_an_unknown_broker_is_unreachable() -> None:
     """The node's id is named."""
     async with _cluster(False) as (cluster, _):

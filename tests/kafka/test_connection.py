@@ -139,6 +139,38 @@ async def test_an_answer_that_cannot_be_read_is_no_answer(call: Call, error: typ
             await broker.ask(call, 5)
 
 
+async def test_a_read_under_way_at_the_end_opens_no_other_connection() -> None:
+    """Nobody would close it: it would stand until the process ends."""
+    fake = FakeBroker({_LOG_DIRS: lambda _: HANG})
+    async with _connected(fake) as broker:
+        reading = asyncio.create_task(broker.ask(_READ, 5))
+        async with asyncio.timeout(5):
+            while not fake.asked:
+                await asyncio.sleep(0.001)
+        await broker.close()
+        with pytest.raises(KafkaUnreachable, match="closed"):
+            await reading
+
+        assert fake.connections == 1
+
+
+async def test_a_connection_that_opens_at_the_end_is_closed() -> None:
+    """Its caller is told, and later ones too."""
+    fake = FakeBroker({_LOG_DIRS: _log_dirs})
+    async with _connected(fake) as broker:
+        reading = asyncio.create_task(broker.ask(_READ, 5))
+        async with asyncio.timeout(5):
+            while not fake.connections:
+                await asyncio.sleep(0)
+        await broker.close()
+        with pytest.raises(KafkaUnreachable, match="closed on this side"):
+            await reading
+        with pytest.raises(KafkaUnreachable, match="closed on this side"):
+            await broker.ask(_READ, 5)
+
+        assert not fake.asked
+
+
 async def test_an_api_that_the_broker_lacks_is_refused() -> None:
     """The connection lives on."""
     fake = FakeBroker({_LOG_DIRS: _log_dirs})
