@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka_acls import documented, grant
 from scene import Scene, open_scene
 
 from agent.kafka.errors import KafkaRefused
@@ -18,6 +19,7 @@ from agent.lab import faults
 from agent.lab.cluster import Lab
 from agent.lab.load import Load
 from agent.lab.plan import Size
+from agent.lab.properties import AGENT
 
 LAB = pytest.StashKey[Lab]()
 
@@ -29,9 +31,15 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="ottla-e2e-"))
     folder.chmod(0o755)  # brokers and agents are other users where we are root
     lab = config.stash[LAB] = Lab.open(folder / "lab")
-    asyncio.run(lab.up(Size(exporter=True), say=lambda text: print(f"lab: {text}")))
+    asyncio.run(_up(lab))
     os.environ["OTTLA_TEST_BOOTSTRAP"] = ",".join(lab.bootstrap)
     os.environ["OTTLA_TEST_JOLOKIA"] = str(lab.brokers[1].jolokia_url)
+
+
+async def _up(lab: Lab) -> None:
+    """Its agents may do just what docs/security.md grants them."""
+    await lab.up(Size(exporter=True, sasl=True), say=lambda text: print(f"lab: {text}"))
+    await grant(lab, AGENT, documented())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

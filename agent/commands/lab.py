@@ -33,7 +33,10 @@ def lab() -> None:
 @click.option("--brokers", type=click.IntRange(1, 9), help="[default: 3]")
 @click.option("--controllers", type=click.IntRange(1, 5), help="[default: 1]")
 @click.option("--kafka", metavar="VERSION", help="Kafka's version.  [default: 4.3.1, or that of KAFKA_HOME]")
-@click.option("--jmx-exporter", is_flag=True, help="With jmx_exporter in each broker, beside Jolokia.")
+@click.option(
+    "--jmx-exporter", "exporter", is_flag=True, help="With jmx_exporter in each broker, beside Jolokia."
+)
+@click.option("--sasl", is_flag=True, help="With the authorizer on, and a SASL listener for the agents.")
 @lab_options.state
 @options.output
 @running
@@ -41,17 +44,17 @@ async def up(
     brokers: int | None,
     controllers: int | None,
     kafka: str | None,
-    jmx_exporter: bool,
     state: Path | None,
     output: str,
+    **parts: bool,
 ) -> int:
     """Start the cluster, or complete it; one that runs is left as it is.
 
     The first time Kafka's jars are fetched from Maven's repository (about 45 MB); KAFKA_HOME is used instead
     where it is set.
     """
-    named = brokers or controllers or jmx_exporter
-    size = Size(brokers or 3, controllers or 1, jmx_exporter) if named else None
+    named = brokers or controllers or any(parts.values())
+    size = Size(brokers or 3, controllers or 1, **parts) if named else None
     own = Lab.open(state)
     await own.up(size, kafka, say)
     await _show(own, output)

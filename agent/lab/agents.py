@@ -18,6 +18,7 @@ from agent.lab.cluster import Lab
 from agent.lab.errors import LabError
 from agent.lab.plan import DISK_BYTES, DiskKind, Node, Plan
 from agent.lab.processes import Command, Process
+from agent.lab.properties import AGENT
 
 PROJECT = Path(__file__).parent.parent.parent
 RULES = PROJECT / "rules"
@@ -44,6 +45,11 @@ class Agent:
     def state(self) -> Path:
         """Its state folder, with the journal."""
         return self.folder / "state"
+
+    @property
+    def password(self) -> Path:
+        """The file with its password for Kafka, where the lab asks for one."""
+        return self.folder / "kafka.password"
 
     @property
     def socket(self) -> Path:
@@ -121,7 +127,12 @@ class Agents:
         for folder in (agent.folder, agent.state):
             folder.mkdir(exist_ok=True)
             disks.own(folder)
-        agent.config.write_text(configuration(self.lab.plan, agent, self))
+        plan = self.lab.plan
+        if agent.node.sasl_port is not None:
+            agent.password.write_text(plan.password)
+            agent.password.chmod(0o600)
+            disks.own(agent.password)
+        agent.config.write_text(configuration(plan, agent, self))
         (agent.state / "http.address").unlink(missing_ok=True)  # an earlier one's says nothing of this one
         processes.start(
             Command(
@@ -153,7 +164,8 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
             {"path": str(path), "capacity": f"{DISK_BYTES >> 20}MiB"} for path in node.log_dirs
         ]
     settings: Mapping[str, object] = {
-        "bootstrap_servers": list(plan.bootstrap),
+        "bootstrap_servers": list(plan.agents_bootstrap),
+        **({} if node.sasl_port is None else {"security": _security(agent)}),
         **(
             {"exposition": [{"url": node.exporter_url}]}
             if agents.exporter
@@ -170,6 +182,15 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
         "control": {"topic": "ottla-control", "create": True, "times": agents.times},
     }
     return yaml.safe_dump(settings, sort_keys=False)
+
+
+def _security(agent: Agent) -> Mapping[str, str]:
+    return {
+        "protocol": "SASL_PLAINTEXT",
+        "mechanism": "PLAIN",
+        "username": AGENT,
+        "password_file": str(agent.password),
+    }
 
 
 async def _wait_ready(agent: Agent, deadline: float) -> None:

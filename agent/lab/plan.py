@@ -37,6 +37,7 @@ class Node:
     jolokia_port: int | None  # None: a controller
     directory_id: str  # of a controller's metadata log, as the first voters are named by it
     exporter_port: int | None = None  # of jmx_exporter, where the lab has it
+    sasl_port: int | None = None  # of the listener that asks who one is, where the lab has it
 
     @property
     def is_broker(self) -> bool:
@@ -112,24 +113,29 @@ class Node:
 
 @dataclass(frozen=True)
 class Size:
-    """How large a lab is to be; `exporter`: with jmx_exporter in each broker, beside Jolokia."""
+    """How large a lab is to be; `exporter`: with jmx_exporter in each broker, beside Jolokia; `sasl`: with
+    the authorizer on and a listener for its agents, who may there do only what they were granted."""
 
     brokers: int = 3
     controllers: int = 1
     exporter: bool = False
+    sasl: bool = False
 
     @property
     def ports(self) -> int:
         """How many its nodes listen on."""
-        return (3 if self.exporter else 2) * self.brokers + self.controllers
+        return (2 + self.exporter + self.sasl) * self.brokers + self.controllers
 
     @property
     def words(self) -> str:
         """For people."""
         plural = "" if self.controllers == 1 else "s"
+        more = " and ".join(
+            words for words, has in (("jmx_exporter", self.exporter), ("SASL", self.sasl)) if has
+        )
         return (
             f"{self.controllers} controller{plural}, {self.brokers} broker{'' if self.brokers == 1 else 's'}"
-            f"{' with jmx_exporter' if self.exporter else ''}"
+            f"{f' with {more}' if more else ''}"
         )
 
 
@@ -141,6 +147,7 @@ class Plan:
     cluster_id: str
     disk: DiskKind
     nodes: tuple[Node, ...]
+    password: str = ""  # of everybody who is known to the SASL listeners
 
     @property
     def brokers(self) -> dict[int, Node]:
@@ -156,12 +163,18 @@ class Plan:
     def size(self) -> Size:
         """How large it is."""
         exporter = any(node.exporter_port is not None for node in self.nodes)
-        return Size(len(self.brokers), len(self.controllers), exporter)
+        sasl = any(node.sasl_port is not None for node in self.nodes)
+        return Size(len(self.brokers), len(self.controllers), exporter, sasl)
 
     @property
     def bootstrap(self) -> tuple[str, ...]:
         """The brokers' addresses."""
         return tuple(f"127.0.0.1:{node.port}" for node in self.brokers.values())
+
+    @property
+    def agents_bootstrap(self) -> tuple[str, ...]:
+        """Those that agents are told."""
+        return tuple(f"127.0.0.1:{node.sasl_port or node.port}" for node in self.brokers.values())
 
 
 def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[int]) -> Plan:
@@ -185,10 +198,11 @@ def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[i
             next(supply),
             _uuid(),
             next(supply) if size.exporter else None,
+            next(supply) if size.sasl else None,
         )
         for n in range(1, size.brokers + 1)
     ]
-    return Plan(kafka, _uuid(), disk, tuple(nodes))
+    return Plan(kafka, _uuid(), disk, tuple(nodes), secrets.token_hex(16) if size.sasl else "")
 
 
 def read_plan(state: Path) -> Plan | None:

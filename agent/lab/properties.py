@@ -24,6 +24,7 @@ _FAST = {
     "controller.quorum.append.linger.ms": "0",  # by default every change of configuration takes 25 ms more
     "group.initial.rebalance.delay.ms": "0",
 }
+AGENT, GUEST = "ottla", "guest"  # who the SASL listeners know: the agents, and one who was granted nothing
 _LOG_CLEANER_BYTES = 16 * 1024 * 1024  # of heap; the default is 128 MiB
 
 
@@ -31,6 +32,8 @@ def server_properties(plan: Plan, node: Node) -> str:
     """The whole file, ready to be written."""
     own = _broker(node) if node.is_broker else _controller(node)
     values = {**_shared(plan, node), **own, **_FAST, **_replication(len(plan.brokers))}
+    if plan.size.sasl:
+        values |= _sasl(plan, node)
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
@@ -62,6 +65,26 @@ def _broker(node: Node) -> Mapping[str, str]:
         "log.cleaner.dedupe.buffer.size": str(_LOG_CLEANER_BYTES),
         "auto.create.topics.enable": "false",
     }
+
+
+def _sasl(plan: Plan, node: Node) -> Mapping[str, str]:
+    """Beside the plain listener, for the lab itself and whoever breaks it, one on which agents come."""
+    values = {
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+    if node.is_broker:
+        users = " ".join(f'user_{name}="{plan.password}"' for name in (AGENT, GUEST))
+        login = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        values |= {
+            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},SASL_PLAINTEXT://127.0.0.1:{node.sasl_port}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT"
+            ),
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config": f"{login} required {users};",
+        }
+    return values
 
 
 def _controller(node: Node) -> Mapping[str, str]:

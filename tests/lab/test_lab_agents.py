@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agent.config import load
 from agent.lab import folder
@@ -66,6 +67,21 @@ def test_an_agent_accepts_its_configuration(state: Path, disk: DiskKind) -> None
     assert config.socket == agent.socket
     assert config.interval_ms == 1_000
     assert config.control.create
+
+
+def test_an_agent_of_a_lab_with_sasl_says_who_it_is(state: Path) -> None:
+    """By a password in a file that only it reads."""
+    plan = make_plan(state, Size(1, 1, sasl=True), "4.3.1", DiskKind.FOLDER, [*range(20_000, 20_004)])
+    agent = Agent(plan.brokers[1], state / "agent-1")
+    told = yaml.safe_load(configuration(plan, agent, Agents(Lab(state))))
+
+    assert told["bootstrap_servers"] == [f"127.0.0.1:{plan.brokers[1].sasl_port}"]
+    assert told["security"] == {
+        "protocol": "SASL_PLAINTEXT",
+        "mechanism": "PLAIN",
+        "username": "ottla",
+        "password_file": str(agent.folder / "kafka.password"),
+    }
 
 
 def test_an_agent_may_have_the_exporter_alone(state: Path) -> None:

@@ -94,3 +94,19 @@ def test_ids_are_no_options() -> None:
     ids = [text for plan in plans for text in (plan.cluster_id, *(node.directory_id for node in plan.nodes))]
     assert not any(text.startswith("-") for text in ids)
     assert {len(text) for text in ids} == {22}
+
+
+def test_agents_of_a_lab_with_sasl_come_on_a_listener_of_their_own() -> None:
+    """Everybody else, and the brokers among themselves, on the plain one, where nothing is refused."""
+    size = Size(2, 1, sasl=True)
+    plan = make_plan(Path("/lab"), size, "4.3.1", DiskKind.LOOP, [*range(20_000, 20_000 + size.ports)])
+    node = plan.brokers[1]
+    found = values(plan, node)
+    listeners = f"PLAINTEXT://127.0.0.1:{node.port},SASL_PLAINTEXT://127.0.0.1:{node.sasl_port}"
+    assert found["listeners"] == listeners
+    assert found["inter.broker.listener.name"] == "PLAINTEXT"
+    assert f'user_ottla="{plan.password}"' in found["listener.name.sasl_plaintext.plain.sasl.jaas.config"]
+    assert values(plan, plan.controllers[101])["authorizer.class.name"] == found["authorizer.class.name"]
+    assert set(plan.agents_bootstrap).isdisjoint(plan.bootstrap)
+    assert plan.size == size
+    assert size.words == "1 controller, 2 brokers with SASL"
