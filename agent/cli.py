@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is fo
     "approve": ("agent.commands.answer:approve", "Let a remedy do what it proposes."),
     "deny": ("agent.commands.answer:deny", "Forbid it."),
     "undo": ("agent.commands.undo:undo", "Take back what the agent did."),
+    "fleet": ("agent.commands.fleet:fleet", "What all agents agree on: claims, budgets, pauses; and orders."),
     "stop": ("agent.commands.order:stop", "End the agent."),
     "reload": ("agent.commands.order:reload", "Read the rules again."),
     "rules": ("agent.commands.rules:rules", "Check, test, explain and backtest rules and remedies."),

@@ -147,5 +147,37 @@ class Orders(Protocol):
         ...
 
 
+class Fleet(Protocol):
+    """The control topic: what all agents agree on, and what a person may order them all."""
+
+    def show(self) -> Plain:
+        """`agent.control.overview`, and agent, caught_up, degraded: words or None. Raises Refused."""
+        ...
+
+    async def fresh(self) -> Plain:
+        """The same, once a record that is written now was read back: nothing that was in the log when this
+        was asked is missing in it. Raises Refused."""
+        ...
+
+    async def order(self, t: str, x: Plain, who: Who) -> Plain:
+        """Writes a record of type `t`: {offset, remark}. `x` as agent.control.orders has it. Raises Refused
+        with the void record's reason in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who orders, why, and the offset of the change that they mean to replace (None: what stands now)."""
+
+    by: str
+    reason: str
+    expect: int | None = None
+
+
 class Surface(View, Samples, Pulse, Orders, Protocol):
     """One running agent, seen from outside."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """All of them."""
+        ...

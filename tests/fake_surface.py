@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from short_stories import HELD, T0, fact
 
 from agent import report
+from agent.control.overview import overview
+from agent.control.state import State
 from agent.history import replay
 from agent.model import Entry, Kind
 from agent.series import Series
-from agent.surface import GroupNow, Plain, Refused
+from agent.surface import GroupNow, Plain, Refused, Who
 from agent.wire import plain
 
 NOW = T0 + 120_000
@@ -30,6 +32,25 @@ CHANGES: Plain = {
 }
 
 
+class FakeFleet:
+    """A fleet that was folded from a few records; orders are kept with the surface's."""
+
+    def __init__(self, take: Callable[..., None]) -> None:
+        self._take = take
+        self.state = State()
+
+    def show(self) -> Plain:
+        return overview(self.state) | {"agent": "broker-2", "caught_up": True, "degraded": None}
+
+    async def fresh(self) -> Plain:
+        self._take("fresh")
+        return self.show()
+
+    async def order(self, t: str, x: Plain, who: Who) -> Plain:
+        self._take(t, x, who.reason, who.expect, who.by)
+        return {"offset": 41, "remark": ""}
+
+
 class FakeSurface:
     """Answers from `entries`; every order is kept in `orders`; `refusal` refuses them all."""
 
@@ -37,6 +58,7 @@ class FakeSurface:
         self.entries = tuple(entries)
         self.orders: list[tuple[object, ...]] = []
         self.refusal = ""
+        self.fleet = FakeFleet(self._take)
         self.complaints: list[str] = []
         self.well = True
         self.version = "0.1.0"

@@ -93,6 +93,18 @@ def ask(reach: Reach, name: str, offline: Callable[[tuple[Entry, ...], int], Any
     return offline(entries, round(time.time() * 1000))
 
 
+def get(reach: Reach, name: str) -> Any:
+    """What only an agent can answer. Raises NobodyAnswers, or click's exception with the refusal."""
+    if reach.address is None:
+        raise NobodyAnswers("no agent was asked: name its socket, or its configuration file")
+    try:
+        return _agent(reach.address).get(name)
+    except Rejected as error:
+        raise click.ClickException(str(error)) from error
+    except Unreachable as error:
+        raise NobodyAnswers(f"{error}; `ottla control status` reads the control topic itself") from error
+
+
 def journal(state: Path, why: str) -> tuple[Entry, ...]:
     """The entries in a state folder; raises NobodyAnswers with both reasons."""
     try:

@@ -34,10 +34,10 @@ class Gossip:
         elif len(self._said) > len(state.sessions):
             self._said = {s: said for s, said in self._said.items() if s in state.sessions}
 
+    def said(self, session: int) -> tuple[tuple[str, ...], str]:
+        """What fires there and its status, as its last beat told."""
+        return self._said.get(session, ((), ""))
+
     def peers(self, state: State, own: str) -> Mapping[str, Peer]:
         """Every live agent but `own`, by name."""
-        return {
-            s.agent: Peer(s.heard, *self._said.get(s.id, ((), "")))
-            for s in state.sessions.values()
-            if s.agent != own
-        }
+        return {s.agent: Peer(s.heard, *self.said(s.id)) for s in state.sessions.values() if s.agent != own}

@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from agent.control import words
 from agent.control.budgets import WAITING
 from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, is_called
 from agent.control.gossip import Peer
+from agent.control.overview import overview
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
 from agent.control_topic.life import Life
@@ -196,6 +198,15 @@ class ControlTopic:
         """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
         own = self.own_claims()
         return own.get(claim_id) or next((c for c in own.values() if is_called(c, claim_id)), None)
+
+    def overview(self) -> dict[str, Any]:
+        """The fleet as plain data, as far as the log was read; see agent.control.overview."""
+        return overview(self.state, self._life.hearing.gossip)
+
+    async def order(self, t: str, x: Mapping[str, object]) -> int:
+        """Writes a person's record (pause, budget, params, resolve, raise); its offset, once it was seen
+        accepted. Raises NotAccepted, BadRecord, and ControlUnavailable, after which it may still land."""
+        return await self._life.write(t, x)
 
     def peers(self) -> Mapping[str, Peer]:
         """The other live agents by name, and what they last said."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent import report, stop_file
 from agent.daemon.attempt import Means
+from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
 from agent.daemon.own_series import OfSources, exposition
@@ -92,6 +93,11 @@ class Desk:
     def actions(self, limit: int) -> list[Plain]:
         """What was done, newest first."""
         return report.actions(tuple(self.means.ledger.entries))[:limit]
+
+    @property
+    def fleet(self) -> FleetDesk:
+        """The control topic."""
+        return FleetDesk(self.name, self.means)
 
     @property
     def series(self) -> Series:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 import msgspec
 from aiohttp import web
 
 from agent.surface import Refused, Surface
+from agent.web.bodies import Order, answer, read_order
 from agent.web.door import BY, Handler
+from agent.web.fleet_routes import FleetOrders
 from agent.web.query_threads import QueryThreads
 
 MAX_BODY = 64 * 1024
 MAX_ACTIONS = 1_000
 MAX_SUBJECT = 1_000  # characters; a path is the longest that anybody asks for
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-_Order = TypeVar("_Order", bound="Order")
-
-
-class Order(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a POST."""
 
 
 class Pause(Order):
@@ -59,13 +54,6 @@ class Reload(Order):
     dry_run: bool = False
 
 
-def answer(data: Any, status: int = 200) -> web.Response:
-    """Plain data as JSON, with a newline for people with curl."""
-    return web.Response(
-        body=msgspec.json.encode(data) + b"\n", status=status, content_type="application/json"
-    )
-
-
 @web.middleware
 async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every refusal is {"error": words} with its status."""
@@ -97,7 +85,7 @@ class Reading:
 
     def routes(self) -> list[web.RouteDef]:
         """The table of the reading routes."""
-        shows = {"status": self._status, "incidents": self._incidents}
+        shows = {"status": self._status, "incidents": self._incidents, "fleet": self._fleet}
         asks = {"why": self._why, "actions": self._actions}
         return [
             web.get("/livez", self._livez),
@@ -124,6 +112,9 @@ class Reading:
     async def _incidents(self, _: web.Request) -> web.Response:
         return answer(self._surface.incidents())
 
+    async def _fleet(self, _: web.Request) -> web.Response:
+        return answer(self._surface.fleet.show())
+
     async def _why(self, request: web.Request) -> web.Response:
         subject = request.query.get("of", "")
         if not 0 < len(subject) <= MAX_SUBJECT:
@@ -146,11 +137,12 @@ class Ordering:
     def routes(self) -> list[web.RouteDef]:
         """The table of the ordering routes."""
         orders = (self.pause, self.resume, self.undo, self.approve, self.deny, self.stop, self.reload)
-        return [web.post(f"/api/v1/{order.__name__}", order) for order in orders]
+        own = [web.post(f"/api/v1/{order.__name__}", order) for order in orders]
+        return [*own, *FleetOrders(self._surface).routes()]
 
     async def pause(self, request: web.Request) -> web.Response:
         """Takes a Pause; a pause has a reason, and an end that lies ahead."""
-        order = await _order(request, Pause)
+        order = await read_order(request, Pause)
         if not order.reason.strip() or (order.for_ms is not None and order.for_ms <= 0):
             raise web.HTTPBadRequest(text="a pause needs a reason, and a duration above 0 if it has one")
         await self._surface.pause(order.reason, request[BY], order.for_ms)
@@ -158,38 +150,38 @@ class Ordering:
 
     async def resume(self, request: web.Request) -> web.Response:
         """Takes a Resume."""
-        await _order(request, Resume)
+        await read_order(request, Resume)
         await self._surface.resume(request[BY])
         return answer({"ok": True})
 
     async def undo(self, request: web.Request) -> web.Response:
         """Takes an Undo; answers with the entries written."""
-        order = await _order(request, Undo)
+        order = await read_order(request, Undo)
         if order.all is (order.incident is not None):
             raise web.HTTPBadRequest(text='say what to undo: either "incident" or "all": true')
         return answer(await self._surface.undo(order.incident, request[BY]))
 
     async def approve(self, request: web.Request) -> web.Response:
         """Takes an Answer."""
-        order = await _order(request, Answer)
+        order = await read_order(request, Answer)
         await self._surface.approve(order.incident, order.reason[:MAX_SUBJECT], request[BY])
         return answer({"ok": True})
 
     async def deny(self, request: web.Request) -> web.Response:
         """Takes an Answer."""
-        order = await _order(request, Answer)
+        order = await read_order(request, Answer)
         await self._surface.deny(order.incident, order.reason[:MAX_SUBJECT], request[BY])
         return answer({"ok": True})
 
     async def stop(self, request: web.Request) -> web.Response:
         """Takes a Stop; the end comes after the answer."""
-        order = await _order(request, Stop)
+        order = await read_order(request, Stop)
         await self._surface.stop(order.handover, request[BY])
         return answer({"ok": True})
 
     async def reload(self, request: web.Request) -> web.Response:
         """Takes a Reload; complaints are an answer, not an error."""
-        order = await _order(request, Reload)
+        order = await read_order(request, Reload)
         return answer(await self._surface.reload(order.dry_run, request[BY]))
 
 
@@ -198,7 +190,3 @@ async def no_orders(request: web.Request) -> web.Response:
     raise web.HTTPForbidden(
         text=f"{request.path} is taken on the unix socket only: use the ottla command there"
     )
-
-
-async def _order(request: web.Request, shape: type[_Order]) -> _Order:
-    return msgspec.json.decode(await request.read() or b"{}", type=shape)

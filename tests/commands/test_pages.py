@@ -29,6 +29,8 @@ def parsed(line: str) -> click.Context:
     command: click.Command = cli
     context = click.Context(cli)
     while isinstance(command, click.Group):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            return command.make_context(command.name, words, parent=context.parent)
         name, found, words = command.resolve_command(context, words)
         assert found is not None
         command = found

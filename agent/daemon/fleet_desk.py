@@ -1,0 +1,72 @@
+"""The part of the desk where people ask about the whole fleet, and order it: through the control topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.control.orders import Senseless, body, refusal
+from agent.control.records import BadRecord
+from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
+from agent.daemon.attempt import Means
+from agent.journal import JournalFailed
+from agent.model import Entry, Kind
+from agent.surface import Plain, Refused, Who
+
+
+@dataclass(frozen=True, slots=True)
+class FleetDesk:
+    """Implements agent.surface.Fleet."""
+
+    name: str
+    means: Means
+
+    def show(self) -> Plain:
+        """As far as this agent has read."""
+        control = self._control()
+        more = {"agent": self.name, "caught_up": control.caught_up, "degraded": control.degraded}
+        return control.overview() | more
+
+    async def fresh(self) -> Plain:
+        """After a beat that was written and read back."""
+        try:
+            await self._control().barrier()
+        except (ControlUnavailable, NotAccepted) as error:
+            raise Refused(f"no fresh answer: {error}") from error
+        return self.show()
+
+    async def order(self, t: str, x: Plain, who: Who) -> Plain:
+        """Write it, and journal what came of it: the journal must not keep anybody from pausing the fleet."""
+        control = self._control()
+        if control.degraded:
+            raise Refused(f"nothing was ordered: {control.degraded}")
+        try:
+            record = body(control.state, t, x, who.expect)
+            offset = await control.order(t, {**record, "reason": who.reason, "by": who.by})
+        except NotAccepted as error:
+            words = refusal(str(error))
+            await self._journal(t, x, who, f"refused: {words}")
+            raise Refused(words) from error
+        except ControlUnavailable as error:
+            words = f"{error}; it may still be accepted: ottla fleet --fresh tells"
+            await self._journal(t, x, who, words)
+            raise Refused(words) from error
+        except (Senseless, BadRecord) as error:
+            raise Refused(str(error)) from error
+        return {"offset": offset, "remark": await self._journal(t, x, who, f"accepted at offset {offset}")}
+
+    async def _journal(self, t: str, x: Plain, who: Who, outcome: str) -> str:
+        """Why it is not in the journal; empty where it is."""
+        told = ", ".join(f"{name} {value}" for name, value in x.items() if value is not None)
+        reason = f"{told}: {who.reason} ({who.by}): {outcome}"
+        try:
+            await self.means.ledger.record(
+                Entry(self.means.clock(), Kind.OPERATOR, reason, question=f"fleet {t}")
+            )
+        except JournalFailed as error:
+            return f"this agent's journal does not have it: {error}"
+        return ""
+
+    def _control(self) -> ControlTopic:
+        if self.means.control is None:
+            raise Refused("this agent takes part in no control topic")
+        return self.means.control
