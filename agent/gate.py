@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from agent.history import Answer, History, Phase, same_step
 from agent.model import ActionSpec, Blast, Decision, Effect, Mode, Policy, Rate, Refusal, Remedy, RuleHealth
@@ -13,8 +14,7 @@ from agent.quantities import show_duration
 _TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """The cluster as a peer sees it. `at` is when, in ms; `asked` the node that said so."""
 
     at: int
@@ -26,8 +26,7 @@ class World:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """Everything a question may look at. Built anew each time it is judged."""
 
     now: int

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from agent.model import Decision, Effect, Entry, Kind
 
@@ -71,8 +73,7 @@ class ImpossibleTransition(RuntimeError):
 ANSWERS = {"approve": True, "deny": False}  # a person's verbs
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a person said to a proposal: to this step with these arguments, and to no other."""
 
     approved: bool
@@ -90,8 +91,7 @@ def same_step(one: Decision, other: Decision) -> bool:
     return (one.step, one.do, one.args) == (other.step, other.do, other.args)
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """One problem of one patient, from the first decision to the end."""
 
     id: str
@@ -115,8 +115,7 @@ class Incident:
         return self.phase in STANDING
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """One action begun: what rates and cool-downs count."""
 
     at: int
@@ -124,8 +123,7 @@ class Start:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """What the entries amount to."""
 
     incidents: Mapping[str, Incident] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -16,8 +15,7 @@ def labels_of(pairs: Mapping[str, str]) -> Labels:
     return tuple(sorted(pairs.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in a file something was written; lines and columns count from 1."""
 
     file: str
@@ -40,8 +38,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """One element of an instant vector: what an expression evaluates to."""
 
     labels: Labels
@@ -65,8 +62,7 @@ class RuleHealth(StrEnum):
     STORM = "storm"  # more results than the group's limit
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRule:
+class AlertRule(msgspec.Struct, frozen=True):
     """One `alert:` of a Prometheus rule file. Durations are milliseconds.
 
     A name may stand several times: name and labels together are a rule's identity, as in Prometheus.
@@ -86,8 +82,7 @@ class AlertRule:
     offset_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRule:
+class RecordRule(msgspec.Struct, frozen=True):
     """One `record:` of a Prometheus rule file: its results become series called `name`, with `labels`."""
 
     name: str
@@ -102,8 +97,7 @@ class RecordRule:
 Rule = AlertRule | RecordRule
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True):
     """One active alert: a rule and one label set (rule labels and alertname included).
 
     `keep_firing_since`: the instant from which it has fired without a result, None while it has one.
@@ -122,8 +116,7 @@ class Alert:
         return dict(self.labels).get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleNow:
+class RuleNow(msgspec.Struct, frozen=True):
     """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
 
     rule: Rule
@@ -142,16 +135,14 @@ class Mode(StrEnum):
     ACT = "act"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """At most `count` in any `window_ms`."""
 
     count: int
     window_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(msgspec.Struct, frozen=True):
     """Help is `expr` having a result for `stable_for_ms`, at the latest `within_ms` after the action."""
 
     expr: str
@@ -162,8 +153,7 @@ class Verify:
 Argument = str | int | float | bool | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One rung of the ladder. `args` are typed already; a `$label` stays text until an alert fills it in."""
 
     do: str
@@ -173,8 +163,7 @@ class Step:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """A remedy's own limits; the host's policy and the cluster's budgets come on top."""
 
     cooldown_ms: int = 30 * 60_000
@@ -183,8 +172,7 @@ class Limits:
     max_targets: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(msgspec.Struct, frozen=True):
     """What to do for one alert."""
 
     alert: str
@@ -199,8 +187,7 @@ class Remedy:
     match: Labels = ()  # of the rules with that name only those that set these labels
 
 
-@dataclass(frozen=True, slots=True)
-class LogPattern:
+class LogPattern(msgspec.Struct, frozen=True):
     """One pattern of a `logs.yml`: each line that `regex` finds counts one in `log_<name>_total`.
 
     `regex` is RE2 syntax, searched within the line. Its named groups become labels, but for that of `counts`,
@@ -229,8 +216,7 @@ class LogPattern:
         return f"log_{self.name}" if self.sets else None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What this host allows, whatever the rules say. Rates of data are bytes a second."""
 
     per_host: Rate = Rate(6, 3_600_000)
@@ -251,8 +237,7 @@ class Operation(StrEnum):
     MOVE = "move"  # of a replica between log dirs; undo cancels what has not ended
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One thing that an effect sets. `prior` None means absent, which is not empty.
 
     `resource` is `broker/2`, `topic/orders` or `replica/orders-0`; `key` the config's name, or `log.dir`.
@@ -265,8 +250,7 @@ class Change:
     new: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """What an action does to the world: complete, data only, undone from itself alone."""
 
     action: str
@@ -274,16 +258,14 @@ class Effect:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why not: the question that was asked and the answer in words, facts and not countdowns."""
 
     question: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What to do, complete: nothing is left to choose but the effect's prior values, read at the instant."""
 
     incident: str
@@ -320,8 +302,7 @@ class Kind(StrEnum):
     AGENT = "agent"  # the agent's own life: started, stopped, rules loaded or refused
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One fact: the journal's line, the control topic's note and the status feed are all this."""
 
     at: int
@@ -344,8 +325,7 @@ class Blast(StrEnum):
     DISRUPTIVE = "disruptive"  # takes a broker, or its leadership, away
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One keyword argument of an action, as `with:` may give it."""
 
     name: str
@@ -354,8 +334,7 @@ class Parameter:
     default: Argument | None
 
 
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
+class ActionSpec(msgspec.Struct, frozen=True):
     """What rules and gate must know of an action; read from its signature, class line and docstring."""
 
     name: str
@@ -377,8 +356,7 @@ class Settle(StrEnum):
     GONE = "gone"  # nothing of it stands any more
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What is really set now, a change each: `ours`, `theirs` (another's value) or `gone` (the prior)."""
 
     ours: tuple[Change, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _ATOM = re.compile(
     r"""\\Q(?:.*?\\E|.*) | \\[pPx]\{[^}]*\} | \\x[0-9a-fA-F]{2} | \\.      # escapes
@@ -18,8 +19,7 @@ _REPEAT = re.compile(r"(?:(?P<sign>[*+?])|\{(?P<least>\d+)(?P<more>,(?P<most>\d*
 _SIGNS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(Struct, frozen=True):
     """What a quantifier applies to: `text` from `start`, so many times (`most` None: without end).
 
     `branches` are a group's alternatives, each a row of atoms; `name` is a named group's.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from agent.model import RuleNow
 from agent.series import Series
@@ -16,8 +17,7 @@ class Refused(Exception):
     """A person's order that the agent does not carry out; the text says why and what to do instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupNow:
+class GroupNow(Struct, frozen=True):
     """One group of a rule file; `interval_ms` is the longest time between two evaluations."""
 
     name: str
@@ -165,8 +165,7 @@ class Fleet(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """Who orders, why, and the offset of the change that they mean to replace (None: what stands now)."""
 
     by: str

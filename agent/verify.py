@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from agent.model import Decision, Kind
 from agent.quantities import show_duration
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What is seen at one instant after the action."""
 
     now: int
@@ -22,16 +21,14 @@ class View:
     returning: bool = False  # the own broker is down, or came back a moment ago
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(Struct, frozen=True):
     """The peer's view when the effect began."""
 
     offline: int | None = None
     under_min_isr: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """`verdict` None means: not yet. `since` is when `verify` began to hold without a break."""
 
     verdict: Kind | None

@@ -41,5 +41,5 @@ def decode_effect(text: str) -> Effect:
 
 
 def plain(value: object) -> object:
-    """Dataclasses, enums and tuples as plain data, for JSON answers."""
+    """Records, enums and tuples as plain data, for JSON answers."""
     return msgspec.to_builtins(value)

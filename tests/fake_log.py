@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from agent.kafka.batches import Record
 from agent.kafka.errors import OFFSET_OUT_OF_RANGE, KafkaInDoubt, KafkaRefused, KafkaUnreachable, LogTruncated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from agent.model import Change, Decision, Effect, Entry, Kind, Operation
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from agent.alerts import Alerts, Kept, lost
 from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample

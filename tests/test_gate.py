@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
 from agent.gate import APPROVED_MS, QUESTIONS, Scene, World, judge

@@ -8,8 +8,9 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
+
+from msgspec import Struct
 
 from agent.actions.ports import Action, Ports, Stopped
 from agent.actions.stamps import restamp, stamped
@@ -32,8 +33,7 @@ _TRAITS = "__ottla_action__"
 _Class = TypeVar("_Class", bound=type)
 
 
-@dataclass(frozen=True, slots=True)
-class _Traits:
+class _Traits(Struct, frozen=True):
     blast: Blast
     reversible: bool
     corroborate: int

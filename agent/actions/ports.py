@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from agent.kafka.configs import ConfigChange
 from agent.kafka.log_dirs import LogDir
@@ -53,8 +54,7 @@ class AdminPort(Protocol):
         """Begin to move replicas between the broker's log dirs; those refused, with the error's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Everything an action reaches the world by."""
 
     admin: AdminPort

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from agent.alerts.machine import Result
 from agent.alerts.obstacles import NONE, Obstacle, obstacle
@@ -12,8 +13,7 @@ from agent.model import AlertRule, Labels, Rule, RuleHealth
 from agent.promql import EvaluationError, Expression, Limits, Store, evaluate
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A rule that is due at `now`; of two tasks of one rule that with the higher number is newer.
 
     `inherited`: what the recording rules that it reads hand on. `cost_s`: what its judgements took of late,
@@ -29,8 +29,7 @@ class Task:
     cost_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What came of a task; where `health` is OK the results of an alert, or a recording rule's series."""
 
     task: Task
@@ -40,8 +39,7 @@ class Finding:
     series: Mapping[Labels, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What rules are judged on. `since`: when the store's data begin, and of some names `later`; `down`:
     names whose source is down; `incomplete`: names of which the store has not all series.
     """

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.model import Alert, AlertState, Labels, Rule
 
 OUTAGE_MS = 3_600_000  # after more than this without a look an alert begins anew, as in Prometheus
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What is active of one rule, and which series it recorded. `seen_at`: when it was last judged well."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from agent.alerts.judgement import Finding
 from agent.alerts.keeping import Kept, key, shifted
@@ -17,8 +18,7 @@ from agent.promql.vectors import STALE
 _NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
 
 
-@dataclass(slots=True)
-class RuleState:
+class RuleState(Struct):
     """`judged_at`: when it last was OK; `unseen_since`: in a former life; `taken`: its last task."""
 
     rule: Rule

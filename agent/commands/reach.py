@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from agent.journal import JournalFailed, read
 from agent.model import Entry
@@ -29,8 +29,7 @@ class NobodyAnswers(click.ClickException):
     exit_code = UNREACHABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Where to ask (a socket, a URL, or None: nobody), and the state folder to read instead."""
 
     address: Path | str | None

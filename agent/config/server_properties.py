@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _CONTINUED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:\r\n|\r|\n)[ \t\f]*")  # an odd number of backslashes
 _PAIR = re.compile(r"((?:\\.|[^\\\s:=])+)[ \t\f]*[:=]?[ \t\f]*(.*)", re.DOTALL)
@@ -12,8 +13,7 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
-@dataclass(frozen=True, slots=True)
-class ServerProperties:
+class ServerProperties(Struct, frozen=True):
     """`node_id` None where neither node.id nor broker.id stands there."""
 
     node_id: int | None

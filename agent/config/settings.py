@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from agent.control.times import PRODUCTION, Budget, Times
 from agent.kafka.connection import Security
 from agent.model import Labels, Policy
@@ -47,8 +49,7 @@ class JolokiaSettings:
         return None if self.username is None or self.password is None else (self.username, self.password)
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
+class BrokerSettings(msgspec.Struct, frozen=True):
     """The broker beside which the agent runs. `logs` are files to follow, `journald` units of systemd whose
     lines are, `kmsg` says whether the kernel's are; `listeners` are Kafka's."""
 
@@ -60,19 +61,17 @@ class BrokerSettings:
     listeners: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ControlSettings:
+class ControlSettings(msgspec.Struct, frozen=True):
     """The control topic. `budgets` are for genesis only: a log that is born already keeps its own."""
 
     bootstrap_servers: tuple[str, ...]  # the cluster's own, unless the file names others
     topic: str = "ottla-control"
     create: bool = False
     times: Times = PRODUCTION
-    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """What the file says. Paths are absolute; `listen` is host:port, port 0 a free one."""
 
     bootstrap_servers: tuple[str, ...]
@@ -82,7 +81,7 @@ class Config:
     control: ControlSettings
     security: Security
     policy: Policy
-    host: HostSettings = field(default_factory=HostSettings)
+    host: HostSettings = msgspec.field(default_factory=HostSettings)
     state: Path = STATE
     socket: Path = SOCKET
     stop_file: Path = STOP_FILE

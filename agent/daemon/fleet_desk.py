@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from agent.control.orders import Senseless, body, refusal
 from agent.control.records import BadRecord
@@ -13,8 +13,7 @@ from agent.model import Entry, Kind
 from agent.surface import Plain, Refused, Who
 
 
-@dataclass(frozen=True, slots=True)
-class FleetDesk:
+class FleetDesk(Struct, frozen=True):
     """Implements agent.surface.Fleet."""
 
     name: str

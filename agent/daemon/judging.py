@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.alerts import Finding, Ground, Task, Turn, hindered, judge
 from agent.daemon.sight import Sight
@@ -22,8 +24,7 @@ RULE_S = 5.0  # a rule that takes longer in the thread fails
 Judged = tuple[Finding, float]  # and what it took, in seconds of processor time
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """Which rules are to be judged: readers of `names` (None: all), and whatever time has made due."""
 
     sight: Sight

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -22,8 +23,7 @@ _TRIES = 3  # readings, until the files stand still while they are read
 _MOVING = "the files change while they are read: they are read again when they rest"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What the files said: rules, and what their series are called."""
 
     book: Rulebook
@@ -42,8 +42,7 @@ class Files(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """What a reload needs of the agent.
 
     `prepare` is called in a thread with good rules; what it returns puts them in force, on the event loop.

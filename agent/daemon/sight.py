@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.origins import Giving, Origins, from_jmx
@@ -35,8 +37,7 @@ IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence 
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """What the agent knows of itself at this instant."""
 
     node_id: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from typing import Any
 
 from agent.lints.case import Case
@@ -73,7 +72,7 @@ def limits(case: Case, remedy: Remedy, policy: Policy) -> dict[str, Any]:
     """The remedy's own, and of the host's policy what bears on its actions: those that their manuals name."""
     own = remedy.limits
     manuals = " ".join(case.facts.actions[s.do].manual for s in remedy.steps if s.do in case.facts.actions)
-    named = [f.name for f in fields(policy) if f"`{f.name}`" in manuals]
+    named = [name for name in policy.__struct_fields__ if f"`{name}`" in manuals]
     return {
         "cooldown_ms": own.cooldown_ms,
         "per_host": rate(own.per_host),

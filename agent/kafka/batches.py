@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from aiokafka.record.util import calc_crc32c
+from msgspec import Struct
 
 # KIP-98: base offset, length, leader epoch, magic, CRC; then what the CRC covers: attributes, last offset
 # delta, base and max timestamp, producer id and epoch, base sequence, record count.
@@ -17,8 +17,7 @@ _FRAME = 12  # base offset and length, which the length does not count
 _COMPRESSION, _LOG_APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record of a partition. `at` is milliseconds since the epoch, as the broker stamped it where the
     topic says LogAppendTime; `batch_bytes` is the size of the batch it came in.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+
+from msgspec import Struct
 
 from agent.kafka.bridge import Call
 from agent.kafka.errors import UNKNOWN_TOPIC_OR_PARTITION, check
@@ -20,8 +21,7 @@ _TOPIC_SOURCE, _BROKER_SOURCE, _DEFAULT_SOURCE = 1, 2, 3
 HIDDEN = "[hidden]"  # a password's value, which brokers do not tell; Kafka's own word for it
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigChange:
+class ConfigChange(Struct, frozen=True):
     """One change of one key. `operation` is set, delete (no value), append or subtract (lists)."""
 
     resource: str  # broker/2, topic/orders; broker/ is the default of all brokers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -27,8 +26,7 @@ class LogDirReplica(msgspec.Struct, frozen=True, gc=False):
     future: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LogDir:
+class LogDir(msgspec.Struct, frozen=True):
     """One log dir as its broker sees it; `total` and `usable` are bytes of its volume (KIP-827).
 
     `error` is Kafka's code, 56 (KAFKA_STORAGE_ERROR) where it is offline: then the sizes are -1 and no

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +18,7 @@ _PAGE = 2_000
 _BROKERS = 1  # DescribeCluster's endpoint type; 2 would be the controllers
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerInfo:
+class BrokerInfo(msgspec.Struct, frozen=True):
     """A registered broker. `fenced`: the controller has not heard of it, or it is starting or stopped.
 
     Brokers before 4.0 list only those that are not fenced.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
+
+from msgspec import Struct
 
 from agent.kafka.bridge import Call
 from agent.kafka.errors import NONE, KafkaInDoubt, error_name
@@ -17,8 +18,7 @@ _CONSUMER = -1
 _MAX_BYTES = 4 << 20  # of a fetch; a larger batch comes whole all the same (KIP-74)
 
 
-@dataclass(frozen=True, slots=True)
-class Leader:
+class Leader(Struct, frozen=True):
     """Who leads a partition now, as far as we know."""
 
     topic: str
@@ -57,8 +57,7 @@ def produced(answer: Any) -> Any:
     return part
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What to fetch. `last_epoch` is the epoch of the newest record read, -1 if none: with it and the
     leader's epoch the broker itself finds a lost tail (KIP-595) or a stale leader (KIP-320)."""
 

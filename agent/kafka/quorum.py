@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+
+from msgspec import Struct
 
 from agent.kafka.bridge import Call
 from agent.kafka.errors import KafkaUnreachable, check
@@ -12,8 +13,7 @@ from agent.kafka.errors import KafkaUnreachable, check
 _TOPIC = "__cluster_metadata"
 
 
-@dataclass(frozen=True, slots=True)
-class QuorumNode:
+class QuorumNode(Struct, frozen=True):
     """A voter or an observer (brokers are those). `end_offset` of its log, -1: unknown. `caught_up_at`: when
     it was last caught up, in ms by the leader's clock (for the leader: now); -1: unknown, or before 3.3."""
 
@@ -22,8 +22,7 @@ class QuorumNode:
     caught_up_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quorum:
+class Quorum(Struct, frozen=True):
     """As the leader sees it; `leader` is the active controller's node id, -1: none is known."""
 
     leader: int

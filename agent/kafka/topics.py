@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
+
+from msgspec import Struct, field
 
 from agent.kafka.bridge import Call
 from agent.kafka.errors import check
 
 
-@dataclass(frozen=True, slots=True)
-class NewTopic:
+class NewTopic(Struct, frozen=True):
     """A topic to be made; the cluster places its replicas."""
 
     name: str

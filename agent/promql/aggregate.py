@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.model import Labels
 from agent.promql import quantiles
@@ -17,8 +18,7 @@ from agent.promql.sums import mean, means, total, totals
 from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector, nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
+class Groups(Struct, frozen=True):
     """The groups of some rows: their labels, the rows in order of group, where each group starts there."""
 
     rows: Rows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from agent.model import Labels, Point
 from agent.promql.errors import EvaluationError
@@ -24,8 +24,7 @@ _SAME = "vector cannot contain metrics with the same labelset"
 MAX_STEPS = 11_000  # of a range query, as in Prometheus: finer than any screen
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One series of an answer: `times` (ms) and `values`; labels with `__name__` where it is kept."""
 
     labels: Labels
@@ -33,8 +32,7 @@ class Line:
     values: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The result of a query. `kind`: scalar, vector, matrix or string (whose value is `text`).
 
     A scalar is one line without labels; lines of scalars and vectors have one value each.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from agent.model import Labels
 from agent.promql.labels import value_of, without
@@ -15,8 +15,7 @@ from agent.promql.vectors import Flags, Floats, Indices, Rows, Vector
 _TOLERANCE = 1e-12  # a relative difference below it is the rounding of sums, no fall
 
 
-@dataclass(frozen=True, slots=True)
-class Histograms:
+class Histograms(Struct, frozen=True):
     """The rows of a vector by histogram: `members` are row indices by rising bound, `bounds` those bounds.
 
     `bad`: rows whose `le` is missing or no number.

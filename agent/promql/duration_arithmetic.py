@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
+from msgspec import Struct
 
 from agent.promql.binary import fold
 from agent.promql.errors import BadExpression
@@ -32,8 +32,7 @@ _GOES_ON = "; an offset goes on after its brackets, so write (x offset (1h)) + y
 _ZERO = "; step() and range() are 0 at one instant, and so in a rule"
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """A duration in a text: from `start`, before `end`. `plain`: a literal that the parser takes itself."""
 
     start: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from agent.promql import aggregate, binary
 from agent.promql.functions import FUNCTIONS, Over, Value
@@ -88,8 +88,7 @@ def _raw(node: Selector, starts: Times, ends: Times, scope: Scope) -> Samples:
     return samples
 
 
-@dataclass(frozen=True, slots=True)
-class Ranged:
+class Ranged(Struct, frozen=True):
     """All samples that any window of a range needs, without stale markers; where windows start and end.
 
     `unnamed` marks the rows that had lost their metric name already.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import promql_parser as pp
+from msgspec import Struct
 
 from agent.promql import durations, positions
 from agent.promql.binary import COMPARISONS
@@ -30,8 +30,7 @@ _LATEST_S = 1e10  # the year 2286
 _BYTES = re.compile(r"(?:^|[^\\])(?:\\\\)*(\\(?:x[89a-fA-F][0-9a-fA-F]|[23][0-7]{2}))")
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A compiled expression; all durations are milliseconds. `kind`: scalar, vector, matrix or string.
 
     `names`: the metrics that it reads; `nameless`: it reads others too, chosen by patterns or labels.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.model import Labels
 from agent.promql import buckets, elementwise, ranges, relabel
@@ -19,8 +20,7 @@ Value = Floats | Vector | str  # a scalar is an array of one number, or of one f
 Plain = Callable[[Sequence[Value], Call, Scope], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(Struct, frozen=True):
     """A function of a range vector: of each window at least `least` samples long.
 
     `whole`: it misleads while the store does not cover its whole window. `named`: it keeps the metric name.
@@ -35,8 +35,7 @@ class Over:
     counter: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Of:
+class Of(Struct, frozen=True):
     """A function of evaluated arguments, the call itself and where it is evaluated."""
 
     apply: Plain

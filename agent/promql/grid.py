@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.promql.limits import Budget
 from agent.promql.nodes import END, START, At
@@ -12,8 +12,7 @@ from agent.promql.notes import Notes
 from agent.promql.vectors import Store, Times
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """`times`: the steps (ms, ascending). `start`, `end`: of the whole query. `instant`: it is no range."""
 
     store: Store

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.promql.errors import TooMuch
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """`samples`: how many an evaluation may touch, its intermediate results included. `expired` is asked now
     and then, from whatever thread evaluates: whether the time for it is over.
     """

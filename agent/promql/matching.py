@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from agent.model import Labels
 from agent.promql.errors import EvaluationError
@@ -14,8 +14,7 @@ from agent.promql.nodes import Matching
 from agent.promql.vectors import Flags, Indices, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Struct, frozen=True):
     """Which row of the many side goes with which of the one side, and the labels of what they make.
 
     `twins`: rows of the one side with the same signature; `clashes`: pairs that may not both have a result.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.promql.functions import ABOUT_ABSENCE, whole
 from agent.promql.nodes import Binary, Call, Node, Range, Selector, Subquery, children
 from agent.promql.vectors import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """One selector and how far back it reads in all, subqueries around it included (ms)."""
 
     selector: Selector

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from agent.promql.nodes import quote
 from agent.promql.numbers import general
@@ -15,8 +16,7 @@ _MONOTONIC = (
 )
 
 
-@dataclass(slots=True)
-class Fixed:
+class Fixed(Struct):
     """Buckets that had to be made to rise: between which bounds, by how much, how often, when (ms)."""
 
     lowest: float

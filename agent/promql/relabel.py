@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import re2
+from msgspec.structs import replace
 
 from agent.model import Labels
 from agent.promql.errors import BadExpression, EvaluationError

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from agent.model import Labels
 from agent.promql.nodes import Matcher
@@ -66,8 +66,7 @@ NO_ROWS = Rows(())
 ONE_ROW = Rows(((),))  # one element without labels
 
 
-@dataclass(frozen=True, slots=True)
-class Vector:
+class Vector(Struct, frozen=True):
     """A vector at each step of a grid: `values` and `present` are [row, step].
 
     A row without a sample at a step is not present there (its value is meaningless); so comparisons filter
@@ -100,8 +99,7 @@ def nothing(steps: int) -> Vector:
     return vector(NO_ROWS, np.empty((0, steps)), np.empty((0, steps), bool))
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(Struct, frozen=True):
     """Raw samples, a row a series: its first `counts[row]` cells, in order of time.
 
     The other cells hold NaN and NEVER.
@@ -116,8 +114,7 @@ class Samples:
 NO_SAMPLES = Samples(NO_ROWS, np.empty((0, 0), np.int64), np.empty((0, 0)), np.empty(0, np.intp))
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(Struct, frozen=True):
     """The newest sample of each row, where `found`."""
 
     rows: Rows

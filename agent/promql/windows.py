@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from agent.promql.vectors import NEVER, Flags, Floats, Indices, Rows, Samples, Times, Vector, is_stale
 
 _CELLS = 2_000_000  # of one chunk of windows: 16 MB a matrix
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The samples with start < t <= end of each row at each step; [cell] runs over rows, then steps.
 
     `values` and `times` are [cell, sample]: the first `counts` are samples in order of time, the other

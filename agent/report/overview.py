@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from agent.history import History, Incident, Phase
 from agent.model import Alert, Entry, Kind, Mode, RuleHealth
@@ -13,8 +14,7 @@ from agent.report.words import changes
 Plain = dict[str, Any]  # ready for JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """What only a running agent knows; without it a report says what the journal says."""
 
     alerts: tuple[Alert, ...] = ()

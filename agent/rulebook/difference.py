@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from agent.model import Place, Rate
 from agent.quantities import show_duration
@@ -13,8 +14,7 @@ from agent.rulebook.load import Rulebook
 _MAX_TEXT = 200  # characters of a value
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that differs. `fields`: name, before and after of each part that differs, as text."""
 
     name: str
@@ -22,8 +22,7 @@ class Change:
     fields: tuple[tuple[str, str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """By what they are of; in each the order of the files."""
 
     rules: tuple[Change, ...]
@@ -75,11 +74,11 @@ def _parts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Every part that has a value of its own, under its path: `steps.1.verify.within`."""
     if isinstance(value, Rate):
         yield name, f"{value.count}/{show_duration(value.window_ms)}"
-    elif is_dataclass(value):
-        for part in fields(value):
-            inner = getattr(value, part.name)
+    elif isinstance(value, Struct):
+        for part in value.__struct_fields__:
+            inner = getattr(value, part)
             if not isinstance(inner, Place) and inner is not None:
-                yield from _parts(inner, f"{name}.{part.name}" if name else part.name)
+                yield from _parts(inner, f"{name}.{part}" if name else part)
     elif isinstance(value, tuple) and value:
         for index, inner in enumerate(value, 1):
             yield from _parts(*_element(inner, f"{name}.{index}", name))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+
+from msgspec import Struct
 
 from agent.model import ActionSpec, AlertRule, LogPattern, Place, RecordRule, Remedy, Rule
 from agent.rulebook.alert_files import read_rules
@@ -26,8 +27,7 @@ class BadRules(BadFiles):
     """The rules cannot be used; `complaints` says why, sorted by place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rulebook:
+class Rulebook(Struct, frozen=True):
     """All rules of a host. `digest` is the same wherever the same files stand, whatever the folder's name."""
 
     rules: tuple[Rule, ...]  # in the order of the files
@@ -57,8 +57,7 @@ class Rulebook:
         yield from self.of_remedies()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What could be read of some rule files, what is wrong with them, and where everything stands."""
 
     book: Rulebook

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.model import Place
 from agent.yaml_marks import Fields, Items, Node, Scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One rule, remedy or pattern: its place, its first line (that of a remedy's name) and its last."""
 
     place: Place

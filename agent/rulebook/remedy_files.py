@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.model import ActionSpec, AlertRule, Limits, Mode, Place, Rate, Remedy
 from agent.promql.labels import render
@@ -19,8 +20,7 @@ MOST_IN_CLUSTER = 1_000
 WEEK_MS = 7 * 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a remedy may refer to. `alerts` None: an alert file could not be read, so nothing dangles."""
 
     actions: Mapping[str, ActionSpec]

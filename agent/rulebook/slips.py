@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.yaml_marks import closest
 
@@ -41,8 +42,7 @@ _MAX_BRACKETS = 100
 _MATCHING = frozenset({"=", "!=", "=~", "!~"})
 
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+class Slip(Struct, frozen=True):
     """What is wrong with the token at `index`, how long that is, and what to write instead."""
 
     message: str

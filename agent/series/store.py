@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
+from msgspec import Struct
 
 from agent.model import Labels, Sample
 from agent.promql.labels import NAME
@@ -19,8 +19,7 @@ _CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """Of a store: when its newest sample is from, since when they are complete, how long they are kept."""
 
     newest: int

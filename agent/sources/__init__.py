@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from agent.model import Sample
 
@@ -24,8 +25,7 @@ class SourceFailed(Exception):
         self.samples = samples
 
 
-@dataclass(frozen=True, slots=True)
-class MetricInfo:
+class MetricInfo(Struct, frozen=True):
     """The declaration of one metric: `type` is gauge or counter, `unit` a Prometheus base unit or empty."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from agent.model import Labels, Sample
 from agent.series import Series
@@ -49,8 +50,7 @@ CPU = MetricInfo("ottla_process_cpu_seconds_total", "counter", "seconds", "Proce
 METRICS = (SERIES, BYTES, DROPPED, REFUSED, SHORTENED, SAVED_AT, SAVED_BYTES, FAILED, DAMAGED, MEMORY, CPU)
 
 
-@dataclass(slots=True)
-class Saved:
+class Saved(Struct):
     """What became of the store's snapshots in this life. `at`: when the last was written (ms)."""
 
     at: int | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _PROC = Path("/proc")
 _LISTENING = "0A"
@@ -14,8 +15,7 @@ _SYSTEMCTL_DEADLINE = 1.5  # seconds
 _MAIN_CLASS = b"kafka.Kafka"
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAt:
+class BrokerAt(Struct, frozen=True):
     """Where to look for the broker: exactly one of these."""
 
     unit: str | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.promql.vectors import STALE
 from agent.sources import MetricInfo, kernel_file
@@ -44,8 +45,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Struct, frozen=True):
     """/proc/PID/stat: seconds of CPU; `started` in ticks since the boot; bytes."""
 
     state: str

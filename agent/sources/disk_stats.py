@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from agent.model import Labels
 from agent.sources import MetricInfo, kernel_file
@@ -54,8 +55,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceLine:
+class DeviceLine(Struct, frozen=True):
     """One line: the device's name and its numbers, in the kernel's order."""
 
     device: str

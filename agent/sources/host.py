@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from agent.model import Sample
 from agent.sources import MetricInfo, SourceFailed
@@ -35,8 +36,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LogDirPath:
+class LogDirPath(Struct, frozen=True):
     """A log dir. `capacity` (bytes) makes a plain folder a disk of that size; its usage is then summed up.
 
     `probe_file` is what the write probe writes instead of a file in the log dir itself.
@@ -47,8 +47,7 @@ class LogDirPath:
     probe_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """Bytes of one log dir, and its inodes in use (0 to 1, None without a limit)."""
 
     total: int

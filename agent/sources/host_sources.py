@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.kafka.connection import Security
 from agent.sources import (
@@ -48,8 +49,7 @@ TABLES = (
 METRICS = tuple(metric for _, _, metrics in TABLES for metric in metrics)
 
 
-@dataclass(frozen=True, slots=True)
-class HostSettings:
+class HostSettings(Struct, frozen=True):
     """What the configuration says of the host. `listener` (host:port) is this broker's own, for the probe;
     None where there is none to ask. Interval in ms, deadlines in seconds."""
 

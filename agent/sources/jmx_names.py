@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.model import Labels
 from agent.sources import MetricInfo
@@ -16,8 +17,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
-@dataclass(frozen=True, slots=True)
-class JmxMetric:
+class JmxMetric(Struct, frozen=True):
     """One metric: attributes of one MBean, or of all that an ObjectName pattern matches.
 
     `reads`: each attribute, `HeapMemoryUsage/used` where it is inside a composite one, with the labels that

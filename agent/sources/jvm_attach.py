@@ -14,8 +14,9 @@ import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _PROC = Path("/proc")
 _VERSION = b"1"
@@ -35,8 +36,7 @@ class NoListener(AttachFailed):
     """It got SIGQUIT, and printed its threads instead of listening: do not repeat that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process, told from a later one with its pid by when it began (clock ticks since the boot)."""
 
     pid: int

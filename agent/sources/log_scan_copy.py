@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import re2
+from msgspec.structs import replace
 
 from agent.regex_parts import Atom, parts
 from agent.sources.log_twins import longest_line

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.model import Labels, Sample, labels_of
@@ -13,8 +13,7 @@ from agent.sources.jmx_names import JmxMetric
 MAX_LABEL_SETS = 100_000  # remembered with their target labels; beyond that all are forgotten once
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Struct, frozen=True):
     """Another name for a metric that some source has.
 
     `where`: only series with these labels. `labels`: our label → theirs, empty to leave it out.
@@ -33,8 +32,7 @@ class Alias:
         return replace(sample, name=name, labels=labels_of({n: v for n, v in labels.items() if n}))
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """All names. `metrics` are JMX's, by name; `targets` are added to every series that lacks them."""
 
     metrics: Mapping[str, JmxMetric]

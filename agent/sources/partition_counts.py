@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from agent.kafka.metadata import PartitionInfo
 
 
-@dataclass(slots=True)
-class Trouble:
+class Trouble(Struct):
     """Of one topic: partitions without a leader, below min.insync.replicas, with replicas out of sync."""
 
     offline: int = 0
@@ -17,8 +17,7 @@ class Trouble:
     under_replicated: int = 0
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """Of all partitions; `here` counts those of which this broker has a replica.
 
     `without` is this broker gone: what is below min.insync.replicas or has no leader then, as well as now.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from agent.templates.errors import TemplateError
 from agent.templates.functions import FUNCTIONS, truth
@@ -14,8 +15,7 @@ from agent.templates.nodes import Branch, Call, Chain, Group, Literal, Node, Ope
 MAX_LENGTH = 4_096  # characters of an expanded text
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """What a template may use: the result's labels and value, and the agent's own."""
 
     labels: Mapping[str, str]
@@ -24,8 +24,7 @@ class Data:
     external_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(Struct, frozen=True):
     """The text, and whether it was too long and has been cut."""
 
     text: str

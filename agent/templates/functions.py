@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from agent.templates import humanize
 from agent.templates.errors import TemplateError
 from agent.templates.go_format import printf, show
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """`least` and `most`: how many arguments it takes."""
 
     apply: Callable[..., Any]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _TOKEN = re.compile(
     r"""(?P<string>"(?:\\.|[^"\\\n])*"|`[^`]*`)
@@ -29,8 +30,7 @@ class BadTemplate(Exception):
         self.index = index
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`joined`: no space stands before it, as in `$labels.path`."""
 
     kind: str
@@ -39,8 +39,7 @@ class Token:
     joined: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """What stands between `{{` and `}}`."""
 
     tokens: tuple[Token, ...]
@@ -86,8 +85,7 @@ def _end_of_space(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-@dataclass(slots=True)
-class Tokens:
+class Tokens(Struct):
     """The tokens of one action, and how far they are read."""
 
     tokens: tuple[Token, ...]

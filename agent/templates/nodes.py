@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     """A text, a number or a truth value as written; Go tells 10 and 10.0 apart."""
 
     value: str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """A variable (`$` is all of the data, `.` what `with` has chosen) and the fields taken of it."""
 
     variable: str
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function and its arguments; what is piped into it comes last."""
 
     function: str
     args: tuple[Operand, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A pipeline in brackets, and the fields taken of its value."""
 
     pipeline: Pipeline
@@ -39,8 +35,7 @@ class Group:
 Operand = Literal | Chain | Call | Group
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """Commands, each fed with the value of the one before; `variable` keeps the last value.
 
     `declares`: by `:=`, until the surrounding block ends; else by `=`.
@@ -51,22 +46,19 @@ class Pipeline:
     declares: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """What stands outside of actions."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(Struct, frozen=True):
     """`{{ pipeline }}`: its value, unless a variable keeps it."""
 
     pipeline: Pipeline
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """`{{ if }}`, or `{{ with }}`, which makes `.` the pipeline's value."""
 
     pipeline: Pipeline
@@ -78,8 +70,7 @@ class Branch:
 Node = Text | Show | Branch
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A parsed template. `constant`: the text, where nothing in it depends on data."""
 
     nodes: tuple[Node, ...]

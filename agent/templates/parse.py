@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.templates.functions import FUNCTIONS
 from agent.templates.lexer import Action, BadTemplate, Token, Tokens, cut
@@ -31,8 +32,7 @@ _BLOCKS = frozenset({"range", "define", "template", "block", "break", "continue"
 _CONSTANTS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
+class Unsupported(Struct, frozen=True):
     """A template that stays raw text: why, and the column (from 1) of what is not understood."""
 
     message: str

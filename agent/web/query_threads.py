@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 THREADS = 1  # they share one interpreter with the loop, which would wait longer with each
@@ -33,8 +33,7 @@ class Gone(Exception):
     """The client hung up."""
 
 
-@dataclass(slots=True)
-class Leash:
+class Leash(Struct):
     """How long a piece of work may take: until `deadline` of time.monotonic(), or until it is `cut`."""
 
     deadline: float

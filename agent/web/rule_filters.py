@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.model import AlertRule, RuleNow
 from agent.promql.nodes import Selector
@@ -15,8 +16,7 @@ from agent.web.prometheus_forms import BadParameter, Form
 _TYPES = {"alert": (True, False), "record": (False, True), "": (True, True)}  # alerting, recording
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a request asks for. Empty sets and lists ask for everything."""
 
     alerting: bool

@@ -6,8 +6,9 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from agent.model import Place
 
@@ -23,8 +24,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """One problem: `hint` is what to write instead, `line` the source's, `width` how much of it is meant.
 
     `lint` is the id of the lint that found it, empty where the file cannot be used as it is.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agent.model import Place
 from agent.yaml_marks.complaints import LINE_BREAK
@@ -17,8 +18,7 @@ _WHITE = frozenset("\\" + sign for sign in "tnvfNLP_ \t\r\n\x85\u2028\u2029") | 
 }  # what such escapes mean
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A single value: as YAML 1.2's core schema reads it, as text, and as it stands in the file."""
 
     place: Place
@@ -69,16 +69,14 @@ def _is_white(written: str) -> bool:
     return written in _WHITE or written.isspace()
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A sequence."""
 
     place: Place
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """A mapping; `keys` says where each stands. Of equal keys the first is kept, the others reported."""
 
     place: Place

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
 from agent.daemon.sight import Sight

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from short_stories import CLOSED, DRAIN, EFFECT, HELD, REFUSED, T0, THROTTLE, WAITS, fact
 
 from agent.history import History, replay
