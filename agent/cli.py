@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is fo
     "reload": ("agent.commands.order:reload", "Read the rules again."),
     "rules": ("agent.commands.rules:rules", "Check, test, explain and backtest rules and remedies."),
     "record": ("agent.commands.record:record", "Write what an agent sees to a file, for `rules backtest`."),
+    "control": ("agent.commands.control:control", "The control topic itself: init, status, verify, tail."),
     "lab": ("agent.commands.lab:lab", "A real Kafka cluster on this machine, and its faults."),
 }
 _HELP = """Self-healing for Apache Kafka: an agent beside every broker.

@@ -24,6 +24,10 @@ class Progress:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Before something else is printed."""
         if self._shown and self._terminal:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

@@ -26,17 +26,19 @@ def configs(replicas: int) -> dict[str, str]:
     }
 
 
-async def create(create_topic: CreateTopic, name: str) -> None:
-    """Sees to it that the topic exists, with three replicas or one a broker. Raises KafkaError."""
+async def create(create_topic: CreateTopic, name: str) -> int | None:
+    """Sees to it that the topic exists, with three replicas or one a broker. How many it was made with, None
+    where it is there already. Raises KafkaError."""
     for replicas in (3, 2, 1):
         try:
             await create_topic(name, 1, replicas, configs(replicas))
         except KafkaRefused as error:
             if error.code == TOPIC_ALREADY_EXISTS:
-                return
+                return None
             if error.code != INVALID_REPLICATION_FACTOR or replicas == 1:
                 raise
             continue
         if replicas < 3:
             _LOG.warning("control topic %s has %d replica(s) only: too few brokers for three", name, replicas)
-        return
+        return replicas
+    raise AssertionError("one replica was made or refused")

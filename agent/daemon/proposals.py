@@ -14,7 +14,7 @@ async def answer(means: Means, incident: str, verb: str, reason: str, by: str) -
     Raises Refused where nothing is asked, and JournalFailed.
     """
     asked = means.ledger.history.incidents.get(incident)
-    if asked is None or not _open(asked):
+    if asked is None or not may_be_answered(asked):
         raise Refused(_not_asked(means, incident, asked))
     words = f"{by}: {reason}" if reason.strip() else by
     await means.ledger.record(
@@ -22,7 +22,8 @@ async def answer(means: Means, incident: str, verb: str, reason: str, by: str) -
     )
 
 
-def _open(asked: Incident) -> bool:
+def may_be_answered(asked: Incident) -> bool:
+    """Whether it is proposed, or was denied."""
     denied = asked.answer is not None and not asked.answer.approved
     return asked.phase is Phase.PROPOSED or (asked.phase is Phase.REFUSED and denied)
 

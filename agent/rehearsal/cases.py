@@ -91,7 +91,7 @@ class Event:
     given: Given
     peers: Mapping[int, Peer]
     crash: int | None = None  # ms until the agent is started again
-    operator: str | None = None  # what a person orders: `pause ...`, `resume`, `undo`
+    operator: str | None = None  # what a person orders: `pause ...`, `resume`, `undo`, `approve`, `deny`
     stop_file: str | bool | None = None  # its text; False: it goes
     control_topic: str | bool | None = None  # why nobody reaches it; False: it is mended
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from agent.history import ANSWERS
 from agent.model import Kind, Labels, Place
 from agent.quantities import parse_duration
 from agent.rehearsal.cases import ExpectedEntry
@@ -76,11 +77,12 @@ def start_timestamp(node: Node) -> int:
 def order(node: Node) -> str:
     """What a person orders."""
     words = any_text(node).split(maxsplit=1)
-    known = ("pause", "resume", "undo")
-    if not words or words[0] not in known or (len(words) > 1) != (words[0] == "pause"):
+    known = ("pause", "resume", "undo", *ANSWERS)
+    reasoned = words and (words[0] in ANSWERS or (len(words) > 1) == (words[0] == "pause"))
+    if not words or words[0] not in known or not reasoned:
         raise Wrong(
             f"expected an order, but here stands {kind(node)}",
-            closest(words[0] if words else "", known) or "pause REASON, resume or undo",
+            closest(words[0] if words else "", known) or "pause REASON, resume, undo, approve or deny",
         )
     return " ".join(words)
 

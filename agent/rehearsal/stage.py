@@ -14,9 +14,10 @@ from agent.daemon.attempt import Means
 from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
+from agent.daemon.proposals import answer, may_be_answered
 from agent.daemon.sight import Local, Sight
 from agent.gate import World
-from agent.history import replay
+from agent.history import ANSWERS, replay
 from agent.journal import JournalFailed
 from agent.model import Entry, Kind, Policy, Sample
 from agent.rulebook import Rulebook
@@ -143,12 +144,21 @@ class Stage:
         return self._daemon
 
     async def order(self, verb: str, reason: str) -> None:
-        """What a person orders: pause, resume or undo, as agent.daemon.desk obeys it."""
+        """What a person orders: pause, resume, undo, or a word on what is proposed, as the desk obeys it."""
+        if verb in ANSWERS:
+            await self._answer(verb, reason)
+            return
         words = {"pause": f"{reason} (operator)", "undo": "everything (operator)"}.get(verb, "operator")
         await self.means.ledger.record(Entry(self.now(), Kind.OPERATOR, words, question=verb))
         if verb == "undo":
             for incident in self.daemon.standing():
                 self.daemon.ask_undo(incident, "undone by operator")
+
+    async def _answer(self, verb: str, reason: str) -> None:
+        for one in list(self.means.ledger.history.incidents.values()):
+            if may_be_answered(one):
+                await answer(self.means, one.id, verb, reason, "operator")
+        self.daemon.wake()
 
     def entries(self) -> list[Entry]:
         """The whole journal."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from agent.commands.fleet import fleet
 from agent.control.overview import overview
 from agent.control.state import Claim, ClaimState, Pause, Session, State
 from agent.control.times import BUDGETS, LAB, Budget
+from agent.web.client import Agent, Rejected
 from agent.web.server import Server
 
 NOW = 1_790_000_000_000
@@ -178,6 +181,43 @@ async def test_a_refusal_is_exit_code_1_in_words(
     surface.refusal = "somebody changed it meanwhile, at offset 7"
     ran = await ottla("fleet", "resume", "*", *REASON, "--socket", folder / "s")
     assert (ran.code, ran.err) == (1, f"Error: {surface.refusal}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "said"),
+    [
+        ("pause", {"selector": "*"}, "missing required field `reason`"),
+        ("pause", {"selector": "*", "reason": " "}, "an order to the fleet needs a reason"),
+        ("pause", {"selector": "*", "reason": "x" * 513}, "length <= 512"),
+        ("pause", {"selector": "*", "reason": "r", "for_s": 7 * 86_400 + 1}, "<= 604800"),
+        ("pause", {"selector": "*", "reason": "r", "for": 60}, "unknown field `for`"),
+        ("budget", {"scope": "quota", "reason": "r", "cap": -1}, ">= 0"),
+        ("budget", {"scope": "quota", "reason": "r", "cap": True}, "Expected `int | null`, got `bool`"),
+        ("params", {"values": {"w": 1.5}, "reason": "r"}, "Expected `int`, got `float`"),
+        ("resolve", {"claim": 41, "reason": "r"}, "Expected `str`, got `int`"),
+        ("fresh", {"reason": "r"}, "unknown field"),
+    ],
+)
+async def test_a_body_that_is_no_order_reaches_nobody(
+    agent: Server,
+    folder: Path,  # noqa: F811
+    surface: FakeSurface,  # noqa: F811
+    name: str,
+    order: dict[str, Any],
+    said: str,
+) -> None:
+    with pytest.raises(Rejected, match=re.escape(said)):
+        await asyncio.to_thread(Agent(folder / "s").post, f"fleet/{name}", **order)
+    assert surface.orders == []
+
+
+async def test_over_tcp_nobody_orders_the_fleet(agent: Server, folder: Path, surface: FakeSurface) -> None:  # noqa: F811
+    client = Agent(f"http://{(folder / 'http.address').read_text().strip()}")
+    assert (await asyncio.to_thread(client.get, "fleet"))["log"] == "log-1"
+    for name, order in (("pause", {"selector": "*", "reason": "r"}), ("fresh", {})):
+        with pytest.raises(Rejected, match="taken on the unix socket only"):
+            await asyncio.to_thread(client.post, f"fleet/{name}", **order)
+    assert surface.orders == []
 
 
 @pytest.fixture

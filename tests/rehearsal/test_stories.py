@@ -171,6 +171,24 @@ def test_an_operators_undo_cancels_what_is_under_way(tmp_path: Path) -> None:
     assert diffs(play(tmp_path, lines)) == []
 
 
+def test_a_remedy_that_proposes_waits_for_the_story_s_person(tmp_path: Path) -> None:
+    lines = """\
+    events: {1m20s: {operator: deny not now}, 1m40s: {operator: approve}}
+    lasts: 1m50s
+    journal: |
+      1m      proposed drain_disk on /data1 (approval)
+      1m20s   operator drain_disk on /data1 (deny): operator: not now
+      1m21s   refused (mode): denied by operator: not now
+      1m40s   operator (approve): operator
+      1m42s   started
+      ...
+"""
+    proposing = REMEDIES.replace("mode: act", "mode: propose")
+    assert proposing != REMEDIES
+    verdict = play(tmp_path, lines, remedies=proposing)
+    assert verdict.failures == (), diffs(verdict)
+
+
 def test_two_runs_are_one(tmp_path: Path) -> None:
     """Nothing in a story depends on the clock, the machine or chance."""
     lines = """\

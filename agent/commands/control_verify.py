@@ -1,0 +1,121 @@
+"""`ottla control verify` and `status`: the whole log folded anew."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from agent.commands import show_fleet
+from agent.commands.control_reach import Reached, reaching
+from agent.commands.options import config, output, tell
+from agent.commands.progress import Progress
+from agent.commands.show import cleaned, when
+from agent.control.audit import Audit
+from agent.control.fold import Verdict
+from agent.control.gossip import Gossip
+from agent.control.overview import overview, unwell
+from agent.control.state import State
+from agent.control_topic.birth import folded
+
+EACH = 500  # records between two looks at the clock
+
+
+@click.command()
+@config
+@output
+def status(**options: Any) -> None:
+    """Show the topic, and what its log amounts to, as `ottla fleet` does.
+
+    Exit code 1 where a person should look: the topic deviates, no log is born, a claim is an orphan or stuck,
+    a pause stands.
+    """
+    sys.exit(_status(**options))
+
+
+@click.command()
+@config
+@output
+def verify(**options: Any) -> None:
+    """Fold the whole log anew: its settings, gaps, snapshots, and whose stamps are not its own.
+
+    Says the digest at the end: agents at the same offset must have the same (ottla fleet -o json). Exit code
+    1 where something is wrong; records without effect are none of it.
+    """
+    sys.exit(_verify(**options))
+
+
+@reaching
+async def _status(reached: Reached, output: str) -> int:
+    topic = await reached.existing()
+    gossip = Gossip()
+    with Progress() as progress:
+        state = await folded(reached.log(), counted(progress, gossip.saw))
+    answer = {"topic": topic.plain(), **overview(state, gossip)}
+    now = round(time.time() * 1000)
+    tell(output, answer, f"{_topic(answer['topic'])}\n{show_fleet.fleet(answer, now)}")
+    return 1 if topic.deviations or unwell(answer) else 0
+
+
+@reaching
+async def _verify(reached: Reached, output: str) -> int:
+    topic = await reached.existing()
+    audit = Audit()
+    with Progress() as progress:
+        state = await folded(reached.log(), counted(progress, audit.saw))
+    faults = [f"{topic.partition.topic}: {words}" for words in topic.deviations]
+    faults += [] if state.log else ["no log is born: ottla control init"]
+    faults += audit.faults()
+    answer = {
+        "topic": topic.plain(),
+        "log": state.log,
+        "offset": state.offset,
+        "digest": state.digest,
+        "as_of": state.time,
+        "accepted": dict(sorted(audit.accepted.items())),
+        "voids": dict(sorted(state.voids.items())),
+        "snapshots": audit.snapshots,
+        "differing": {a: {"first": d.first, "count": d.count} for a, d in sorted(audit.differing.items())},
+        "faults": faults,
+        "remarks": list(audit.remarks()),
+    }
+    tell(output, answer, _verified(cleaned(answer)))
+    return 1 if faults else 0
+
+
+def counted(progress: Progress, told: Callable[[State, Verdict], object]) -> Callable[[State, Verdict], None]:
+    """The same, with a line of progress where it takes long."""
+
+    def saw(state: State, verdict: Verdict) -> None:
+        told(state, verdict)
+        if state.offset % EACH == 0:
+            progress.tell(f"folded {state.offset} records, up to {when(state.time, state.time)}")
+
+    return saw
+
+
+def _topic(topic: dict[str, Any]) -> str:
+    replicas, isr = (", ".join(map(str, topic[name])) for name in ("replicas", "isr"))
+    head = click.style(f"topic {topic['topic']}", bold=True)
+    lines = [f"{head}, led by {topic['leader']}, replicas {replicas}, in sync {isr}"]
+    return "\n".join([*lines, *(click.style(f"! {words}", fg="red") for words in topic["deviations"])])
+
+
+def _verified(answer: dict[str, Any]) -> str:
+    accepted = sum(answer["accepted"].values())
+    void = sum(answer["voids"].values())
+    lines = [_topic({**answer["topic"], "deviations": []})]
+    lines += [click.style(f"! {words}", fg="red") for words in answer["faults"]]
+    lines += answer["remarks"]
+    kinds = ", ".join(f"{count} {t}" for t, count in answer["accepted"].items())
+    lines.append(f"{accepted} records accepted: {kinds}")
+    if void:
+        whys = ", ".join(f"{count} {why}" for why, count in answer["voids"].items())
+        lines.append(f"{void} records void: {whys}")
+    good = sum(not s["fault"] for s in answer["snapshots"])
+    lines.append(f"{good} of {len(answer['snapshots'])} snapshots are what the log folds to")
+    lines.append(f"offset {answer['offset']}: digest {answer['digest']}")
+    return "\n".join(lines)
