@@ -8,9 +8,10 @@ from typing import Any
 from agent.control.budgets import OCCUPYING, WAITING, budget_of, occupied
 from agent.control.claims import QUEUED, in_order
 from agent.control.gossip import Gossip
+from agent.control.pauses import in_force
 from agent.control.state import Claim, Session, State
 from agent.control.times import Budget
-from agent.control.words import blockers, claim_name
+from agent.control.words import blockers, claim_name, pause_words
 
 Plain = dict[
     str, Any
@@ -126,15 +127,15 @@ def _counts(claim: Claim, name: str) -> bool:
 
 def _pauses(state: State) -> Iterator[Plain]:
     """Those in force."""
-    for selector, pause in sorted(state.pauses.items()):
-        if pause.on and (not pause.until or state.clock < pause.until):
-            yield {
-                "selector": selector,
-                "by": pause.by,
-                "reason": pause.reason,
-                "until": _wall(state, pause.until) if pause.until else None,
-                "changed_at": state.changes.get(f"pause/{selector}", -1),
-            }
+    for selector in in_force(state):
+        pause = state.pauses[selector]
+        yield {
+            "selector": selector,
+            "by": pause.by,
+            "reason": pause.reason,
+            "until": _wall(state, pause.until) if pause.until else None,
+            "changed_at": state.changes.get(f"pause/{selector}", -1),
+        }
 
 
 def unwell(told: Mapping[str, Any]) -> list[str]:
@@ -148,4 +149,4 @@ def unwell(told: Mapping[str, Any]) -> list[str]:
             said.append(f"{name} is an orphan: it keeps its room until an agent has closed it")
         if claim["state"] == "stuck":
             said.append(f"{name} is stuck: look at it, then ottla fleet resolve {claim['claim']}")
-    return said + [f"{p['selector']} is paused by {p['by']}: {p['reason']}" for p in told["pauses"]]
+    return said + [pause_words(p["selector"], p["by"], p["reason"]) for p in told["pauses"]]

@@ -27,14 +27,15 @@ def selects(selector: str, claim: Claim, host: str) -> bool:
     return name == {"kind": claim.kind, "agent": claim.holder, "host": host}[kind]
 
 
+def in_force(state: State) -> list[str]:
+    """The selectors of the pauses that count now."""
+    return [s for s, p in sorted(state.pauses.items()) if p.on and (not p.until or state.clock < p.until)]
+
+
 def paused(state: State, claim: Claim) -> str | None:
     """The selector of a pause in force that means this claim."""
     if not state.pauses:
         return None
     session = state.sessions.get(claim.session)
     host = session.host if session else claim.host
-    for selector in sorted(state.pauses):
-        pause = state.pauses[selector]
-        if pause.on and (not pause.until or state.clock < pause.until) and selects(selector, claim, host):
-            return selector
-    return None
+    return next((s for s in in_force(state) if selects(s, claim, host)), None)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from agent.control.budgets import OCCUPYING, budget_of
 from agent.control.claims import GRANTED, ORPHAN, QUEUED, REDECLARED, STUCK
-from agent.control.pauses import paused
+from agent.control.pauses import in_force, paused
 from agent.control.state import Claim, State
 
 
@@ -33,11 +33,22 @@ def blockers(state: State, claim_id: int) -> tuple[str, ...]:
     return (*_stops(state, claim), *(holders or _before(state, claim)))
 
 
+def pause_words(selector: str, by: str, reason: str) -> str:
+    """What is paused, by whom and why."""
+    return f"{selector} is paused by {by}: {reason}"
+
+
+def pauses(state: State) -> list[str]:
+    """Those in force, a sentence each."""
+    told = ((selector, state.pauses[selector]) for selector in in_force(state))
+    return [pause_words(selector, pause.by, pause.reason) for selector, pause in told]
+
+
 def _stops(state: State, claim: Claim) -> Iterator[str]:
     """What keeps any claim from beginning, however much room there is."""
     if selector := paused(state, claim):
         pause = state.pauses[selector]
-        yield f"{selector} is paused by {pause.by}: {pause.reason}"
+        yield pause_words(selector, pause.by, pause.reason)
     if state.barrier:
         silent = sorted(state.sessions[s].agent for s in state.barrier)
         more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""

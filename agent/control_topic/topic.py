@@ -199,6 +199,10 @@ class ControlTopic:
         own = self.own_claims()
         return own.get(claim_id) or next((c for c in own.values() if is_called(c, claim_id)), None)
 
+    def pauses(self) -> list[str]:
+        """What people have paused for all agents, a sentence each."""
+        return words.pauses(self.state)
+
     def overview(self) -> dict[str, Any]:
         """The fleet as plain data, as far as the log was read; see agent.control.overview."""
         return overview(self.state, self._life.hearing.gossip)

@@ -74,6 +74,7 @@ class Desk:
                 "caught_up": control.caught_up,
                 "degraded": control.degraded,
                 "peers": sorted(control.peers()),
+                "pauses": control.pauses(),
             },
             "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
         }

@@ -83,6 +83,7 @@ async def test_a_pause_by_one_agent_holds_for_all_and_is_journaled(cluster: Clus
     (entry,) = book.told
     assert entry.question == "fleet pause"
     assert entry.reason.endswith(f"game day (ann (uid 0)): accepted at offset {answer['offset']}")
+    assert two.pauses() == ["kind:throttle_replication is paused by ann (uid 0): game day"]
     await second.order("pause", {**PAUSE, "on": False}, BEN)
     assert (await first.fresh())["pauses"] == []
 

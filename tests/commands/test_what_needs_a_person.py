@@ -1,0 +1,53 @@
+"""`ottla status` and `why` show what waits for a person: proposals, and pauses of the whole fleet."""
+
+from __future__ import annotations
+
+import pytest
+from click import unstyle
+from fake_surface import NOW, FakeSurface
+from msgspec.structs import replace
+from stories import EFFECT, decision, entry
+
+from agent.commands import show
+from agent.model import Entry, Kind
+
+PROPOSED = entry(NOW - 60_000, Kind.PROPOSED, reason="throttle on /d1 awaits a person")
+WORD = Entry(NOW, Kind.OPERATOR, "ann (uid 0): not now", decision().incident, "deny", decision())
+
+
+@pytest.fixture
+def surface() -> FakeSurface:
+    """An agent with one proposal, which says what it would change."""
+    return FakeSurface([replace(PROPOSED, effect=EFFECT, question="approval")])
+
+
+def test_a_proposal_is_shown_with_what_it_would_change(surface: FakeSurface) -> None:
+    status = surface.status()
+    assert "throttle on /d1 awaits a person" in show.unwell(status)
+    text = unstyle(show.status(status))
+    assert "throttle for /d1 (Full): proposed since" in text
+    (incident,) = status["incidents"]
+    assert incident["changes"] == []
+    assert len(incident["would_change"]) == len(EFFECT.changes) > 0
+    assert f"    would change: {incident['would_change'][0]}" in text
+
+
+def test_why_tells_the_proposal_its_changes_and_the_answer(surface: FakeSurface) -> None:
+    surface.entries = (*surface.entries, WORD)
+    text = unstyle(show.why(surface.why("/d1"), NOW))
+    assert "proposed (approval): throttle on /d1 awaits a person" in text
+    assert "operator: deny: ann (uid 0): not now" in text
+    assert "throttle for /d1 is proposed: approval: throttle on /d1 awaits a person" in text
+
+
+def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
+    status = FakeSurface().status()
+    assert show.unwell(status) == []
+    status["control"] = {
+        "caught_up": True,
+        "degraded": None,
+        "peers": [],
+        "pauses": ["* is paused by ann: x"],
+    }
+    assert show.unwell(status) == ["in the whole fleet * is paused by ann: x"]
+    assert "! in the whole fleet * is paused by ann: x" in unstyle(show.status(status))
