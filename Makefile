@@ -1,7 +1,7 @@
 # Everything sets itself up: the virtual environment here, Java, Maven and Kafka's jars by the lab.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: test lint unit e2e demo bench fuzz lock clean help
+.PHONY: test lint unit e2e demo bench fuzz sim lock clean help
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -26,6 +26,11 @@ bench: ## The figures of the README, measured here; BENCH="commands backtest" fo
 SECONDS ?= 600
 fuzz: ## Damaged expressions, rule files, YAML and templates, and bytes of logs, for SECONDS (600)
 	@V=$$(tools/venv); $$V/bin/python -m tests.fuzz.until_time_is_up $(SECONDS)
+
+SCHEDULES ?= 1000
+SEED ?= 0
+sim: ## The control topic in SCHEDULES simulated worlds from SEED on; SEED=… TRACE=1 for the trace of one of them
+	@V=$$(tools/venv); PYTHONPATH=tests $$V/bin/python -m simulation --seed $(SEED) --schedules $(SCHEDULES) $(if $(TRACE),--trace)
 
 lock: ## Pin every dependency again, with hashes
 	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \

@@ -63,3 +63,4 @@ class Pen:
         """Whoever waits gets ControlUnavailable, for the session is over; a join needs none."""
         if self._key and self._key[1] >= 0 and self._seen and not self._seen.done():
             self._seen.set_exception(ControlUnavailable(why))
+            self._seen.exception()  # the writer may have given up, or its append may yet fail first

@@ -1,0 +1,1 @@
+"""A deterministic simulator of the control topic: real agents, a simulated world (docs/coordination.md)."""

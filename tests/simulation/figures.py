@@ -1,0 +1,110 @@
+"""What a run shows, and what it must show: a count of 0 means that something was never tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from simulation.faults import FAULTS
+from simulation.schedules import SETS
+from simulation.simulation import Result
+
+ENOUGH = 600  # schedules, from which on everything must have happened
+COUNTED = (
+    "effects",
+    "intents",
+    "expiries",
+    "orphans",
+    "orphans of a barrier",
+    "adoptions",
+    "redeclared",
+    "truncations",
+    "barriers",
+    "deadman",
+    "crashes",
+    "raises",
+)
+VOIDS = (
+    "a copy",
+    "another fold version",
+    "another log",
+    "behind a barrier",
+    "cannot follow",
+    "changed meanwhile",
+    "heard since",
+    "incarnation is not above the last",
+    "its session is in probation",
+    "its session is not live",
+    "no budget",
+    "no room",
+    "no such live session",
+    "not canonical",
+    "not printable ASCII",
+    "not the holder",
+    "not the token",
+    "problem was handled",
+    "rate",
+    "stale, or from a history that was lost",
+    "the log is born already",
+)
+
+
+class Figures:
+    """Sums of many schedules."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.sets: Counter[str] = Counter()
+        self.violations: list[tuple[int, str]] = []  # seed, words
+        self.schedules = 0
+        self.seconds = 0.0  # virtual
+        self.cpu = 0.0
+
+    def add(self, result: Result, cpu: float) -> None:
+        """One schedule more."""
+        self.seen += result.seen
+        self.seen.update({f"excused: {why}": count for why, count in result.excused.items()})
+        self.sets[result.schedule.faults] += 1
+        self.schedules += 1
+        self.seconds += result.seconds
+        self.cpu += cpu
+        if result.violation:
+            self.violations.append((result.schedule.seed, result.violation))
+
+    def merge(self, other: Figures) -> None:
+        """Those of another process."""
+        self.seen += other.seen
+        self.sets += other.sets
+        self.violations += other.violations
+        self.schedules += other.schedules
+        self.seconds += other.seconds
+        self.cpu += other.cpu
+
+    def missing(self) -> list[str]:
+        """What never happened although it should have."""
+        if self.schedules < ENOUGH:
+            return []
+        wanted = [*COUNTED, *(f"void: {why}" for why in VOIDS), *(f"fault: {what}" for what in FAULTS)]
+        return [what for what in wanted if not self.seen[what]]
+
+    def lines(self) -> Iterator[str]:
+        """As a table of Markdown."""
+        yield "| figure | count |"
+        yield "|---|---|"
+        yield f"| schedules | {self.schedules:,} |"
+        yield f"| of each set of faults | {self._counts(SETS, self.sets)} |"
+        yield f"| virtual hours | {self.seconds / 3_600:,.1f} |"
+        yield f"| violations | {len(self.violations)} |"
+        yield f"| records | {self.seen['records']:,} |"
+        for name in COUNTED:
+            yield f"| {name} | {self.seen[name]:,} |"
+        yield f"| void, by reason | {self._counts(self._named('void: '), self.seen, 'void: ')} |"
+        yield f"| faults | {self._counts(sorted(FAULTS), self.seen, 'fault: ')} |"
+        yield f"| excused | {self._counts(self._named('excused: '), self.seen, 'excused: ') or 'none'} |"
+
+    def _named(self, prefix: str) -> list[str]:
+        return sorted(name.removeprefix(prefix) for name in self.seen if name.startswith(prefix))
+
+    @staticmethod
+    def _counts(names: Iterable[str], counts: Counter[str], prefix: str = "") -> str:
+        return ", ".join(f"{name} {counts[prefix + name]:,}" for name in names)

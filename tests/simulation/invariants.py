@@ -1,0 +1,231 @@
+"""I1 to I6 of coordination.md, asked of the simulated world and of the canonical state, never of an agent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from agent.control.budgets import budget_of
+from agent.control.claims import CLOSED, DIRTY, ORPHAN
+from agent.control.fold import Verdict, fold
+from agent.control.snapshot import dump
+from agent.control.state import Claim, State
+from agent.control.times import Budget
+from agent.kafka.batches import Record
+from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
+from simulation.partition import Partition
+from simulation.problems import Problem
+
+SLACK = 0.1  # seconds
+MOVES = {
+    "session ended": "orphans",
+    "session ended in the barrier": "orphans of a barrier",
+    "session ended after the last adoption": "stuck",
+    "adopted": "adoptions",
+    "redeclared": "redeclared",
+    "resolved": "resolved",
+}
+
+
+class Violation(Exception):
+    """An invariant is broken; the text names it first."""
+
+
+class Effect:
+    """One effect: what it occupies, and when it began."""
+
+    def __init__(self, name: str, problem: Problem) -> None:
+        self.name, self.problem = name, problem
+        self.late = False  # its machine was frozen in the gap: I1, I2 and I6 are weakened
+
+
+class Canon:
+    """The true log, folded once more by itself: the state at each offset, and what was counted on the way."""
+
+    def __init__(self, partition: Partition) -> None:
+        self.partition = partition
+        self.states: list[State] = []  # after each offset of the log as it is
+        self.known: dict[int, set[str]] = {}  # offset → digests of all histories
+        self.seen: Counter[str] = Counter()
+        self.closed: dict[
+            str, tuple[float, float]
+        ] = {}  # problem → when a dirty claim of it was last closed,
+        # and how far virtual time had run ahead by then
+        self.ahead = 0.0
+        self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
+        self.paused_since: float | None = None  # by a pause of everything
+        self.told = ""  # what the last record was
+        self._last = 0.0
+        partition.grown = self.grown
+        partition.truncated = self.truncated
+
+    @property
+    def state(self) -> State:
+        """Of the whole log."""
+        return self.states[-1] if self.states else State()
+
+    def grown(self, record: Record) -> None:
+        """One record more."""
+        before = self.state
+        state, verdict = fold(before, record)
+        self.states.append(state)
+        self.known.setdefault(record.offset, set()).add(state.digest)
+        now = self.partition.kernel.now
+        self.ahead += max((state.clock - before.clock) / 1_000 - (now - self._last), 0.0)
+        self._last = now
+        self.told = _record(verdict)
+        self._count(before, state, verdict)
+        self._orders()
+
+    def truncated(self, end: int) -> None:
+        """The log ends before that offset."""
+        del self.states[end:]
+        self.seen["truncations"] += 1
+        self._orders()
+
+    def _orders(self) -> None:
+        """What people ordered, as it is in force from now on."""
+        state, now = self.state, self.partition.kernel.now
+        if not self.budgets or self.budgets[-1][1] is not state.budgets:
+            self.budgets.append((now, state.budgets))
+        pause = state.pauses.get("*")
+        if pause is None or not pause.on or (pause.until and state.clock >= pause.until):
+            self.paused_since = None
+        elif self.paused_since is None:
+            self.paused_since = now
+
+    def cap(self, scope: str) -> int:
+        """The most that was in force since an agent may have looked that acts now."""
+        since = self.partition.kernel.now - ACT - SLACK
+        caps = []
+        for at, budgets in reversed(self.budgets):
+            caps.append(budget_of(State(budgets=budgets), scope).cap)
+            if at < since:
+                break
+        return max(caps)
+
+    def _count(self, before: State, state: State, verdict: Verdict) -> None:
+        seen, record = self.seen, verdict.record
+        seen["records"] += 1
+        if verdict.void is not None:
+            seen["void: " + verdict.void.partition(":")[0]] += 1
+        elif record is not None:
+            seen[f"{record.t}s"] += 1
+            if record.t == "expire" and record.x["session"] not in state.sessions:
+                seen["expiries"] += 1
+        if state.barrier and state.epoch != before.epoch:
+            seen["barriers"] += 1
+        for move in verdict.moves:
+            if move.event in MOVES:
+                seen[MOVES[move.event]] += 1
+            if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
+                self.closed[before.claims[move.claim].problem] = self.partition.kernel.now, self.ahead
+
+
+class Invariants:
+    """`effects` are registered by who begins them."""
+
+    def __init__(self, world: World, canon: Canon, cooldown: float) -> None:
+        self.world = world
+        self.canon = canon
+        self.effects: dict[str, Effect] = {}
+        self.excused: Counter[str] = Counter()
+        self.first: str | None = None  # violation
+        self._cooldown = cooldown  # seconds
+        world.began = self.began
+
+    def began(self, request: Request) -> None:
+        """The first or a later change of an effect leaves its agent."""
+        now = self.world.kernel.now
+        self.canon.seen["effects"] += 1
+        effect = self.effects[request.effect]
+        effect.late |= request.frozen
+        there = sorted(self.world.in_the_world() - {request.effect})
+        others = [self.effects[name] for name in there if name in self.effects]
+        self._i1(effect, others)
+        self._i2(effect, others)
+        self._i2_handled(effect, now)
+        self._i6(effect, now)
+
+    def _i1(self, effect: Effect, others: list[Effect]) -> None:
+        for scope in effect.problem.scopes:
+            filled = sum(scope in other.problem.scopes for other in others)
+            cap = self.canon.cap(scope)
+            if filled + 1 > cap:
+                self._broken(
+                    effect, others, f"I1: {scope} holds {filled} effects of {cap} when {effect.name} begins"
+                )
+
+    def _i2(self, effect: Effect, others: list[Effect]) -> None:
+        for other in others:
+            if other.problem.resource == effect.problem.resource:
+                self._broken(
+                    effect,
+                    others,
+                    f"I2: {other.name} is at {other.problem.resource} when {effect.name} begins",
+                )
+
+    def _i2_handled(self, effect: Effect, now: float) -> None:
+        """Virtual time may run ahead of true time, by five seconds a record at most."""
+        closed, ahead = self.canon.closed.get(effect.problem.name, (-1e9, 0.0))
+        if now - closed + self.canon.ahead - ahead < self._cooldown - SLACK:
+            self._broken(effect, [], f"I2: {effect.problem.name} was closed {now - closed:.3f} s before")
+
+    def _i6(self, effect: Effect, now: float) -> None:
+        e = E_OWN if effect.problem.local else E_CONTROLLER
+        since = self.canon.paused_since
+        if since is not None and now - since > ACT + e + SLACK:
+            self._broken(effect, [], f"I6: {effect.name} begins {now - since:.3f} s after a pause")
+
+    def _broken(self, effect: Effect, others: list[Effect], why: str) -> None:
+        if effect.late or any(other.late for other in others):
+            self.excused["late by a frozen machine"] += 1
+        else:
+            self.first = self.first or why  # raised outside of the agent's own step
+
+    def check(self) -> None:
+        """Raises the first Violation."""
+        if self.first:
+            raise Violation(self.first)
+
+    def executed(self, before: str | None, request: Request) -> None:
+        """An undo must not strip another's value."""
+        if request.undo and before is not None and before.partition("=")[2] != request.effect:
+            if request.wanted.blind:
+                self.excused["undone without the log, over another's"] += 1
+            else:
+                effect = self.effects[request.effect]
+                effect.late |= request.frozen
+                self._broken(effect, [], f"I2: {request.effect} is undone over {before}")
+
+    def equal(self, agent: str, state: State) -> None:
+        """I4: an agent's digest is that of a history that was."""
+        if state.offset >= 0 and state.digest not in self.canon.known.get(state.offset, ()):
+            raise Violation(f"I4: {agent} has another digest at offset {state.offset}")
+
+    def same(self, agent: str, state: State) -> None:
+        """I4, the whole state, at the end."""
+        if state.offset >= 0 and dump(state) != dump(self.canon.states[state.offset]):
+            raise Violation(f"I4: {agent} has another state at offset {state.offset}")
+
+    def left(self) -> str | None:
+        """I3 and I5: what is not finished yet; None when all is."""
+        if claims := self.canon.state.claims:
+            return "I5: open claims: " + ", ".join(_told(c) for c in claims.values())
+        if standing := sorted(self.world.in_the_world()):
+            return "I3: left in the world: " + ", ".join(standing)
+        return None
+
+
+def _told(claim: Claim) -> str:
+    return f"{claim.id} {claim.problem} {claim.state} of {claim.holder or 'nobody'}"
+
+
+def _record(verdict: Verdict) -> str:
+    """A line of the trace."""
+    record = verdict.record
+    told = f"{record.t} of {record.a}/{record.s} n={record.n} b={record.b}" if record else "garbage"
+    if record and record.t in ("claim", "release", "intent", "adopt", "expire", "found"):
+        told += f" {record.x.get('problem') or record.x.get('id', record.x.get('session'))}"
+    told += f" void: {verdict.void}" if verdict.void is not None else ""
+    return told + "".join(f" [{m.claim} {m.before}→{m.after}: {m.event}]" for m in verdict.moves)

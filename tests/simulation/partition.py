@@ -1,0 +1,249 @@
+"""The control topic's partition, its leaders, and each agent's line to it (agent.control_topic.Log)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from simulation.machines import BORN, Process
+from simulation.process_loop import Kernel
+
+from agent.kafka.batches import Record
+from agent.kafka.errors import (
+    KafkaError,
+    KafkaInDoubt,
+    KafkaRefused,
+    KafkaUnreachable,
+    LogRecreated,
+    LogTruncated,
+)
+
+OVERHEAD = 68  # bytes of a batch around its one record
+MOST = 60  # records of one answer
+DEADLINE = 2.5  # seconds until a client gives up a request
+NOT_ENOUGH_REPLICAS = 19
+
+
+class View:
+    """What one leader has: the partition itself, or what an old leader still shows."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.records = records
+        self.bytes = [0]  # of the first so many records
+        for record in records:
+            self.bytes.append(self.bytes[-1] + record.batch_bytes)
+
+    def add(self, record: Record) -> None:
+        """One more."""
+        self.records.append(record)
+        self.bytes.append(self.bytes[-1] + record.batch_bytes)
+
+    def size(self, offset: int) -> int:
+        """Bytes that an answer from that offset on would hold."""
+        end = min(offset + MOST, len(self.records))
+        return self.bytes[end] - self.bytes[min(offset, end)]
+
+
+class Waiter:
+    """A fetch that waits at the broker."""
+
+    def __init__(self, line: Line, answer: asyncio.Future[Any], sent: float, least: int, offset: int) -> None:
+        self.line, self.answer, self.sent, self.least, self.offset = line, answer, sent, least, offset
+        self.done = False
+
+
+class Partition:
+    """The log. Faults are attributes: set them, and unset them."""
+
+    def __init__(self, kernel: Kernel, random: Random) -> None:
+        self.kernel = kernel
+        self.random = random
+        self.topic_id = "topic-0"
+        self.replaced: dict[str, str] = {}  # topic id → the id of the one that was made in its place
+        self.view = View([])
+        self.epoch = 0
+        self.clock_off = 0.0  # seconds by which the leader's clock is wrong
+        self.down = False
+        self.min_isr_lost = False
+        self.old: dict[int, View] = {}  # node → what an old leader shows it
+        self.waiting: list[Waiter] = []
+        self.grown: Callable[[Record], None] = lambda _: None
+        self.truncated: Callable[[int], None] = lambda _: None
+
+    def land(self, value: bytes, void: str = "") -> int:
+        """A record reaches the log."""
+        at = int((BORN + self.kernel.now + self.clock_off) * 1_000)
+        record = Record(len(self.view.records), self.epoch, at, value, len(value) + OVERHEAD, void)
+        self.view.add(record)
+        self.grown(record)
+        self.serve()
+        return record.offset
+
+    def unreadable_batch(self, count: int) -> None:
+        """A batch of so many records, of which a reader gets one that is void, at its last offset."""
+        for _ in range(count - 1):
+            self.land(b"", "of an unreadable batch, which is given as one record")
+        self.land(b"", "transactional batch")
+
+    def lose_tail(self, count: int) -> int:
+        """An unclean election: the last records are gone. How many were."""
+        count = min(count, len(self.view.records) - 1)
+        self.view = View(self.view.records[: len(self.view.records) - count])
+        self.epoch += 1
+        self.truncated(len(self.view.records))
+        self.serve()
+        return count
+
+    def recreate(self) -> None:
+        """The topic is deleted and made again."""
+        new = f"topic-{len(self.replaced) + 1}"
+        self.replaced[self.topic_id] = new
+        self.topic_id, self.view, self.epoch = new, View([]), 0
+        self.old.clear()
+        self.truncated(0)
+        self.serve()
+
+    def serve(self) -> None:
+        """Answers the fetches that have enough, or can have nothing."""
+        still = []
+        for waiter in self.waiting:
+            if waiter.done:
+                continue
+            if self._answered(waiter, late=False):
+                waiter.done = True
+            else:
+                still.append(waiter)
+        self.waiting = still
+
+    def expire(self, waiter: Waiter) -> None:
+        """Its long poll is over."""
+        if not waiter.done:
+            waiter.done = True
+            self._answered(waiter, late=True)
+
+    def _answered(self, waiter: Waiter, *, late: bool) -> bool:
+        line, view = waiter.line, self.old.get(waiter.line.node, self.view)
+        if line.topic_id != self.topic_id:
+            line.fail(waiter.answer, LogRecreated("ottla-control", line.topic_id, self.topic_id))
+        elif self.down:
+            line.fail(waiter.answer, KafkaUnreachable("the leader", "it is down"))
+        elif waiter.offset > len(view.records):
+            line.fail(waiter.answer, LogTruncated(-1, len(view.records)))
+        elif late or view.size(waiter.offset) >= waiter.least:
+            line.give(
+                waiter.answer, waiter.sent, _readable(view.records[waiter.offset : waiter.offset + MOST])
+            )
+        else:
+            return False
+        return True
+
+
+def _readable(records: list[Record]) -> list[Record]:
+    """Of a batch that cannot be read only its last offset is told."""
+    return [r for r in records if not r.void.startswith("of an")]
+
+
+class Line:
+    """One process's connections to the leader: agent.control_topic.Log."""
+
+    def __init__(self, partition: Partition, process: Process) -> None:
+        self.topic_id = partition.topic_id
+        self.node = process.machine.node
+        self.process = process
+        self.cut: Callable[[], bool] = lambda: False
+        self.trouble: Callable[[], tuple[str, float]] = lambda: ("", 0.0)  # what befalls the next append
+        self._partition = partition
+        self._kernel = partition.kernel
+        self._random = process.machine.random
+
+    def _trip(self) -> float:
+        return 0.001 + 0.004 * self._random.random()
+
+    def fail(self, answer: asyncio.Future[Any], error: KafkaError, after: float = 0.003) -> None:
+        """The caller will see this error."""
+        self._kernel.after(after, self._end, answer, None, error)
+
+    def give(self, answer: asyncio.Future[Any], sent: float, value: object) -> None:
+        """The caller will see the answer, unless it is lost on its way."""
+        if self.cut():
+            left = max(sent + DEADLINE - self._kernel.now, 0.0)
+            self.fail(answer, KafkaUnreachable("the leader", "no answer"), left)
+        else:
+            self._kernel.after(self._trip(), self._end, answer, value, None)
+
+    def _end(self, answer: asyncio.Future[Any], value: object, error: KafkaError | None) -> None:
+        if not self.process.alive or answer.done():
+            return
+        if error:
+            answer.set_exception(error)
+        else:
+            answer.set_result(value)
+
+    async def append(self, value: bytes) -> int:
+        """Its offset once it is in the log."""
+        answer = self.process.loop.create_future()
+        self._kernel.after(self._trip(), self._arrive, value, answer)
+        offset: int = await answer
+        return offset
+
+    def _arrive(self, value: bytes, answer: asyncio.Future[Any]) -> None:
+        partition = self._partition
+        fault, delay = self.trouble()
+        if partition.down and not self.cut():
+            return self.fail(answer, KafkaUnreachable("the leader", "it is down"))
+        if self.topic_id != partition.topic_id:
+            return self.fail(answer, LogRecreated("ottla-control", self.topic_id, partition.topic_id))
+        if partition.min_isr_lost and not self.cut():
+            return self.fail(answer, KafkaRefused("produce", NOT_ENOUGH_REPLICAS, "min ISR"))
+        if self.cut() or self.node in partition.old or fault == "lost":
+            return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
+        if fault == "late":
+            self._kernel.after(delay, self._land_late, value, self.topic_id)
+            return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
+        offset = partition.land(value)
+        if fault == "twice":
+            self._kernel.after(delay / 100, self._land_late, value, self.topic_id)
+        if fault == "unanswered":
+            return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
+        return self.give(answer, self._kernel.now, offset)
+
+    def _land_late(self, value: bytes, topic_id: str) -> None:
+        """A copy that a network, a broker or a retry kept for so long."""
+        if topic_id == self._partition.topic_id and not self._partition.down:
+            self._partition.land(value)
+
+    async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
+        """A long poll."""
+        answer = self.process.loop.create_future()
+        waiter = Waiter(self, answer, self._kernel.now, min_bytes, offset)
+        self._kernel.after(self._trip(), self._wait, waiter, max_wait_ms / 1_000)
+        records: Sequence[Record] = await answer
+        return records
+
+    def _wait(self, waiter: Waiter, longest: float) -> None:
+        partition = self._partition
+        if self.cut():
+            return self.give(waiter.answer, waiter.sent, None)
+        if not partition._answered(waiter, late=False):
+            partition.waiting.append(waiter)
+            self._kernel.after(longest, partition.expire, waiter)
+        return None
+
+    async def bounds(self) -> tuple[int, int]:
+        """Log start and end."""
+        answer = self.process.loop.create_future()
+        self._kernel.after(self._trip(), self._tell_bounds, answer, self._kernel.now)
+        end: tuple[int, int] = await answer
+        return end
+
+    def _tell_bounds(self, answer: asyncio.Future[Any], sent: float) -> None:
+        partition = self._partition
+        if self.topic_id != partition.topic_id and not self.cut():
+            self.fail(answer, LogRecreated("ottla-control", self.topic_id, partition.topic_id))
+        elif partition.down and not self.cut():
+            self.fail(answer, KafkaUnreachable("the leader", "it is down"))
+        else:
+            view = partition.old.get(self.node, partition.view)
+            self.give(answer, sent, (0, len(view.records)))

@@ -1,0 +1,52 @@
+"""Plays a schedule to its end, and says what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from simulation.faults import befall
+from simulation.invariants import Violation
+from simulation.schedules import Schedule
+from simulation.simulation import PATIENCE, STEP, Result, Simulation
+
+
+def play(schedule: Schedule) -> Result:
+    """The same schedule gives the same result, to the last byte."""
+    simulation = Simulation(schedule)
+    for node in simulation.machines:
+        simulation.start(node, 0.3 * simulation.random.random())
+    for event in schedule.events:
+        simulation.kernel.at(event.at, befall, simulation, event)
+    violation = None
+    try:
+        _go_on(simulation)
+    except (Violation, AssertionError) as broken:
+        violation = str(broken)
+        simulation.say(violation)
+    for machine in simulation.machines.values():
+        machine.kill()
+    seen: Counter[str] = simulation.canon.seen
+    return Result(
+        schedule,
+        violation,
+        seen,
+        simulation.invariants.excused,
+        simulation.kernel.now,
+        tuple(simulation.trace),
+    )
+
+
+def _go_on(simulation: Simulation) -> None:
+    kernel, ends = simulation.kernel, simulation.schedule.ends
+    while kernel.now < ends:
+        kernel.run(kernel.now + STEP)
+        simulation.check()
+    simulation.heal()
+    until = kernel.now + PATIENCE
+    while (left := simulation.left()) is not None:
+        if kernel.now >= until:
+            raise Violation(left)
+        kernel.run(kernel.now + STEP)
+        simulation.check()
+    for topic in simulation.topics.values():
+        simulation.invariants.same(topic._agent, topic.state)

@@ -1,0 +1,157 @@
+"""What will happen: everything is drawn from the seed before it begins, so that a schedule can be cut down by
+leaving events out, and what is left happens as before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
+SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
+MANY = 30  # agents, in one schedule of so many
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """At `at` seconds `what` befalls `node` (an agent's machine, or a broker), for `lasts` seconds."""
+
+    at: float
+    what: str
+    node: int = 0
+    lasts: float = 0.0
+    number: int = 0
+    word: str = ""
+
+    def __str__(self) -> str:
+        told = f"{self.at:8.3f} {self.what}"
+        told += f" node={self.node}" if self.node else ""
+        told += f" for {self.lasts:.3f} s" if self.lasts else ""
+        return (
+            told + (f" number={self.number}" if self.number else "") + (f" {self.word}" if self.word else "")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """One machine's clocks and release."""
+
+    rate: float
+    offset: float
+    fold_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Faults stop at `ends`."""
+
+    seed: int
+    faults: str  # which set
+    machines: tuple[Machinery, ...]
+    sasl: bool
+    ends: float
+    events: tuple[Event, ...] = field(repr=False)
+
+
+# What befalls agents and the log in every set: how often, and how long it lasts at most.
+BASE: dict[str, tuple[int, float]] = {
+    "crash": (5, 12.0),
+    "pause": (3, 12.0),
+    "cut from log": (3, 10.0),
+    "cut from world": (2, 8.0),
+    "cut": (2, 10.0),
+    "log down": (1, 9.0),
+    "min ISR lost": (1, 9.0),
+    "leader": (3, 0.0),
+    "appends lost": (2, 4.0),
+    "appends unanswered": (3, 4.0),
+    "appends late": (2, 3.0),
+    "appends twice": (2, 4.0),
+    "zombie leader": (2, 7.0),
+    "shorter log": (1, 1.2),
+    "garbage": (1, 0.0),
+    "replayed": (2, 0.0),
+    "unreadable batch": (1, 0.0),
+    "writes lost": (1, 5.0),
+    "writes slow": (4, 8.0),
+    "writes unanswered": (3, 8.0),
+    "clock step": (1, 0.0),
+    "suspend": (1, 9.0),
+    "disk full": (1, 4.0),
+    "operator pauses": (1, 6.0),
+}
+OWN: dict[str, dict[str, tuple[int, float]]] = {
+    "base": {},
+    "gap": {"pause in the gap": (14, 14.0), "crash in the gap": (4, 8.0)},
+    "frozen": {"freeze": (4, 14.0), "freeze in the gap": (6, 14.0)},
+    "stopped": {"node stops": (12, 12.0), "node dies": (3, 0.0), "node stops on arrival": (8, 12.0)},
+    "path": {"cut from world": (8, 12.0), "cut in the gap": (10, 12.0)},
+    "tail": {"tail lost": (9, 0.0), "leader": (3, 0.0), "crash": (6, 12.0)},
+    "recreated": {"topic re-created": (3, 0.0)},
+    "upgrade": {"update": (8, 0.0), "raise": (5, 0.0)},
+    "people": {
+        "operator pauses": (5, 8.0),
+        "operator cuts a budget": (4, 8.0),
+        "operator changes times": (3, 0.0),
+        "operator resolves": (4, 0.0),
+        "host is gone": (1, 0.0),
+    },
+}
+ON_NODES = frozenset(
+    {"node stops", "node dies", "node stops on arrival", "writes lost", "writes slow", "writes unanswered"}
+)
+KINDS = ("throttle", "throttle", "drain", "quota", "restart")
+
+
+def drawn(seed: int) -> Schedule:
+    """The schedule of a seed."""
+    random = Random(seed)
+    faults = SETS[seed % len(SETS)]
+    many = random.randrange(150) == 0
+    agents = MANY if many else random.choice(SIZES)
+    ends = 14.0 if many else random.uniform(20.0, 45.0)
+    machines = tuple(
+        Machinery(
+            rate=1 + random.choice([0, 0, random.uniform(-0.009, 0.009)]),
+            offset=random.choice([0.0, random.uniform(-0.2, 0.2), random.uniform(-300, 300)]),
+            fold_max=random.choice([1, 2]) if faults == "upgrade" else 2,
+        )
+        for _ in range(agents)
+    )
+    events = [*_problems(random, agents, ends), *_faults(random, faults, agents, ends)]
+    events.sort(key=lambda event: event.at)
+    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events))
+
+
+def _problems(random: Random, agents: int, ends: float) -> list[Event]:
+    """What breaks in the world. `number` has a bit for each agent that sees it; `node` is the target."""
+    few = random.choice([1, 2, 3])  # targets: the fewer, the more agents want the same
+    found = []
+    for index in range(random.randint(3, 7)):
+        kind = random.choice(KINDS)
+        if kind in ("drain", "restart"):
+            target = random.randint(1, agents)
+            seen = 1 << target
+        else:
+            target = random.randint(1, few)
+            seen = sum(1 << node for node in range(1, agents + 1) if random.random() < 0.7)
+        at = 3.0 + (ends - 6.0) * random.random()
+        lasts = random.uniform(4.0, 25.0)
+        found.append(Event(at, "problem", target, lasts, seen, f"{kind}#{random.randint(0, index)}"))
+    return found
+
+
+def _faults(random: Random, faults: str, agents: int, ends: float) -> list[Event]:
+    table = {**BASE}
+    for what, (weight, longest) in OWN[faults].items():
+        table[what] = (weight + table.get(what, (0, 0.0))[0], longest)
+    names = sorted(table)
+    weights = [table[name][0] for name in names]
+    events = []
+    for what in random.choices(names, weights, k=random.randint(2, 12)):
+        longest = table[what][1]
+        lasts = longest * random.random() ** 1.5 if longest else 0.0
+        on_node = what in ON_NODES
+        node = random.randint(0, agents) if on_node else random.randint(1, agents)
+        number = random.randint(1, 1 << 16)
+        events.append(Event(4.0 + (ends - 5.0) * random.random(), what, node, lasts, number))
+    return events

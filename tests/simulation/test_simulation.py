@@ -1,0 +1,74 @@
+"""The control topic in a simulated world: I1 to I6 hold in each schedule (coordination.md section 9)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simulation.faults import FAULTS
+from simulation.figures import Figures
+from simulation.long_run import chunk
+from simulation.play import play
+from simulation.schedules import SETS, Event, drawn
+from simulation.shrink import shrunk
+
+FIRST = int(os.environ.get("OTTLA_SIM_SEED", "0"))
+SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "36"))
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def figures() -> Figures:
+    """Of the first schedules."""
+    return chunk(FIRST, SCHEDULES)
+
+
+def test_no_invariant_is_broken(figures: Figures) -> None:
+    told = [f"make sim SEED={seed} TRACE=1   # {why}" for seed, why in figures.violations]
+    assert not told, "\n".join(told)
+
+
+def test_the_schedules_are_not_empty(figures: Figures) -> None:
+    for what in ("effects", "orphans", "adoptions", "truncations", "barriers", "expiries", "crashes"):
+        assert figures.seen[what], what
+    assert set(figures.sets) == set(SETS)
+
+
+def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
+    """Whatever order its sets have, and whatever the time of day."""
+    lines = """
+from simulation.play import play
+from simulation.schedules import drawn
+print(play(drawn(5)).digest)
+"""
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", lines],
+            env={**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert told == {play(drawn(5)).digest + "\n"}
+
+
+def test_a_schedule_is_cut_down_to_what_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the world itself is what breaks it: a person's value that nobody ever removes."""
+
+    def breaks(sim: object, event: Event) -> None:
+        sim.world.settings["topic/9", "rate"] = "7=somebody"  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("simulation.faults.FAULTS", {**FAULTS, "value": breaks})
+    monkeypatch.setattr("simulation.play.PATIENCE", 30.0)
+    whole = drawn(3)
+    short = replace(whole, ends=8.0, events=(*whole.events[:3], Event(4.5, "value")))
+    cut = shrunk(short)
+    assert str(play(cut).violation).startswith("I3: left in the world: somebody")
+    assert [event.what for event in cut.events] == ["value"]
