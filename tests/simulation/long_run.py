@@ -9,12 +9,11 @@ import pickle
 import time
 from pathlib import Path
 
+import agent.control
+import agent.control_topic
 from simulation.figures import Figures
 from simulation.play import play
 from simulation.schedules import drawn
-
-import agent.control
-import agent.control_topic
 
 CHUNK = 25  # schedules that one process plays before it tells
 

@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from simulation.machines import BORN, Process
-from simulation.process_loop import Kernel
-
 from agent.kafka.batches import Record
 from agent.kafka.errors import (
     KafkaError,
@@ -19,6 +16,8 @@ from agent.kafka.errors import (
     LogRecreated,
     LogTruncated,
 )
+from simulation.machines import BORN, Process
+from simulation.process_loop import Kernel
 
 OVERHEAD = 68  # bytes of a batch around its one record
 MOST = 60  # records of one answer

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from agent.control.times import Budget
 from simulation.brokers import Key
 from simulation.schedules import Event
-
-from agent.control.times import Budget
 
 BUDGETS = {
     "throttle": Budget(2),
