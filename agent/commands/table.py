@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
 import click
 
-
-def loaded(where: str) -> Any:
-    """What stands at `module:attribute`, its module loaded now.
-
-    What a module makes while it is loaded stays. So nobody looks for garbage among it: neither meanwhile,
-    which would be a sixth of the time that loading the agent takes, nor ever after.
-    """
-    module, _, name = where.partition(":")
-    gc.disable()
-    try:
-        return getattr(import_module(module), name)
-    finally:
-        gc.freeze()
-        gc.enable()
+from agent.commands.loading import loaded
 
 
 class Table(click.Group):

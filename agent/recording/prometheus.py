@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -74,10 +76,16 @@ class Prometheus:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.UnixConnector(str(self._socket)) if self._socket else None
+        connector = aiohttp.UnixConnector(str(self._socket)) if self._socket else await self._tcp()
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         self._session = aiohttp.ClientSession(connector=connector, auth=self._auth, timeout=timeout)
         return self
+
+    async def _tcp(self) -> aiohttp.TCPConnector:
+        secure = self._base.startswith("https:")
+        return aiohttp.TCPConnector(
+            ssl=await asyncio.to_thread(ssl.create_default_context) if secure else True
+        )
 
     async def __aexit__(self, *_: object) -> None:
         assert self._session is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -85,6 +86,7 @@ class Jolokia:
         self.failed: Mapping[str, str] = {}  # of the last reading: ObjectName → error
         self._where = where
         self._timeout = aiohttp.ClientTimeout(total=deadline)
+        self._tls: ssl.SSLContext | None = None
         self.select(names, shipped().metrics)
 
     def select(self, names: frozenset[str], table: Mapping[str, JmxMetric]) -> None:
@@ -127,10 +129,11 @@ class Jolokia:
     async def _post(self, address: Address, body: bytes) -> bytes:
         connector = aiohttp.TCPConnector(force_close=True)
         headers = {"Authorization": aiohttp.encode_basic_auth(*address.auth)} if address.auth else {}
+        tls = await self._context() if address.url.startswith("https:") else None
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, headers=headers, timeout=self._timeout) as session,
-                session.post(address.url, data=body) as response,
+                session.post(address.url, data=body, ssl=tls or True) as response,
             ):
                 if response.status != HTTPStatus.OK:
                     raise self._refused(address.url, response)
@@ -139,6 +142,12 @@ class Jolokia:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._where.lose()
             raise SourceFailed(f"no answer from {address.url}: {error or type(error).__name__}") from error
+
+    async def _context(self) -> ssl.SSLContext:
+        """With the system's authorities, whose file is read in a thread, once."""
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self._tls
 
     def _refused(self, url: str, response: aiohttp.ClientResponse) -> SourceFailed:
         denied = response.status in _DENIED
