@@ -187,16 +187,72 @@ def module(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+# What an agent is made of, and what few commands need.
+WEIGHTS = {"numpy", "aiohttp", "aiokafka", "kio", "prometheus_client", "promql_parser", "re2", "hyperscan"}
+PARTS = {"agent.daemon", "agent.sources", "agent.promql", "agent.kafka", "agent.assembly", "agent.recovery"}
+OTHERS = {"agent.lab", "agent.demo", "agent.rehearsal", "agent.backtest", "agent.lints", "agent.explain"}
+# Frozen dataclasses that stay, although each costs a millisecond when it is loaded: a field must not be shown
+# or compared, or they are yet to become Structs.
+DATACLASSES = {
+    "agent.config.rule_files",
+    "agent.config.settings",
+    "agent.control.gossip",
+    "agent.control.rule",
+    "agent.control.times",
+    "agent.control_topic.follower",
+    "agent.control_topic.ports",
+    "agent.control_topic.reader",
+    "agent.daemon.attempt",
+    "agent.kafka.bridge",
+    "agent.kafka.connection",
+    "agent.promql.nodes",
+    "agent.sources.exposition_body",
+    "agent.sources.exposition_http",
+    "agent.sources.jolokia",
+    "agent.sources.jolokia_attach",
+    "agent.sources.log_counters",
+    "agent.sources.log_scan_copy",
+}
+
+
 def test_the_daemon_loads_nothing_heavy() -> None:
     """boto3 alone would double the memory of an idle agent; nor what only other commands need."""
-    others = {"agent.lab", "agent.demo", "agent.rehearsal", "agent.backtest", "agent.lints", "agent.explain"}
-    unwanted = LAZY | {"jsonschema"} | others
+    assert _loaded("agent.commands.run") & (LAZY | {"jsonschema"} | OTHERS) == set()
+
+
+@pytest.mark.parametrize("command", ["answer", "fleet", "order", "read", "rules", "undo"])
+def test_what_only_asks_an_agent_loads_none(command: str) -> None:
+    """`ottla undo` in a hurry must not wait a second for parts that it does not need."""
+    assert _loaded(f"agent.commands.{command}") & (LAZY | WEIGHTS | PARTS | OTHERS) == set()
+
+
+def test_modules_are_loaded_by_name_in_one_place() -> None:
+    """So that what may be loaded late is what a command is made of, and nothing else."""
+    found = {module(path) for path in files() if "import_module" in path.read_text()}
+    whole_folders = {"agent.actions", "agent.lab.faults"}  # each of their files is an action, a fault
+    optional = {"agent.sources.log_finders"}  # hyperscan, which not every processor can run
+    assert found - whole_folders - optional == {"agent.commands.loading"}
+
+
+def test_the_daemon_makes_no_more_dataclasses() -> None:
+    """A frozen dataclass writes and compiles six methods when it is loaded, a Struct none."""
     code = (
         "import sys, agent.commands.run;"
-        "loaded = {'.'.join(m.split('.')[:n]) for m in sys.modules for n in (1, 2)};"
-        f"print(sorted({unwanted!r} & loaded))"
+        "ours = [m for n, m in sys.modules.items() if n.startswith('agent')];"
+        "made = {c for m in ours for c in vars(m).values() if isinstance(c, type)};"
+        "ways = [(c, vars(c).get('__dataclass_params__')) for c in made];"
+        "print(*{c.__module__ for c, way in ways if way and way.frozen})"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert shown.stdout.strip() == "[]", shown.stdout + shown.stderr
+    assert set(_told(code).split()) - DATACLASSES == set(), "make them msgspec.Struct, frozen=True"
+
+
+def _loaded(name: str) -> set[str]:
+    """What is loaded with a module, by the first names and the first two."""
+    code = f"import sys, {name}; print(*{{'.'.join(m.split('.')[:n]) for m in sys.modules for n in (1, 2)}})"
+    return set(_told(code).split())
+
+
+def _told(code: str) -> str:
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout

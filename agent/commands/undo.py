@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
+from agent.commands.loading import loaded
 from agent.commands.options import ordering, tell
 from agent.commands.reach import CONFIG, find, order
 from agent.commands.show import cleaned
-from agent.config import load
-from agent.history import ImpossibleTransition
-from agent.journal import JournalFailed
-from agent.recovery import undo_all
 from agent.wire import plain
-from agent.yaml_marks import BadFiles
+
+OFFLINE = "agent.commands.undo_offline:undo"  # needs all parts of an agent, which the other ways do not
 
 
 @click.command()
@@ -37,19 +33,12 @@ def undo(incident: str | None, all_: bool, offline: bool, output: str, **where: 
     if offline and not all_:
         raise click.UsageError("--offline undoes everything: add --all, or leave --offline out")
     if offline:
-        written = _offline(where.get("config") or CONFIG)
+        entries = loaded(OFFLINE)(where.get("config") or CONFIG)
+        written: Any = [plain(entry) for entry in entries]
     else:
         written = order(find(**where), "undo", **({"all": True} if all_ else {"incident": incident}))
     tell(output, written, _text(cleaned(written)))
     sys.exit(1 if any(entry["kind"] == "failed" for entry in written) else 0)
-
-
-def _offline(file: Path) -> list[Any]:
-    try:
-        entries = undo_all(load(file), round(time.time() * 1000))
-    except (BadFiles, JournalFailed, ImpossibleTransition) as error:
-        raise click.ClickException(str(error)) from error
-    return [plain(entry) for entry in entries]
 
 
 def _text(written: Sequence[dict[str, Any]]) -> str:

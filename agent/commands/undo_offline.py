@@ -1,0 +1,23 @@
+"""`ottla undo --all --offline`: the agent is dead, and its journal says what stands."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from agent.config import load
+from agent.history import ImpossibleTransition
+from agent.journal import JournalFailed
+from agent.model import Entry
+from agent.recovery import undo_all
+from agent.yaml_marks import BadFiles
+
+
+def undo(config: Path) -> list[Entry]:
+    """The entries of what was undone, or could not be. Click's exception where nothing can be begun."""
+    try:
+        return undo_all(load(config), round(time.time() * 1000))
+    except (BadFiles, JournalFailed, ImpossibleTransition) as error:
+        raise click.ClickException(str(error)) from error
