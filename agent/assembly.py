@@ -15,18 +15,21 @@ from agent.actions import Ports, load, spec
 from agent.config import Config
 from agent.config.rule_files import RuleFiles
 from agent.config.settings import AUTO, WINDOW_MS, JolokiaSettings
-from agent.control_topic import ControlTopic, Settings, Surroundings
-from agent.daemon.attempt import Means
+from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.desk import Desk
+from agent.daemon.fence import Fence
 from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
+from agent.daemon.means import Means
 from agent.daemon.reload import Means as ReloadMeans
 from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.sight import Local, Sight
 from agent.daemon.snapshots import Snapshots
+from agent.deadman import Deadman
+from agent.deadman import now as boot_time
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
@@ -37,6 +40,7 @@ from agent.series import Series
 from agent.sources import Source, SourceFailed, broker_pid
 from agent.sources.agent_itself import AgentItself, Saved
 from agent.sources.broker_pid import BrokerAt
+from agent.sources.broker_process import which_process
 from agent.sources.cluster import ClusterFacts
 from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
@@ -204,7 +208,7 @@ def make_exporters(config: Config) -> tuple[Exposition, ...]:
 async def make_service(config: Config) -> Service:
     """All parts of an agent, wired; nothing runs yet, but the journal is open and locked.
 
-    Raises BadRules, JournalFailed, ImpossibleTransition.
+    Raises BadRules, JournalFailed, ImpossibleTransition, NoDeadman.
     """
     specs = {name: spec(cls) for name, cls in load().items()}
     files = RuleFiles(specs, config.rules, config.names, config.target_labels)
@@ -224,7 +228,8 @@ async def make_service(config: Config) -> Service:
 
     ports = make_ports(config, admin, dirs, ledger)
     actions = {name: cls() for name, cls in load().items()}
-    means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock)
+    fence = make_fence(config, control, admin)
+    means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence)
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
     snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved)
@@ -280,11 +285,6 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
     return ReloadMeans(files, prepare, lambda: ledger.history, say, clock)
 
 
-def boot_time() -> int:
-    """Milliseconds since boot, suspends included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
-
-
 def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic:
     """This agent's part in the control topic, perhaps of another cluster."""
     settings = config.control
@@ -301,6 +301,19 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
     )
     around = Surroundings(clock, admin.create_topic if own else None, boot_time, Kept(journal, "control"))
     return ControlTopic(log, who, around)
+
+
+def make_fence(config: Config, control: ControlTopic, admin: Admin) -> Fence:
+    """By what effects of claims are sent. Raises NoDeadman."""
+    at, own = config.host.process, config.broker.node_id
+
+    async def process(node: int) -> str | None:
+        """Only the own broker's process can be seen."""
+        if at is None or node != own:
+            return None
+        return await asyncio.to_thread(which_process, at)
+
+    return Fence(control, Effects(control, Deadman()), admin, process)
 
 
 def _fleet(control: ControlTopic) -> tuple[str, dict[str, frozenset[str]]]:

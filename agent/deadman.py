@@ -12,6 +12,10 @@ from collections.abc import Callable
 _SIGEV_SIGNAL, _TIMER_ABSTIME = 0, 1  # asm-generic/siginfo.h, linux/time.h
 
 
+class NoDeadman(OSError):
+    """A timer of the kernel would not kill this process; the text says why and what to do."""
+
+
 class _Event(ctypes.Structure):
     """struct sigevent: 64 bytes, of which a signal needs the first three fields."""
 
@@ -34,10 +38,10 @@ class Deadman:
     children: an effect made by a child needs one in the child."""
 
     def __init__(self) -> None:
-        """Raises OSError where a timer would not kill: as process 1 of a PID namespace, whom the kernel does
-        not let a signal of its own namespace kill, or on a kernel without timers by CLOCK_BOOTTIME."""
+        """Raises NoDeadman where a timer would not kill: as process 1 of a PID namespace, whom no signal of
+        its own namespace kills, or on a kernel without timers by CLOCK_BOOTTIME."""
         if os.getpid() == 1:
-            raise OSError("process 1 of a container cannot be killed by its own timer: run it under an init")
+            raise NoDeadman("process 1 of a container is not killed by its own timer: run it under an init")
         self._c = ctypes.CDLL(None, use_errno=True)
         if not hasattr(self._c, "timer_create"):  # glibc before 2.34 keeps timers beside itself
             self._c = ctypes.CDLL("librt.so.1", use_errno=True)
@@ -45,7 +49,7 @@ class Deadman:
 
     def arm(self, at: int) -> Callable[[], None]:
         """SIGKILL at boot time `at` (ms, CLOCK_BOOTTIME), at once where that has passed; what is returned
-        calls it off. Raises OSError."""
+        calls it off. Raises NoDeadman."""
         event, timer = _Event(None, signal.SIGKILL, _SIGEV_SIGNAL), ctypes.c_void_p()
         self._check(
             self._c.timer_create(time.CLOCK_BOOTTIME, ctypes.byref(event), ctypes.byref(timer)),
@@ -69,7 +73,7 @@ class Deadman:
     def _check(code: int, call: str) -> None:
         if code != 0:
             number = ctypes.get_errno()
-            raise OSError(number, f"the deadman's timer: {call}: {os.strerror(number)}")
+            raise NoDeadman(number, f"the deadman's timer: {call}: {os.strerror(number)}")
 
 
 def now() -> int:

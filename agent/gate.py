@@ -50,6 +50,7 @@ class Scene(Struct, frozen=True):
     claims: bool = False  # the plan needs a claim
 
 
+_AGAIN = frozenset({"stop file", "pause", "not everybody", "coexistence", "healthy elsewhere"})
 Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
@@ -63,6 +64,15 @@ def judge(scene: Scene) -> Refusal | None:
         if reason is not None:
             return Refusal(name, reason)
     return scene.plan if isinstance(scene.plan, Refusal) else None
+
+
+def judge_on(scene: Scene) -> Refusal | None:
+    """The first objection to one more effect of an action that has begun. What concerns its beginning was
+    asked then: to stop half-way since a source is silent for a moment would harm more than it helps."""
+    return next(
+        (Refusal(name, why) for name, ask in QUESTIONS if name in _AGAIN and (why := ask(scene)) is not None),
+        None,
+    )
 
 
 def stopped(scene: Scene) -> str | None:

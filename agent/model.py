@@ -345,6 +345,7 @@ class ActionSpec(msgspec.Struct, frozen=True):
     keeps: bool  # what healed stays in place: nothing to undo after success
     manual: str
     moves: tuple[str, ...] = ()  # metrics that it sets or holds down by itself: they prove no healing
+    adoptable: bool = False  # an agent on another host may undo it, from its effect alone
 
 
 class Settle(StrEnum):

@@ -28,6 +28,8 @@ class OneClaim:
     effect: str = encode_effect(EFFECT)
     id: int = 7
     stamp: int = 7
+    token: int = 7
+    adoptions: int = 0
 
 
 @dataclass
@@ -67,7 +69,8 @@ class Parts:
 
     ledger: Book
     actions: dict[str, Any]
-    ports: None = None
+    ports: Any = None
+    fence: None = None
     claims: set[int] = field(default_factory=set)
 
     def clock(self) -> int:

@@ -39,6 +39,7 @@ class _Traits(Struct, frozen=True):
     corroborate: int
     keeps: bool
     moves: tuple[str, ...]
+    adoptable: bool
 
 
 def action(
@@ -48,16 +49,17 @@ def action(
     corroborate: int = 1,
     keeps: bool = False,
     moves: tuple[str, ...] = (),
+    adoptable: bool = False,
 ) -> Callable[[_Class], _Class]:
     """Makes a class an action.
 
     `reversible`: `undo` brings the whole effect back. `corroborate`: how many independent signals it wants.
     `keeps`: after success nothing is undone. `moves`: metrics that it sets or holds down by itself, so that
-    they prove no healing.
+    they prove no healing. `adoptable`: an agent on another host may undo it, from its effect alone.
     """
 
     def mark(cls: _Class) -> _Class:
-        setattr(cls, _TRAITS, _Traits(blast, reversible, corroborate, keeps, moves))
+        setattr(cls, _TRAITS, _Traits(blast, reversible, corroborate, keeps, moves, adoptable))
         return cls
 
     return mark
@@ -92,6 +94,7 @@ def spec(cls: type) -> ActionSpec:
         keeps=traits.keeps,
         manual=inspect.cleandoc(cls.__doc__ or ""),
         moves=traits.moves,
+        adoptable=traits.adoptable,
     )
 
 

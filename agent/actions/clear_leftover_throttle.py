@@ -12,7 +12,7 @@ _NOTHING = BytesPerSecond(0)
 
 
 # It takes nothing and gives capacity back: to refuse it while a broker is down would be the second fault.
-@action(blast=Blast.NOTHING, reversible=True, corroborate=1, keeps=True)
+@action(blast=Blast.NOTHING, reversible=True, corroborate=1, keeps=True, adoptable=True)
 class ClearLeftoverThrottle:
     """Remove throttles that were left on this broker: rates, and its entries in the topics' lists.
 

@@ -67,7 +67,7 @@ async def apply(changes: Sequence[Change], ports: Ports) -> None:
 async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
     """Undo, last change first, what still is ours; what then stands. Each look is taken twice: a lagging
     broker may tell the value of before our own write, or of before an operator's."""
-    await _write(tuple(reversed(changes)), _backward, ports, looks=2)
+    await _write(tuple(reversed(changes)), _backward, ports.back, looks=2)
     return await observe(changes, ports)
 
 

@@ -121,7 +121,7 @@ async def cancel(effect: Effect, ports: Ports) -> None:
                 wanted[key] = str(move.new)
         if not wanted:
             return _check_nothing_hidden(effect, dirs)
-        refused = await ports.admin.move_replicas(node, wanted)
+        refused = await ports.back.admin.move_replicas(node, wanted)
         if refused:
             raise Stopped("; ".join(f"{t}-{p} cannot be cancelled: {why}" for (t, p), why in refused.items()))
         sent |= set(wanted)

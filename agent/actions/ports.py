@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.kafka.configs import ConfigChange
 from agent.kafka.log_dirs import LogDir
@@ -65,6 +66,12 @@ class Ports(Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]]  # seconds
     recorded: Callable[[str, str, str], bool]  # resource, key, value: did the own journal set just this?
     poll_ms: int = 1_000  # how often what is under way is looked at
+    undoing: AdminPort | None = None  # by which effects are put back, where that is not `admin`
+
+    @property
+    def back(self) -> Ports:
+        """The same, for putting back what was set: less stops that."""
+        return self if self.undoing is None else replace(self, admin=self.undoing)
 
 
 class Action(Protocol):

@@ -13,6 +13,7 @@ from agent.quantities import BytesPerSecond
     blast=Blast.CLUSTER,
     reversible=True,
     corroborate=2,
+    adoptable=True,
     moves=(
         "kafka_admin_throttle_bytes_per_second",
         "kafka_server_brokertopicmetrics_replicationbytesin_total",

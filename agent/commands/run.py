@@ -14,6 +14,7 @@ from agent.assembly import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
 from agent.daemon.interpreter import settle
+from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
 from agent.web.listeners import CannotListen
@@ -40,7 +41,7 @@ def run(file: Path, verbose: bool) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every failure is told by the call that met it
     try:
         asyncio.run(_serve(load(file)))
-    except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen) as error:
+    except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen, NoDeadman) as error:
         raise click.ClickException(str(error)) from error
 
 

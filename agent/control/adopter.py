@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.control.claims import ORPHAN, in_order
+from agent.control.fold import Verdict
 from agent.control.state import Claim, State
 from agent.control.witness import RANK_STEP, rank
 
@@ -30,3 +31,28 @@ def adopts_after(state: State, claim: Claim, own: int) -> int | None:
     if session.agent in (claim.holder, claim.agent):
         return 0
     return OTHERS + RANK_STEP * rank(state, claim.id, own)
+
+
+class Adopter:
+    """Mutable, without I/O: since when (own boot time in ms) each orphan is one."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, int] = {}
+
+    def saw(self, verdict: Verdict, boot: int) -> None:
+        """One folded record."""
+        for move in verdict.moves:
+            self._since.pop(move.claim, None)
+            if move.after is ORPHAN:
+                self._since[move.claim] = boot
+
+    def others_orphans(self, state: State, own: int, boot: int) -> Iterator[Claim]:
+        """What others left, where it is session `own`'s turn now. One without an effect is left to who made
+        it: what it did, if anything, only that agent's journal knows."""
+        for claim in in_order(state):
+            if claim.state is not ORPHAN:
+                continue
+            after = adopts_after(state, claim, own)
+            since = self._since.setdefault(claim.id, boot)
+            if after is not None and claim.effect is not None and boot - since >= after:
+                yield claim

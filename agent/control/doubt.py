@@ -8,7 +8,8 @@ after it already answered others. A target whose process is another one since ha
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SILENCE = 1_000  # ms: a target that has not answered, or was not asked, for so long was silent
 
@@ -16,8 +17,7 @@ Process = str | None  # what tells one process of a target from its next, None: 
 Targets = Mapping[str, Process]  # by name: the broker a request is sent to, and the controller it goes on to
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """Requests that are in doubt: the newest one left at `at` (own boot time in ms). `e`: how long after ACT
     it may land while its targets answer. `targets`: as they were when it was sent."""
 
@@ -27,8 +27,7 @@ class Sent:
     targets: Targets
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One observation, from `begun` to `ended` (own boot time in ms): the targets that answered in time, and
     what stands in the world, asked at once with them (anything comparable; None: it did not tell)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.control.adopter import own_orphans
+from agent.control.adopter import Adopter, own_orphans
 from agent.control.agreement import Agreement
 from agent.control.beats import epoch_jitter
 from agent.control.fold import Verdict
@@ -24,6 +24,7 @@ class Duties:
         self.agreement = Agreement()
         self.outbox = Outbox()
         self._witness = Witness()
+        self._adopter = Adopter()
         self._agent = agent
         self._epoch = -1
         self._epoch_at = 0  # when it was seen
@@ -31,6 +32,7 @@ class Duties:
     def saw(self, state: State, verdict: Verdict, session: int | None, now: int, boot: int) -> None:
         """One folded record and the state after it; `session` is the own one."""
         self._witness.saw(state, verdict, boot)
+        self._adopter.saw(verdict, boot)
         self.hold.saw(state, verdict, session)
         self.agreement.saw(state, verdict, self._agent, session)
         if state.epoch != self._epoch:
@@ -45,12 +47,17 @@ class Duties:
         """The state was dropped, and the log is folded again."""
         self.drop()
         self._witness = Witness()
+        self._adopter = Adopter()
         self._epoch = -1
 
-    def next(self, state: State, session: int, accepted_at: int, now: int) -> Duty | None:
-        """What session `session` should write now; None while nothing is due."""
+    def next(self, state: State, session: int, accepted_at: int, now: int, boot: int) -> Duty | None:
+        """What session `session` should write now; None while nothing is due. What others left is adopted
+        only once peers agree on the log: it is undone by its word."""
         for claim in own_orphans(state, session):
             return "adopt", {"id": claim.id, "token": claim.token}
+        if self.not_ready(state) is None:
+            for claim in self._adopter.others_orphans(state, session, boot):
+                return "adopt", {"id": claim.id, "token": claim.token}
         for vote in self._witness.votes(state, session):
             return "expire", vote.body()
         return ("beat", self.outbox.beat()) if self.due(state, session, accepted_at) <= now else None

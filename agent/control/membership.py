@@ -27,6 +27,7 @@ class Membership:
         self._latest: str | None = None  # nonce of the last attempt to join
         self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
+        self._stuck = False  # a join has no prospect for now
         self._halted: str | None = None
 
     def genesis(self, state: State, log: str) -> tuple[Key, bytes]:
@@ -82,7 +83,7 @@ class Membership:
         if self.key(record):
             self.accepted_at, self._failure = now, None
             if record.t == "join":
-                self.session, self._n, self._lost = state.offset, 0, None
+                self.session, self._n, self._lost, self._stuck = state.offset, 0, None, False
         elif record.t == "join" and record.a == self._settings.agent and self.session is not None:
             self.halt(f"another process joined as {record.a} at offset {state.offset}: stop one of the two")
         if self.session is not None and self.session not in state.sessions:
@@ -97,11 +98,11 @@ class Membership:
         """Enters degraded mode when no own record was accepted for too long although something failed."""
         if self._failure and now - self.accepted_at >= self._settings.times.degraded:
             since = clock_time(self.accepted_at)
-            self.lose(f"control topic unreadable since {since}: {self._failure}")
+            self.lose(f"control topic unreadable since {since}: {self._failure}", stuck=True)
 
-    def lose(self, why: str) -> None:
-        """The session is over; only a fresh join ends that."""
-        self.session, self._lost = None, why
+    def lose(self, why: str, *, stuck: bool = False) -> None:
+        """The session is over; only a fresh join ends that. `stuck`: something stands in its way."""
+        self.session, self._lost, self._stuck = None, why, stuck
 
     def lose_tail(self, why: str) -> None:
         """The state was dropped: no earlier join counts any more, even where it survived."""
@@ -116,6 +117,11 @@ class Membership:
     def halted(self) -> bool:
         """Whether not even a fresh join would help."""
         return self._halted is not None
+
+    @property
+    def joining(self) -> bool:
+        """Whether a join is under way, with nothing known to stand in its way."""
+        return self._lost is not None and not self._stuck and not self.halted
 
     @property
     def degraded(self) -> str | None:

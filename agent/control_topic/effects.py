@@ -115,7 +115,9 @@ class Effects:
             await request.close()
 
     async def _readable(self, claim: int) -> bool:
-        """Whether the log, which can be read, has nothing against this undo; False: it cannot be used."""
+        """Whether the log, which can be read, has nothing against this undo; False: it cannot be used. A join
+        that is under way is waited for: until then another may have adopted the claim."""
+        await self._control.joined()
         if self._control.degraded:
             return False
         try:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from agent.control.adopter import own_orphans
-from agent.control.duties import holds
+from agent.control.duties import Duty, holds
 from agent.control.hold import objection
 from agent.control.membership import NOT_JOINED, Key
 from agent.control.records import BadRecord
+from agent.control.state import State
 from agent.control.times import Settings
 from agent.control_topic.creation import create
 from agent.control_topic.hearing import Hearing
@@ -85,11 +86,16 @@ class Life:
         hold = self.duties.hold.until(state)
         return objection(state, claim, self.member.session, hold, boot, undo=undo)
 
+    @property
+    def params(self) -> Mapping[str, int]:
+        """The times in force; the own settings' where no log is known."""
+        return self.reader.state.params or self._settings.times.params()
+
     def act_by(self) -> int:
         """Own boot time in ms by which an effect that is about to start must have left this process: ACT from
         now, or the end of the hold time where that is earlier and one runs."""
         state, boot = self.reader.state, self.hearing.boot()
-        act = state.params.get("act", self._settings.times.act)
+        act = self.params["act"]
         hold = self.duties.hold.until(state)
         return boot + act if hold is None else min(hold, boot + act)
 
@@ -148,18 +154,22 @@ class Life:
             await self._enter()
         elif self.hearing.ghosts:
             await self._cancel(self.hearing.ghosts.pop())
-        elif duty := self.duties.next(state, session, self.member.accepted_at, self._clock()):
+        elif duty := self._duty(state, session):
             await self.write(*duty)
         elif (line := self.duties.outbox.next_note()) is not None:
             await self._write_note(line)
         if self.member.session is not None and self.duties.not_ready(self.reader.state) is None:
             await self.keep()
 
+    def _duty(self, state: State, session: int) -> Duty | None:
+        boot = self.hearing.boot()
+        return self.duties.next(state, session, self.member.accepted_at, self._clock(), boot)
+
     async def _enter(self) -> None:
         """Genesis, or a join; nothing in a log that is not this agent's."""
         state, keeping = self.reader.state, self.hearing.keeping
         if why := keeping.stranger(state):
-            self.member.lose(why)
+            self.member.lose(why, stuck=True)
         elif state.log:
             nonce, lost = self._nonce(), await keeping.join(state)
             await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
@@ -169,7 +179,8 @@ class Life:
             await self._written(lambda: self.member.genesis(self.reader.state, self._log.topic_id))
         else:
             topic = self._settings.topic
-            self.member.lose(f"{topic} holds no genesis: start one agent with control.create: true")
+            why = f"{topic} holds no genesis: start one agent with control.create: true"
+            self.member.lose(why, stuck=True)
 
     async def _cancel(self, ghost: int) -> None:
         if claim := self.reader.state.claims.get(ghost):

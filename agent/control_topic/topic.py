@@ -64,14 +64,25 @@ class ControlTopic:
         await self._life.stop()
 
     async def claim(
-        self, kind: str, scopes: Sequence[str], problem: str, why: str, *, limit: Limit | None = None
+        self,
+        kind: str,
+        scopes: Sequence[str],
+        problem: str,
+        why: str,
+        *,
+        limit: Limit | None = None,
+        by_anyone: bool = False,
     ) -> int:
-        """Queues a claim; its id. Raises NotAccepted (no budget, rate, handled …) and ControlUnavailable."""
+        """Queues a claim; its id. Raises NotAccepted (no budget, rate, handled …) and ControlUnavailable.
+
+        `by_anyone`: where its holder dies, any agent may finish or undo it, from the effect in its intent;
+        else only one on this host.
+        """
         body: dict[str, object] = {
             "kind": kind,
             "scopes": list(scopes),
             "problem": problem,
-            "host": self._host,
+            "host": "" if by_anyone else self._host,
             "priority": 5,
             "why": why[:MAX_WORDS],
         }
@@ -144,6 +155,29 @@ class ControlTopic:
         """Why no effect of the claim, or no undo of it, may start at this instant, as far as was read."""
         claim = self.own_claim(claim_id)
         return self._life.objection(claim.id if claim else claim_id, undo=undo)
+
+    @property
+    def params(self) -> Mapping[str, int]:
+        """The times in force (coordination.md section 5), in ms."""
+        return self._life.params
+
+    @property
+    def joining(self) -> bool:
+        """Whether `degraded` is only that a join is under way, with nothing known to stand in its way."""
+        return self._life.member.joining
+
+    async def joined(self) -> None:
+        """Waits till no join is under way any more."""
+        await self._life.until(lambda: not self.joining)
+
+    def claim_called(self, claim_id: int) -> Claim | None:
+        """The open claim that has this id, or had it before a lost tail, whoever holds it."""
+        claims = self.state.claims
+        return claims.get(claim_id) or next((c for c in claims.values() if is_called(c, claim_id)), None)
+
+    def end_of(self, claim_id: int) -> str:
+        """Why a claim was closed, as far as is remembered."""
+        return self._life.hearing.ended.get(claim_id, "closed")
 
     def act_by(self) -> int:
         """Own boot time (ms) by which an effect that is about to start must have left this process."""

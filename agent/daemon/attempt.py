@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
 from agent import gate
-from agent.actions import Action, restamp, spec
-from agent.actions.ports import Ports
+from agent.actions import restamp, spec
 from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
-from agent.daemon.ledger import Ledger
-from agent.daemon.sight import Local, Sight
+from agent.daemon.last_look import last_look, still_fires
+from agent.daemon.means import Means
 from agent.history import same_step
 from agent.kafka.errors import KafkaError
 from agent.model import Decision, Effect, Entry, Kind, Rate, Refusal
@@ -24,20 +21,6 @@ from agent.wire import encode_effect
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
 LOOK_S = 0.5
 MAX_NAME = 200  # characters, of a limit
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What acting needs. `sight` is asked for each time, since a reload replaces it; `local` reads anew."""
-
-    ledger: Ledger
-    sight: Callable[[], Sight]
-    local: Callable[[], Awaitable[Local]]
-    actions: Mapping[str, Action]
-    ports: Ports
-    control: ControlTopic | None
-    clock: Callable[[], int]
-    claims: set[int] = field(default_factory=set)  # held by attempts now: the sweep leaves them alone
 
 
 class Attempt:
@@ -52,7 +35,7 @@ class Attempt:
         self._before = means.ledger.history  # without the own start: cooldown must not object to itself
 
     async def start(self) -> bool:
-        """True where STARTED is written and, where it claims, the claim is dirty and the barrier passed."""
+        """True where STARTED is written and, where it claims, the claim is dirty."""
         plan = await self._allowed()
         if isinstance(plan, Refusal):
             return await self._refuse(plan)
@@ -120,8 +103,10 @@ class Attempt:
         problem = f"{decision.alert}/{decision.step}/broker-{node}/{decision.target}"
         try:
             why = f"{decision.do} on {decision.target}"
-            limit = self._limit()
-            self._claim = claim = await control.claim(decision.do, scopes, problem, why, limit=limit)
+            limit, anyone = self._limit(), spec(type(self._action)).adoptable
+            self._claim = claim = await control.claim(
+                decision.do, scopes, problem, why, limit=limit, by_anyone=anyone
+            )
             self._means.claims.add(claim)
             return claim if await self._await_grant(control, claim) else None
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
@@ -143,7 +128,7 @@ class Attempt:
         try:
             while not (await asyncio.wait({grant}, timeout=patience))[0]:
                 words = "; ".join(control.blockers(claim)) or "the log's order has not granted it yet"
-                if not self._still_wanted():
+                if not still_fires(self._means, self._decision):
                     await self._withdraw(claim)
                     return False
                 if words != told:
@@ -164,20 +149,13 @@ class Attempt:
         try:
             if claim is not None and control is not None:
                 await control.intent(claim, encode_effect(effect))
+                if self._means.fence is not None:
+                    return True  # each effect looks once more by itself, the first one too
                 await control.barrier(claim)
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
-        refusal = await self.last_look()
+        refusal = await last_look(self._means, self._decision, self._before)
         return refusal is None or await self._take_back(refusal, claim, "undone")
-
-    async def last_look(self) -> Refusal | None:
-        """At the instant of effect only what may have changed since: stop file, pause, mode, world."""
-        means = self._means
-        local = await means.local()
-        scene = means.sight().scene(
-            self._decision, spec(type(self._action)), self._before, means.clock(), local
-        )
-        return scene if isinstance(scene, Refusal) else gate.judge(scene)
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
         await self._refuse(refusal)
@@ -191,10 +169,6 @@ class Attempt:
                 await self._means.control.release(claim, outcome)
             except (NotAccepted, ControlUnavailable):
                 return  # the claim stays ours; the next join of this agent finds it and closes it
-
-    def _still_wanted(self) -> bool:
-        firing = self._means.sight().firing()
-        return any(a.rule == self._decision.alert and a.labels == self._decision.labels for a in firing)
 
     async def _withdraw(self, claim: int) -> None:
         await self._release(claim, "cancelled")

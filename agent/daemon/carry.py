@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from agent.actions import spec
-from agent.control_topic import ControlUnavailable, NotAccepted
-from agent.daemon.attempt import Means
+from agent.daemon.holding import Broken, Holding
+from agent.daemon.means import Means
 from agent.history import Incident, Phase
 from agent.model import Effect, Entry, Kind, Seen, Settle
 from agent.verify import Before, judge, worsened
@@ -18,10 +18,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.5
 RETRY_S = (1, 2, 5, 10, 30)
 _Answer = TypeVar("_Answer")
-
-
-class Broken(Exception):
-    """An action's own code failed; the text says how."""
 
 
 class Carrier:
@@ -33,6 +29,7 @@ class Carrier:
         self._before = Before()
         self._resumed = False
         self._undo_asked: str | None = None
+        self._holding = Holding(means, lambda: self.incident, self._tell)
         self.trouble = ""
 
     @property
@@ -50,6 +47,7 @@ class Carrier:
         if world is not None:
             self._before = Before(world.offline, world.under_min_isr)
         self._resumed = resumed
+        self._holding.begin(resumed=resumed)
         while self.incident.stands:
             await _HANDLERS[self.incident.phase](self)
         await self._release()
@@ -58,7 +56,7 @@ class Carrier:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
         if self._resumed and await self._settled():
             return
-        work = asyncio.ensure_future(self._run(self._action.apply(self._effect, self._means.ports)))
+        work = asyncio.ensure_future(self._run(self._action.apply(self._effect, self._holding.ports)))
         try:
             stop = await self._watch(work)
         finally:  # also where the agent stops: nothing goes on acting behind its back
@@ -71,7 +69,10 @@ class Carrier:
         try:
             work.result()
         except Broken as error:
-            await self._record(Kind.FAILED, str(error))
+            if (why := self._holding.not_begun()) is not None:
+                await self._record(Kind.REFUSED, why, question="the instant of effect")
+            else:
+                await self._record(Kind.FAILED, str(error))
         else:
             await self._record(Kind.DONE, "the effect stands")
 
@@ -155,7 +156,7 @@ class Carrier:
     async def _settle(self) -> tuple[Settle, str]:
         """What a crash left: asked of the world until it answers."""
         await self._claim_known()
-        seen = await self._insist(lambda: self._action.observe(self._effect, self._means.ports))
+        seen = await self._insist(self._observe)
         settle = self._action.settle(self._effect, seen)
         if settle is Settle.APPLY and not self._claim_held():
             return Settle.UNDO, "unfinished, and its claim is not held any more"
@@ -177,15 +178,25 @@ class Carrier:
 
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""
+        await self._insist(self._holding.ours)
+        if (end := self._holding.closed()) is not None:
+            await self._record(Kind.UNDONE, f"{reason}; its claim is not ours any more ({end}): left alone")
+            return
         seen: Seen = await self._insist(self._undo_once)
         await self._record(Kind.UNDONE, reason + left_alone(seen))
 
     async def _undo_once(self) -> Seen:
-        local = await self._means.local()
-        if local.stop_file is not None:
-            raise Broken(f"the stop file stands: {local.stop_file or 'no reason given'}")
-        seen: Seen = await self._action.undo(self._effect, self._means.ports)
+        if (why := await self._holding.stop_file()) is not None:
+            raise Broken(why)
+        seen: Seen = await self._action.undo(self._effect, self._holding.ports)
         return seen
+
+    async def _observe(self) -> Seen:
+        seen: Seen = await self._action.observe(self._effect, self._holding.ports)
+        return seen
+
+    def _tell(self, words: str) -> None:
+        self.trouble = words
 
     async def _insist(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Again and again, slower each time: an effect that stands is never given up."""
@@ -212,18 +223,16 @@ class Carrier:
                 log.exception("%s", self._id)
             raise Broken(f"{type(error).__name__}: {error}") from error
 
-    async def _record(self, kind: Kind, reason: str) -> None:
-        await self._means.ledger.record(Entry(self._means.clock(), kind, reason, self._id))
+    async def _record(self, kind: Kind, reason: str, *, question: str = "") -> None:
+        entry = Entry(self._means.clock(), kind, reason, self._id, question=question)
+        await self._means.ledger.record(entry)
 
     async def _release(self) -> None:
-        claim, control = self.incident.claim, self._means.control
-        if claim is None or control is None:
-            return
-        outcome = "done" if self.incident.verdict is Kind.HEALED else "undone"
-        try:
-            await control.release(claim, outcome)
-        except (NotAccepted, ControlUnavailable) as error:
-            log.info("%s: claim %s is left to the sweep: %s", self._id, claim, error)
+        """As it ended; but for what healed and is kept nothing of it stands then."""
+        healed = self.incident.verdict is Kind.HEALED
+        keeps = healed and spec(type(self._action)).keeps
+        undo = None if keeps else lambda: self._insist(self._undo_once)
+        await self._holding.give_back("done" if healed else "undone", undo, self._observe)
 
 
 def left_alone(seen: Seen) -> str:

@@ -1,67 +1,98 @@
-"""Closes claims of this agent that nothing of it holds: of a former life, or not given back in time."""
+"""Closes claims of this agent that nothing of it holds: those of a former life, those not given back in time,
+and those that it adopted because their holder died."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from agent.actions import Stopped
 from agent.control.records import BadRecord
 from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted, is_called
-from agent.daemon.attempt import Means
+from agent.daemon.adoption import Adoption
+from agent.daemon.means import Means
+from agent.history import Incident
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind
-from agent.wire import BadEntry, decode_effect
+from agent.wire import BadEntry
 
 log = logging.getLogger(__name__)
-LOOK_S = 5.0
+LOOK_S = 1.0
+LOOKS = 3  # a claim that nobody holds may just be changing hands
+
+
+class Sweep:
+    """Looks at the own claims, and closes each in a task of its own: it may wait for its effect to settle."""
+
+    def __init__(self, means: Means, control: ControlTopic) -> None:
+        self._means = means
+        self._control = control
+        self._unheld: dict[int, int] = {}  # claim → how many looks in a row found nobody holding it
+        self._closing: dict[int, asyncio.Task[None]] = {}
+        self._adoptions: dict[int, Adoption] = {}  # by token
+
+    async def run(self) -> None:
+        """For ever: a claim holds its budget until it is closed, so this is never given up."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                if not self._control.degraded and self._control.caught_up:
+                    self._look()
+                for task in [task for task in self._closing.values() if task.done()]:
+                    task.result()  # a journal that failed: the ledger shows it, and the sweep begins anew
+                self._closing = {n: task for n, task in self._closing.items() if not task.done()}
+        finally:
+            for task in self._closing.values():
+                task.cancel()
+            await asyncio.gather(*self._closing.values(), return_exceptions=True)
+
+    def _look(self) -> None:
+        open_ = self._control.own_claims().items()  # an orphan is adopted before anybody closes it
+        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not self._held(c)}
+        tokens = {claim.token for claim in unheld.values()}
+        self._adoptions = {token: one for token, one in self._adoptions.items() if token in tokens}
+        self._unheld = {number: self._unheld.get(number, 0) + 1 for number in unheld}
+        for number, looks in self._unheld.items():
+            if (looks >= LOOKS or unheld[number].adoptions) and number not in self._closing:
+                work = self._close(number, unheld[number])
+                self._closing[number] = asyncio.create_task(work, name=f"closing of claim {number}")
+
+    def _held(self, claim: Claim) -> bool:
+        standing = self._means.ledger.history.standing()
+        held = (i.claim for i in standing if i.claim is not None)
+        return any(is_called(claim, number) for number in (*self._means.claims, *held))
+
+    async def _close(self, number: int, claim: Claim) -> None:
+        try:
+            words, outcome = await self._end(number, claim)
+            await self._control.release(number, outcome)
+        except (KafkaError, Stopped, OSError, BadEntry, BadRecord, NotAccepted, ControlUnavailable) as error:
+            log.warning("claim %s is not closed yet: %s", number, error)
+            return
+        entry = Entry(self._means.clock(), Kind.AGENT, f"claim {number} closed: {words}")
+        await self._means.ledger.record(entry)
+
+    async def _end(self, number: int, claim: Claim) -> tuple[str, str]:
+        """Why it may be closed, and its outcome. Not dirty: cancelled. Known to the journal: as it ended.
+        Unknown: undone from its intent's effect; without an intent no effect ever left this agent."""
+        known = _latest(self._means.ledger.history.incidents, claim)
+        if claim.state is not ClaimState.DIRTY:
+            return "nothing was begun under it", "cancelled"
+        if claim.effect is None:
+            return "nothing of it was written down here: nothing was begun", "undone"
+        if known and not claim.adoptions:
+            return "its incident had ended", "done" if known.verdict is Kind.HEALED else "undone"
+        if claim.token not in self._adoptions:  # what is tried again need not settle again
+            self._adoptions[claim.token] = Adoption(self._means, self._control, number, claim)
+        return await self._adoptions[claim.token].finish(known)
+
+
+def _latest(incidents: Mapping[str, Incident], claim: Claim) -> Incident | None:
+    known = [i for i in incidents.values() if i.claim and is_called(claim, i.claim)]
+    return known[-1] if known else None
 
 
 async def sweep_claims(means: Means, control: ControlTopic) -> None:
-    """For ever. A claim is closed at the second look that finds nobody holding it: it may just be changing
-    hands at the first. It holds its budget until it is closed, so this is never given up."""
-    before: frozenset[int] = frozenset()
-    while True:
-        await asyncio.sleep(LOOK_S)
-        if control.degraded or not control.caught_up:
-            continue
-        open_ = control.own_claims().items()  # an orphan is adopted before anybody closes it
-        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not _held(means, c)}
-        for number in sorted(before & unheld.keys()):
-            await _close(means, control, number, unheld[number])
-        before = frozenset(unheld)
-
-
-def _held(means: Means, claim: Claim) -> bool:
-    held = (i.claim for i in means.ledger.history.standing() if i.claim is not None)
-    return any(is_called(claim, number) for number in (*means.claims, *held))
-
-
-async def _close(means: Means, control: ControlTopic, number: int, claim: Claim) -> None:
-    """Not dirty: cancelled. Known to the journal: as it ended. Unknown: undone from its intent's effect;
-    without an intent and without an entry no effect ever left this agent."""
-    known = [i for i in means.ledger.history.incidents.values() if i.claim and is_called(claim, i.claim)]
-    healed = bool(known) and known[-1].verdict is Kind.HEALED
-    try:
-        if claim.state is not ClaimState.DIRTY:
-            words, outcome = "nothing was begun under it", "cancelled"
-        elif known:
-            words, outcome = "its incident had ended", "done" if healed else "undone"
-        elif claim.effect is None:
-            words, outcome = "nothing of it was written down here: nothing was begun", "undone"
-        else:
-            await _undo(means, claim)
-            words, outcome = "the journal does not know it: what it set was undone", "undone"
-        await control.release(number, outcome)
-    except (KafkaError, Stopped, OSError, BadEntry, BadRecord, NotAccepted, ControlUnavailable) as error:
-        log.warning("claim %s is not closed yet: %s", number, error)
-        return
-    await means.ledger.record(Entry(means.clock(), Kind.AGENT, f"claim {number} closed: {words}"))
-
-
-async def _undo(means: Means, claim: Claim) -> None:
-    effect = decode_effect(claim.effect or "")
-    action = means.actions.get(effect.action)
-    if action is None:
-        raise BadEntry(f"its action {effect.action!r} is not known to this release: a person must look")
-    await action.undo(effect, means.ports)
+    """For ever."""
+    await Sweep(means, control).run()

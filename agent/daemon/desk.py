@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import report, stop_file
-from agent.daemon.attempt import Means
 from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
+from agent.daemon.means import Means
 from agent.daemon.own_series import OfSources, exposition
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload

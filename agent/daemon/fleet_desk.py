@@ -7,7 +7,7 @@ from msgspec import Struct
 from agent.control.orders import Senseless, body, refusal
 from agent.control.records import BadRecord
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
-from agent.daemon.attempt import Means
+from agent.daemon.means import Means
 from agent.journal import JournalFailed
 from agent.model import Entry, Kind
 from agent.surface import Plain, Refused, Who

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from agent.daemon.attempt import Attempt, Means
+from agent.daemon.attempt import Attempt
 from agent.daemon.carry import Carrier
+from agent.daemon.means import Means
 from agent.daemon.sight import Sight
 from agent.decide import ESCALATE, decide, endings
 from agent.history import Incident, Phase

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.daemon.attempt import Means
+from agent.daemon.means import Means
 from agent.history import Incident, Phase
 from agent.model import Entry, Kind
 from agent.surface import Refused

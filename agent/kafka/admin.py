@@ -20,6 +20,7 @@ from agent.kafka.configs import (
 )
 from agent.kafka.connection import Security
 from agent.kafka.errors import KafkaError, KafkaInDoubt
+from agent.kafka.fresh import FreshRequest, Write
 from agent.kafka.log_dirs import (
     LogDir,
     alter_replica_log_dirs,
@@ -148,6 +149,40 @@ class Admin:
     async def quorum(self) -> Quorum:
         """The quorum of controllers, as its leader sees it."""
         return quorum_of(await self._cluster.ask(describe_quorum()))
+
+    async def answers(self, node: int, *, controller: bool, deadline: float) -> bool:
+        """Whether broker `node` answers within `deadline` seconds; with `controller` whether the active
+        controller does, asked through it."""
+        call = describe_quorum() if controller else describe_cluster()
+        purpose = "watch of the controller" if controller else "watch"
+        try:
+            await self._cluster.ask(call, node=node, purpose=purpose, deadline=deadline)
+        except KafkaError:
+            return False
+        return True
+
+    async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> FreshRequest[None]:
+        """Changes of one resource, ready to be sent once by a connection of their own, to broker `via` or the
+        only one that takes them. `ms`: how long our kernel may try. KafkaUnreachable, KafkaRefused."""
+        resource = changes[0].resource
+        node = node_of(resource)
+        call = incremental_alter_configs(resource, changes)
+        write = Write(call, lambda answer: check_altered(resource, answer), ms, self._deadline * _WRITE_SHARE)
+        return await self._cluster.fresh(via if node is None else node, write)
+
+    async def ready_to_move(
+        self, broker: int, moves: Mapping[tuple[str, int], str], ms: int
+    ) -> FreshRequest[Mapping[tuple[str, int], str]]:
+        """Moves of replicas, as `move_replicas`, ready to be sent once; as `ready_to_alter`."""
+        call = alter_replica_log_dirs(moves)
+        write: Write[Mapping[tuple[str, int], str]] = Write(call, refused_moves, ms, self._deadline)
+        return await self._cluster.fresh(broker, write)
+
+    async def in_force(self, changes: Sequence[ConfigChange]) -> bool:
+        """Whether one resource's changes are in force, or come into force while they are looked for; False
+        where that cannot be read."""
+        until = asyncio.get_running_loop().time() + self._deadline * (1 - _WRITE_SHARE)
+        return await self._seen_in_force(changes[0].resource, changes, until)
 
     async def create_topic(
         self, name: str, partitions: int, replication_factor: int, configs: Mapping[str, str]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.kafka.bridge import Call
 from agent.kafka.connection import Broker, Security
 from agent.kafka.errors import KafkaUnreachable
+from agent.kafka.fresh import FreshRequest, Write, fresh_request
 from agent.kafka.metadata import BrokerInfo, brokers_of, describe_cluster
+
+_Answer = TypeVar("_Answer")
 
 # So many servers get a fair share of one call's deadline; more only where some fail fast.
 _TRIES = 3
@@ -50,6 +53,11 @@ class Cluster:
             return await self._send(address, call, purpose, until)
         answer, _ = await self._ask_any(call, purpose, until)
         return answer
+
+    async def fresh(self, node: int, write: Write[_Answer]) -> FreshRequest[_Answer]:
+        """The write to broker `node`, ready to go on a connection of its own. Errors: `fresh_request`'s."""
+        address = await self._locate(node, _now() + write.deadline)
+        return await fresh_request(address, self._security, self._client_id, write)
 
     async def brokers(self, deadline: float | None = None) -> Mapping[int, BrokerInfo]:
         """Who is in the cluster by node id, asked anew; the addresses are used from then on."""

@@ -101,40 +101,26 @@ class Broker:
         except TimeoutError as error:
             raise KafkaUnreachable(self.address, f"no connection within {deadline:.3g} s") from error
         except (OSError, AiokafkaError) as error:
-            raise KafkaUnreachable(self.address, f"cannot connect: {_words(error)}") from error
+            raise KafkaUnreachable(self.address, f"cannot connect: {in_words(error)}") from error
 
     async def _current(self) -> AIOKafkaConnection:
         now = asyncio.get_running_loop().time()
         if self._connection and not self._in_flight and now - self._connected_at > self._max_age:
             self._drop(self._connection)
         if self._connection is None or not self._connection.connected():
-            self._connection = await self._open()
+            self._connection = await connect(self.address, self._security, self._client_id)
             self._connected_at = now
         if self._ended:  # perhaps while it was opening: nobody would close it
             await self._drop(self._connection)
             raise KafkaUnreachable(self.address, "the connection was closed on this side")
         return self._connection
 
-    async def _open(self) -> AIOKafkaConnection:
-        host, _, port = self.address.rpartition(":")
-        return await create_conn(
-            host.strip("[]"),
-            int(port),
-            client_id=self._client_id,
-            request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
-            security_protocol=self._security.protocol,
-            ssl_context=await asyncio.to_thread(self._security.context),
-            sasl_mechanism=self._security.mechanism,
-            sasl_plain_username=self._security.username,
-            sasl_plain_password=self._security.password,
-        )
-
     async def _exchange(self, connection: AIOKafkaConnection, call: Call, until: float) -> Any:
         try:
             waiting = connection.send(call)
         except AiokafkaError as error:  # raised here means that nothing was sent
             self._drop(connection)
-            raise KafkaUnreachable(self.address, _words(error)) from error
+            raise KafkaUnreachable(self.address, in_words(error)) from error
         self._in_flight += 1
         try:
             async with asyncio.timeout_at(until):
@@ -142,7 +128,7 @@ class Broker:
         except (OSError, AiokafkaError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise _LostError(_words(error)) from error
+            raise _LostError(in_words(error)) from error
         finally:
             self._in_flight -= 1
         return answer.read()
@@ -160,7 +146,23 @@ class Broker:
         return closing
 
 
-def _words(error: BaseException) -> str:
+async def connect(address: str, security: Security, client_id: str) -> AIOKafkaConnection:
+    """A connection that has named its client and proved who it is. OSError, and aiokafka's errors."""
+    host, _, port = address.rpartition(":")
+    return await create_conn(
+        host.strip("[]"),
+        int(port),
+        client_id=client_id,
+        request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
+        security_protocol=security.protocol,
+        ssl_context=await asyncio.to_thread(security.context),
+        sasl_mechanism=security.mechanism,
+        sasl_plain_username=security.username,
+        sasl_plain_password=security.password,
+    )
+
+
+def in_words(error: BaseException) -> str:
     """An error and what is beneath it; aiokafka's own text often says only that something closed."""
     causes = [error, *([error.__cause__] if error.__cause__ else [])]
     return "; ".join(

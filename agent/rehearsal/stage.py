@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from agent.actions import Action, Ports
 from agent.alerts import Kept
 from agent.control_topic import ControlTopic
-from agent.daemon.attempt import Means
 from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
+from agent.daemon.means import Means
 from agent.daemon.proposals import answer, may_be_answered
 from agent.daemon.sight import Local, Sight
 from agent.gate import World

@@ -164,3 +164,13 @@ def uninterruptible(folder: str) -> int:
             continue
         found += stat is not None and stat.state == "D"
     return found
+
+
+def which_process(at: BrokerAt) -> str | None:
+    """What tells one process of the broker from its next; None where none runs, or nobody can tell."""
+    try:
+        pid = find(at)
+        stat = None if pid is None else parse_stat(kernel_file.read(f"/proc/{pid}/stat"))
+    except (OSError, ValueError):
+        return None
+    return None if stat is None else f"pid {pid} started at {stat.started}"

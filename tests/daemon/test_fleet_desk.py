@@ -10,8 +10,8 @@ import pytest
 from test_control_topic import Cluster, dirty, eventually
 
 from agent.control_topic import ControlTopic
-from agent.daemon.attempt import Means
 from agent.daemon.fleet_desk import FleetDesk
+from agent.daemon.means import Means
 from agent.journal import JournalFailed
 from agent.model import Entry
 from agent.surface import Refused, Who

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
-from agent.daemon.attempt import Means
 from agent.daemon.loop import Daemon
+from agent.daemon.means import Means
 from agent.daemon.sight import Sight
 from agent.model import Sample
 from agent.rulebook import load

@@ -1,0 +1,121 @@
+"""What an adopter does with an effect that another, or its own former life, left (coordination.md section 4,
+rule 8): wait till nothing of it can land any more, look, finish or undo it; never apply it again."""
+
+from __future__ import annotations
+
+import logging
+
+from msgspec.structs import replace
+
+from agent.actions import Action, Ports, Stopped, spec
+from agent.control_topic import Claim, ControlTopic
+from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.means import Means
+from agent.daemon.settling import settle
+from agent.history import Incident
+from agent.kafka.errors import KafkaError
+from agent.model import Effect, Kind, Seen, Settle
+from agent.wire import BadEntry, decode_effect
+
+log = logging.getLogger(__name__)
+ANSWER_S = 1.0
+
+
+class Adoption:
+    """One claim that this agent holds without having begun it in this life."""
+
+    def __init__(self, means: Means, control: ControlTopic, number: int, claim: Claim) -> None:
+        """Raises BadEntry where this release does not know the action: a person must look."""
+        self._means = means
+        self._control = control
+        self._number = number
+        self._claim = claim
+        self._effect: Effect = decode_effect(claim.effect or "")
+        action = means.actions.get(self._effect.action)
+        if action is None:
+            name = self._effect.action
+            raise BadEntry(f"its action {name!r} is not known to this release: a person must look")
+        self._action: Action = action
+        self._writes: ClaimWrites | None = None
+        self._told = ""
+
+    async def finish(self, known: Incident | None) -> tuple[str, str]:
+        """Until nothing of it stands that should not; in words what was done, and the claim's outcome.
+
+        `known`: the own incident that it belonged to, which has ended. Raises KafkaError, Stopped, OSError:
+        to be tried again.
+        """
+        healed = known is not None and known.verdict is Kind.HEALED
+        fence = self._means.fence
+        if fence is None:
+            return await self._unfenced(known, healed=healed)
+        if self._writes is None:
+            self._writes = ClaimWrites(fence, self._number, self._means.ports.node_id)
+            self._writes.suspect(self._claim.via)
+        ports = self._writes.ports(self._means.ports, _never, self._stop_file)
+        await self._undo_what_others_feel(fence, ports)
+        while True:
+            seen = await self._look(fence, self._writes, ports)
+            if self._stays(seen, healed=healed, known=known):
+                return f"{self._whose()}: it was complete, and stays", "done"
+            if seen.ours:
+                await self._action.undo(self._effect, ports)
+            if self._writes.doubt is None:
+                return f"{self._whose()}: nothing of what it set stands", "done" if healed else "undone"
+
+    async def _look(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> Seen:
+        """What stands, once nothing that is in doubt can change it."""
+        if (sent := writes.doubt) is None:
+            return await self._action.observe(self._effect, ports)
+        seen = await settle(fence, sent, lambda: self._action.observe(self._effect, ports), self._tell)
+        writes.settled(sent)
+        assert isinstance(seen, Seen), "it is what an action observes"
+        return seen
+
+    async def _unfenced(self, known: Incident | None, *, healed: bool) -> tuple[str, str]:
+        """In a rehearsal, where nothing is ever in doubt."""
+        if known is not None:
+            return "its incident had ended", "done" if healed else "undone"
+        await self._action.undo(self._effect, self._means.ports)
+        return "the journal does not know it: what it set was undone", "undone"
+
+    def _stays(self, seen: Seen, *, healed: bool, known: Incident | None) -> bool:
+        """What an action mends and keeps stays, where all of it was done; but not what the own journal says
+        was undone."""
+        if not spec(type(self._action)).keeps or (known is not None and not healed):
+            return False
+        return self._action.settle(self._effect, seen) is Settle.DONE
+
+    async def _undo_what_others_feel(self, fence: Fence, ports: Ports) -> None:
+        """A dead broker's own configuration can be neither read nor written, and limits nobody; what stands
+        in the topics meanwhile is undone at once. The rest waits until that broker answers again."""
+        topics = tuple(c for c in self._effect.changes if c.resource.startswith("topic/"))
+        brokers = {c.resource for c in self._effect.changes if c.resource.startswith("broker/")}
+        nodes = [int(each.removeprefix("broker/")) for each in brokers]
+        answers = [await fence.writes.answers(n, controller=False, deadline=ANSWER_S) for n in nodes]
+        if not topics or all(answers):
+            return
+        try:
+            await self._action.undo(replace(self._effect, changes=topics), ports)
+        except (KafkaError, Stopped) as error:
+            log.info("claim %s: its topics are undone later: %s", self._number, error)
+
+    async def _stop_file(self) -> str | None:
+        stop = (await self._means.local()).stop_file
+        return None if stop is None else f"the stop file stands: {stop or 'no reason given'}"
+
+    def _whose(self) -> str:
+        claim = self._claim
+        own = claim.agent == f"broker-{self._means.ports.node_id}"
+        return "of a former life" if own else f"adopted from {claim.agent}"
+
+    def _tell(self, words: str) -> None:
+        """Once for each thing that it waits for, and not for each second."""
+        kind = words.rstrip("0123456789 s")
+        if kind != self._told:
+            log.info("claim %s, %s: %s", self._number, self._whose(), words)
+        self._told = kind
+
+
+async def _never() -> str | None:
+    return "who adopts an effect never applies it again"

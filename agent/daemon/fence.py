@@ -1,0 +1,160 @@
+"""The writes of one claim: each is an effect by the protocol of rule 4, and in doubt until it is answered
+(coordination.md section 4, rules 4 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from agent.actions.ports import AdminPort, Ports, Stopped
+from agent.control.doubt import Sent
+from agent.control_topic import ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted, Request
+from agent.control_topic.effects import LastLook
+from agent.daemon.fenced_admin import FencedAdmin, Moves
+from agent.kafka.configs import ConfigChange
+from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
+
+CONTROLLER = "the controller"
+_Answer = TypeVar("_Answer")
+
+
+class Writes(Protocol):
+    """Requests that are sent once, on connections of their own, as agent.kafka.admin.Admin makes them; and
+    whether those that they go to answer."""
+
+    async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> Request[None]:
+        """Changes of one resource, to be sent to broker `via` or the only one that takes them."""
+        ...
+
+    async def ready_to_move(self, broker: int, moves: Moves, ms: int) -> Request[Moves]:
+        """Moves of replicas between the broker's log dirs; those refused, with the error's name."""
+        ...
+
+    async def in_force(self, changes: Sequence[ConfigChange]) -> bool:
+        """Whether one resource's changes are in force; False where that cannot be read."""
+        ...
+
+    async def answers(self, node: int, *, controller: bool, deadline: float) -> bool:
+        """Whether the broker, or the controller asked through it, answers within `deadline` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What an agent fences its effects with. `process` tells one process of a broker from its next."""
+
+    control: ControlTopic
+    effects: Effects
+    writes: Writes
+    process: Callable[[int], Awaitable[str | None]]
+
+
+class ClaimWrites:
+    """What one claim writes, sent by its holder's own broker `node`, and what of it is in doubt."""
+
+    def __init__(self, fence: Fence, claim: int, node: int) -> None:
+        self.begun = False  # whether anything was sent
+        self.refused = ""  # why the protocol let the last write not begin
+        self._fence = fence
+        self._claim = claim
+        self._node = node
+        self._open: list[Sent] = []
+
+    @property
+    def doubt(self) -> Sent | None:
+        """All that may still land, as one."""
+        if not self._open:
+            return None
+        newest = max(self._open, key=lambda each: each.at)
+        targets = {name: process for each in self._open for name, process in each.targets.items()}
+        return replace(newest, e=max(each.e for each in self._open), targets=targets)
+
+    def settled(self, doubt: Sent) -> None:
+        """Nothing of what was in doubt then can land any more."""
+        self._open = [each for each in self._open if each.at > doubt.at]
+
+    def suspect(self, via: int | None = None) -> None:
+        """Somebody may have sent something just now, to broker `via` (the own one unless named): a former
+        life, or who held the claim before."""
+        broker = f"broker {self._node if via is None else via}"
+        self._open.append(self._sent(self._fence.control.boot, {broker: None, CONTROLLER: None}))
+
+    def ports(self, ports: Ports, apply: LastLook, undo: LastLook) -> Ports:
+        """The ports of an action of this claim, with the last looks before it sets and puts back."""
+
+        def write(look: LastLook, *, undo: bool) -> AdminPort:
+            return FencedAdmin(
+                ports.admin,
+                lambda changes: self._alter(changes, look, undo=undo),
+                lambda broker, moves: self._move(broker, moves, look, undo=undo),
+            )
+
+        return replace(ports, admin=write(apply, undo=False), undoing=write(undo, undo=True))
+
+    async def _alter(self, changes: Sequence[ConfigChange], look: LastLook, *, undo: bool) -> None:
+        """A time-out is read back before anything else."""
+        targets = {self._broker: await self._fence.process(self._node), CONTROLLER: None}
+        writes, act = self._fence.writes, self._params["act"]
+        before = list(self._open)
+        try:
+            await self._send(
+                lambda: writes.ready_to_alter(changes, self._node, act), look, targets, undo=undo
+            )
+        except KafkaInDoubt:
+            if not await writes.in_force(changes):
+                raise
+            self._open = before  # it was done, once
+
+    async def _move(self, broker: int, moves: Moves, look: LastLook, *, undo: bool) -> Moves:
+        targets = {f"broker {broker}": await self._fence.process(broker)}
+        writes, act = self._fence.writes, self._params["act"]
+        return await self._send(lambda: writes.ready_to_move(broker, moves, act), look, targets, undo=undo)
+
+    async def _send(
+        self,
+        ready: Callable[[], Awaitable[Request[_Answer]]],
+        look: LastLook,
+        targets: Mapping[str, str | None],
+        *,
+        undo: bool,
+    ) -> _Answer:
+        """Whatever ends it but an answer, or that nothing was sent, leaves it in doubt."""
+        effects, left = self._fence.effects, list[Sent]()
+
+        def sent(at: int) -> None:
+            self.begun = True
+            left.append(self._sent(at, targets))
+            self._open += left
+
+        send = effects.undo if undo else effects.apply
+        try:
+            answer = await send(self._claim, ready, look, sent)
+        except (NotAccepted, ControlUnavailable) as error:
+            self.refused = str(error)
+            raise Stopped(str(error)) from error
+        except InDoubt as error:
+            raise KafkaInDoubt("the request", str(error)) from error
+        except (KafkaRefused, KafkaUnreachable):
+            self._forget(left)
+            raise
+        self._forget(left)
+        return answer
+
+    def _forget(self, answered: list[Sent]) -> None:
+        self._open = [each for each in self._open if all(each is not other for other in answered)]
+
+    def _sent(self, at: int, targets: Mapping[str, str | None]) -> Sent:
+        params = self._params
+        e = params["e_controller"] if CONTROLLER in targets else params["e_own"]
+        return Sent(at, params["act"], e, targets)
+
+    @property
+    def _params(self) -> Mapping[str, int]:
+        return self._fence.control.params
+
+    @property
+    def _broker(self) -> str:
+        return f"broker {self._node}"

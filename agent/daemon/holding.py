@@ -1,0 +1,109 @@
+"""The claim of one incident while something of it may stand: by what it writes, and when it is given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from agent.actions import Ports
+from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
+from agent.daemon.fence import ClaimWrites
+from agent.daemon.last_look import last_look, still_fires, without
+from agent.daemon.means import Means
+from agent.daemon.settling import settle
+from agent.history import Incident, Phase
+from agent.model import Seen
+
+log = logging.getLogger(__name__)
+Observe = Callable[[], Awaitable[Seen]]
+Undo = Callable[[], Awaitable[object]]
+
+
+class Broken(Exception):
+    """An action's own code failed, or its claim keeps it from going on; the text says how."""
+
+
+class Holding:
+    """One incident's claim; without a claim, or without a fence, its effects are sent as they are.
+
+    `told` hears what it waits for, in words; empty once it waits no more.
+    """
+
+    def __init__(self, means: Means, incident: Callable[[], Incident], told: Callable[[str], None]) -> None:
+        self._means = means
+        self._incident = incident
+        self._told = told
+        self._resumed = False
+        self._writes: ClaimWrites | None = None
+        self.ports: Ports = means.ports
+
+    def begin(self, *, resumed: bool) -> None:
+        """Once the incident is carried; `resumed`: it was begun by a former life, which may have died with a
+        request under way."""
+        means, one = self._means, self._incident()
+        if one.claim is None or means.fence is None:
+            return
+        self._resumed = resumed
+        self._writes = ClaimWrites(means.fence, one.claim, means.ports.node_id)
+        self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
+        if resumed and one.phase in (Phase.ACTING, Phase.UNDOING):
+            self._writes.suspect()
+
+    async def stop_file(self) -> str | None:
+        """The stop file in words: the only thing that stops an undo."""
+        stop = (await self._means.local()).stop_file
+        return None if stop is None else f"the stop file stands: {stop or 'no reason given'}"
+
+    def not_begun(self) -> str | None:
+        """Why nothing was sent at all, where the last look, or the log, kept it from that."""
+        return (self._writes.refused or None) if self._writes and not self._writes.begun else None
+
+    async def ours(self) -> None:
+        """Waits for the log to say so, or that it cannot. Raises Broken while another has the claim: who has
+        adopted it undoes it, and nobody else touches anything meanwhile (rule 6)."""
+        if (control := self._fenced_by()) is None:
+            return
+        await control.joined()
+        claim = self._incident().claim or -1
+        other = None if control.degraded else control.claim_called(claim)
+        if other is not None and control.own_claim(claim) is None:
+            raise Broken(f"{other.holder or other.agent} has its claim, and closes it: {other.state}")
+
+    def closed(self) -> str | None:
+        """How the claim ended, where the log can be read and has it open no more; None where it may be."""
+        control, claim = self._fenced_by(), self._incident().claim or -1
+        if control is None or control.degraded or not control.caught_up:
+            return None
+        return control.end_of(claim) if control.claim_called(claim) is None else None
+
+    async def give_back(self, outcome: str, undo: Undo | None, observe: Observe) -> None:
+        """Releases the claim once nothing of it can land any more (rule 5). What landed late is put back by
+        `undo`; None where it may stand."""
+        control, claim = self._means.control, self._incident().claim
+        if claim is None or control is None:
+            return
+        while (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):
+            if self.closed() is not None:
+                break
+            seen = await settle(fence, sent, observe, self._told)
+            self._writes.settled(sent)
+            if undo is not None and isinstance(seen, Seen) and seen.ours:
+                await undo()
+        self._told("")
+        try:
+            await control.release(claim, outcome)
+        except (NotAccepted, ControlUnavailable) as error:
+            log.info("%s: claim %s is left to the sweep: %s", self._incident().id, claim, error)
+
+    def _fenced_by(self) -> ControlTopic | None:
+        return self._means.control if self._writes else None
+
+    async def _look(self) -> str | None:
+        """The last look before one more effect; the first one wants the symptom, too."""
+        means, one = self._means, self._incident()
+        begun = self._resumed or self._writes is None or self._writes.begun
+        if not begun and not still_fires(means, one.decision):
+            return "the alert ended before anything was done"
+        before = without(means.ledger.history, one)
+        refusal = await last_look(means, one.decision, before, begun=begun)
+        return f"{refusal.question}: {refusal.reason}" if refusal else None

@@ -1,0 +1,37 @@
+"""The gate's questions at the instant of effect, on fresh data (coordination.md section 4, rule 4)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from agent import gate
+from agent.actions import spec
+from agent.daemon.means import Means
+from agent.history import History, Incident, Start
+from agent.model import Decision, Refusal
+
+
+async def last_look(
+    means: Means, decision: Decision, before: History, *, begun: bool = False
+) -> Refusal | None:
+    """Only what may have changed since the plan: stop file, pause, mode, world. `before`: the history
+    without the own start, to which a cool-down must not object; `begun`: it is one more effect of it."""
+    local = await means.local()
+    action = spec(type(means.actions[decision.do]))
+    scene = means.sight().scene(decision, action, before, means.clock(), local)
+    if isinstance(scene, Refusal):
+        return scene
+    return gate.judge_on(scene) if begun else gate.judge(scene)
+
+
+def still_fires(means: Means, decision: Decision) -> bool:
+    """Whether the symptom is there."""
+    return any(a.rule == decision.alert and a.labels == decision.labels for a in means.sight().firing())
+
+
+def without(history: History, incident: Incident) -> History:
+    """The history as it was before the incident's newest start."""
+    decision = incident.decision
+    start = Start(incident.started_at or 0, decision.alert, decision.target)
+    incidents = {**history.incidents, incident.id: replace(incident, started_at=None)}
+    return replace(history, incidents=incidents, starts=tuple(s for s in history.starts if s != start))

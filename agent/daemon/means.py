@@ -1,0 +1,29 @@
+"""What acting needs, as every part of the shell gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from agent.actions import Action
+from agent.actions.ports import Ports
+from agent.control_topic import ControlTopic
+from agent.daemon.fence import Fence
+from agent.daemon.ledger import Ledger
+from agent.daemon.sight import Local, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """`sight` is asked for each time, since a reload replaces it; `local` reads anew. Without a `fence` the
+    effects of claims are sent like any other: only a rehearsal, which has no kernel, does that."""
+
+    ledger: Ledger
+    sight: Callable[[], Sight]
+    local: Callable[[], Awaitable[Local]]
+    actions: Mapping[str, Action]
+    ports: Ports
+    control: ControlTopic | None
+    clock: Callable[[], int]
+    fence: Fence | None = None
+    claims: set[int] = field(default_factory=set)  # held by attempts now: the sweep leaves them alone

@@ -1,0 +1,247 @@
+"""Rule 8 of coordination.md section 4: a peer undoes what a dead agent left, from its intent alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fake_log import FakeLog
+from fenced_cluster import TIMES, Cluster, boot_ms
+
+from agent.actions import Ports, load
+from agent.actions.configs import apply
+from agent.control.adopter import OTHERS
+from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
+from agent.daemon.claim_sweep import Sweep
+from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.sight import Local
+from agent.history import History
+from agent.kafka.errors import KafkaInDoubt
+from agent.model import Change, Effect, Entry, Operation, Policy
+from agent.rehearsal.virtual_time import run
+from agent.wire import encode_effect
+
+RATE = Change("broker/1", "follower.replication.throttled.rate", Operation.SET, None, "1000003")
+LISTED = Change("topic/orders", "follower.replication.throttled.replicas", Operation.APPEND, "7:9", "3:1")
+EFFECT = Effect("throttle_replication", "broker-1", (LISTED, RATE))
+SET = {"broker/1": {RATE.key: RATE.new}, "topic/orders": {LISTED.key: "7:9,3:1"}}
+UNSET = {"broker/1": {}, "topic/orders": {LISTED.key: "7:9"}}
+
+
+@dataclass
+class Agent:
+    """What closing needs of an agent's means."""
+
+    node: int
+    control: ControlTopic
+    cluster: Any
+    stop: str | None = None
+    history: History = field(default_factory=History)
+    told: list[str] = field(default_factory=list)
+    claims: set[int] = field(default_factory=set)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ledger = self
+        self.actions = {name: cls() for name, cls in load().items()}
+        self.fence = Fence(self.control, Effects(self.control, self.cluster), self.cluster, self._process)
+        any_: Any = None
+        self.ports = Ports(self.cluster, self.node, any_, Policy(), boot_ms, asyncio.sleep, any_)
+
+    async def _process(self, node: int) -> str | None:
+        return None
+
+    async def record(self, entry: Entry) -> None:
+        """The ledger's."""
+        self.told.append(entry.reason)
+
+    async def local(self) -> Local:
+        """Its stop file."""
+        return Local(self.node, Policy(), 0, self.stop)
+
+    def clock(self) -> int:
+        """Any time."""
+        return boot_ms()
+
+    async def live(self) -> None:
+        """Joins, and closes what nobody holds."""
+        await self.control.start()
+        means: Any = self
+        self.tasks.append(asyncio.ensure_future(Sweep(means, self.control).run()))
+
+    async def die(self) -> None:
+        """Without a word."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.control._life.stop()
+
+
+@dataclass
+class Fleet:
+    """Agents 1 to 3; 1 holds a throttle when the story begins."""
+
+    log: FakeLog
+    cluster: Cluster = field(default_factory=Cluster)
+    agents: dict[int, Agent] = field(default_factory=dict)
+    claim: int = -1
+    writes: ClaimWrites | None = None
+
+    async def start(self, node: int) -> Agent:
+        """One more, or again."""
+        settings = Settings(f"broker-{node}", f"host-{node}", times=TIMES, create=True)
+        topic = ControlTopic(self.log, settings, Surroundings(boot_ms, boot=boot_ms))
+        self.agents[node] = Agent(node, topic, self.cluster)
+        await self.agents[node].live()
+        return self.agents[node]
+
+    async def hold(self, *, by_anyone: bool = True) -> None:
+        """Agent 1 begins its throttle."""
+        one = self.agents[1]
+        one.claims.add(-1)
+        self.claim = await one.control.claim("throttle", ["throttle"], "p", "why", by_anyone=by_anyone)
+        one.claims.add(self.claim)
+        await one.control.granted(self.claim)
+        await one.control.intent(self.claim, encode_effect(EFFECT))
+        self.writes = ClaimWrites(one.fence, self.claim, 1)
+        look: Any = _nothing
+        await apply(EFFECT.changes, self.writes.ports(one.ports, look, look))
+
+    async def closed(self, node: int, seconds: float = 600) -> int:
+        """When agent `node` saw the claim closed, in ms of boot time."""
+        control = self.agents[node].control
+        async with asyncio.timeout(seconds):
+            while control.claim_called(self.claim):
+                await asyncio.sleep(0.1)
+        return boot_ms()
+
+
+async def _nothing() -> None:
+    return None
+
+
+def play(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> Fleet:
+    async def whole() -> Fleet:
+        fleet = Fleet(FakeLog(boot_ms))
+        fleet.cluster.values["topic/orders"] = {LISTED.key: "7:9"}
+        for node in (1, 2, 3):
+            await fleet.start(node)
+        await story(fleet)
+        for agent in fleet.agents.values():
+            await agent.die()
+        return fleet
+
+    return run(whole())
+
+
+def test_a_dead_holders_throttle_is_exactly_gone_and_its_claim_closed_in_time() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        assert fleet.cluster.values == SET
+        await fleet.agents[1].die()
+        died = boot_ms()
+        closed = await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert closed - died <= TIMES.w + 7_000 + OTHERS + TIMES.act + TIMES.e_controller + 5_000
+        (closer,) = [a for a in (fleet.agents[2], fleet.agents[3]) if a.told]
+        assert closer.told == [
+            f"claim {fleet.claim} closed: adopted from broker-1: nothing of what it set stands"
+        ]
+        assert "p" in closer.control.state.handled
+
+    assert not play(story).cluster.killed
+
+
+def test_nothing_is_touched_before_it_is_settled() -> None:
+    """What the dead holder sent last may land after its claim was adopted."""
+
+    async def story(fleet: Fleet) -> None:
+        fleet.cluster.fate, fleet.cluster.late = "late", 70.0
+        with pytest.raises(KafkaInDoubt):
+            await fleet.hold()
+        await fleet.agents[1].die()
+        fleet.cluster.fate = "done"
+        await asyncio.sleep(60)
+        adopted = fleet.agents[2].control.claim_called(fleet.claim)
+        assert adopted is not None
+        assert adopted.adoptions == 1
+        await fleet.closed(2)
+        assert fleet.cluster.values == {"topic/orders": {LISTED.key: "7:9"}}
+
+    play(story)
+
+
+def test_the_own_agent_comes_first_and_others_leave_it_alone() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.agents[1].die()
+        await asyncio.sleep(5)
+        again = await fleet.start(1)
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert again.told == [f"claim {fleet.claim} closed: of a former life: nothing of what it set stands"]
+        assert fleet.agents[2].told == fleet.agents[3].told == []
+
+    play(story)
+
+
+def test_what_belongs_to_its_host_waits_for_it() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold(by_anyone=False)
+        await fleet.agents[1].die()
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        assert fleet.cluster.values == SET
+        await fleet.start(1)
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_a_dead_brokers_topics_are_undone_at_once_and_the_rest_when_it_answers_again() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.agents[1].die()
+        fleet.cluster.dead.add(1)
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        assert fleet.cluster.values == {**SET, "topic/orders": UNSET["topic/orders"]}
+        assert fleet.cluster.vias[-1] != 1  # its own broker's agent is dead, too
+        fleet.cluster.dead.clear()
+        back = boot_ms()
+        assert await fleet.closed(2) - back >= TIMES.e_controller
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_anothers_value_is_left_alone() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.agents[1].die()
+        fleet.cluster.values["broker/1"][RATE.key] = "5"
+        await fleet.closed(2)
+        assert fleet.cluster.values == {**UNSET, "broker/1": {RATE.key: "5"}}
+
+    play(story)
+
+
+def test_the_stop_file_of_the_adopter_stops_its_undo() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        for node in (2, 3):
+            fleet.agents[node].stop = "hands off"
+        await fleet.agents[1].die()
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        assert fleet.cluster.values == SET
+        for node in (2, 3):
+            fleet.agents[node].stop = None
+        await fleet.closed(2, 60)  # what was settled need not settle again
+        assert fleet.cluster.values == UNSET
+
+    play(story)

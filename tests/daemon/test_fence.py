@@ -1,0 +1,188 @@
+"""A claim's writes: fenced, in doubt until answered, settled before it may go (coordination.md 4 and 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fake_log import FakeLog
+from fenced_cluster import TIMES, Cluster, boot_ms
+
+from agent.actions import Ports, Stopped
+from agent.actions.configs import apply, undo
+from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
+from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.settling import settle
+from agent.kafka.errors import KafkaInDoubt, KafkaRefused
+from agent.model import Change, Operation, Policy
+from agent.rehearsal.virtual_time import run
+
+CHANGE = Change("broker/1", "follower.replication.throttled.rate", Operation.SET, None, "1000007")
+EFFECT = json.dumps({"action": "a", "owner": "broker-1", "changes": []})
+
+
+@dataclass
+class Scene:
+    """A holder of a dirty claim."""
+
+    topic: ControlTopic
+    log: FakeLog
+    cluster: Cluster
+    writes: ClaimWrites
+    fence: Fence
+    ports: Ports
+    told: list[str] = field(default_factory=list)
+
+    async def settled(self) -> Any:
+        """What stands once it is sure."""
+        sent = self.writes.doubt
+        assert sent is not None
+        seen = await settle(self.fence, sent, self._observe, self.told.append)
+        self.writes.settled(sent)
+        return seen
+
+    async def _observe(self) -> str:
+        return self.cluster.values.get("broker/1", {}).get(CHANGE.key, "absent")
+
+
+def play(story: Callable[[Scene], Coroutine[Any, Any, None]], look: str | None = None) -> Scene:
+    async def whole() -> Scene:
+        log, cluster = FakeLog(boot_ms), Cluster()
+        settings = Settings("broker-1", "h", times=TIMES, create=True)
+        topic = ControlTopic(log, settings, Surroundings(boot_ms, boot=boot_ms))
+        await topic.start()
+        claim = await topic.claim("throttle", ["throttle"], "p", "why")
+        await topic.granted(claim)
+        await topic.intent(claim, EFFECT)
+        whole: Any = cluster
+        fence = Fence(topic, Effects(topic, cluster), whole, cluster.process)
+        writes = ClaimWrites(fence, claim, 1)
+
+        async def refusing() -> str | None:
+            return look
+
+        async def allowing() -> str | None:
+            return None
+
+        ports: Any = Ports(whole, 1, whole, Policy(), boot_ms, asyncio.sleep, whole)
+        scene = Scene(topic, log, cluster, writes, fence, writes.ports(ports, refusing, allowing))
+        await story(scene)
+        assert not cluster.killed
+        await topic._life.stop()
+        return scene
+
+    return run(whole())
+
+
+def test_an_answered_write_leaves_no_doubt() -> None:
+    async def story(scene: Scene) -> None:
+        await apply([CHANGE], scene.ports)
+        assert scene.cluster.values == {"broker/1": {CHANGE.key: "1000007"}}
+        await undo([CHANGE], scene.ports)
+        assert scene.cluster.values["broker/1"] == {}
+        assert scene.writes.doubt is None
+
+    assert play(story).cluster.writes == 2
+
+
+def test_each_write_is_preceded_by_a_beat() -> None:
+    async def story(scene: Scene) -> None:
+        await apply([CHANGE], scene.ports)
+        newest = [json.loads(record.value)["t"] for record in scene.log.records][-2:]
+        assert newest[-1] == "beat"
+
+    play(story)
+
+
+def test_a_refused_write_was_not_done() -> None:
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "refused"
+        with pytest.raises(KafkaRefused):
+            await apply([CHANGE], scene.ports)
+        assert scene.writes.doubt is None
+
+    play(story)
+
+
+def test_a_lost_answer_is_read_back_first() -> None:
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "lost answer"
+        await apply([CHANGE], scene.ports)
+        assert scene.writes.doubt is None
+
+    assert play(story).cluster.writes == 1
+
+
+def test_what_lands_late_is_seen_before_it_is_called_settled() -> None:
+    """Undone half a minute early it would stand for ever."""
+
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "late"
+        begun = boot_ms()
+        with pytest.raises(KafkaInDoubt):
+            await apply([CHANGE], scene.ports)
+        assert await scene.settled() == "1000007"
+        assert boot_ms() - begun >= 30_000 + TIMES.e_controller
+        assert scene.writes.doubt is None
+        assert "it may land for another" in scene.told[0]
+
+    play(story)
+
+
+def test_a_target_that_is_silent_settles_nothing() -> None:
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "never"
+        with pytest.raises(KafkaInDoubt):
+            await apply([CHANGE], scene.ports)
+        scene.cluster.answering = False
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(scene.settled(), 1_000)
+        assert "does not answer" in scene.told[-1]
+        scene.cluster.answering, begun = True, boot_ms()
+        assert await scene.settled() == "absent"
+        assert boot_ms() - begun >= TIMES.e_controller
+
+    play(story)
+
+
+def test_a_cancelled_write_is_in_doubt() -> None:
+    """The carrier stops an action in its midst where things get worse."""
+
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "late"
+        work = asyncio.ensure_future(apply([CHANGE], scene.ports))
+        while not scene.cluster.writes:
+            await asyncio.sleep(0.001)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        assert scene.writes.doubt is not None
+
+    play(story)
+
+
+def test_the_last_look_refuses_what_takes_and_not_what_puts_back() -> None:
+    async def story(scene: Scene) -> None:
+        with pytest.raises(Stopped, match="healthy elsewhere: broker 3 is down"):
+            await apply([CHANGE], scene.ports)
+        assert (scene.writes.begun, scene.writes.refused) == (False, "healthy elsewhere: broker 3 is down")
+        scene.cluster.values["broker/1"] = {CHANGE.key: str(CHANGE.new)}
+        await undo([CHANGE], scene.ports)
+        assert scene.cluster.values["broker/1"] == {}
+
+    play(story, look="healthy elsewhere: broker 3 is down")
+
+
+def test_what_another_may_have_sent_is_in_doubt_from_now_on() -> None:
+    """After a restart, and after an adoption."""
+
+    async def story(scene: Scene) -> None:
+        begun = boot_ms()
+        scene.writes.suspect()
+        assert await scene.settled() == "absent"
+        assert boot_ms() - begun >= TIMES.act + TIMES.e_controller
+
+    play(story)
