@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.actions.ports import AdminPort, Ports, Stopped
@@ -42,8 +42,7 @@ class Writes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Struct, frozen=True):
     """What an agent fences its effects with. `process` tells one process of a broker from its next."""
 
     control: ControlTopic

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from agent.actions import Action
 from agent.actions.ports import Ports
@@ -13,8 +14,7 @@ from agent.daemon.ledger import Ledger
 from agent.daemon.sight import Local, Sight
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """`sight` is asked for each time, since a reload replaces it; `local` reads anew. Without a `fence` the
     effects of claims are sent like any other: only a rehearsal, which has no kernel, does that."""
 

@@ -12,11 +12,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError as AiokafkaError
+from msgspec import Struct
 
 from agent.kafka.bridge import Answer, Call, MalformedAnswerError
 from agent.kafka.connection import Security, connect, in_words
@@ -26,8 +26,7 @@ _POLL = 0.002  # seconds between two looks at a buffer that did not go out at on
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Write(Generic[_Answer]):
+class Write(Struct, Generic[_Answer], frozen=True):
     """What is written: the call, and what its answer means, which raises KafkaRefused or KafkaInDoubt. `ms`:
     how long the kernel may try to deliver it; `deadline`: seconds for the connection, and for the answer."""
 
