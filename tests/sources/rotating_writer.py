@@ -1,7 +1,7 @@
 """A program that writes numbered lines at full speed while its file is rotated in every way that there is.
 
 `python rotating_writer.py FOLDER SEED`: for each line `N` on its standard input it rotates N times, then
-rests and prints each writer's next number. Lines go to server.log and, by a link, to kafkaServer.out.
+rests and prints a `Turns` as JSON. Lines go to server.log and, by a link, to kafkaServer.out.
 """
 
 from __future__ import annotations
@@ -13,9 +13,24 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
+import msgspec
+
 REST = b" the rest of a line, about as long as those that a broker writes into its log\n"
+
+
+class Turns(msgspec.Struct):
+    """What was done so far. `next`: each writer's next number, the first is even and the second odd.
+
+    `ways`: how often files were rotated in each way. `windows`: of each copytruncate since the last time, the
+    numbers [first, last] that were written, by one writer, from its beginning to its end.
+    """
+
+    next: list[int]
+    ways: dict[str, int]
+    windows: list[tuple[int, int]]
 
 
 class Writer(threading.Thread):
@@ -57,6 +72,8 @@ class Rotation:
         self.writer, self.path, self.chance = writer, writer.path, chance
         self.names = 0
         self.numbered = 0
+        self.done = Counter[str]()
+        self.windows: list[tuple[int, int]] = []
         linked = self.path.is_symlink()
         self.ways = (
             (self.swing, self.swing, self.pack)
@@ -66,7 +83,9 @@ class Rotation:
 
     def turn(self) -> None:
         """One rotation."""
-        self.chance.choice(self.ways)()
+        way = self.chance.choice(self.ways)
+        self.done[way.__name__] += 1
+        way()
         time.sleep(self.chance.choice((0, 0.001, 0.003, 0.01)))
 
     def late(self) -> None:
@@ -94,10 +113,11 @@ class Rotation:
 
     def copy(self) -> Path:
         """As logrotate's copytruncate: what is written after the copy's last read and before it is lost."""
-        copy = self.dated()
+        copy, first = self.dated(), self.writer.number
         shutil.copyfile(self.path, copy)
         time.sleep(self.chance.choice((0, 0, 0.002)))
         os.truncate(self.path, 0)
+        self.windows.append((first, self.writer.number))
         return copy
 
     def copy_pack(self) -> None:
@@ -156,7 +176,12 @@ def main(folder: Path, seed: int) -> None:
         for writer in writers:
             writer.go.clear()
             writer.resting.wait()
-        print(*(writer.number for writer in writers), flush=True)
+        ways = sum((rotation.done for rotation in rotations), Counter())
+        windows = [window for rotation in rotations for window in rotation.windows]
+        turns = Turns([writer.number for writer in writers], dict(ways), windows)
+        print(msgspec.json.encode(turns).decode(), flush=True)
+        for rotation in rotations:
+            rotation.windows.clear()
 
 
 if __name__ == "__main__":

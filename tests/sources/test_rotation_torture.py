@@ -17,8 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from rotating_writer import Turns
 
 ROTATIONS = int(os.environ.get("OTTLA_ROTATIONS", "200"))
 SEED = int(os.environ.get("OTTLA_SEED", "1"))
@@ -27,6 +29,27 @@ WAIT_S = 60.0
 HERE = Path(__file__).parent
 NUMBER = re.compile(rb"(?:^|\n)\0*(\d{12}) [^\n]*(?=\n)")
 Numbers = npt.NDArray[np.int64]
+Times = npt.NDArray[np.uint8]
+
+
+class Account:
+    """How often each number was there: its cost goes by what is new, not by all there ever was."""
+
+    def __init__(self) -> None:
+        self.times: Times = np.zeros(0, np.uint8)
+
+    def add(self, numbers: Numbers) -> Numbers:
+        """Once more each. Returns those that are there more than once now."""
+        size = int(numbers.max(initial=-1)) + 1
+        if size > len(self.times):
+            self.times = np.concatenate((self.times, np.zeros(size, np.uint8)))
+        np.add.at(self.times, numbers, 1)
+        return np.unique(numbers[self.times[numbers] > 1])
+
+    def lacks(self, numbers: Numbers) -> Numbers:
+        """Those that were never there."""
+        known = numbers[numbers < len(self.times)]
+        return np.concatenate((known[self.times[known] == 0], numbers[numbers >= len(self.times)]))
 
 
 class Torture:
@@ -36,8 +59,10 @@ class Torture:
         self.folder, self.base = folder / "logs", folder / "numbers.db"
         self.folder.mkdir()
         self.chance = random.Random(SEED)
-        self.present: list[Numbers] = []  # in files that are gone by now
-        self.copies = self.kills = 0
+        self.present, self.counted = Account(), Account()  # in files, also in those gone; saved by the reader
+        self.taken = 0  # row of the reader's database up to which `counted` has it
+        self.lost = self.lost_counted = self.kills = 0
+        self.turns = Turns([0, 1], {}, [])
         self.reader = self.start_reader()
         self.wait(
             "the first reading", lambda: "" if self.base.exists() and self.places() else "nothing saved"
@@ -60,11 +85,15 @@ class Torture:
             except sqlite3.OperationalError:
                 return []
 
-    def counted(self) -> Numbers:
-        """Every number that was saved, as often as it was."""
+    def take(self) -> None:
+        """Account for what the reader saved since. No number may be there twice."""
         with sqlite3.connect(self.base) as base:
-            rows = base.execute("SELECT value FROM numbers ORDER BY rowid").fetchall()
-        return np.frombuffer(b"".join(row[0] for row in rows), np.int64)
+            query = "SELECT rowid, value FROM numbers WHERE rowid > ? ORDER BY rowid"
+            rows = base.execute(query, (self.taken,)).fetchall()
+        if rows:
+            self.taken = rows[-1][0]
+            twice = self.counted.add(np.frombuffer(b"".join(row[1] for row in rows), np.int64))
+            assert not len(twice), f"{len(twice)} lines counted more than once: {twice[:5]}"
 
     def written(self) -> dict[Path, Numbers]:
         """The numbers of the whole lines in all files that are there."""
@@ -77,10 +106,8 @@ class Torture:
 
     def missing(self, files: dict[Path, Numbers]) -> str:
         """How many lines of which file are not counted."""
-        counted = self.counted()
-        missed = {
-            path.name: int(np.isin(numbers, counted, invert=True).sum()) for path, numbers in files.items()
-        }
+        self.take()
+        missed = {path.name: len(self.counted.lacks(numbers)) for path, numbers in files.items()}
         return ", ".join(
             f"{n} of {len(files[self.folder / name])} in {name}" for name, n in missed.items() if n
         )
@@ -88,7 +115,7 @@ class Torture:
     def wait(self, what: str, missing: Callable[[], str]) -> None:
         until = time.monotonic() + WAIT_S
         while why := missing():
-            assert time.monotonic() < until, f"no {what} within {WAIT_S:g} s: {why}"
+            assert time.monotonic() < until, f"{what} did not come within {WAIT_S:g} s: {why}"
             assert self.reader.poll() is None, "the reader ended by itself"
             time.sleep(0.2)
 
@@ -101,12 +128,13 @@ class Torture:
         for _ in range(self.chance.choice((0, 1, 2))):
             time.sleep(self.chance.uniform(0.1, 0.8))
             self.kill_reader()
-        self.next = [int(n) for n in self.writer.stdout.readline().split()]
+        self.turns, before = msgspec.json.decode(self.writer.stdout.readline(), type=Turns), self.turns
         files = self.written()
         self.wait("a saved reading of every line", lambda: self.missing(files))
         there = np.concatenate(list(files.values()))
-        self.check_once(there)
-        self.present.append(there)
+        assert len(there) == len(np.unique(there)), "the account itself is wrong: a line is there twice"
+        self.present.add(self.present.lacks(there))  # a live file is there in the next round, too
+        self.check_lost(before)
         self.clear()
 
     def kill_reader(self) -> None:
@@ -115,11 +143,17 @@ class Torture:
         self.kills += 1
         self.reader = self.start_reader()
 
-    def check_once(self, there: Numbers) -> None:
-        assert len(there) == len(np.unique(there)), "the account itself is wrong: a line is there twice"
-        numbers, times = np.unique(self.counted(), return_counts=True)
-        twice = numbers[times > 1]
-        assert not len(twice), f"{len(twice)} lines counted more than once: {twice[:5]}"
+    def check_lost(self, before: Turns) -> None:
+        """What was written in this round and is in no file was written while a copytruncate was going on."""
+        of_each = zip(before.next, self.turns.next, strict=True)
+        every = np.concatenate([np.arange(first, end, 2, dtype=np.int64) for first, end in of_each])
+        lost = self.present.lacks(every)
+        outside = lost
+        for first, last in self.turns.windows:
+            outside = outside[(outside < first) | (outside > last) | (outside % 2 != first % 2)]
+        assert not len(outside), f"{len(outside)} lines went that no copytruncate destroyed: {outside[:5]}"
+        self.lost += len(lost)
+        self.lost_counted += len(lost) - len(self.counted.lacks(lost))
 
     def clear(self) -> None:
         """Old files go; their inodes are used again."""
@@ -147,12 +181,10 @@ def test_each_line_that_is_in_a_file_was_counted_once(tmp_path: Path) -> None:
             torture.round(min(AT_ONCE, ROTATIONS - done))
     finally:
         torture.close()
-    there = np.unique(np.concatenate(torture.present))
-    every = sum((n + 1) // 2 for n in torture.next)
-    lost = every - len(there)
-    counted_lost = len(np.setdiff1d(torture.counted(), there))
+    lines = sum(n // 2 for n in torture.turns.next)
+    ways = ", ".join(f"{n} {way}" for way, n in sorted(torture.turns.ways.items()))
     print(
-        f"\n{ROTATIONS} rotations, {torture.kills} kills, {time.monotonic() - began:.0f} s: {every:,} lines, "
-        f"{len(there):,} in files, each counted once; {lost:,} destroyed by copytruncate, "
-        f"of which {counted_lost:,} were seen before"
+        f"\n{ROTATIONS} rotations ({ways}), {torture.kills} kills, {time.monotonic() - began:.0f} s: "
+        f"{lines:,} lines, {lines - torture.lost:,} in files, each counted once; {torture.lost:,} destroyed "
+        f"by copytruncate, of which {torture.lost_counted:,} were seen before"
     )
