@@ -33,9 +33,8 @@ class Plain:
         """As it is now."""
         return os.fstat(self.fd)
 
-    def start(self) -> int:
-        """Where its content begins: behind the hole that a writer leaves which does not append."""
-        at = 0
+    def start(self, at: int = 0) -> int:
+        """Where its content begins, at or behind `at`: after the hole of a writer that does not append."""
         while (data := self.read(at)) is not None and data.startswith(b"\0"):
             at = max(at + len(data) - len(data.lstrip(b"\0")), self.next_data(at))
         return at

@@ -232,6 +232,10 @@ class Trail:
     def _check_truncated(self, each: _Open) -> None:
         lost, file = each.mark, each.file
         if file.same(lost):
+            if (
+                not lost.digests and lost.offset == lost.start
+            ):  # else its packed copy would not be known as one
+                lost.pass_hole(file.start(lost.start))
             if lost.head < HEAD:
                 lost.learn(file.head(lost.start))
             return

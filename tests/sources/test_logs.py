@@ -517,6 +517,25 @@ async def test_a_writer_that_does_not_append_leaves_a_hole_and_loses_no_line(tmp
     tailed.tail.close()
 
 
+async def test_a_file_that_was_empty_and_is_packed_before_it_is_read_counts_once(tmp_path: Path) -> None:
+    """Its lines stand behind a hole; the packed file is known as its copy although nothing was read of it."""
+    first = LogPattern("any", "*", r"^\d{6} a line", "Lines", Place("logs.yml", 1, 1))
+    tailed = Tailed(tmp_path, patterns=(first,))
+    await tailed.read()
+    with tailed.path.open("wb", buffering=0) as writer:
+        writer.write(lines(0, 1000).encode())
+        await tailed.read()
+        os.truncate(tailed.path, 0)
+        await tailed.read()
+        writer.write(lines(1000, 1100).encode())
+    packed(tailed.path.rename(tmp_path / "server.log.1"))
+
+    await tailed.read()
+    assert await tailed.count() == 1100
+    assert await tailed.kill().count() == 1100
+    tailed.tail.close()
+
+
 async def test_a_link_that_swings_while_the_agent_is_down_leaves_nothing_unread(tmp_path: Path) -> None:
     """Where it led before is remembered."""
     link = tmp_path / "kafkaServer.out"
