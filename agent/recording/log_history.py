@@ -17,7 +17,8 @@ from agent.promql.vectors import Times
 from agent.recording.dump import pieces
 from agent.recording.limits import Allowance, BadHistory, Tell, silent
 from agent.recording.recorded import Recorded, Track
-from agent.sources.log_counters import Counters, Hit, Series, series_of
+from agent.sources.log_counters import Counters
+from agent.sources.log_hits import Hit, Series, series_of
 from agent.sources.log_patterns import Scanner
 
 # Kafka's default layout is [2026-08-01 10:00:00,123]; the JVM's GC log writes [2026-08-01T10:00:00.123+0000].

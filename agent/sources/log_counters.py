@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
-from agent.model import Labels, LogPattern, labels_of
+from agent.model import Labels, LogPattern
 from agent.rulebook.log_files import MAX_SERIES
 from agent.sources import MetricInfo
+from agent.sources.log_hits import Columns, Groups, Hit, Series
 
-Series = tuple[str, Labels]  # metric name and labels
-
+_FEW = 4  # lines that cost less one by one than to be counted by their groups
 _REMEMBERED = (
     10_000  # groups beyond a pattern's series, so that a storm of them costs no more than one within
 )
-_VALUE_LIMIT = 200  # characters of a label's value
-_NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
 METRICS = (
     MetricInfo(
@@ -36,15 +33,6 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A line that a pattern found. `value`: the number that it counts or sets; None where it is not one."""
-
-    pattern: LogPattern
-    labels: Labels
-    value: float | None = None
-
-
 def metrics_of(pattern: LogPattern) -> tuple[MetricInfo, ...]:
     """The metrics that a pattern makes, the lines first."""
     shown = pattern.help or f"Lines that /{pattern.regex}/ finds"
@@ -60,26 +48,6 @@ def metrics_of(pattern: LogPattern) -> tuple[MetricInfo, ...]:
     )
 
 
-def hit_of(pattern: LogPattern, names: Sequence[str], groups: Sequence[bytes]) -> Hit:
-    """What a line is for its pattern, by its groups."""
-    values = dict(zip(names, groups, strict=True))
-    text = values.pop(pattern.counts or pattern.sets, None)
-    number = None if text is None else _number(text, bool(pattern.sets))
-    return Hit(pattern, labels_in(tuple(values), tuple(values.values())), number)
-
-
-def labels_in(names: Sequence[str], groups: Sequence[bytes]) -> Labels:
-    """The labels that groups make; what is no UTF-8 is replaced."""
-    texts = (text.decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
-    return labels_of(dict(zip(names, texts, strict=True)))
-
-
-def _number(text: bytes, falls: bool) -> float | None:
-    """None where it is not one, or negative and must not be."""
-    value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) and (falls or value >= 0) else None
-
-
 @dataclass(slots=True)
 class _Rule:
     """A pattern's metrics, and which of the series its lines have by their groups."""
@@ -87,8 +55,8 @@ class _Rule:
     lines: str
     value: str | None
     sets: int = 0
-    known: dict[Sequence[bytes], Series] = field(default_factory=dict)
-    beyond: set[Sequence[bytes]] = field(default_factory=set)  # groups whose labels are dropped
+    known: dict[Groups, Series] = field(default_factory=dict)
+    beyond: set[Groups] = field(default_factory=set)  # groups whose labels are dropped
 
 
 class Counters:
@@ -116,28 +84,26 @@ class Counters:
             if name in by_metric and labels:
                 by_metric[name].sets += 1
 
-    def add_lines(
-        self, pattern: LogPattern, names: Sequence[str], found: Sequence[Sequence[bytes] | None]
-    ) -> None:
+    def add_lines(self, columns: Columns, found: Sequence[Groups | None]) -> None:
         """All that a pattern found in lines, in their order; None: it did not."""
-        rule = self._rules[pattern.name]
+        rule, values = self._rules[columns.pattern.name], self.values
         if rule.value is not None:
-            self._add_numbers(pattern, names, [groups for groups in found if groups is not None])
+            self._add_numbers(columns, [groups for groups in found if groups is not None])
             return
-        over = 0
-        for groups, lines in Counter(found).items():
-            if groups in rule.beyond:
+        known, over = rule.known, 0
+        for groups, lines in Counter(found).items() if len(found) > _FEW else zip(found, repeat(1)):
+            if (series := known.get(groups)) is not None:  # type: ignore[arg-type] # None is no key of it
+                values[series] += lines
+            elif groups in rule.beyond:
                 over += lines
-            elif (series := rule.known.get(groups)) is not None:  # type: ignore[arg-type] # None is no key of it
-                self.values[series] += lines
             elif groups is not None:
-                labels = labels_in(names, groups)
-                if self._add(pattern, labels, lines) == labels:
-                    rule.known[groups] = (rule.lines, labels)
+                labels = columns.labels(groups)
+                if self._add(columns.pattern, labels, lines) == labels:
+                    known[groups] = (rule.lines, labels)
                 elif len(rule.beyond) < _REMEMBERED:
                     rule.beyond.add(groups)
         if over:
-            self._own(METRICS[0].name, pattern, over)
+            self._own(METRICS[0].name, columns.pattern, over)
             self._raise((rule.lines, ()), over)
 
     def add(self, hit: Hit) -> bool:
@@ -147,17 +113,16 @@ class Counters:
             self._add_values(hit.pattern, hit.labels, kept, [hit.value])
         return kept == hit.labels
 
-    def _add_numbers(
-        self, pattern: LogPattern, names: Sequence[str], found: Sequence[Sequence[bytes]]
-    ) -> None:
-        at = names.index(pattern.counts or pattern.sets)
-        numbers: dict[Sequence[bytes], list[bytes]] = {}
+    def _add_numbers(self, columns: Columns, found: Sequence[Groups]) -> None:
+        at, pattern = columns.number, columns.pattern
+        assert at is not None
+        same: dict[Groups, list[Groups]] = {}
         for groups in found:
-            numbers.setdefault((*groups[:at], *groups[at + 1 :]), []).append(groups[at])
-        for groups, texts in numbers.items():
-            labels = labels_in((*names[:at], *names[at + 1 :]), groups)
-            kept = self._add(pattern, labels, len(texts))
-            self._add_values(pattern, labels, kept, [_number(text, bool(pattern.sets)) for text in texts])
+            same.setdefault((*groups[:at], *groups[at + 1 :]), []).append(groups)
+        for lines in same.values():
+            labels = columns.labels(lines[0])
+            kept = self._add(pattern, labels, len(lines))
+            self._add_values(pattern, labels, kept, columns.numbers([groups[at] for groups in lines]))
 
     def _add(self, pattern: LogPattern, labels: Labels, lines: int) -> Labels:
         """Count lines with these labels, or without any where there are too many; the labels that remain."""
@@ -181,8 +146,10 @@ class Counters:
         if name is None or not numbers:
             return
         if pattern.counts:
+            total = self.values.get((name, kept), 0)
             for number in numbers:  # one by one: the same sum, to the last bit, wherever a file is cut
-                self._raise((name, kept), number)
+                total += number
+            self.values[name, kept] = total
         elif kept == labels:  # a gauge of dropped labels would be of no one
             self.values[name, labels] = numbers[-1]
 
@@ -191,10 +158,3 @@ class Counters:
 
     def _raise(self, series: Series, by: float) -> None:
         self.values[series] = self.values.get(series, 0) + by
-
-
-def series_of(hit: Hit) -> Iterator[tuple[Series, float, bool]]:
-    """The series that a line belongs to, with what it adds; or, where true stands behind it, what it sets."""
-    yield (hit.pattern.lines_metric, hit.labels), 1.0, False
-    if hit.pattern.value_metric is not None and hit.value is not None:
-        yield (hit.pattern.value_metric, hit.labels), hit.value, bool(hit.pattern.sets)

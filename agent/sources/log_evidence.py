@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from agent.model import Labels
-from agent.sources.log_counters import Hit
+from agent.sources.log_lines import Span
 
 _LINES = 5  # of each series
 _BYTES = 4 << 10  # of one line and its trace
@@ -20,14 +20,14 @@ _TRACE = re.compile(
     rb"(?:(?:[ \t]|Caused by: |Suppressed: |\.\.\. |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Fault)\b)"
     rb"[^\n]*(?:\n|\Z))*"
 )
+_RECORD = b"\n["  # as Kafka's records begin, and no line of a trace
 
-
-_Series = tuple[str, str | None, Labels]  # the pattern's metrics of lines and of numbers
+Kept = tuple[str, str | None, Labels]  # a series: the pattern's metrics of lines and of numbers, and labels
 
 
 @dataclass(slots=True)
 class Shown:
-    """A line and its trace; `path` is the file's."""
+    """A line and what follows it, of which its trace is shown; `path` is the file's."""
 
     path: str
     text: bytes
@@ -39,7 +39,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[_Series, deque[Shown]] = OrderedDict()
+        self._kept: OrderedDict[Kept, deque[Shown]] = OrderedDict()
         self._open: dict[str, Shown] = {}  # by path: what may go on in the next chunk
         self._bytes = 0
 
@@ -56,16 +56,19 @@ class Evidence:
                 for shown in lines
             ]
 
-    def keep(self, hit: Hit, chunk: bytes, span: tuple[int, int], path: str) -> None:
+    def keep(self, series: Kept, chunk: bytes, span: Span, path: str) -> None:
         """A line of the chunk, and what follows it there."""
         start, end = span
-        limit = min(start + _BYTES, len(chunk))
-        trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
-        until = trace.end() - 1 if trace and trace.end() > end + 1 else end
-        more = trace is not None and trace.end() == limit < len(chunk)
-        shown = Shown(path, chunk[start : min(until, limit)], end > limit or more)
+        limit = start + _BYTES
+        until = chunk.find(_RECORD, end, limit)
+        more = False
+        if until < 0:  # no other record begins near: what belongs to this one has to be looked at
+            trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
+            until = max(end, trace.end() - 1) if trace else end
+            more = end > limit or (trace is not None and trace.end() == limit < len(chunk))
+        shown = Shown(path, chunk[start : min(until, limit)], more)
         with self._lock:
-            self._put((hit.pattern.lines_metric, hit.pattern.value_metric, hit.labels), shown)
+            self._put(series, shown)
         if until + 1 >= len(chunk):
             self._open[path] = shown
 
@@ -84,9 +87,12 @@ class Evidence:
                 self._bytes += 1 + len(kept)
                 self._forget()
 
-    def _put(self, series: _Series, shown: Shown) -> None:
-        lines = self._kept.setdefault(series, deque())
-        self._kept.move_to_end(series)
+    def _put(self, series: Kept, shown: Shown) -> None:
+        lines = self._kept.get(series)
+        if lines is None:
+            self._kept[series] = lines = deque()
+        else:
+            self._kept.move_to_end(series)
         lines.append(shown)
         self._bytes += len(shown.text)
         if len(lines) > _LINES:
@@ -100,5 +106,8 @@ class Evidence:
 
 
 def _text(shown: Shown) -> list[str]:
-    lines = shown.text.decode(errors="replace").split("\n")
+    line, _, rest = shown.text.partition(b"\n")
+    trace = _TRACE.match(rest)
+    whole = line + b"\n" + rest[: trace.end()].removesuffix(b"\n") if trace and trace.end() else line
+    lines = whole.decode(errors="replace").split("\n")
     return [*(line.rstrip("\r").expandtabs(4) for line in lines), *(["…"] if shown.cut else [])]

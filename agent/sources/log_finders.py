@@ -27,9 +27,10 @@ class Finder(Protocol):
 
     name: str
     numbers: frozenset[int]
+    exact: frozenset[int]  # those of them of which it finds in ASCII no line but those that RE2 finds
 
     def find(self, chunk: bytes) -> Mapping[int, Sequence[int]]:
-        """By pattern, where in the chunk lines are that it may find: any places within them, also twice."""
+        """By pattern, the ends of the lines that it may find, in their order. The chunk ends with an end."""
 
 
 def finders(regexes: Sequence[str]) -> tuple[Finder, ...]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import re2
 
+from agent.sources.log_hits import Groups
 from agent.sources.log_scan_copy import copy_of
-
-Groups = tuple[bytes, ...]
 
 _PROGRAM_BYTES = 8 << 20  # of one pattern
 
@@ -38,16 +37,18 @@ class LineSearch:
             self._rows = re.compile(b"(?:" + copy.twin + b")" + nothing + rb"[^\n]*\n", re.MULTILINE)
 
     def groups(self, lines: Sequence[bytes]) -> list[Groups | None]:
-        """Of each line (without its end) the groups, empty where they took no part; None: not found."""
-        if self._rows is not None and max(map(len, lines), default=0) <= self.longest:
-            text = b"\n".join(lines) + b"\n"
-            if text.isascii():
+        """Of each line, given with its end, the groups, empty where they took no part; None: not found."""
+        if self._rows is not None:
+            text = b"".join(lines)
+            short = len(text) <= self.longest or max(map(len, lines)) <= self.longest
+            if short and text.isascii():
                 found = self._rows.findall(text)
                 if len(found) == len(lines):  # one match in each line, so all were found
                     return _rows(found, len(self.names))
         return [self._of(line) for line in lines]
 
     def _of(self, line: bytes) -> Groups | None:
+        line = line[:-1]
         if self._one is not None and len(line) <= self.longest and line.isascii():
             match = self._one.search(line)
             return match.groups(b"") if match else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.sources.log_counters import Series
+from agent.sources.log_hits import Series
 
 _PARTS = 4  # of an interval, between two samples of a series that never rests
 _AT_ONCE = 8  # samples of a series that rested

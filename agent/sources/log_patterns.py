@@ -11,10 +11,12 @@ from pathlib import Path
 
 from agent.model import LogPattern, Sample
 from agent.sources import MetricInfo
-from agent.sources.log_counters import Counters, Hit, hit_of
+from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, finders
-from agent.sources.log_groups import Groups, LineSearch
+from agent.sources.log_groups import LineSearch
+from agent.sources.log_hits import Columns, Groups, Hit
+from agent.sources.log_lines import lines_to
 from agent.sources.log_scan_copy import TooMany
 
 _log = logging.getLogger(__name__)
@@ -26,8 +28,6 @@ METRICS = (
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
 _OF_MANY = 2  # of more, as to keep one costs as much as to count ten
 
-Span = tuple[int, int]  # a line's first byte, and behind its last one
-
 
 class Scanner:
     """Finds the lines that patterns match. One pass over the chunk finds those worth looking at, then each
@@ -37,6 +37,7 @@ class Scanner:
         self.patterns = tuple(patterns)
         self.finders: tuple[Finder, ...] = finders([p.regex for p in patterns])
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
+        self._columns = tuple(Columns(p, s.names) for p, s in zip(patterns, self._searches, strict=True))
 
     def count(
         self, chunk: bytes, counters: Counters, evidence: Evidence | None = None, path: str = ""
@@ -45,37 +46,37 @@ class Scanner:
         chunk = _ended(chunk)
         if evidence is not None:
             evidence.go_on(chunk, path)
-        for _, piece, number, spans, found in self._found(chunk):
-            pattern, names = self.patterns[number], self._searches[number].names
-            counters.add_lines(pattern, names, found)
+        for _, piece, number, ends, found in self._found(chunk):
+            columns = self._columns[number]
+            counters.add_lines(columns, found)
             if evidence is not None:
-                for span, groups in _shown(spans, found):
-                    evidence.keep(hit_of(pattern, names, groups), piece, span, path)
+                for groups, end in _shown(ends, found):
+                    series = (*columns.metrics, columns.labels(groups))
+                    evidence.keep(series, piece, lines_to(piece, (end,))[0], path)
 
     def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
         """Each line that a pattern finds, with where it begins, in the order of the lines."""
         hits = [
-            (at + start, number, hit_of(self.patterns[number], self._searches[number].names, groups))
-            for at, _, number, spans, found in self._found(_ended(chunk))
-            for (start, _), groups in zip(spans, found, strict=True)
+            (at + start, number, self._columns[number].hit(groups))
+            for at, piece, number, ends, found in self._found(_ended(chunk))
+            for (start, _), groups in zip(lines_to(piece, ends), found, strict=True)
             if groups is not None
         ]
         yield from ((start, hit) for start, _, hit in sorted(hits, key=lambda hit: hit[:2]))
 
-    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, list[Span], list[Groups | None]]]:
-        """Where a piece of the chunk begins, and the piece; of a pattern, the lines in it that may be its,
-        and what it finds in them."""
+    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[int], list[Groups | None]]]:
+        """Where a piece of the chunk begins, and the piece; of a pattern, the ends of the lines in it that
+        may be the pattern's, and what it finds in them."""
         for finder in self.finders:
             for at, piece, found in _pieces(finder, chunk):
-                for number, places in found.items():
-                    spans = _lines(piece, sorted(places))
-                    yield (
-                        at,
-                        piece,
-                        number,
-                        spans,
-                        self._searches[number].groups([piece[s:e] for s, e in spans]),
-                    )
+                for number, ends in found.items():
+                    search = self._searches[number]
+                    sure = number in finder.exact and not search.names and len(ends) > _SHOWN
+                    if sure and piece.isascii():  # there is nothing more to know of the lines
+                        yield at, piece, number, ends, [()] * len(ends)
+                    else:
+                        lines = [piece[start : end + 1] for start, end in lines_to(piece, ends)]
+                        yield at, piece, number, ends, search.groups(lines)
 
 
 class Scanners:
@@ -124,24 +125,10 @@ def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, bytes, Mapping[
             yield middle + at, piece, found
 
 
-def _lines(chunk: bytes, places: Sequence[int]) -> list[Span]:
-    """The lines that these places, which ascend, are in, each once; behind the last end is none."""
-    spans = []
-    last, size = -1, len(chunk)
-    for at in places:
-        if last < at < size:
-            start = chunk.rfind(b"\n", 0, at) + 1
-            last = chunk.find(b"\n", at)
-            spans.append((start, last))
-    return spans
-
-
-def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> Iterator[tuple[Span, Groups]]:
-    """The lines to keep as evidence: all where they are few, else the last ones with different groups."""
-    pairs = list(zip(spans, found, strict=True))
-    if len(spans) > _SHOWN:
-        different = dict(zip(found, spans, strict=True))
-        pairs = sorted(((span, groups) for groups, span in different.items()), key=itemgetter(0))[-_OF_MANY:]
-    for span, groups in pairs:
-        if groups is not None:
-            yield span, groups
+def _shown(ends: Sequence[int], found: Sequence[Groups | None]) -> list[tuple[Groups, int]]:
+    """The lines to keep as evidence: all where they are few, else of the last ones two that differ."""
+    if len(ends) <= _SHOWN:
+        return [(groups, end) for groups, end in zip(found, ends, strict=True) if groups is not None]
+    last = zip(found[-_SHOWN:], ends[-_SHOWN:], strict=True)
+    different = {groups: end for groups, end in last if groups is not None}
+    return sorted(different.items(), key=itemgetter(1))[-_OF_MANY:]

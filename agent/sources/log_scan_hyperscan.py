@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import hyperscan
@@ -18,27 +19,25 @@ class HyperscanFinder:
 
     def __init__(self, copies: Mapping[int, ScanCopy]) -> None:
         self.numbers = frozenset(copies)
+        self.exact = frozenset(number for number, copy in copies.items() if copy.exact)
         self._database = _compiled(copies)
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
         """The ends of the lines that each pattern may find. TooMany: the chunk must be cut."""
-        ends: dict[int, list[int]] = {}
+        ends = defaultdict[int, list[int]](list)
         left = _MANY
 
         def found(number: int, _from: int, end: int, _flags: int, _context: object) -> bool:
             nonlocal left
             left -= 1
-            try:
-                ends[number].append(end)
-            except KeyError:
-                ends[number] = [end]
+            ends[number].append(end)
             return left < 0
 
         try:
             self._database.scan(chunk, match_event_handler=found)
         except hyperscan.ScanTerminated:
             raise TooMany from None
-        return ends
+        return {number: sorted(those) for number, those in ends.items()}
 
 
 def finder(copies: Mapping[int, ScanCopy]) -> HyperscanFinder | None:

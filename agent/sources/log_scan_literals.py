@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from agent.sources.log_lines import ends_at
 from agent.sources.log_scan_copy import ScanCopy
 
 
@@ -11,17 +12,18 @@ class LiteralFinder:
     """Looks for each text that a pattern's lines hold."""
 
     name = "literals"
+    exact = frozenset[int]()
 
     def __init__(self, copies: Mapping[int, ScanCopy]) -> None:
         self.numbers = frozenset(copies)
         self._texts = {number: copy.literals for number, copy in copies.items()}
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """Where the texts are, once a line."""
+        """The ends of the lines that the texts are in."""
         places = {
-            n: [at for text in texts for at in _places(chunk, text)] for n, texts in self._texts.items()
+            n: sorted(at for text in texts for at in _places(chunk, text)) for n, texts in self._texts.items()
         }
-        return {number: where for number, where in places.items() if where}
+        return {number: ends_at(chunk, where) for number, where in places.items() if where}
 
 
 def _places(chunk: bytes, text: bytes) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import re2
 
+from agent.sources.log_lines import ends_at
 from agent.sources.log_scan_copy import ScanCopy
 
 AUTOMATON_BYTES = (
@@ -20,6 +21,7 @@ class Re2Finder:
     """One pass of all patterns together. Raises re2.error: together they are too big."""
 
     name = "re2"
+    exact = frozenset[int]()
 
     def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
         self.numbers = frozenset(copies)
@@ -29,44 +31,44 @@ class Re2Finder:
         self._others = [(copy.literals, number) for number, copy in copies.items() if len(copy.literals) != 1]
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """The starts of lines that some pattern finds, for those patterns of which the line holds a text."""
-        starts: dict[int, list[int]] = {}
+        """The ends of lines that some pattern finds, for those patterns of which the line holds a text."""
+        ends: dict[int, list[int]] = {}
         at = 0
         while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
             start = chunk.rfind(b"\n", 0, found.start()) + 1
             end = chunk.find(b"\n", found.start())
-            at = len(chunk) if end < 0 else end + 1
+            at = end + 1
             line = chunk[start:at]
             numbers = [number for text, number in self._one if text in line]
             numbers += [n for texts, n in self._others if not texts or any(text in line for text in texts)]
             for number in numbers:
-                starts.setdefault(number, []).append(start)
-        return starts
+                ends.setdefault(number, []).append(end)
+        return ends
 
 
 class SeparateFinder:
     """Each pattern as it was written, by itself: for what can be searched in no other way."""
 
     name = "re2, each by itself"
+    exact = frozenset[int]()
 
     def __init__(self, regexes: Mapping[int, str]) -> None:
         self.numbers = frozenset(regexes)
         self._each = {number: _compiled("(?m)" + _in_chunk(regex)) for number, regex in regexes.items()}
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """Where the matches begin."""
-        return {number: places for number, regex in self._each.items() if (places := _places(regex, chunk))}
+        """The ends of the lines in which matches begin."""
+        return {number: ends for number, regex in self._each.items() if (ends := _ends(regex, chunk))}
 
 
-def _places(regex: Any, chunk: bytes) -> list[int]:
-    places = []
+def _ends(regex: Any, chunk: bytes) -> list[int]:
+    ends: list[int] = []
     at = 0
     # What is found at the very end lies behind the last line.
     while (found := regex.search(chunk, at)) is not None and found.start() < len(chunk):
-        places.append(found.start())
-        end = chunk.find(b"\n", found.start())
-        at = len(chunk) if end < 0 else end + 1
-    return places
+        ends += ends_at(chunk, [found.start()])
+        at = ends[-1] + 1
+    return ends
 
 
 def _in_chunk(regex: str) -> str:

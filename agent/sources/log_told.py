@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent.model import Sample
-from agent.sources.log_counters import Series
+from agent.sources.log_hits import Series
 from agent.sources.log_pace import Pace
 
 

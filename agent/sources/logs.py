@@ -14,9 +14,10 @@ import msgspec
 
 from agent.model import LogPattern, Sample
 from agent.sources import MetricInfo, log_counters, log_patterns
-from agent.sources.log_counters import Counters, Series, metrics_of
+from agent.sources.log_counters import Counters, metrics_of
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_feed import Feed
+from agent.sources.log_hits import Series
 from agent.sources.log_inputs import Inputs, Places
 from agent.sources.log_marks import Tally
 from agent.sources.log_patterns import Scanners

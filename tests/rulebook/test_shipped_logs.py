@@ -11,8 +11,8 @@ from rule_files import SPECS
 
 from agent.model import LogPattern
 from agent.rulebook import load
-from agent.sources.log_counters import Hit, hit_of
 from agent.sources.log_groups import LineSearch
+from agent.sources.log_hits import Columns, Hit
 from agent.sources.log_patterns import Scanners
 
 BOOK = load([Path(__file__).parents[2] / "rules"], SPECS)
@@ -56,8 +56,8 @@ def _found(file: str, text: str) -> dict[str, dict[str, str | float]]:
 
 def _alone(pattern: LogPattern, line: bytes) -> Hit | None:
     search = SEARCHES[pattern.name]
-    (groups,) = search.groups([line])
-    return None if groups is None else hit_of(pattern, search.names, groups)
+    (groups,) = search.groups([line + b"\n"])
+    return None if groups is None else Columns(pattern, search.names).hit(groups)
 
 
 def _taken(hit: Hit) -> dict[str, str | float]:

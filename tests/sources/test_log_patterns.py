@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.model import Labels, LogPattern, Place
-from agent.sources.log_counters import Counters, Hit, metrics_of
+from agent.sources.log_counters import Counters, metrics_of
+from agent.sources.log_hits import Hit
 from agent.sources.log_patterns import Scanner, Scanners
 
 

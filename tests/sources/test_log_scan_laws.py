@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from log_lines import LINES, regexes
 
 from agent.model import LogPattern, Place
-from agent.sources.log_counters import Counters, Hit
+from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, hyperscan_finder, re2_finder
-from agent.sources.log_groups import Groups, LineSearch
+from agent.sources.log_groups import LineSearch
+from agent.sources.log_hits import Groups, Hit
 from agent.sources.log_patterns import Scanner
 from agent.sources.log_scan_copy import copy_of
 from agent.sources.log_scan_literals import LiteralFinder
@@ -105,7 +106,9 @@ def test_every_engine_finds_what_re2_finds_in_each_line(
 def test_a_batch_of_lines_is_each_line_by_itself(regex: str, lines: list[bytes]) -> None:
     """However `groups` goes about it: Python's `re` for all at once, for one, or RE2."""
     lines = [line.replace(b"\n", b"") for line in lines]
-    assert LineSearch(regex).groups(lines) == [groups_of(regex, line) for line in lines]
+    assert LineSearch(regex).groups([line + b"\n" for line in lines]) == [
+        groups_of(regex, line) for line in lines
+    ]
 
 
 @HOW

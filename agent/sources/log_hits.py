@@ -1,0 +1,80 @@
+"""What a line is for the pattern that finds it: by its groups, labels and perhaps a number."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from agent.model import Labels, LogPattern, labels_of
+
+Groups = tuple[bytes, ...]
+Series = tuple[str, Labels]  # metric name and labels
+
+_REMEMBERED = 4096  # labels that groups have made; each is some hundred bytes
+_VALUE_LIMIT = 200  # characters of a label's value
+_NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A line that a pattern found. `value`: the number that it counts or sets; None where it is not one."""
+
+    pattern: LogPattern
+    labels: Labels
+    value: float | None = None
+
+
+class Columns:
+    """How the groups of a pattern with these `names` are read: at most one is a number, the others labels."""
+
+    def __init__(self, pattern: LogPattern, names: Sequence[str]) -> None:
+        number = pattern.counts or pattern.sets
+        self.pattern = pattern
+        self.metrics = (pattern.lines_metric, pattern.value_metric)
+        self.number = names.index(number) if number else None  # which of the groups it is
+        self._names = tuple(name for name in names if name != number)
+
+    def hit(self, groups: Groups) -> Hit:
+        """The line with these groups."""
+        return Hit(self.pattern, self.labels(groups), self.value(groups))
+
+    def others(self, groups: Groups) -> Groups:
+        """All but the number."""
+        at = self.number
+        return groups if at is None else (*groups[:at], *groups[at + 1 :])
+
+    def labels(self, groups: Groups) -> Labels:
+        """What is no UTF-8 is replaced."""
+        return _labels(self._names, self.others(groups))
+
+    def value(self, groups: Groups) -> float | None:
+        """The number; None where it is none, or negative and must not be."""
+        return None if self.number is None else self.numbers([groups[self.number]])[0]
+
+    def numbers(self, texts: Sequence[bytes]) -> list[float | None]:
+        """The number that each text is."""
+        falls = bool(self.pattern.sets)
+        return [_number(text, falls) for text in texts]
+
+
+@lru_cache(_REMEMBERED)
+def _labels(names: tuple[str, ...], groups: Groups) -> Labels:
+    texts = (text.decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
+    return labels_of(dict(zip(names, texts, strict=True)))
+
+
+def _number(text: bytes, falls: bool) -> float | None:
+    if text.isdigit() and len(text) <= 30:
+        return float(text)
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) and (falls or value >= 0) else None
+
+
+def series_of(hit: Hit) -> Iterator[tuple[Series, float, bool]]:
+    """The series that a line belongs to, with what it adds; or, where true stands behind it, what it sets."""
+    yield (hit.pattern.lines_metric, hit.labels), 1.0, False
+    if hit.pattern.value_metric is not None and hit.value is not None:
+        yield (hit.pattern.value_metric, hit.labels), hit.value, bool(hit.pattern.sets)
