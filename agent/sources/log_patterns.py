@@ -37,6 +37,7 @@ class Scanner:
         self.patterns = tuple(patterns)
         self.finders: tuple[Finder, ...] = finders([p.regex for p in patterns])
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
+        self._countable = frozenset(n for n, search in enumerate(self._searches) if not search.names)
         self._columns = tuple(Columns(p, s.names) for p, s in zip(patterns, self._searches, strict=True))
 
     def count(
@@ -69,10 +70,11 @@ class Scanner:
         may be the pattern's, and what it finds in them."""
         for finder in self.finders:
             for at, piece, found in _pieces(finder, chunk):
+                plain = [n for n, ends in found.items() if len(ends) > _SHOWN and n in self._countable]
+                sure = frozenset(plain) & finder.exact if plain and piece.isascii() else frozenset()
                 for number, ends in found.items():
                     search = self._searches[number]
-                    sure = number in finder.exact and not search.names and len(ends) > _SHOWN
-                    if sure and piece.isascii():  # there is nothing more to know of the lines
+                    if number in sure:  # there is nothing more to know of these lines
                         yield at, piece, number, ends, [()] * len(ends)
                     else:
                         lines = [piece[start : end + 1] for start, end in lines_to(piece, ends)]
