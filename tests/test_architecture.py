@@ -210,7 +210,6 @@ DATACLASSES = {
     "agent.sources.exposition_http",
     "agent.sources.jolokia",
     "agent.sources.jolokia_attach",
-    "agent.sources.log_counters",
     "agent.sources.log_scan_copy",
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from agent.model import Labels, LogPattern, labels_of
 
@@ -18,8 +19,7 @@ _VALUE_LIMIT = 200  # characters of a label's value
 _NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A line that a pattern found. `value`: the number that it counts or sets; None where it is not one."""
 
     pattern: LogPattern
