@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from agent.alerts import Alerts, Kept, lost
 from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample
 from agent.promql.vectors import STALE
-from agent.series import Series
+from agent.series import Series, Touched
 
 SECOND, MINUTE = 1000, 60_000
 PENDING, FIRING = AlertState.PENDING, AlertState.FIRING
@@ -34,8 +34,8 @@ class Host:
         """One sample comes, and wakes the rules that read it."""
         self.judge(at, self.series.add([Sample(name, labels, at, value)]))
 
-    def judge(self, at: int, names: frozenset[str] | None = None, down: frozenset[str] = frozenset()) -> None:
-        self.alerts.evaluate(self.series, at, names, since=self.series.first_at, down=down)
+    def judge(self, at: int, touched: Touched | None = None, down: frozenset[str] = frozenset()) -> None:
+        self.alerts.evaluate(self.series, at, touched, since=self.series.first_at, down=down)
 
     @property
     def states(self) -> list[AlertState]:
@@ -90,15 +90,15 @@ def test_time_alone_wakes_a_rule_at_its_deadline() -> None:
     host = Host(rule("used > 0.8", for_ms=MINUTE, keep=MINUTE))
     host.see(0, 0.9)
     assert host.alerts.next_deadline(1) == MINUTE
-    host.judge(MINUTE - 1, frozenset())
+    host.judge(MINUTE - 1, Touched())
     assert host.states == [PENDING]
-    host.judge(MINUTE, frozenset())
+    host.judge(MINUTE, Touched())
     assert host.states == [FIRING]
     assert host.alerts.next_deadline(MINUTE) is None
     host.see(2 * MINUTE, 0.1)
     assert host.alerts.next_deadline(2 * MINUTE) == 3 * MINUTE
     assert host.alerts.next_deadline(4 * MINUTE) == 4 * MINUTE
-    host.judge(4 * MINUTE, frozenset())
+    host.judge(4 * MINUTE, Touched())
     assert host.states == []
 
 
@@ -108,14 +108,14 @@ def test_a_deadline_that_a_cold_rule_has_seen_does_not_wake_it_again() -> None:
     alert = Alert("Full", (("alertname", "Full"),), PENDING, 0, 1.0)
     host.alerts.restore([kept(cold, alert)], unseen=False)
     host.see(0, 0.9)
-    host.judge(MINUTE, frozenset())
+    host.judge(MINUTE, Touched())
     assert host.alerts.next_deadline(MINUTE) is None
 
 
 def test_only_rules_that_read_the_names_are_evaluated() -> None:
     host = Host(rule("used > 0.8"), rule("other > 0", name="Other"))
     host.series.add([Sample("used", (), 0, 0.9), Sample("other", (), 0, 1.0)])
-    host.judge(0, frozenset({"other"}))
+    host.judge(0, Touched.by_change(frozenset({"other"})))
     assert [alert.rule for alert in host.alerts.active()] == ["Other"]
     assert host.alerts.names == {"used", "other"}
 

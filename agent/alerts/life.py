@@ -15,6 +15,7 @@ from agent.alerts.timers import Timers
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
 from agent.promql import Expression, Store
 from agent.rulebook.compiled import compiled
+from agent.series import Touched
 
 
 class Alerts:
@@ -38,8 +39,9 @@ class Alerts:
     def __init__(self, rules: Sequence[Rule], idle_ms: int | None = None) -> None:
         """Compiles every rule; BadExpression where one is not PromQL (a rule book has checked before).
 
-        `idle_ms`: a rule that nothing wakes for so long is due all the same: absence, windows that slide
-        and sources that fall silent show only in time. None: the caller sees to that.
+        `idle_ms`: a rule that was not judged for so long is due all the same: absence, windows that slide
+        and sources that fall silent show only in time. So those that can be judged, and look at nothing but
+        the newest values, rest while these stay as they are. None: the caller sees to all that.
         """
         self._rules = [RuleState(rule, compiled(rule.expr)) for rule in rules]
         self._idle_ms = idle_ms
@@ -62,17 +64,17 @@ class Alerts:
         self,
         store: Store,
         now: int,
-        names: frozenset[str] | None = None,
+        touched: Touched | None = None,
         since: int | None = None,
         down: frozenset[str] = frozenset(),
         record: Callable[[Sequence[Sample]], object] = lambda _: None,
     ) -> None:
-        """Judge at `now` the rules that read one of `names` (None: all) or whose deadline has come.
+        """Judge at `now` the rules that `begin` finds due.
 
         `since` is when the store's data begin, None without any; `down` the names whose source is down;
         `record` puts what recording rules give into the store.
         """
-        ground, turn = self.ground(store, since, down), self.begin(now, names)
+        ground, turn = self.ground(store, since, down), self.begin(now, touched)
         while (task := self.next(turn)) is not None:
             record(self.take(judge(task, ground), turn))
 
@@ -80,14 +82,25 @@ class Alerts:
         """What the rules of one turn are judged on: what several of them read is read once."""
         return Ground(SharedReads(store, frozenset(self._writers)), since, down)
 
-    def begin(self, now: int, names: frozenset[str] | None) -> Turn:
-        """The rules that are due now: readers of `names` (None: all rules), and those whose time has come."""
+    def begin(self, now: int, touched: Touched | None) -> Turn:
+        """The rules that are due now: readers of what was touched (None: all rules) but those that rest, and
+        those whose time has come."""
         set_back = now < self._turned_at  # the clock: no timer means anything any more
         self._turned_at = now
-        due = set(range(len(self._rules))) if names is None or set_back else self._readers.of(names)
+        if touched is None or set_back:
+            due = set(range(len(self._rules)))
+        else:
+            due = self._readers.of(touched.changed)
+            due |= self._restless(self._readers.of(touched.names - touched.changed) - due, now)
         due.update(self._left, self._timers.due(now))
         self._left.clear()
         return Turn(now, due)
+
+    def _restless(self, readers: set[int], now: int) -> set[int]:
+        """Of rules whose newest values are as they were, those that must be judged all the same."""
+        if self._idle_ms is None:
+            return readers
+        return {index for index in readers if not self._rules[index].rest(now)}
 
     def next(self, turn: Turn) -> Task | None:
         """The next rule of the turn; the one before it must have been taken, if it records."""

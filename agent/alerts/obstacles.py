@@ -30,8 +30,10 @@ def obstacle(
     if now - since < expression.history_ms:
         needs, has = show_duration(expression.history_ms), show_duration(max(0, now - since))
         return RuleHealth.COLD, f"it needs {needs} of samples and there are {has}"
-    young = [s for s in expression.selectors if now - since < s.window_ms + s.offset_ms]
-    awaited = [s for s in young if not finds(s, store, now)]
+    idle = [s for s in expression.selectors if not finds(s, store, now)]
+    if not idle:
+        return NONE  # as nearly always: no need to go through the expression
+    awaited = [s for s in idle if now - since < s.window_ms + s.offset_ms]
     if awaited:
         return RuleHealth.COLD, f"nothing has matched {', '.join(map(str, awaited))} yet"
     missing = unmatched(expression.node, store, now)

@@ -19,7 +19,9 @@ _NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
 
 
 class RuleState(Struct):
-    """`judged_at`: when it last was OK; `unseen_since`: in a former life; `taken`: its last task."""
+    """`judged_at`: when it last was OK, by a finding or because nothing had changed; `unseen_since`: in a
+    former life; `taken`: its last task.
+    """
 
     rule: Rule
     expression: Expression
@@ -56,6 +58,17 @@ class RuleState(Struct):
             self.active = advance(self.rule, self.active, finding.results, finding.task.now)
         else:
             yield from self._recorded(finding)
+
+    def rest(self, now: int) -> bool:
+        """Take it for judged `now` where the same values again can tell nothing new; False where they can.
+
+        One that is not well may become so by time alone, and what is recorded is to have its samples.
+        """
+        well = self.health is RuleHealth.OK
+        rests = well and self.expression.timeless and isinstance(self.rule, AlertRule)
+        if rests:
+            self.judged_at = now
+        return rests
 
     def _recorded(self, finding: Finding) -> Iterator[Sample]:
         gone = dict.fromkeys(self.written - finding.series.keys(), STALE)

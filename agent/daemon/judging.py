@@ -14,6 +14,7 @@ from agent.alerts import Finding, Ground, Task, Turn, hindered, judge
 from agent.daemon.sight import Sight
 from agent.model import RecordRule, RuleHealth
 from agent.promql import Limits
+from agent.series import Touched
 
 SLOW_S = (
     0.005  # of processor time: what took more the last times, or was never judged well, goes to the thread
@@ -25,10 +26,10 @@ Judged = tuple[Finding, float]  # and what it took, in seconds of processor time
 
 
 class _Asked(Struct, frozen=True):
-    """Which rules are to be judged: readers of `names` (None: all), and whatever time has made due."""
+    """Which rules are to be judged: readers of what was touched (None: all), and what time has made due."""
 
     sight: Sight
-    names: frozenset[str] | None
+    touched: Touched | None
     down: frozenset[str]
 
 
@@ -53,12 +54,12 @@ class Judging:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rules")
         self._wake = asyncio.Event()
 
-    def ask(self, sight: Sight, _now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
+    def ask(self, sight: Sight, _now: int, touched: Touched | None, down: frozenset[str]) -> None:
         """Soon: the rules of `sight`. What was asked of others before is forgotten, they are out of force."""
         if self._asked is not None and self._asked.sight is sight:
-            before = self._asked.names
-            names = None if names is None or before is None else before | names
-        self._asked = _Asked(sight, names, down)
+            before = self._asked.touched
+            touched = None if touched is None or before is None else before | touched
+        self._asked = _Asked(sight, touched, down)
         self._wake.set()
 
     async def run(self) -> None:
@@ -82,13 +83,13 @@ class Judging:
         if self._sight is None:
             return 0
         done, recorded = self._take_done(self._sight)
-        asked = asked or _Asked(self._sight, frozenset(), self._sight.down)
-        names = None if asked.names is None else asked.names | recorded
-        return done + await self._judge_due(self._sight, names, asked.down)
+        asked = asked or _Asked(self._sight, Touched(), self._sight.down)
+        touched = None if asked.touched is None else asked.touched | Touched.by_change(recorded)
+        return done + await self._judge_due(self._sight, touched, asked.down)
 
-    async def _judge_due(self, sight: Sight, names: frozenset[str] | None, down: frozenset[str]) -> int:
+    async def _judge_due(self, sight: Sight, touched: Touched | None, down: frozenset[str]) -> int:
         count, rested = 0, time.monotonic()
-        ground, turn = sight.begin(self._clock(), names, down)
+        ground, turn = sight.begin(self._clock(), touched, down)
         while (task := sight.alerts.next(turn)) is not None:
             count += self._judge(sight, task, ground, turn)
             if time.monotonic() - rested > SLICE_S:

@@ -15,13 +15,14 @@ from agent.decide import ESCALATE, decide, endings
 from agent.history import Incident, Phase
 from agent.journal import JournalFailed
 from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
+from agent.series import Touched
 
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
 AGAIN_MS = 3_000  # between two tries of a decision that was refused
 UNDO_S = 30.0  # what stopping may take
 
-Judge = Callable[[Sight, int, frozenset[str] | None, frozenset[str]], None]  # as Sight.judge
+Judge = Callable[[Sight, int, Touched | None, frozenset[str]], None]  # as Sight.judge
 
 
 class Daemon:
@@ -56,9 +57,10 @@ class Daemon:
         for sample in samples:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
-        names = self.sight.take(samples)  # new samples wake just the rules that read them
-        names |= self.sight.given_by(before ^ self._down)  # and a source that went or came those that need it
-        self._judge(self.sight, self._means.clock(), names, frozenset(self._down))
+        touched = self.sight.take(samples)  # new samples wake just the rules that read them
+        switched = self.sight.given_by(before ^ self._down)  # a source that went or came those that need it
+        touched |= Touched.by_change(switched)
+        self._judge(self.sight, self._means.clock(), touched, frozenset(self._down))
         self.wake()
 
     def wake(self) -> None:
@@ -130,7 +132,7 @@ class Daemon:
             self._seen = self.sight
             self._judge(self.sight, now, None, frozenset(self._down))
         elif due is not None and due <= now:
-            self._judge(self.sight, now, frozenset(), frozenset(self._down))
+            self._judge(self.sight, now, Touched(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         await self._stop_waiting("the wait for the claim was cut short")
         for entry in endings(alerts, remedies, self._means.ledger.history, now, self.sight.end_of):

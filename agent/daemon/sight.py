@@ -30,7 +30,7 @@ from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
 from agent.rulebook.windows import LEAST_MS, windows
-from agent.series import Series
+from agent.series import Series, Touched
 from agent.verify import View
 
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
@@ -106,8 +106,8 @@ class Sight:
             return "its rule was changed, and as it is now it does not fire"
         return "the alert ended"
 
-    def take(self, samples: Sequence[Sample]) -> frozenset[str]:
-        """Keep new samples; the names whose readers are to be judged."""
+    def take(self, samples: Sequence[Sample]) -> Touched:
+        """Keep new samples; the metrics whose readers are to be judged."""
         for sample in samples:
             self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
         return self.series.add(samples)
@@ -116,17 +116,17 @@ class Sight:
         """The names that rest on one of these sources."""
         return self._origins.named_by(sources, self.names)
 
-    def begin(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> tuple[Ground, Turn]:
-        """A turn of the rules that read `names` (None: of all), and what they are judged on.
+    def begin(self, now: int, touched: Touched | None, down: frozenset[str]) -> tuple[Ground, Turn]:
+        """A turn of the rules that read what was `touched` (None: of all), and what they are judged on.
 
         `down`: the sources that do not answer.
         """
         self.down = down
-        return self.ground(), self.alerts.begin(now, names)
+        return self.ground(), self.alerts.begin(now, touched)
 
-    def judge(self, now: int, names: frozenset[str] | None, down: frozenset[str]) -> None:
+    def judge(self, now: int, touched: Touched | None, down: frozenset[str]) -> None:
         """Judge them all at once, here."""
-        ground, turn = self.begin(now, names, down)
+        ground, turn = self.begin(now, touched, down)
         while (task := self.alerts.next(turn)) is not None:
             self.learn(judge(task, ground), turn)
 

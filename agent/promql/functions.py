@@ -229,6 +229,7 @@ FUNCTIONS: Mapping[str, Over | Of] = {
     **{name: _calendar(operation) for name, operation in elementwise.CALENDAR.items()},
 }
 ABOUT_ABSENCE = frozenset({"absent", "absent_over_time"})
+ABOUT_TIME = frozenset({"time", "timestamp", "start", "end", *elementwise.CALENDAR})
 EXPERIMENTAL = frozenset(
     [
         "mad_over_time",

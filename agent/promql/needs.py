@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from agent.promql.functions import ABOUT_ABSENCE, whole
+from agent.promql.functions import ABOUT_ABSENCE, ABOUT_TIME, whole
 from agent.promql.nodes import Binary, Call, Node, Range, Selector, Subquery, children
 from agent.promql.vectors import Store
 
@@ -49,6 +49,19 @@ def histories(node: Node, *, all_of_it: bool = False) -> Iterator[int]:
     inside = isinstance(node, Call) and whole(node.function)
     for child in children(node):
         yield from histories(child, all_of_it=inside or (all_of_it and not isinstance(node, Call)))
+
+
+def timeless(node: Node) -> bool:
+    """Whether only the newest values decide, and not when they were taken or when they are looked at."""
+    match node:
+        case Range() | Subquery():
+            return False
+        case Selector():
+            return node.offset_ms == 0 and node.at is None
+        case Call() if node.function in ABOUT_TIME:
+            return False
+        case _:
+            return all(map(timeless, children(node)))
 
 
 def unmatched(node: Node, store: Store, at: int, window_ms: int = 0, offset_ms: int = 0) -> tuple[Reach, ...]:

@@ -1,5 +1,5 @@
 """The window store: what rules read, and no more than they read."""
 
-from agent.series.store import Series
+from agent.series.store import Series, Touched
 
-__all__ = ["Series"]
+__all__ = ["Series", "Touched"]

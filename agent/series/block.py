@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import copysign
 from threading import Lock
 
 import numpy as np
 
 from agent.model import Labels
 from agent.promql.labels import NAME
-from agent.promql.nodes import Matcher
+from agent.promql.nodes import LOOKBACK_MS, Matcher
 from agent.promql.vectors import (
     NEVER,
     NEVER_BEFORE,
@@ -26,6 +27,9 @@ from agent.promql.vectors import (
 from agent.series.columns import AT_ONCE, padded, parts, stacked
 
 _FIRST_COLUMNS = 16
+_SILENT_MS = (
+    LOOKBACK_MS // 2
+)  # after this long a sample is news, whatever it says: the one before may be too old
 _MAX_SELECTIONS = 256  # remembered; rules have few, people's queries may have many
 
 Selection = tuple[Indices, Rows]
@@ -63,17 +67,21 @@ class Block:
             self._counts = np.concatenate([self._counts, np.zeros(more, np.intp)])
         return row
 
-    def append(self, row: int, at: int, value: float) -> bool:
-        """Add a sample; False if it is not newer than the row's last."""
+    def append(self, row: int, at: int, value: float) -> bool | None:
+        """Add a sample: whether it says something new; None if it is not newer than the row's last."""
         end = int(self._counts[row])
-        if end and at <= self._times[row, end - 1]:
-            return False
+        new = True
+        if end:
+            before = self._times[row, end - 1]
+            if at <= before:
+                return None
+            new = at - before > _SILENT_MS or not _same(value, self._values[row, end - 1])
         if end == self._times.shape[1]:
             end = self._make_room(row, at)
         self._times[row, end] = at
         self._values[row, end] = value
         self._counts[row] = end + 1
-        return True
+        return new
 
     def match(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The rows that meet all matchers, and their labels with the name; known until a series begins."""
@@ -228,6 +236,11 @@ class Block:
         self._times[row, end:] = NEVER
         self._values.view(np.int64)[row, :end] = self._values.view(np.int64)[row, old:columns]
         return end
+
+
+def _same(value: float, before: float) -> bool:
+    """To the last bit; NaN, which may be a stale marker, never is."""
+    return bool(value == before) and (value != 0 or copysign(1, value) == copysign(1, before))
 
 
 def _meets(labels: Labels, matchers: tuple[Matcher, ...]) -> bool:

@@ -19,6 +19,21 @@ _CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
 
 
+class Touched(Struct, frozen=True):
+    """Metrics with new samples. Of those not `changed` each sample says what the one before it said."""
+
+    names: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+
+    def __or__(self, other: Touched) -> Touched:
+        return Touched(self.names | other.names, self.changed | other.changed)
+
+    @classmethod
+    def by_change(cls, names: frozenset[str]) -> Touched:
+        """Of all of them something has changed."""
+        return cls(names, names)
+
+
 class Held(Struct, frozen=True):
     """Of a store: when its newest sample is from, since when they are complete, how long they are kept."""
 
@@ -63,6 +78,7 @@ class Series:
         self._newest = 0
         self._swept_at = 0
         self._dropped_at: dict[str, int] = {}
+        self._changed: set[str] = set()  # in the call of add that is under way
         self._lock = Lock()
 
     @property
@@ -84,16 +100,17 @@ class Series:
         """By metric: how many series it has, and the bytes of their samples."""
         return {name: (len(block.rows), block.nbytes) for name, block in self._every()}
 
-    def add(self, samples: Iterable[Sample]) -> frozenset[str]:
-        """Keep what is wanted; the metric names that got a new sample."""
+    def add(self, samples: Iterable[Sample]) -> Touched:
+        """Keep what is wanted; the metrics that got a new sample, or lost a series to the limit."""
         touched = set()
         with self._lock:
+            self._changed = changed = set[str]()
             for sample in samples:
                 if (self._wanted is None or sample.name in self._wanted) and self._append(sample):
                     touched.add(sample.name)
             if self._newest - self._swept_at > min(_SWEEP_MS, self.window_ms // 4):
                 self._sweep()
-        return frozenset(touched)
+        return Touched(frozenset(touched | changed), frozenset(changed))
 
     def want(self, wanted: Mapping[str, int]) -> None:
         """Keep these metrics for so long from now on; what others left behind goes with its age.
@@ -220,9 +237,12 @@ class Series:
             row = block.begin(sample.labels)
             self._count += 1
         assert block is not None
-        if not block.append(row, sample.at, sample.value):
+        new = block.append(row, sample.at, sample.value)
+        if new is None:
             self.refused += 1
             return False
+        if new:
+            self._changed.add(sample.name)
         self._newest = max(self._newest, sample.at)
         self.first_at = sample.at if self.first_at is None else min(self.first_at, sample.at)
         return True
@@ -249,6 +269,7 @@ class Series:
 
     def _drop(self, name: str, samples: int) -> None:
         self.dropped[name] += samples
+        self._changed.add(name)
         self._dropped_at[name] = self._newest
 
     def _sweep(self) -> None:

@@ -16,7 +16,9 @@ from agent.sources.process_limits import max_threads, open_file_limit
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_MAPS_SHARE = 200  # /proc/PID/maps of a large broker takes 50 ms: at most a 200th of the time goes there
+# /proc/PID/maps takes 12 ms of processor time beside 4,000 partitions, and the broker maps no file meanwhile:
+# at most a 2,000th of the time goes there. The count grows with the segments, over hours.
+_MAPS_SHARE = 2_000
 
 
 def _gauge(name: str, meaning: str, unit: str = "") -> MetricInfo:
@@ -122,10 +124,11 @@ class BrokerProcess:
             yield "host_broker_maps", float(self._count_maps(folder))
 
     def _count_maps(self, folder: str) -> int:
-        began = time.monotonic()
-        if self._maps is None or began >= self._maps[0]:
+        now = time.monotonic()
+        if self._maps is None or now >= self._maps[0]:
+            began = time.thread_time()
             count = kernel_file.read(f"{folder}/maps").count("\n")
-            self._maps = began + _MAPS_SHARE * (time.monotonic() - began), count
+            self._maps = now + _MAPS_SHARE * (time.thread_time() - began), count
         return self._maps[1]
 
 

@@ -19,7 +19,7 @@ from agent.model import AlertState, RuleHealth, Sample
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import Newest
 from agent.rulebook import load
-from agent.series import Series
+from agent.series import Series, Touched
 
 WAIT_S = 30
 SLOW = "slow"
@@ -83,10 +83,10 @@ class Agent:
         return Sight(load([folder], {}), self.series, lambda: None, 1)
 
     def take(self, **values: float) -> None:
-        """New samples, a moment later."""
+        """New samples, a moment later; each is taken for a change, whatever it says."""
         self.now += 1
-        names = self.sight.take([Sample(name, (), self.now, value) for name, value in values.items()])
-        self.judging.ask(self.sight, self.now, names, frozenset())
+        touched = self.sight.take([Sample(name, (), self.now, value) for name, value in values.items()])
+        self.judging.ask(self.sight, self.now, Touched.by_change(touched.names), frozenset())
 
     def firing(self) -> set[str]:
         """The names of what fires."""

@@ -14,20 +14,25 @@ from agent.daemon.means import Means
 from agent.daemon.sight import Sight
 from agent.model import Sample
 from agent.rulebook import load
-from agent.series import Series
+from agent.series import Series, Touched
 
 USED = "host_log_dir_used_ratio"
 DISK = (("path", "/d"),)
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> tuple[Daemon, list[frozenset[str] | None]]:
-    """A daemon with a rule on a metric of the source `host`, and the names whose readers it had judged."""
+def asked(tmp_path: Path) -> tuple[Daemon, list[Touched]]:
+    """A daemon with a rule on a metric of the source `host`, and for what it had rules judged."""
     book = load([write(tmp_path, alerts=ALERTS, remedies=REMEDIES)], SPECS)
-    names: list[frozenset[str] | None] = []
+    touched: list[Touched] = []
+
+    def judge(_sight: Sight, _now: int, which: Touched | None, _down: frozenset[str]) -> None:
+        assert which is not None
+        touched.append(which)
+
     means = cast(Means, SimpleNamespace(clock=lambda: 1_000_000))  # no round is made here
     sight = Sight(book, Series(3_600_000), lambda: None, 1)
-    return Daemon(means, sight, lambda _s, _n, which, _d: names.append(which), ["host", "jmx"]), names
+    return Daemon(means, sight, judge, ["host", "jmx"]), touched
 
 
 def up(source: str, at: int, value: float) -> Sample:
@@ -36,10 +41,10 @@ def up(source: str, at: int, value: float) -> Sample:
 
 
 def test_a_source_that_comes_or_goes_wakes_the_rules_that_rest_on_it(
-    asked: tuple[Daemon, list[frozenset[str] | None]],
+    asked: tuple[Daemon, list[Touched]],
 ) -> None:
     """They are not to wait until their own time comes: nothing else tells them."""
-    daemon, names = asked
+    daemon, touched = asked
 
     daemon.take([up("jmx", 1, 1)])
     daemon.take([up("host", 2, 1)])
@@ -47,17 +52,18 @@ def test_a_source_that_comes_or_goes_wakes_the_rules_that_rest_on_it(
     daemon.take([up("host", 4, 0)])
     daemon.take([up("host", 5, 0)])
 
-    woken = [USED in (which or ()) for which in names]
+    woken = [USED in which.changed for which in touched]
     assert woken == [False, True, False, True, False]
 
 
-def test_a_sample_wakes_the_rules_that_read_it(
-    asked: tuple[Daemon, list[frozenset[str] | None]],
-) -> None:
-    """The same sample once more is no news."""
-    daemon, names = asked
+def test_a_sample_wakes_the_rules_that_read_it(asked: tuple[Daemon, list[Touched]]) -> None:
+    """The same sample once more is none; a later one that says the same is no change."""
+    daemon, touched = asked
 
     daemon.take([Sample(USED, DISK, 1, 0.5)])
     daemon.take([Sample(USED, DISK, 1, 0.5)])
+    daemon.take([Sample(USED, DISK, 2, 0.5)])
+    daemon.take([Sample(USED, DISK, 3, 0.6)])
 
-    assert [USED in (which or ()) for which in names] == [True, False]
+    assert [USED in which.names for which in touched] == [True, False, True, True]
+    assert [USED in which.changed for which in touched] == [True, False, False, True]

@@ -16,7 +16,7 @@ from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import STALE
 from agent.promql.windows import without_stale
-from agent.series import Series
+from agent.series import Series, Touched
 
 A, B = (("a", "1"),), (("a", "2"),)
 IS_A = (Matcher("a", "=", "1"),)
@@ -34,16 +34,17 @@ def named(labels: Labels) -> Labels:
 
 def test_only_wanted_names_are_kept_and_told() -> None:
     series = Series(window_ms=1000, wanted={"x": 1000})
-    assert series.add([Sample("x", A, 1, 1.0), Sample("y", A, 1, 1.0)]) == {"x"}
+    assert series.add([Sample("x", A, 1, 1.0), Sample("y", A, 1, 1.0)]).names == {"x"}
     assert series.count == 1
     assert series.first_at == 1
 
 
 def test_samples_that_are_not_newer_are_refused_and_counted() -> None:
     series = Series(window_ms=1000)
-    assert series.add([Sample("x", A, 5, 1.0), Sample("x", A, 5, 2.0), Sample("x", A, 4, 3.0)]) == {"x"}
+    samples = [Sample("x", A, 5, 1.0), Sample("x", A, 5, 2.0), Sample("x", A, 4, 3.0)]
+    assert series.add(samples).names == {"x"}
     assert series.refused == 2
-    assert series.add([Sample("x", A, 5, 9.0)]) == frozenset()
+    assert series.add([Sample("x", A, 5, 9.0)]) == Touched()
     assert latest(series) == {named(A): 1.0}
 
 
