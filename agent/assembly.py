@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 
 from agent import stop_file
 from agent.actions import Ports, load, spec
@@ -56,6 +55,7 @@ from agent.sources.name_files import OURS
 from agent.sources.names import Names, Translation
 from agent.sources.schedule import Polling
 from agent.surface import Plain
+from agent.version import VERSION
 from agent.web.server import Server
 
 
@@ -241,9 +241,7 @@ async def make_service(config: Config) -> Service:
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
     polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
     lines = eyes.log_lines
-    desk = Desk(
-        _name(config), version("ottla"), means, daemon, polled, reload, config.stop_file, started, lines
-    )
+    desk = Desk(_name(config), VERSION, means, daemon, polled, reload, config.stop_file, started, lines)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)
@@ -297,7 +295,7 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
         times=settings.times,
         budgets=settings.budgets,
         create=settings.create,  # genesis; the topic itself only where its cluster is ours
-        version=version("ottla"),
+        version=VERSION,
     )
     around = Surroundings(clock, admin.create_topic if own else None, boot_time, Kept(journal, "control"))
     return ControlTopic(log, who, around)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import click
 
 from agent.commands.table import Table
+from agent.version import VERSION
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is for)
     "run": ("agent.commands.run:run", "Run the agent of this broker."),
@@ -37,7 +38,7 @@ Exit codes: 0 well, or done; 1 not well, or refused; 2 the command was written w
 
 
 @click.group(cls=Table, rows=COMMANDS, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ottla", prog_name="ottla")
+@click.version_option(VERSION, prog_name="ottla")
 def cli() -> None:
     """Everything is in the commands."""
 

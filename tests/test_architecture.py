@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.version import VERSION
+
 ROOT = Path(__file__).parent.parent
 AGENT = ROOT / "agent"
 LAYERS = {
     "model": 1,
+    "version": 1,
     "quantities": 1,
     "regex_parts": 1,
     "promql": 2,
@@ -216,13 +220,20 @@ DATACLASSES = {
 
 def test_the_daemon_loads_nothing_heavy() -> None:
     """boto3 alone would double the memory of an idle agent; nor what only other commands need."""
-    assert _loaded("agent.commands.run") & (LAZY | {"jsonschema"} | OTHERS) == set()
+    unwanted = LAZY | {"jsonschema", "importlib.metadata"} | OTHERS
+    assert _loaded("agent.commands.run") & unwanted == set()
 
 
 @pytest.mark.parametrize("command", ["answer", "fleet", "order", "read", "rules", "undo"])
 def test_what_only_asks_an_agent_loads_none(command: str) -> None:
     """`ottla undo` in a hurry must not wait a second for parts that it does not need."""
     assert _loaded(f"agent.commands.{command}") & (LAZY | WEIGHTS | PARTS | OTHERS) == set()
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    """It stands twice, so that nobody has to read the package's metadata to tell it."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert said == VERSION
 
 
 def test_modules_are_loaded_by_name_in_one_place() -> None:
@@ -236,7 +247,7 @@ def test_modules_are_loaded_by_name_in_one_place() -> None:
 def test_the_daemon_makes_no_more_dataclasses() -> None:
     """A frozen dataclass writes and compiles six methods when it is loaded, a Struct none."""
     code = (
-        "import sys, agent.commands.run;"
+        "import agent.commands.run;"
         "ours = [m for n, m in sys.modules.items() if n.startswith('agent')];"
         "made = {c for m in ours for c in vars(m).values() if isinstance(c, type)};"
         "ways = [(c, vars(c).get('__dataclass_params__')) for c in made];"
@@ -247,11 +258,13 @@ def test_the_daemon_makes_no_more_dataclasses() -> None:
 
 def _loaded(name: str) -> set[str]:
     """What is loaded with a module, by the first names and the first two."""
-    code = f"import sys, {name}; print(*{{'.'.join(m.split('.')[:n]) for m in sys.modules for n in (1, 2)}})"
+    code = f"import {name}; print(*{{'.'.join(m.split('.')[:n]) for m in sys.modules for n in (1, 2)}})"
     return set(_told(code).split())
 
 
 def _told(code: str) -> str:
+    """As installed: kio imports hypothesis where it is."""
+    code = f"import sys; sys.modules['hypothesis'] = None; {code}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from agent.control.times import Settings
 from agent.control_topic.birth import AlreadyBorn, bear, folded
 from agent.control_topic.creation import create
 from agent.kafka.errors import KafkaError, LogRecreated
+from agent.version import VERSION
 
 KNOWN_S = 60.0  # until a topic that was made or deleted is so on the broker that is asked
 MAX_ID = 64
@@ -83,7 +83,7 @@ async def _born(reached: Reached, after: str) -> tuple[State, bool]:
         times=config.control.times,
         budgets=config.control.budgets,
         create=True,
-        version=version("ottla"),
+        version=VERSION,
     )
     try:
         return await bear(reached.log(), settings, after), True

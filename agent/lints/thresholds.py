@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from agent.lints.shapes import COMPARISONS
 from agent.promql.nodes import Binary, Node, Number, Selector
 
@@ -79,6 +81,9 @@ def _shape(part: Any) -> Any:
         matchers = frozenset(str(m) for m in part.matchers if "$" not in m.value)
         return part.name, matchers, part.offset_ms
     if is_dataclass(part):
-        kept = (f for f in fields(part) if f.compare)
-        return type(part).__name__, *(_shape(getattr(part, f.name)) for f in kept)
-    return tuple(map(_shape, part)) if isinstance(part, tuple) else part
+        kept = [f.name for f in fields(part) if f.compare]
+    elif isinstance(part, Struct):
+        kept = [*part.__struct_fields__]
+    else:
+        return tuple(map(_shape, part)) if isinstance(part, tuple) else part
+    return type(part).__name__, *(_shape(getattr(part, name)) for name in kept)

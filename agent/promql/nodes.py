@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import re2
+from msgspec import Struct
 
 from agent.quantities import show_duration
 
@@ -34,15 +35,13 @@ class Matcher:
         return f"{self.name}{self.op}{quote(self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A scalar constant."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Struct, frozen=True):
     """A string constant, the argument of some functions."""
 
     value: str
@@ -72,8 +71,7 @@ class Selector:
         return f"{self.name or ''}{{{inside}}}" if inside else self.name or "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A range selector: every sample of each series in the window."""
 
     selector: Selector
@@ -93,8 +91,7 @@ class Range:
         return f"{self.selector}[{show_duration(self.window_ms)}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Subquery:
+class Subquery(Struct, frozen=True):
     """A range made by evaluating `expr` at every multiple of `step_ms` in the window."""
 
     expr: Node
@@ -128,8 +125,7 @@ class Aggregate:
     places: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(Struct, frozen=True):
     """How elements of two vectors find each other: `on` these labels, or on all others.
 
     `fill`: the values of elements that are missing on the left and on the right (None: no result then).
@@ -142,8 +138,7 @@ class Matching:
     fill: tuple[float | None, float | None] = (None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """An operator between two expressions; `as_bool` makes a comparison give 0 or 1 instead of filtering."""
 
     op: str
@@ -153,8 +148,7 @@ class Binary:
     matching: Matching = Matching()
 
 
-@dataclass(frozen=True, slots=True)
-class Negate:
+class Negate(Struct, frozen=True):
     """Unary minus."""
 
     expr: Node
