@@ -206,7 +206,6 @@ DATACLASSES = {
     "agent.control_topic.follower",
     "agent.control_topic.ports",
     "agent.control_topic.reader",
-    "agent.daemon.attempt",
     "agent.kafka.bridge",
     "agent.kafka.connection",
     "agent.promql.nodes",

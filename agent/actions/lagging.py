@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from agent.actions.ports import Ports
 from agent.kafka.metadata import PartitionInfo
@@ -18,8 +19,7 @@ _READS = 4
 _APART_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lagging:
+class Lagging(Struct, frozen=True):
     """Partitions out of sync here, and those led here with a living follower that is out of sync."""
 
     follows: tuple[PartitionInfo, ...]
@@ -37,8 +37,7 @@ class Lagging:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """Bytes a second into each partition at its leader, and bytes that the replica here lacks."""
 
     rates: Mapping[Replica, float]

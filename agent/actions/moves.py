@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.model import Change, Effect, Operation
@@ -29,8 +30,7 @@ class Phase(StrEnum):
 UNFINISHED = (Phase.WAITING, Phase.COPYING)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """One move as DescribeLogDirs tells it; sizes in bytes. `at` is where the replica is, None: nowhere."""
 
     phase: Phase
@@ -40,8 +40,7 @@ class Progress:
     at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What to move where, and in words why other replicas were passed over."""
 
     moves: tuple[tuple[LogDirReplica, str], ...]
