@@ -45,9 +45,12 @@ def test_each_replaces_what_stands_now() -> None:
 def test_an_orphan_is_resolved_by_its_name() -> None:
     log = Scribe.born()
     orphan = log.orphan(log.join("broker-1"), "quota")
-    two = log.join("broker-2")
+    two, three = log.join("broker-2"), log.join("broker-3")
+    log.adopt(two, orphan)
+    log.say(two, "leave")
+    assert (log.is_(orphan), log.state.claims[orphan].token > orphan) == ("orphan", True)
 
-    assert given(log, two, "resolve", {"claim": str(orphan)}) is None
+    assert given(log, three, "resolve", {"claim": str(orphan)}) is None
     assert log.is_(orphan) == "closed"
 
 
