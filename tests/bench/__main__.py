@@ -17,6 +17,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "cluster": "cluster",
     "cluster-reading": "cluster_reading",
     "agent": "agent_cost",
+    "claims": "claim_latency",
 }
 
 

@@ -92,8 +92,8 @@ def _beginning(path: Path, size: int | None) -> Path:
 
 
 def patterns() -> Sequence[LogPattern]:
-    """All that are shipped, whatever file they are for."""
-    return tuple(p for p in read([RULES], {}).book.logs if p.file != "kmsg")  # of the broker's own logs
+    """All that are shipped for the logs of the broker."""
+    return tuple(p for p in read([RULES], {}).book.logs if p.file != "kmsg")
 
 
 def _ours(path: Path, engine: str) -> Cost:
