@@ -297,7 +297,13 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
         create=settings.create,  # genesis; the topic itself only where its cluster is ours
         version=VERSION,
     )
-    around = Surroundings(clock, admin.create_topic if own else None, boot_time, Kept(journal, "control"))
+    around = Surroundings(
+        clock=clock,
+        create_topic=admin.create_topic if own else None,
+        boot=boot_time,
+        memory=Kept(journal, "control"),
+        describe=log.describe,
+    )
     return ControlTopic(log, who, around)
 
 

@@ -28,6 +28,7 @@ class Membership:
         self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
         self._stuck = False  # a join has no prospect for now
+        self.deviates: str | None = None  # how the topic is not as it must be
         self._halted: str | None = None
 
     def genesis(self, state: State, log: str) -> tuple[Key, bytes]:
@@ -104,6 +105,12 @@ class Membership:
         """The session is over; only a fresh join ends that. `stuck`: something stands in its way."""
         self.session, self._lost, self._stuck = None, why, stuck
 
+    def deviate(self, why: str | None) -> None:
+        """The topic's settings were looked at: `why` says what is wrong with them, and ends the session."""
+        self.deviates = why
+        if why is not None:
+            self.lose(why, stuck=True)
+
     def lose_tail(self, why: str) -> None:
         """The state was dropped: no earlier join counts any more, even where it survived."""
         self._latest = None
@@ -126,4 +133,4 @@ class Membership:
     @property
     def degraded(self) -> str | None:
         """Why nothing may be claimed, in words."""
-        return self._halted or self._lost
+        return self._halted or self.deviates or self._lost

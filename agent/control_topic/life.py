@@ -18,6 +18,7 @@ from agent.control_topic.creation import create
 from agent.control_topic.hearing import Hearing
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, NotAccepted, Surroundings
 from agent.control_topic.reader import Listener, Reader
+from agent.control_topic.settings_watch import SettingsWatch
 from agent.kafka.errors import KafkaError
 
 _LOG = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ class Life:
         self._clock = around.clock
         self._nonce = around.nonce
         self._create_topic = around.create_topic
+        self._settings_watch = SettingsWatch(settings.topic, around.describe, hears.member)
         self._turned = asyncio.Condition()
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Returns when the join was accepted, or something stands in its way."""
-        self._loops = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep())]
+        loops = (self._follow(), self._keep(), self._watch_settings())
+        self._loops = [asyncio.create_task(loop) for loop in loops]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.times.degraded / 1_000):
                 await self.until(lambda: self.member.degraded != NOT_JOINED)
@@ -128,6 +131,12 @@ class Life:
         state, session = self.reader.state, self.member.session
         return session is None or self.hearing.pen.busy or bool(state.barrier) or holds(state, session)
 
+    async def _watch_settings(self) -> None:
+        """The loop that looks at the topic itself."""
+        await self._settings_watch.run(
+            lambda: self.reader.state.epoch, self.until, self.hearing.after_trouble
+        )
+
     async def _keep(self) -> None:
         """The writing loop."""
         loaded = False
@@ -168,6 +177,8 @@ class Life:
     async def _enter(self) -> None:
         """Genesis, or a join; nothing in a log that is not this agent's."""
         state, keeping = self.reader.state, self.hearing.keeping
+        if self.member.deviates:
+            return
         if why := keeping.stranger(state):
             self.member.lose(why, stuck=True)
         elif state.log:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.control.fold import Logged
+from agent.kafka.metadata import PartitionInfo
 
 RETRY = 0.2  # seconds from a call that failed to its repetition
 
@@ -80,6 +81,10 @@ def _nonce() -> str:
     return secrets.token_hex(16)
 
 
+# The topic's partitions, and its settings in effect.
+Describe = Callable[[], Awaitable[tuple[Sequence[PartitionInfo], Mapping[str, str]]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a life needs besides the log. `boot` is the time since boot in ms, suspends included, by which
@@ -91,3 +96,4 @@ class Surroundings:
     boot: Callable[[], int] | None = None
     memory: Memory | None = None
     nonce: Callable[[], str] = _nonce
+    describe: Describe | None = None  # without it the topic's settings are taken to be right

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from agent.kafka.batches import Record, decode, encode
 from agent.kafka.bridge import Call
 from agent.kafka.cluster import Cluster
+from agent.kafka.configs import describe_configs, values_of
 from agent.kafka.connection import Security
 from agent.kafka.epochs import Epochs
 from agent.kafka.errors import (
@@ -21,7 +22,7 @@ from agent.kafka.errors import (
     check,
     error_name,
 )
-from agent.kafka.metadata import describe_topic_partitions, parse_id, partitions_of
+from agent.kafka.metadata import PartitionInfo, describe_topic_partitions, parse_id, partitions_of
 from agent.kafka.partition import (
     EARLIEST,
     LATEST,
@@ -126,6 +127,15 @@ class PartitionLog:
         start = await self._offset(EARLIEST, until)
         self.high_watermark = await self._offset(LATEST, until)
         return start, self.high_watermark
+
+    async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str]]:
+        """The topic's partitions, and its settings in effect whatever their source."""
+        until = _now() + self._deadline
+        call = describe_topic_partitions([self.topic])
+        partitions = partitions_of(await self._cluster.ask(call, purpose="locate", deadline=until - _now()))
+        call = describe_configs([f"topic/{self.topic}"], None)
+        answer = await self._cluster.ask(call, purpose="locate", deadline=until - _now())
+        return partitions, values_of(answer, dynamic=False).get(self.topic, {})
 
     async def close(self) -> None:
         """Close every connection."""
