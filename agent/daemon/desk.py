@@ -216,6 +216,7 @@ class Desk:
             },
             remedies={name: remedy.mode for name, remedy in sight.book.remedies.items()},
             blockers={c: control.blockers(c) for c in waiting} if control is not None else {},
+            said={n: (p.at, p.status) for n, p in control.peers().items()} if control is not None else {},
             refused=next(iter((self.rules.last or {}).get("complaints", ())), ""),
         )
 

@@ -15,6 +15,7 @@ from agent.decide import ESCALATE, decide, endings
 from agent.history import Incident, Phase
 from agent.journal import JournalFailed
 from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
+from agent.report import doing
 from agent.series import Touched
 
 log = logging.getLogger(__name__)
@@ -144,7 +145,8 @@ class Daemon:
         for decision in decide(alerts, remedies, self._means.ledger.history, now):
             await self._propose(decision, now)
         if self._means.control is not None:
-            self._means.control.set_firing(sorted({a.rule for a in self.sight.firing()}))
+            firing = sorted({a.rule for a in self.sight.firing()})
+            self._means.control.set_firing(firing, doing(self._means.ledger.history))
 
     async def _propose(self, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"

@@ -2,6 +2,6 @@
 
 from agent.report.deeds import actions
 from agent.report.overview import Live, Plain, alert, incident, incidents, status
-from agent.report.story import why
+from agent.report.story import doing, why
 
-__all__ = ["Live", "Plain", "actions", "alert", "incident", "incidents", "status", "why"]
+__all__ = ["Live", "Plain", "actions", "alert", "doing", "incident", "incidents", "status", "why"]

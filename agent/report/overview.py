@@ -21,6 +21,7 @@ class Live(Struct, frozen=True):
     rules: Mapping[str, tuple[RuleHealth, str]] = field(default_factory=dict)  # health, and it in words
     remedies: Mapping[str, Mode] = field(default_factory=dict)  # by the alert's name
     blockers: Mapping[int, Sequence[str]] = field(default_factory=dict)  # by claim: who holds what, in words
+    said: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by live agent: when, and what it does
     refused: str = ""  # the first complaint about the rules on disk, where they are not those in force
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from agent.history import History, Incident, Phase
@@ -10,6 +11,7 @@ from agent.model import Alert, AlertState, Decision, Entry, Kind, RuleHealth
 from agent.report.overview import Live, Plain, incident
 from agent.report.words import changes, fact, wanted
 
+KEPT_SAYINGS = 5  # of other agents about one target
 KEPT_STORIES = 20  # the newest; a screen for a person, and how many more there are is told
 
 _PHASES = {
@@ -25,6 +27,8 @@ _PHASES = {
     Phase.ESCALATED: "did not heal it: a person is needed",
     Phase.CLOSED: "is closed and nothing of it stands",
 }
+
+_WANTS = frozenset({Phase.REFUSED, Phase.PROPOSED, Phase.WAITING, Phase.ESCALATED})
 
 
 def why(
@@ -48,6 +52,13 @@ def why(
         "incidents": [incident(history.incidents[i]) for i in kept if i in history.incidents],
         "stands": _stands(history, {i: mine[i] for i in kept}, subject, now, live),
     }
+
+
+def doing(history: History) -> str:
+    """What this agent does and wants to do, for the other agents to read; in ASCII."""
+    open_ = (i for i in history.incidents.values() if i.stands or i.phase in _WANTS)
+    told = "; ".join(f"{i.decision.do} for {i.decision.target} {_PHASES[i.phase]}" for i in open_)
+    return told.encode("ascii", "backslashreplace").decode()
 
 
 def _stories(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -109,6 +120,7 @@ def _stands(
     still = [i for i in known if i.phase is not Phase.CLOSED] or known[-1:]
     told = [_incident(i, stories[i.id], live) for i in still]
     told += _alerts(subject, live) if live else []
+    told += _said({subject, *(i.decision.target for i in still)}, " ".join(told), live) if live else []
     pause = history.paused(now)
     paused = [f"the agent is paused, it begins nothing new: {pause.reason}"] if pause else []
     return [*(told or [f"nothing is recorded about {subject}"]), *paused]
@@ -125,6 +137,21 @@ def _incident(one: Incident, story: Sequence[Entry], live: Live | None) -> str:
         holders = live.blockers.get(claim, ()) if claim is not None else ()
         reason = "; ".join(holders) or reason
     return f"{doing}: {asked}{reason}"
+
+
+def _said(targets: set[str], told: str, live: Live) -> list[str]:
+    """What live agents last said of the targets, and those say that what was told names."""
+    about = [
+        f"{agent} said at {_clock(at)}: {words}"
+        for agent, (at, words) in sorted(live.said.items())
+        if words and (agent in told or any(f"for {each} " in words for each in targets))
+    ]
+    more = len(about) - KEPT_SAYINGS
+    return about[:KEPT_SAYINGS] + ([f"{more} more agents said something of it"] if more > 0 else [])
+
+
+def _clock(at: int) -> str:
+    return datetime.fromtimestamp(at // 1_000, UTC).strftime("%H:%M:%S")
 
 
 def _alerts(subject: str, live: Live) -> list[str]:

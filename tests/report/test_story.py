@@ -7,7 +7,7 @@ from short_stories import CLOSED, DRAIN, EFFECT, HELD, REFUSED, T0, THROTTLE, WA
 
 from agent.history import History, replay
 from agent.model import Alert, AlertState, Entry, Kind, Mode, RuleHealth
-from agent.report import Live, why
+from agent.report import Live, doing, why
 from agent.report.story import KEPT_STORIES
 
 NOW = T0 + 120_000
@@ -74,6 +74,29 @@ def test_a_live_agent_knows_the_present_holder() -> None:
     assert told((WAITS,), "orders", live)[1] == [
         "throttle_replication for orders waits: x:topic/orders is held by broker-3 since offset 43"
     ]
+
+
+def test_what_live_agents_last_said_of_it_is_told() -> None:
+    """Of who holds what it waits for, and of the same target; not of the rest of a thousand agents."""
+    live = Live(
+        blockers={44: ("x:topic/orders is held by broker-3 since offset 43",)},
+        said={
+            "broker-2": (1_000, "throttle_replication for orders was decided just now"),
+            "broker-3": (61_000, "drain_disk for /d1 is being done"),
+            "broker-4": (61_000, "drain_disk for /d1 is being done"),
+            "broker-5": (61_000, ""),
+        },
+    )
+    assert told((WAITS,), "orders", live)[1][1:] == [
+        "broker-2 said at 00:00:01: throttle_replication for orders was decided just now",
+        "broker-3 said at 00:01:01: drain_disk for /d1 is being done",
+    ]
+
+
+def test_what_is_said_to_others_is_what_is_done_and_wanted() -> None:
+    assert doing(replay(HELD)) == "drain_disk for /d1 healed it, and what it set still stands"
+    assert doing(replay((WAITS,))) == "throttle_replication for orders waits"
+    assert doing(replay(CLOSED)) == ""
 
 
 def test_the_next_step_is_told_as_what_is_wanted_next() -> None:
