@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 from agent.daemon.attempt import Attempt
@@ -49,6 +50,7 @@ class Daemon:
         ] = {}  # by incident: theirs until the start is written and looked at
         self._undo_asked: dict[str, str] = {}
         self._seen: Sight | None = None  # whose rules were all judged once
+        self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -97,10 +99,9 @@ class Daemon:
                 log.error("nothing new is begun: %s", error)
                 await asyncio.sleep(ROUND_S)
             self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), ROUND_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ROUND_S):  # wait_for would make a task each time
+                    await self._wake.wait()
 
     async def stop(self, *, handover: bool) -> None:
         """Begin nothing new; put back what is reversible (30 s at most), or leave all to a successor."""
@@ -144,9 +145,14 @@ class Daemon:
                 self._carry(incident, resumed=True)
         for decision in decide(alerts, remedies, self._means.ledger.history, now):
             await self._propose(decision, now)
-        if self._means.control is not None:
-            firing = sorted({a.rule for a in self.sight.firing()})
-            self._means.control.set_firing(firing, doing(self._means.ledger.history))
+        self._tell_peers()
+
+    def _tell_peers(self) -> None:
+        """What fires and what is done: only what is new, since each word wakes the control topic's writer."""
+        told = tuple(sorted({a.rule for a in self.sight.firing()})), doing(self._means.ledger.history)
+        if self._means.control is not None and told != self._told:
+            self._means.control.set_firing(*told)
+            self._told = told
 
     async def _propose(self, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"
