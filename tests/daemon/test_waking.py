@@ -12,6 +12,7 @@ from rule_files import ALERTS, REMEDIES, SPECS, write
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
 from agent.daemon.sight import Sight
+from agent.history import History
 from agent.model import Sample
 from agent.rulebook import load
 from agent.series import Series, Touched
@@ -67,3 +68,21 @@ def test_a_sample_wakes_the_rules_that_read_it(asked: tuple[Daemon, list[Touched
 
     assert [USED in which.names for which in touched] == [True, False, True, True]
     assert [USED in which.changed for which in touched] == [True, False, False, True]
+
+
+async def test_peers_are_told_what_fires_once_and_when_it_is_other(tmp_path: Path) -> None:
+    """Each time wakes the writer of the control topic."""
+    told: list[tuple[str, ...]] = []
+    now = [0]
+    means = SimpleNamespace(
+        clock=lambda: now[0],
+        control=SimpleNamespace(set_firing=told.append),
+        ledger=SimpleNamespace(history=History()),
+    )
+    book = load([write(tmp_path, alerts=ALERTS.replace("for: 1m", "for: 0s"))], SPECS)
+    daemon = Daemon(cast(Means, means), Sight(book, Series(3_600_000), lambda: None, 1))
+    for value in (0.5, 0.5, 0.9, 0.9, 0.5, 0.5):
+        now[0] += 5_000
+        daemon.take([Sample(USED, DISK, now[0], value)])
+        await daemon._round()
+    assert told == [(), ("LogDirFillingUp",), ()]
