@@ -76,7 +76,7 @@ async def test_peers_are_told_what_fires_once_and_when_it_is_other(tmp_path: Pat
     now = [0]
     means = SimpleNamespace(
         clock=lambda: now[0],
-        control=SimpleNamespace(set_firing=told.append),
+        control=SimpleNamespace(set_firing=lambda names, _doing: told.append(names)),
         ledger=SimpleNamespace(history=History()),
     )
     book = load([write(tmp_path, alerts=ALERTS.replace("for: 1m", "for: 0s"))], SPECS)
