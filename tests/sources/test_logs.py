@@ -406,18 +406,22 @@ async def test_the_last_line_of_a_rotated_file_is_given_up_after_a_minute(tailed
     assert value(samples, "log_any_total") == 3
 
 
-async def test_a_burst_is_read_in_slices(tailed: Tailed) -> None:
-    """Six MiB, all counted, none behind."""
+async def test_a_burst_is_read_in_slices(tmp_path: Path) -> None:
+    """64 MB, of which the hot lines are all counted, and none is left behind."""
+    hot = LogPattern("hot", "server.log", r"ERROR full$", "Lines", Place("logs.yml", 1, 1))
+    tailed = Tailed(tmp_path, patterns=(hot,))
     await tailed.read()
+    piece = "a line of forty bytes, which is usual...\n" * 24_400 + "ERROR full\n"
     with tailed.path.open("w") as file:
-        for _ in range(6):
-            file.write("a line of forty bytes, which is usual...\n" * 26_000)
+        for _ in range(64):
+            file.write(piece)
 
     samples = await tailed.read()
     while value(samples, "ottla_log_behind_bytes"):
         samples = await tailed.read()
-    assert value(samples, "log_any_total") == 156_000
-    assert value(samples, "ottla_log_read_bytes_total") == tailed.path.stat().st_size
+    assert value(samples, "log_hot_total") == 64
+    assert value(samples, "ottla_log_read_bytes_total") == tailed.path.stat().st_size == 64 * len(piece)
+    tailed.tail.close()
 
 
 def packed(path: Path) -> Path:
