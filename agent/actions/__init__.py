@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from agent.actions.ports import Action, Ports, Stopped
 from agent.actions.stamps import restamp, stamped
+from agent.actions.throttles import RATES
 from agent.model import ActionSpec, Blast, Parameter
 from agent.quantities import BytesPerSecond, Duration, Ratio, Size
 
-__all__ = ["Action", "Ports", "Stopped", "action", "load", "restamp", "spec", "stamped"]
+__all__ = ["RATES", "Action", "Ports", "Stopped", "action", "load", "restamp", "spec", "stamped"]
 
 _KINDS: Mapping[Any, str] = {
     Duration: "duration",

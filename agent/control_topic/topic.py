@@ -90,6 +90,20 @@ class ControlTopic:
             body["limit"] = {"name": limit.name, "rate": limit.rate, "window": limit.window}
         return await self._life.write("claim", body)
 
+    async def found(
+        self, kind: str, scopes: Sequence[str], problem: str, effect_json: str, *, by_anyone: bool = False
+    ) -> int:
+        """Tells of an effect that stands in the cluster although no open claim holds it: an orphan from now
+        on, even beyond a cap. Its id; errors are those of `claim`."""
+        body = {
+            "kind": kind,
+            "scopes": list(scopes),
+            "problem": problem,
+            "host": "" if by_anyone else self._host,
+            "effect": json.loads(effect_json),
+        }
+        return await self._life.write("found", body)
+
     async def granted(self, claim_id: int) -> int:
         """Waits till the log's order grants the claim and its effect may begin; its token.
 

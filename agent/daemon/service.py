@@ -15,6 +15,7 @@ from agent.alerts import Kept
 from agent.control_topic import ControlTopic
 from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.desk import Desk
+from agent.daemon.found import Found
 from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
@@ -97,6 +98,8 @@ class Service:
         if self.control is not None:
             tasks.append(loop.create_task(self._take_part(self.control), name="control topic"))
             tasks.append(loop.create_task(self._sweep(self.control), name="sweep of claims"))
+            found = Found(self.desk.means, self.control)
+            tasks.append(loop.create_task(found.run(), name="search for effects without a claim"))
         return tasks
 
     async def _take_part(self, control: ControlTopic) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fake_log import FakeLog
 from fenced_cluster import TIMES, Cluster, boot_ms
+from stories import decision
 
 from agent.actions import Ports, load
 from agent.actions.configs import apply
@@ -17,18 +18,19 @@ from agent.control.adopter import OTHERS
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.claim_sweep import Sweep
 from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.found import Found
 from agent.daemon.sight import Local
-from agent.history import History
+from agent.history import History, replay
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Change, Effect, Entry, Operation, Policy
+from agent.model import Change, Effect, Entry, Kind, Operation, Policy
 from agent.rehearsal.virtual_time import run
 from agent.wire import encode_effect
 
 RATE = Change("broker/1", "follower.replication.throttled.rate", Operation.SET, None, "1000003")
 LISTED = Change("topic/orders", "follower.replication.throttled.replicas", Operation.APPEND, "7:9", "3:1")
 EFFECT = Effect("throttle_replication", "broker-1", (LISTED, RATE))
-SET = {"broker/1": {RATE.key: RATE.new}, "topic/orders": {LISTED.key: "7:9,3:1"}}
-UNSET = {"broker/1": {}, "topic/orders": {LISTED.key: "7:9"}}
+SET = {"broker/1": {RATE.key: str(RATE.new)}, "topic/orders": {LISTED.key: "7:9,3:1"}}
+UNSET: dict[str, dict[str, str]] = {"broker/1": {}, "topic/orders": {LISTED.key: "7:9"}}
 
 
 @dataclass
@@ -243,5 +245,73 @@ def test_the_stop_file_of_the_adopter_stops_its_undo() -> None:
             fleet.agents[node].stop = None
         await fleet.closed(2, 60)  # what was settled need not settle again
         assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def ended(*after: Kind) -> History:
+    """The own journal: a throttle under claim 3, which the log knows nothing of, and how it went on."""
+    of = decision(do="throttle_replication")
+    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=3)
+    return replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
+
+
+async def search(fleet: Fleet, history: History, seconds: float) -> list[str]:
+    """What agent 1 tells of what it found in that time."""
+    one = fleet.agents[1]
+    one.history = history
+    means: Any = one
+    one.tasks.append(asyncio.ensure_future(Found(means, one.control).run()))
+    await asyncio.sleep(seconds)
+    return one.told
+
+
+LONG = 2 * TIMES.e_controller / 1_000 + 300
+
+
+def test_rule_9_what_stands_without_a_claim_is_found_and_undone() -> None:
+    async def story(fleet: Fleet) -> None:
+        fleet.cluster.values |= {key: dict(values) for key, values in SET.items()}
+        told = await search(fleet, ended(Kind.FAILED, Kind.UNDONE), LONG)
+        assert fleet.cluster.values == UNSET
+        assert len(told) == 1
+        assert told[0].endswith("of a former life: nothing of what it set stands")
+
+    play(story)
+
+
+def test_rule_9_nothing_is_found_before_it_stood_for_longer_than_e() -> None:
+    """The undo of a claim that was just closed may still be seen late."""
+
+    async def story(fleet: Fleet) -> None:
+        fleet.cluster.values |= {key: dict(values) for key, values in SET.items()}
+        await search(fleet, ended(Kind.FAILED, Kind.UNDONE), TIMES.e_controller / 1_000)
+        fleet.cluster.values["broker/1"] = {}
+        await asyncio.sleep(LONG)
+        assert fleet.agents[1].control.state.claims == {}
+        assert fleet.cluster.values["topic/orders"] == SET["topic/orders"]  # lists alone limit nobody
+
+    play(story)
+
+
+def test_rule_9_what_another_set_or_a_claim_explains_is_not_found() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        assert await search(fleet, ended(Kind.FAILED, Kind.UNDONE), LONG) == []
+        assert fleet.cluster.values == SET
+        await fleet.agents[1].control.release(fleet.claim, "done")
+        fleet.cluster.values["broker/1"][RATE.key] = "5000000"
+        await asyncio.sleep(LONG)
+        assert fleet.cluster.values["broker/1"] == {RATE.key: "5000000"}
+        assert fleet.agents[1].told == []
+
+    play(story)
+
+
+def test_rule_9_what_is_under_way_is_not_found() -> None:
+    async def story(fleet: Fleet) -> None:
+        fleet.cluster.values |= {key: dict(values) for key, values in SET.items()}
+        assert await search(fleet, ended(Kind.DONE), LONG) == []
+        assert fleet.cluster.values == SET
 
     play(story)
