@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_acls import documented, grant
 from scene import Scene, open_scene
 
@@ -21,6 +22,10 @@ from agent.lab.load import Load
 from agent.lab.plan import Size
 from agent.lab.properties import AGENT
 
+settings.register_profile(  # a busy machine is no failure; what hangs is seen by the whole run's limit
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 LAB = pytest.StashKey[Lab]()
 
 
