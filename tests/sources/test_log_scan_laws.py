@@ -74,6 +74,11 @@ def hits(finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes) -> lis
 @example(["(?i)k", "(?i)S"], ["\u212a".encode(), "\u017f".encode()], True)
 @example(["a(?:ERROR)?b", "(?i)[ks]x"], [b"ab", "\u212ax".encode()], True)
 @example(["^.{2}$"], ["éé".encode(), b"\xff\xff", b"ab"], False)
+@example(
+    ["^.{2}$", "a.b", "(a|x.)b", "^[^x]{1,2}c"], [b"ab", b"abc", b"axb", b"axxb", b"xb", b"aaac"] * 10, True
+)
+@example(["a{300}", "^a+$", "b$"], [b"a" * 299, b"a" * 301, b"ab"] * 10, True)
+@example(["^.{2}$", "a.b", "a.*b"], [b"ab", "éé".encode(), "aéb".encode(), b"a\xffb"] * 10, False)
 def test_every_engine_finds_what_re2_finds_in_each_line(
     texts: list[str], lines: list[bytes], ended: bool
 ) -> None:
