@@ -14,6 +14,7 @@ from agent.control.words import clock_time
 Key = tuple[str, int, int]  # nonce of a join, else ""; session; sequence: which record of ours it is
 GENESIS: Key = ("", -1, 0)
 NOT_JOINED = "not joined yet"
+REFUSED = 3  # joins in a row that are void: no race any more
 
 
 class Membership:
@@ -28,6 +29,7 @@ class Membership:
         self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
         self._stuck = False  # a join has no prospect for now
+        self._refused = 0  # how many joins in a row were void
         self.deviates: str | None = None  # how the topic is not as it must be
         self._halted: str | None = None
 
@@ -85,6 +87,7 @@ class Membership:
             self.accepted_at, self._failure = now, None
             if record.t == "join":
                 self.session, self._n, self._lost, self._stuck = state.offset, 0, None, False
+                self._refused = 0
         elif record.t == "join" and record.a == self._settings.agent and self.session is not None:
             self.halt(f"another process joined as {record.a} at offset {state.offset}: stop one of the two")
         if self.session is not None and self.session not in state.sessions:
@@ -104,6 +107,12 @@ class Membership:
     def lose(self, why: str, *, stuck: bool = False) -> None:
         """The session is over; only a fresh join ends that. `stuck`: something stands in its way."""
         self.session, self._lost, self._stuck = None, why, stuck
+
+    def refused(self, why: str) -> None:
+        """A join was void. Once may be a race with another attempt; again and again, something is wrong."""
+        self._refused += 1
+        if self._refused >= REFUSED:
+            self.lose(f"the control topic does not take this agent in: {why}", stuck=True)
 
     def deviate(self, why: str | None) -> None:
         """The topic's settings were looked at: `why` says what is wrong with them, and ends the session."""
@@ -128,7 +137,8 @@ class Membership:
     @property
     def joining(self) -> bool:
         """Whether a join is under way, with nothing known to stand in its way."""
-        return self._lost is not None and not self._stuck and not self.halted
+        in_the_way = self._stuck or self.halted or self.deviates is not None
+        return self._lost is not None and not in_the_way
 
     @property
     def degraded(self) -> str | None:

@@ -183,7 +183,11 @@ class Life:
             self.member.lose(why, stuck=True)
         elif state.log:
             nonce, lost = self._nonce(), await keeping.join(state)
-            await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
+            try:
+                await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
+            except NotAccepted as error:
+                self.member.refused(str(error))
+                raise
             if lost.owed:
                 await keeping.joined(self.reader.state)
         elif self._settings.create:
