@@ -1,0 +1,108 @@
+"""An incident's claim: whose it is, and when it is given back (coordination.md section 4, rules 5 and 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from fenced_cluster import TIMES, boot_ms
+from fenced_fleet import EFFECT, RATE, SET, UNSET, Fleet, play
+from stories import decision
+
+from agent.actions.throttle_replication import ThrottleReplication
+from agent.daemon.holding import Broken, Holding
+from agent.history import Incident, replay
+from agent.model import Entry, Kind
+
+
+def incident(claim: int, *after: Kind) -> Incident:
+    """A throttle that stands under this claim."""
+    of = decision(do="throttle_replication")
+    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim)
+    history = replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
+    return history.incidents[of.incident]
+
+
+def holding(fleet: Fleet, *after: Kind, resumed: bool = True) -> Holding:
+    """Agent 1's, of what it began under the fleet's claim."""
+    means: Any = fleet.agents[1]
+    one = incident(fleet.claim, *after)
+    it = Holding(means, lambda: one, fleet.agents[1].told.append)
+    it.begin(resumed=resumed)
+    return it
+
+
+async def restarted(fleet: Fleet, after: float) -> None:
+    """Agent 1 was dead for so many seconds; it knows its incident, so that no sweep of its own touches it."""
+    await fleet.agents[1].die()
+    await asyncio.sleep(after)
+    again = await fleet.start(1)
+    again.claims.add(fleet.claim)
+
+
+def test_what_another_has_adopted_is_left_to_it() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await restarted(fleet, 60)
+        it = holding(fleet, Kind.DONE)
+        with pytest.raises(Broken, match=r"broker-[23] has its claim, and closes it: dirty"):
+            await it.ours()
+        assert it.closed() is None
+        assert fleet.cluster.values == SET
+        await fleet.closed(1)
+        await it.ours()
+        assert it.closed() == "undone"
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_where_the_log_cannot_be_used_nobody_is_waited_for() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        it = holding(fleet, Kind.DONE)
+        fleet.log.unreadable = fleet.log.unwritable = "down"
+        await asyncio.sleep(TIMES.degraded / 1_000 + 2)
+        assert fleet.agents[1].control.degraded
+        await it.ours()
+        assert it.closed() is None
+        await ThrottleReplication().undo(EFFECT, it.ports)
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_after_a_restart_in_its_midst_the_claim_is_kept_until_nothing_can_land() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await restarted(fleet, 5)
+        it, action = holding(fleet, Kind.FAILED), ThrottleReplication()
+        await action.undo(EFFECT, it.ports)
+        begun = boot_ms()
+        late = {RATE.key: str(RATE.new)}
+        asyncio.get_running_loop().call_later(20, lambda: fleet.cluster.values["broker/1"].update(late))
+        await it.give_back(
+            "undone", lambda: action.undo(EFFECT, it.ports), lambda: action.observe(EFFECT, it.ports)
+        )
+        assert boot_ms() - begun >= 20_000 + TIMES.e_controller
+        assert fleet.cluster.values == UNSET
+        assert fleet.agents[1].control.claim_called(fleet.claim) is None
+        assert any("in doubt" in line for line in fleet.agents[1].told)
+
+    play(story)
+
+
+def test_what_stood_before_the_restart_is_in_no_doubt() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await restarted(fleet, 5)
+        it, action = holding(fleet, Kind.DONE), ThrottleReplication()
+        await asyncio.sleep(2)  # adopted
+        begun = boot_ms()
+        await action.undo(EFFECT, it.ports)
+        await it.give_back("undone", None, lambda: action.observe(EFFECT, it.ports))
+        assert boot_ms() - begun < 5_000
+        assert fleet.cluster.values == UNSET
+
+    play(story)

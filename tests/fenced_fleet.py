@@ -1,0 +1,134 @@
+"""Three agents with real control topics and sweeps, over a log and a cluster in memory, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_log import FakeLog
+from fenced_cluster import TIMES, Cluster, boot_ms
+
+from agent.actions import Ports, load
+from agent.actions.configs import apply
+from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
+from agent.daemon.claim_sweep import Sweep
+from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.sight import Local
+from agent.history import History
+from agent.model import Change, Effect, Entry, Operation, Policy
+from agent.rehearsal.virtual_time import run
+from agent.wire import encode_effect
+
+RATE = Change("broker/1", "follower.replication.throttled.rate", Operation.SET, None, "1000003")
+LISTED = Change("topic/orders", "follower.replication.throttled.replicas", Operation.APPEND, "7:9", "3:1")
+EFFECT = Effect("throttle_replication", "broker-1", (LISTED, RATE))
+SET = {"broker/1": {RATE.key: str(RATE.new)}, "topic/orders": {LISTED.key: "7:9,3:1"}}
+UNSET: dict[str, dict[str, str]] = {"broker/1": {}, "topic/orders": {LISTED.key: "7:9"}}
+
+
+@dataclass
+class Agent:
+    """What closing needs of an agent's means."""
+
+    node: int
+    control: ControlTopic
+    cluster: Any
+    stop: str | None = None
+    history: History = field(default_factory=History)
+    told: list[str] = field(default_factory=list)
+    claims: set[int] = field(default_factory=set)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ledger = self
+        self.actions = {name: cls() for name, cls in load().items()}
+        self.fence = Fence(self.control, Effects(self.control, self.cluster), self.cluster, self._process)
+        any_: Any = None
+        self.ports = Ports(self.cluster, self.node, any_, Policy(), boot_ms, asyncio.sleep, any_)
+
+    async def _process(self, node: int) -> str | None:
+        return None
+
+    async def record(self, entry: Entry) -> None:
+        """The ledger's."""
+        self.told.append(entry.reason)
+
+    async def local(self) -> Local:
+        """Its stop file."""
+        return Local(self.node, Policy(), 0, self.stop)
+
+    def clock(self) -> int:
+        """Any time."""
+        return boot_ms()
+
+    async def live(self) -> None:
+        """Joins, and closes what nobody holds."""
+        await self.control.start()
+        means: Any = self
+        self.tasks.append(asyncio.ensure_future(Sweep(means, self.control).run()))
+
+    async def die(self) -> None:
+        """Without a word."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.control._life.stop()
+
+
+@dataclass
+class Fleet:
+    """Agents 1 to 3; 1 holds a throttle when the story begins."""
+
+    log: FakeLog
+    cluster: Cluster = field(default_factory=Cluster)
+    agents: dict[int, Agent] = field(default_factory=dict)
+    claim: int = -1
+    writes: ClaimWrites | None = None
+
+    async def start(self, node: int) -> Agent:
+        """One more, or again."""
+        settings = Settings(f"broker-{node}", f"host-{node}", times=TIMES, create=True)
+        topic = ControlTopic(self.log, settings, Surroundings(boot_ms, boot=boot_ms))
+        self.agents[node] = Agent(node, topic, self.cluster)
+        await self.agents[node].live()
+        return self.agents[node]
+
+    async def hold(self, *, by_anyone: bool = True) -> None:
+        """Agent 1 begins its throttle."""
+        one = self.agents[1]
+        one.claims.add(-1)
+        self.claim = await one.control.claim("throttle", ["throttle"], "p", "why", by_anyone=by_anyone)
+        one.claims.add(self.claim)
+        await one.control.granted(self.claim)
+        await one.control.intent(self.claim, encode_effect(EFFECT))
+        self.writes = ClaimWrites(one.fence, self.claim, 1)
+        look: Any = _nothing
+        await apply(EFFECT.changes, self.writes.ports(one.ports, look, look))
+
+    async def closed(self, node: int, seconds: float = 600) -> int:
+        """When agent `node` saw the claim closed, in ms of boot time."""
+        control = self.agents[node].control
+        async with asyncio.timeout(seconds):
+            while control.claim_called(self.claim):
+                await asyncio.sleep(0.1)
+        return boot_ms()
+
+
+async def _nothing() -> None:
+    return None
+
+
+def play(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> Fleet:
+    async def whole() -> Fleet:
+        fleet = Fleet(FakeLog(boot_ms))
+        fleet.cluster.values["topic/orders"] = {LISTED.key: "7:9"}
+        for node in (1, 2, 3):
+            await fleet.start(node)
+        await story(fleet)
+        for agent in fleet.agents.values():
+            await agent.die()
+        return fleet
+
+    return run(whole())
