@@ -29,8 +29,9 @@ fuzz: ## Damaged expressions, rule files, YAML and templates, and bytes of logs,
 
 SCHEDULES ?= 1000
 SEED ?= 0
-sim: ## The control topic in SCHEDULES simulated worlds from SEED on; SEED=… TRACE=1 for the trace of one of them
-	@V=$$(tools/venv); PYTHONPATH=tests $$V/bin/python -m simulation --seed $(SEED) --schedules $(SCHEDULES) $(if $(TRACE),--trace)
+sim: ## The control topic in SCHEDULES simulated worlds from SEED on; SEED=… TRACE=1: the trace of one; MUTANTS=1: the table
+	@V=$$(tools/venv); PYTHONPATH=tests $$V/bin/python -m simulation$(if $(MUTANTS),.mutate --table, \
+	    --seed $(SEED) --schedules $(SCHEDULES) $(if $(TRACE),--trace))
 
 lock: ## Pin every dependency again, with hashes
 	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \

@@ -114,6 +114,7 @@ class World:
         self.stops_on_arrival: dict[int, Callable[[], None]] = {}  # node → what stops it at its next request
         self.flying: Counter[str] = Counter()  # effect → requests that may yet be executed
         self.cut: set[int] = set()  # machines that reach no node
+        self.guarded = False  # agents look whether another's value stands
         self.sasl = True  # the broker ends sessions that are too old
         self.at_the_look: Callable[[Process], None] = lambda _: None
         self.at_the_gap = self.leave  # between the last look and the bytes
@@ -153,15 +154,16 @@ class World:
             self.began(request)
         self.told("left", request)
         self.flying[request.effect] += 1
-        self._leave(request, self.kernel.now)
+        self._leave(request, self.kernel.now, 0.2)
         _end(process, left, True)
 
-    def _leave(self, request: Request, since: float) -> None:
-        """The bytes are in the kernel's buffer, until a path is there or the connection has ended."""
+    def _leave(self, request: Request, since: float, again: float) -> None:
+        """The bytes are in the kernel's buffer, which tries them again, each time later, until a path is
+        there or the connection has ended."""
         if request.process.machine.node not in self.cut:
             self.kernel.after(0.001 + 0.003 * self.random.random(), self._reach, request, request.wanted.via)
-        elif self.kernel.now - since < USER_TIMEOUT:
-            self.kernel.after(0.1, self._leave, request, since)
+        elif self.kernel.now + again - since < USER_TIMEOUT:
+            self.kernel.after(again, self._leave, request, since, 2 * again)
         else:
             self._drop(request, "path cut")
 
@@ -172,7 +174,7 @@ class World:
         if node.loses:
             return self._drop(request, "lost")
         share = node.slow if number == self.home(request.wanted.key[0]) else node.slow * 0.2
-        delay = 0.001 + 0.01 * self.random.random() + share * self.random.random()
+        delay = 0.001 + 0.01 * self.random.random() + share * (0.3 + 0.7 * self.random.random())
         self.kernel.after(delay, self._have_turn, request, number, node.lives)
         if stop := self.stops_on_arrival.pop(number, None):
             stop()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from types import MappingProxyType
 
+from agent.control.carried import unpack
 from agent.kafka.batches import Record
 from simulation import people
 from simulation.machines import Machine
@@ -20,6 +21,13 @@ def befall(sim: Simulation, event: Event) -> None:
         sim.say(f"problem {event.word} at {event.node}, seen by {event.number:b} for {event.lasts:.1f} s")
         sim.problems.add(event)
         return
+    if event.what in AT_WORK and event.number % 4:
+        sim.at_work[event.node] = lambda: _happen(sim, event)
+    else:
+        _happen(sim, event)
+
+
+def _happen(sim: Simulation, event: Event) -> None:
     sim.say(f"* {str(event)[9:]}")
     sim.canon.seen[f"fault: {event.what}"] += 1
     FAULTS[event.what](sim, event)
@@ -206,7 +214,8 @@ def _tail_lost(sim: Simulation, event: Event) -> None:
 def _recreated(sim: Simulation, event: Event) -> None:
     """Deleted, made again, and born by a person (`control init --after`); agents end and are restarted."""
     old = sim.partition.topic_id
-    if not sim.canon.state.log:
+    pins = {unpack(machine.disk.value).log for machine in sim.machines.values()}
+    if not sim.canon.state.log or pins - {"", old}:  # who missed one must be told by a person
         return
     sim.partition.recreate()
     sim.kernel.after(1.0 + event.number % 3, people.bear, sim, old)
@@ -217,7 +226,8 @@ def _recreated(sim: Simulation, event: Event) -> None:
 def _writes(name: str) -> Callable[[Simulation, Event], None]:
     def happens(sim: Simulation, event: Event) -> None:
         node = sim.world.nodes[event.node]
-        value: object = (0.5 + event.number % 5 / 2) if name == "slow" else True
+        slow = (1.0 + event.number % 5 * 0.45) * (1.0 if event.node else 1.5)  # stays below E
+        value: object = slow if name == "slow" else True
         setattr(node, name, value)
         sim.kernel.after(event.lasts, setattr, node, name, type(value)())
 
@@ -231,10 +241,24 @@ def _node_stops(sim: Simulation, event: Event) -> None:
 
 def _node_stops_on_arrival(sim: Simulation, event: Event) -> None:
     def stop() -> None:
-        sim.say(f"node {event.node} stops with a request in its socket's buffer")
-        _node_stops(sim, event)
+        sim.say(f"node {event.node} stops soon after a request has reached it")
+        sim.kernel.after(event.number % 4, _node_stops, sim, event)
 
     sim.world.stops_on_arrival[event.node] = stop
+
+
+def _host_hangs(sim: Simulation, event: Event) -> None:
+    """The broker stops with a request in its socket's buffer, and its agent is gone as long."""
+
+    node = max(event.node, 1)
+
+    def stop() -> None:
+        sim.say(f"host {node} hangs with a request in its broker's buffer")
+        sim.world.stop(node)
+        sim.kernel.after(event.lasts, sim.world.wake, node)
+        sim.kernel.after(0.0, sim.crash, node, event.lasts, "its host hangs")
+
+    sim.world.stops_on_arrival[node] = stop
 
 
 def _node_dies(sim: Simulation, event: Event) -> None:
@@ -258,6 +282,16 @@ def _host_is_gone(sim: Simulation, event: Event) -> None:
     sim.crash(event.node, 1.0, "its host is gone")
 
 
+def _undo_crashes(sim: Simulation, event: Event) -> None:
+    """Whoever sends an undo dies of it."""
+    sim.undo_crashes = True
+    sim.kernel.after(event.lasts, setattr, sim, "undo_crashes", False)
+
+
+# What mostly befalls an agent soon after its next effect has left.
+AT_WORK = frozenset(
+    {"crash", "pause", "cut", "cut from log", "cut from world", "freeze", "suspend", "host is gone"}
+)
 FAULTS: Mapping[str, Callable[[Simulation, Event], None]] = MappingProxyType(
     {
         "crash": _crash,
@@ -292,6 +326,7 @@ FAULTS: Mapping[str, Callable[[Simulation, Event], None]] = MappingProxyType(
         "node stops": _node_stops,
         "node stops on arrival": _node_stops_on_arrival,
         "node dies": _node_dies,
+        "host hangs": _host_hangs,
         "disk full": _disk_full,
         "update": _update,
         "host is gone": _host_is_gone,
@@ -300,5 +335,7 @@ FAULTS: Mapping[str, Callable[[Simulation, Event], None]] = MappingProxyType(
         "operator cuts a budget": people.cut_budget,
         "operator changes times": people.change_times,
         "operator resolves": people.resolve,
+        "confusion": people.confusion,
+        "undo crashes": _undo_crashes,
     }
 )

@@ -17,6 +17,8 @@ COUNTED = (
     "orphans",
     "orphans of a barrier",
     "adoptions",
+    "stuck",
+    "resolved",
     "redeclared",
     "truncations",
     "barriers",
@@ -24,6 +26,7 @@ COUNTED = (
     "crashes",
     "raises",
 )
+RARE = ("stuck", "resolved")  # too rare to be asked of so few
 VOIDS = (
     "a copy",
     "another fold version",
@@ -85,7 +88,7 @@ class Figures:
         if self.schedules < ENOUGH:
             return []
         wanted = [*COUNTED, *(f"void: {why}" for why in VOIDS), *(f"fault: {what}" for what in FAULTS)]
-        return [what for what in wanted if not self.seen[what]]
+        return [what for what in wanted if not self.seen[what] and what not in RARE]
 
     def lines(self) -> Iterator[str]:
         """As a table of Markdown."""

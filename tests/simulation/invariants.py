@@ -17,6 +17,7 @@ from simulation.partition import Partition
 from simulation.problems import Problem
 
 SLACK = 0.1  # seconds
+LAG = 5.0  # seconds from a claim's being dirty to its effect, in which a rate may look exceeded
 MOVES = {
     "session ended": "orphans",
     "session ended in the barrier": "orphans of a barrier",
@@ -36,6 +37,7 @@ class Effect:
 
     def __init__(self, name: str, problem: Problem) -> None:
         self.name, self.problem = name, problem
+        self.began = False
         self.late = False  # its machine was frozen in the gap: I1, I2 and I6 are weakened
 
 
@@ -130,6 +132,7 @@ class Invariants:
         self.canon = canon
         self.effects: dict[str, Effect] = {}
         self.excused: Counter[str] = Counter()
+        self._begun: list[tuple[float, float, Effect]] = []  # when, and how far virtual time was ahead
         self.first: str | None = None  # violation
         self._cooldown = cooldown  # seconds
         world.began = self.began
@@ -143,6 +146,9 @@ class Invariants:
         there = sorted(self.world.in_the_world() - {request.effect})
         others = [self.effects[name] for name in there if name in self.effects]
         self._i1(effect, others)
+        if not effect.began:
+            effect.began = True
+            self._i1_rates(effect, now)
         self._i2(effect, others)
         self._i2_handled(effect, now)
         self._i6(effect, now)
@@ -154,6 +160,24 @@ class Invariants:
             if filled + 1 > cap:
                 self._broken(
                     effect, others, f"I1: {scope} holds {filled} effects of {cap} when {effect.name} begins"
+                )
+
+    def _i1_rates(self, effect: Effect, now: float) -> None:
+        """At most so many that began in a window of virtual time; a lost tail may lose that they did."""
+        if self.canon.seen["truncations"]:
+            return
+        self._begun.append((now, self.canon.ahead, effect))
+        for scope in effect.problem.scopes:
+            budget = budget_of(self.canon.state, scope)
+            begun = [
+                other
+                for at, ahead, other in self._begun
+                if scope in other.problem.scopes
+                and now - at + self.canon.ahead - ahead < budget.window / 1_000 - LAG
+            ]
+            if budget.rate and len(begun) > budget.rate:
+                self._broken(
+                    effect, begun, f"I1: {len(begun)} effects of {scope} began in {budget.window} ms"
                 )
 
     def _i2(self, effect: Effect, others: list[Effect]) -> None:
@@ -180,8 +204,14 @@ class Invariants:
     def _broken(self, effect: Effect, others: list[Effect], why: str) -> None:
         if effect.late or any(other.late for other in others):
             self.excused["late by a frozen machine"] += 1
+        elif others and self.canon.partition.replaced and not any(map(self._explained, others)):
+            self.excused["left by a topic that was re-created: the sweep (rule 9) is not simulated"] += 1
         else:
             self.first = self.first or why  # raised outside of the agent's own step
+
+    def _explained(self, effect: Effect) -> bool:
+        """Whether an open claim knows of it."""
+        return any(f'={effect.name}"' in (claim.effect or "") for claim in self.canon.state.claims.values())
 
     def check(self) -> None:
         """Raises the first Violation."""

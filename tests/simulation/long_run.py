@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import pickle
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import agent.control
@@ -18,11 +19,11 @@ from simulation.schedules import drawn
 CHUNK = 25  # schedules that one process plays before it tells
 
 
-def chunk(first: int, count: int) -> Figures:
-    """The figures of so many schedules."""
+def figures_of(seeds: Iterable[int]) -> Figures:
+    """The figures of these schedules."""
     logging.disable(logging.CRITICAL)
     figures = Figures()
-    for seed in range(first, first + count):
+    for seed in seeds:
         began = time.process_time()
         result = play(drawn(seed))
         figures.add(result, time.process_time() - began)
@@ -61,7 +62,8 @@ class Run:
         print()
 
     def _chunk(self, at: int) -> tuple[int, Figures]:
-        return at, chunk(self.first + at, min(CHUNK, self.schedules - at))
+        first = self.first + at
+        return at, figures_of(range(first, first + min(CHUNK, self.schedules - at)))
 
     def _keep(self) -> None:
         self._file.parent.mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.control.bodies import FOLD
-from agent.control.claims import ORPHAN, STUCK
+from agent.control.claims import DIRTY, ORPHAN, STUCK
 from agent.control.records import Record, encode
 from agent.control.times import genesis
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted, Settings
@@ -63,7 +63,7 @@ def _resume(sim: Simulation, event: Event, selector: str) -> None:
 def cut_budget(sim: Simulation, event: Event) -> None:
     """The cap is lowered, and raised again."""
     scope = ("throttle", "quota", "drain")[event.number % 3]
-    _set(sim, event, scope, 1 - event.number % 5 // 4)
+    _set(sim, event, scope, min(BUDGETS[scope].cap - 1, 1 - event.number % 5 // 4))
     sim.kernel.after(event.lasts + 0.5, _set, sim, event, scope, BUDGETS[scope].cap)
 
 
@@ -100,6 +100,35 @@ def resolve(sim: Simulation, event: Event) -> None:
         if (claim.state is STUCK or gone) and not _flies(sim, claim.stamp):
             _undo_by_hand(sim, claim.stamp)
             _through(sim, event, "resolve", {**BY, "id": claim.id, "token": claim.token})
+
+
+def confusion(sim: Simulation, _: Event) -> None:
+    """An agent writes what it must not: releases and adoptions of others' claims, or with old tokens."""
+    for claim in sim.canon.state.claims.values():
+        held = {"id": claim.id, "token": claim.token}
+        for node, topic in sorted(sim.topics.items()):
+            process = sim.machines[node].process
+            if process is None or process.loop.stopped or topic.degraded:
+                continue
+            if claim.state is DIRTY:
+                token = claim.token - (claim.holder == topic._agent)
+                release = {**held, "token": max(token, 0), "outcome": "done"}
+                process.loop.create_task(_write(sim, topic, "release", release))
+            elif claim.state is ORPHAN and claim.host not in ("", sim.machines[node].host):
+                process.loop.create_task(_write(sim, topic, "adopt", held))
+
+
+def look_after_what_is_left(sim: Simulation) -> None:
+    """What only a person can do, when all else is over: close what is stuck, give budgets back, resume."""
+    event = Event(sim.kernel.now, "", 1, 0.0, 1)
+    if any(claim.state is STUCK for claim in sim.canon.state.claims.values()):
+        resolve(sim, event)
+    for scope, budget in sorted(BUDGETS.items()):
+        if scope in sim.canon.state.budgets and sim.canon.state.budgets[scope].cap < budget.cap:
+            _set(sim, event, scope, budget.cap)
+    for selector, pause_ in sorted(sim.canon.state.pauses.items()):
+        if pause_.on and not pause_.until:
+            _resume(sim, event, selector)
 
 
 def _flies(sim: Simulation, stamp: int) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 
 from simulation.faults import befall
 from simulation.invariants import Violation
+from simulation.people import look_after_what_is_left
 from simulation.schedules import Schedule
 from simulation.simulation import PATIENCE, STEP, Result, Simulation
 
@@ -46,6 +47,7 @@ def _go_on(simulation: Simulation) -> None:
     while (left := simulation.left()) is not None:
         if kernel.now >= until:
             raise Violation(left)
+        look_after_what_is_left(simulation)
         kernel.run(kernel.now + STEP)
         simulation.check()
     for topic in simulation.topics.values():

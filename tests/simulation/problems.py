@@ -10,7 +10,7 @@ from simulation.brokers import Key
 from simulation.schedules import Event
 
 BUDGETS = {
-    "throttle": Budget(2),
+    "throttle": Budget(1),
     "drain": Budget(2),
     "quota": Budget(2, 4, 20_000),
     "restart": Budget(1, 3, 30_000),
@@ -76,7 +76,7 @@ class Problems:
         """A `problem` event."""
         kind = event.word.partition("#")[0]
         name = f"{kind}/{event.word}/{event.node}"
-        lease = 0.3 + (event.number % 7) * 0.5
+        lease = 0.5 + event.number // 2 % 7 * 0.9
         self._all.append(
             Problem(name, kind, event.node, event.at, event.at + event.lasts, event.number, lease)
         )

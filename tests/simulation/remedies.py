@@ -1,21 +1,21 @@
 """What an agent does about the problems that it sees: claims, applies, undoes, and cleans up what was left.
 
-The fold, all that reads and writes the log, and what precedes each effect (`Effects`, rule 4) are the real
-ones. Rules 3, 5, 6 and 8 (coordination.md section 4) are done here as simply as they can be.
+The fold, all that reads and writes the log, what precedes each effect (`Effects`, rule 4), when it is not in
+doubt any more (`Doubt`, rule 5) and who adopts what (rule 8) are the real ones; what ties them together is
+done here as simply as it can be, where the daemon has actions and Kafka's requests.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from agent.control.adopter import adopts_after
 from agent.control.claims import DIRTY, changes_of, is_called
+from agent.control.doubt import Doubt, Look, Sent
 from agent.control.state import Claim
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted
-from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Key, Sending, Wanted, World
+from simulation.brokers import Key, Sending, Wanted, World
 from simulation.machines import Process
 from simulation.problems import Problem, Problems
 
@@ -40,8 +40,8 @@ class Remedies:
         self._busy: set[str] = set()  # names of problems
         self._held: set[int] = set()  # claims that a task works on
         self._tasks: set[asyncio.Task[None]] = set()
-        self._orphan_since: dict[int, float] = {}
         self._number = 0
+        self._sent_at = 0
         self._effects = Effects(topic, process)
 
     async def run(self) -> None:
@@ -59,7 +59,6 @@ class Remedies:
                 ):
                     self._held.add(claim.id)
                     self._do(self._clean_up(claim))
-            await self._adopt_others()
             await asyncio.sleep(LOOK)
 
     def _do(self, work: Any) -> None:
@@ -86,16 +85,9 @@ class Remedies:
             self._busy.discard(problem.name)
 
     async def _claim(self, problem: Problem) -> int:
-        host = self.machine.host if problem.local else ""
-        body = {
-            "kind": problem.kind,
-            "scopes": list(problem.scopes),
-            "problem": problem.name,
-            "host": host,
-            "priority": 5,
-            "why": "",
-        }
-        return await self.topic._life.write("claim", body)
+        return await self.topic.claim(
+            problem.kind, problem.scopes, problem.name, "", by_anyone=not problem.local
+        )
 
     async def _give_up(self, claim: int) -> None:
         """What was never begun is cancelled; what may be is cleaned up by whoever finds it dirty."""
@@ -144,13 +136,13 @@ class Remedies:
             seen = await self.world.observe(self.process, problem.resources, via)
             if not problem.active(self.world.kernel.now):
                 return "the symptom is gone"
-            return None if seen.get(key) is None else "another's value stands"
+            return "another's value stands" if self.world.guarded and seen.get(key) is not None else None
 
         wanted = Wanted(effect, key, change["new"], via, undo=False)
         try:
             await self._effects.apply(claim, lambda: self._ready(wanted), look, self._sent)
         except (InDoubt, TimeoutError):
-            await self._settled(problem.resources, via, self.machine.boot())
+            await self._settled(problem.resources, via, self._sent_at)
 
     async def _ready(self, wanted: Wanted) -> Sending:
         while True:
@@ -161,6 +153,7 @@ class Remedies:
 
     def _sent(self, at: int) -> None:
         """From here on it is in doubt until it was answered."""
+        self._sent_at = at
 
     async def _observed(self, resources: tuple[str, ...], via: int) -> dict[Key, str]:
         while True:
@@ -169,26 +162,28 @@ class Remedies:
             except TimeoutError:
                 await asyncio.sleep(0.5)
 
-    async def _settled(self, resources: tuple[str, ...], via: int, left: float) -> dict[Key, str]:
-        """Two equal observations at least E apart, both answered, no silence between; E counts from ACT after
-        the bytes left, and starts again at the first answer after a silence."""
-        e = E_OWN if all(r.startswith("broker/") for r in resources) else E_CONTROLLER
-        lives = self.world.lives(resources, via)
-        since, before = left + ACT, None
+    async def _settled(self, resources: tuple[str, ...], via: int, left: int) -> dict[Key, str]:
+        """Rule 5: what stands once nothing can land any more of what left at boot time `left` (ms)."""
+        local = all(resource.startswith("broker/") for resource in resources)
+        params = self.topic.params
+        e = params["e_own" if local else "e_controller"]
+        doubt = Doubt(Sent(left, params["act"], e, self._targets(resources, via)))
         while True:
+            begun = self.topic.boot
             try:
                 seen = await self.world.observe(self.process, resources, via)
+                look = Look(
+                    begun, self.topic.boot, self._targets(resources, via), tuple(sorted(seen.items()))
+                )
             except TimeoutError:
-                since, before = self.machine.boot(), None
-                continue
-            now = self.machine.boot()
-            if self.world.lives(resources, via) != lives and all(r.startswith("broker/") for r in resources):
-                return seen
-            if before is None or seen != before:
-                since, before = max(now, since), seen
-            elif now - since >= e:
+                look = Look(begun, self.topic.boot, {}, None)
+            if doubt.look(look):
                 return seen
             await asyncio.sleep(0.5)
+
+    def _targets(self, resources: tuple[str, ...], via: int) -> dict[str, str]:
+        nodes = {via, *(self.world.home(resource) for resource in resources)}
+        return {f"node {node}": str(self.world.nodes[node].lives) for node in sorted(nodes)}
 
     async def _undo(self, claim: int, changes: list[dict[str, Any]], via: int, outcome: str) -> None:
         """Compare and undo: what is not ours any more stays."""
@@ -200,7 +195,7 @@ class Remedies:
                 await self._undo_one(claim, change, via)
                 seen = await self._observed(resources, via)
             except (InDoubt, TimeoutError):
-                seen = await self._settled(resources, via, self.machine.boot())
+                seen = await self._settled(resources, via, self._sent_at)
             except Stopped:  # somebody else's value
                 seen = await self._observed(resources, via)
         await self.topic.release(claim, outcome)
@@ -225,7 +220,7 @@ class Remedies:
             changes = changes_of(claim.effect) or [c async for c in self._by_stamp(claim)]
             resources = tuple(dict.fromkeys(c["resource"] for c in changes)) or _resources(claim)
             via = claim.via if claim.via is not None else int(claim.agent.removeprefix("broker-"))
-            await self._settled(resources, via, self.machine.boot())
+            await self._settled(resources, via, self.topic.boot)
             changes = changes_of(claim.effect) or [c async for c in self._by_stamp(claim)]
             await self._undo(claim.id, changes, via, "undone")
         except (*TROUBLE, Stopped, TimeoutError):
@@ -240,27 +235,6 @@ class Remedies:
         for key, value in sorted(seen.items()):
             if value.startswith(f"{claim.stamp}="):
                 yield self._change(key, value)
-
-    async def _adopt_others(self) -> None:
-        """Rule 8, by rank: whose own agent does not come back."""
-        session = self._session()
-        if session is None or not self.topic.caught_up:
-            return
-        for claim in list(self._orphans(session)):
-            self._orphan_since.setdefault(claim.token, self.machine.boot())
-            patience = adopts_after(self.topic.state, claim, session)
-            waited = (self.machine.boot() - self._orphan_since[claim.token]) * 1_000
-            if patience is not None and waited >= patience:
-                try:
-                    await self.topic._life.write("adopt", {"id": claim.id, "token": claim.token})
-                except TROUBLE:
-                    return
-
-    def _orphans(self, session: int) -> Iterator[Claim]:
-        for claim in self.topic.state.claims.values():
-            patience = adopts_after(self.topic.state, claim, session)
-            if patience is not None and claim.holder != self.machine.agent:
-                yield claim
 
 
 def _resources(claim: Claim) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from random import Random
 
 SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
 SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
+EARLY = ("gap", "frozen", "stopped", "path")  # their faults take long to show
 MANY = 30  # agents, in one schedule of so many
 
 
@@ -54,7 +55,7 @@ class Schedule:
 
 # What befalls agents and the log in every set: how often, and how long it lasts at most.
 BASE: dict[str, tuple[int, float]] = {
-    "crash": (5, 12.0),
+    "crash": (6, 20.0),
     "pause": (3, 12.0),
     "cut from log": (3, 10.0),
     "cut from world": (2, 8.0),
@@ -72,7 +73,7 @@ BASE: dict[str, tuple[int, float]] = {
     "replayed": (2, 0.0),
     "unreadable batch": (1, 0.0),
     "writes lost": (1, 5.0),
-    "writes slow": (4, 8.0),
+    "writes slow": (6, 10.0),
     "writes unanswered": (3, 8.0),
     "clock step": (1, 0.0),
     "suspend": (1, 9.0),
@@ -81,23 +82,39 @@ BASE: dict[str, tuple[int, float]] = {
 }
 OWN: dict[str, dict[str, tuple[int, float]]] = {
     "base": {},
-    "gap": {"pause in the gap": (14, 14.0), "crash in the gap": (4, 8.0)},
-    "frozen": {"freeze": (4, 14.0), "freeze in the gap": (6, 14.0)},
-    "stopped": {"node stops": (12, 12.0), "node dies": (3, 0.0), "node stops on arrival": (8, 12.0)},
-    "path": {"cut from world": (8, 12.0), "cut in the gap": (10, 12.0)},
+    "gap": {"pause in the gap": (16, 40.0), "crash in the gap": (4, 8.0)},
+    "frozen": {"freeze": (4, 20.0), "freeze in the gap": (12, 40.0)},
+    "stopped": {
+        "node stops": (6, 15.0),
+        "node dies": (2, 0.0),
+        "node stops on arrival": (9, 15.0),
+        "host hangs": (9, 34.0),
+        "writes slow": (8, 10.0),
+    },
+    "path": {"cut from world": (6, 12.0), "cut in the gap": (16, 16.0)},
     "tail": {"tail lost": (9, 0.0), "leader": (3, 0.0), "crash": (6, 12.0)},
     "recreated": {"topic re-created": (3, 0.0)},
     "upgrade": {"update": (8, 0.0), "raise": (5, 0.0)},
     "people": {
-        "operator pauses": (5, 8.0),
-        "operator cuts a budget": (4, 8.0),
+        "operator pauses": (5, 25.0),
+        "operator cuts a budget": (4, 25.0),
         "operator changes times": (3, 0.0),
         "operator resolves": (4, 0.0),
         "host is gone": (1, 0.0),
+        "confusion": (9, 0.0),
+        "undo crashes": (5, 40.0),
     },
 }
 ON_NODES = frozenset(
-    {"node stops", "node dies", "node stops on arrival", "writes lost", "writes slow", "writes unanswered"}
+    {
+        "node stops",
+        "host hangs",
+        "node dies",
+        "node stops on arrival",
+        "writes lost",
+        "writes slow",
+        "writes unanswered",
+    }
 )
 KINDS = ("throttle", "throttle", "drain", "quota", "restart")
 
@@ -108,7 +125,7 @@ def drawn(seed: int) -> Schedule:
     faults = SETS[seed % len(SETS)]
     many = random.randrange(150) == 0
     agents = MANY if many else random.choice(SIZES)
-    ends = 14.0 if many else random.uniform(20.0, 45.0)
+    ends = 14.0 if many else random.uniform(40.0, 55.0) if faults in EARLY else random.uniform(20.0, 45.0)
     machines = tuple(
         Machinery(
             rate=1 + random.choice([0, 0, random.uniform(-0.009, 0.009)]),
@@ -124,34 +141,35 @@ def drawn(seed: int) -> Schedule:
 
 def _problems(random: Random, agents: int, ends: float) -> list[Event]:
     """What breaks in the world. `number` has a bit for each agent that sees it; `node` is the target."""
-    few = random.choice([1, 2, 3])  # targets: the fewer, the more agents want the same
+    few = random.choice([1, 1, 2, 3])  # targets: the fewer, the more agents want the same
     found = []
-    for index in range(random.randint(3, 7)):
+    for index in range(random.randint(4, 8)):
         kind = random.choice(KINDS)
         if kind in ("drain", "restart"):
             target = random.randint(1, agents)
             seen = 1 << target
         else:
             target = random.randint(1, few)
-            seen = sum(1 << node for node in range(1, agents + 1) if random.random() < 0.7)
+            seen = sum(1 << node for node in range(1, agents + 1) if random.random() < 0.8)
         at = 3.0 + (ends - 6.0) * random.random()
-        lasts = random.uniform(4.0, 25.0)
+        lasts = random.uniform(6.0, 30.0)
         found.append(Event(at, "problem", target, lasts, seen, f"{kind}#{random.randint(0, index)}"))
     return found
 
 
 def _faults(random: Random, faults: str, agents: int, ends: float) -> list[Event]:
-    table = {**BASE}
-    for what, (weight, longest) in OWN[faults].items():
-        table[what] = (weight + table.get(what, (0, 0.0))[0], longest)
-    names = sorted(table)
-    weights = [table[name][0] for name in names]
+    """Some of those of every set, and some of the set's own."""
     events = []
-    for what in random.choices(names, weights, k=random.randint(2, 12)):
-        longest = table[what][1]
-        lasts = longest * random.random() ** 1.5 if longest else 0.0
-        on_node = what in ON_NODES
-        node = random.randint(0, agents) if on_node else random.randint(1, agents)
-        number = random.randint(1, 1 << 16)
-        events.append(Event(4.0 + (ends - 5.0) * random.random(), what, node, lasts, number))
+    tables = [(BASE, random.randint(2, 8))]
+    if OWN[faults]:
+        tables.append((OWN[faults], random.randint(1, 4)))
+    latest = 0.5 if faults in EARLY else 0.9
+    for table, count in tables:
+        names = sorted(table)
+        for what in random.choices(names, [table[name][0] for name in names], k=count):
+            longest = table[what][1]
+            lasts = longest * random.random() ** (1.0 if table is OWN[faults] else 1.5)
+            node = random.randint(0 if what in ON_NODES else 1, agents)
+            at = 4.0 + (ends - 4.0) * latest * random.random()
+            events.append(Event(at, what, node, lasts, random.randint(1, 1 << 16)))
     return events

@@ -102,6 +102,8 @@ class Simulation:
         self.trouble: dict[int, tuple[str, float]] = {}  # what befalls appends
         self.in_the_gap: dict[int, Callable[[Machine], float]] = {}  # what befalls a machine at its next gap,
         self.in_the_look: dict[int, Callable[[Machine], float]] = {}  # and how long that lasts
+        self.at_work: dict[int, Callable[[], None]] = {}  # what befalls a machine after its next effect
+        self.undo_crashes = False
         self.behind: list[int] = []  # ends of the log at the last looks
         self.failure: str | None = None
         for node, machinery in enumerate(schedule.machines, 1):
@@ -128,6 +130,10 @@ class Simulation:
         wanted = request.wanted
         place = f"{'/'.join(wanted.key)} via {wanted.via}"
         self.say(f"{request.agent} {word} {request.effect} at {place}: {what}")
+        if what == "left" and not request.undo and request.process.machine.node in self.at_work:
+            self.kernel.after(3.0 * self.random.random() ** 2, self.at_work.pop(request.process.machine.node))
+        if what == "left" and request.undo and self.undo_crashes:
+            self.kernel.after(0.0, self.crash, request.process.machine.node, 1.0, "its undo crashes it")
         if what.startswith("executed over"):
             before = what.removeprefix("executed over ")
             self.invariants.executed(None if before == "None" else before, request)
@@ -215,6 +221,8 @@ class Simulation:
         self.trouble.clear()
         self.in_the_gap.clear()
         self.in_the_look.clear()
+        self.at_work.clear()
+        self.undo_crashes = False
         self.world.cut.clear()
         self.world.stops_on_arrival.clear()
         for number, node in self.world.nodes.items():

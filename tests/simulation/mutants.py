@@ -1,0 +1,273 @@
+"""Rules of the protocol taken out of our code one by one, each by the smallest change of text.
+
+A mutant's change must apply exactly once. `faults`: the set of faults (schedules.SETS) in which it was found;
+`seed`: the kept schedule that finds it. Where the rule is not in the agent's code yet, or never will be (of a
+kernel or a broker), the change is made to the simulator's own driver or model, and the table says so.
+"""
+
+# ruff: noqa: E501 - whole lines of our code stand here
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+C, T, S = "agent/control/", "agent/control_topic/", "simulation/"
+Change = tuple[str, str, str]  # file, what stands there once, what is put in its place
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`row`: whether it is one of section 10's."""
+
+    name: str
+    faults: str
+    changes: tuple[Change, ...]
+    row: bool = False
+    seed: int | None = None
+
+    @property
+    def where(self) -> str:
+        """Of which code it is a change."""
+        if all(path.startswith(S) for path, _, _ in self.changes):
+            return "simulator's driver or model"
+        return "agent" if not any(path.startswith(S) for path, _, _ in self.changes) else "agent and model"
+
+
+NO_FENCE = (S + "brokers.py", "if self.sasl and number", "if False and number")
+NO_DEADMAN = (
+    T + "effects.py",
+    "disarm, leaving = self._deadman.arm(at), False",
+    "disarm, leaving = lambda: None, False",
+)
+NO_OVERLAP = (T + "follower.py", "        if same != (", "        if len(same) != len(same) and same != (")
+NO_STAMP = (
+    C + "admission.py",
+    "return None if digest_at(state.digests, state.offset - 1, r.b) == r.d else OTHER_HISTORY",
+    "return None",
+)
+NO_BARRIER = (
+    C + "sessions.py",
+    "    barrier = frozenset(state.sessions)\n",
+    "    barrier: frozenset[int] = frozenset()\n",
+)
+NO_WAIT = (C + "doubt.py", "if renewed or look.begun - self._baseline[0] >= self._sent.e:", "if True:")
+NO_ACT = (C + "doubt.py", "if not renewed and look.begun < self._sent.at + self._sent.act:", "if False:")
+FORGETS = (C + "memory.py", "return state.handled.get(problem, -1) > state.clock", "return False")
+NOT_SHOWN = {
+    "fold version as state": "both releases that exist fold alike: nothing can differ yet",
+    "sweep": "rule 9 is the daemon's, which is not simulated",
+    "E restarts after a silence; `via` in the intent": "not found in 40 schedules of its set (4 % in the model)",
+    "settling after genesis": "not told apart from the sweep, which is not simulated",
+    "identity with the epoch": "not found in 20 schedules with lost tails (2 % in the model)",
+    "PROBATION": "not found in 45 schedules with lost tails (1.3 % in the model)",
+    "rate counts queued and granted": "not found in 20 schedules (11 % in the model)",
+}
+
+SECTION_10 = (
+    Mutant("memory of handled problems", "base", (FORGETS,), True, seed=0),
+    Mutant(
+        "orphans keep their slot",
+        "base",
+        (
+            (
+                C + "budgets.py",
+                "STANDING = (ClaimState.DIRTY, ClaimState.ORPHAN, ClaimState.STUCK)",
+                "STANDING = (ClaimState.DIRTY, ClaimState.STUCK)",
+            ),
+        ),
+        True,
+        seed=243,
+    ),
+    Mutant("in-doubt rule and server fence", "stopped", (NO_WAIT, NO_ACT, NO_FENCE), True, seed=12),
+    Mutant(
+        "wait of the adopter, server fence, deadman",
+        "gap",
+        (NO_WAIT, NO_ACT, NO_FENCE, NO_DEADMAN),
+        True,
+        seed=82,
+    ),
+    Mutant(
+        "deadman, server fence, barrier beat",
+        "gap",
+        (NO_DEADMAN, NO_FENCE, (T + "effects.py", "            await self._control.barrier(claim)\n", "")),
+        True,
+        seed=55,
+    ),
+    Mutant(
+        "server fence (E short)",
+        "frozen",
+        (
+            NO_FENCE,
+            (S + "invariants.py", "if effect.late or any(other.late for other in others):", "if False:"),
+        ),
+        True,
+        seed=200,
+    ),
+    Mutant(
+        "TCP_USER_TIMEOUT",
+        "path",
+        ((S + "brokers.py", "USER_TIMEOUT = ACT ", "USER_TIMEOUT = 900.0 "),),
+        True,
+        seed=103,
+    ),
+    Mutant(
+        "memory of `undone`",
+        "base",
+        (
+            (
+                C + "claim_rules.py",
+                "    if found.state is not DIRTY:\n        return state\n    return handled",
+                '    if found.state is not DIRTY or r.x["outcome"] == "undone":\n        return state\n    return handled',
+            ),
+        ),
+        True,
+        seed=0,
+    ),
+    Mutant(
+        "memory of others' problems, durable",
+        "recreated",
+        (
+            (
+                C + "carried.py",
+                "    left = {p: until - state.clock for p, until in state.handled.items() if until > state.clock}\n",
+                "    left: dict[str, int] = {}\n",
+            ),
+        ),
+        True,
+        seed=15,
+    ),
+    Mutant("overlap read (and v13's own report)", "tail", (NO_OVERLAP,), True, seed=32),
+    Mutant("overlap and digest", "tail", (NO_OVERLAP, NO_STAMP), True, seed=32),
+    Mutant("overlap, digest, barrier", "tail", (NO_OVERLAP, NO_STAMP, NO_BARRIER), True, seed=32),
+    Mutant(
+        "redeclare from the journal",
+        "tail",
+        (
+            (
+                C + "session_rules.py",
+                "    state = redeclare(state, r)  # before its claims go with the older sessions\n",
+                "",
+            ),
+        ),
+        True,
+        seed=23,
+    ),
+    Mutant(
+        "a new join after a lost tail",
+        "tail",
+        ((T + "hearing.py", "        self.member.lose_tail(why)\n", ""),),
+        True,
+        seed=23,
+    ),
+    Mutant("barrier", "tail", (NO_BARRIER,), True, seed=95),
+)
+
+OWN = (
+    Mutant(
+        "x: scopes are exclusive",
+        "base",
+        ((C + "budgets.py", "EXCLUSIVE = Budget(cap=1)", "EXCLUSIVE = Budget(cap=2)"),),
+        seed=0,
+    ),
+    Mutant(
+        "token on release",
+        "people",
+        (
+            (
+                C + "claim_rules.py",
+                '    if found.token != r.x["token"]:\n        return "not the token"\n    event',
+                "    event",
+            ),
+        ),
+        seed=35,
+    ),
+    Mutant(
+        "who holds it may release it",
+        "people",
+        (
+            (
+                C + "claim_rules.py",
+                '    if found.session != r.s:\n        return f"not the holder: {found.holder} is"\n',
+                "",
+            ),
+        ),
+        seed=35,
+    ),
+    Mutant(
+        "no grant of what is orphaned",
+        "base",
+        (
+            (
+                C + "budgets.py",
+                "OCCUPYING = (ClaimState.GRANTED, *STANDING)",
+                "OCCUPYING = (ClaimState.GRANTED, ClaimState.DIRTY)",
+            ),
+            (
+                C + "claim_rules.py",
+                '    if full := over_cap(state, found):\n        return f"no room: {full}"\n',
+                "",
+            ),
+            (C + "hold.py", "standing[s] > budget_of(state, s).cap", "standing[s] > 99"),
+        ),
+        seed=108,
+    ),
+    Mutant(
+        "handled drops what waits",
+        "base",
+        (
+            (C + "claims.py", "if other.problem == problem and other.state in WAITING and", "if False and"),
+            (
+                C + "claim_rules.py",
+                "lapsed = found.state is GRANTED and is_handled(state, found.problem)",
+                "lapsed = False",
+            ),
+        ),
+        seed=0,
+    ),
+    Mutant(
+        "extension keeps the effect",
+        "base",
+        (
+            (
+                C + "claim_rules.py",
+                'return move(state, found, "intent", effect=canonical(r.x["effect"]), via=r.x["via"])',
+                'return move(state, found, "intent", effect=found.effect or canonical(r.x["effect"]), via=r.x["via"])',
+            ),
+        ),
+        seed=108,
+    ),
+    Mutant(
+        "time never frees what may be dirty",
+        "base",
+        ((C + "claims.py", '(DIRTY, "session ended"): ORPHAN,', '(DIRTY, "session ended"): CLOSED,'),),
+        seed=0,
+    ),
+    Mutant(
+        "a grant needs room, an intent too",
+        "base",
+        (
+            (C + "schedule.py", "        if not lacking:\n", "        if True:\n"),
+            (
+                C + "claim_rules.py",
+                '    if full := over_cap(state, found):\n        return f"no room: {full}"\n',
+                "",
+            ),
+            (C + "hold.py", "standing[s] > budget_of(state, s).cap", "standing[s] > 99"),
+        ),
+        seed=0,
+    ),
+    Mutant(
+        "what a lost log owed is carried",
+        "tail",
+        (
+            (
+                C + "carried.py",
+                "    if not carried_.owed:\n        return [], []\n",
+                "    if carried_ is not None:\n        return [], []\n",
+            ),
+        ),
+        seed=23,
+    ),
+    Mutant("deadman, server fence", "gap", (NO_DEADMAN, NO_FENCE), seed=55),
+)
+ALL = SECTION_10 + OWN

@@ -1,0 +1,52 @@
+"""Each rule is worth something: without it a kept schedule breaks an invariant (docs/coordination.md)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulation.mutants import ALL, NOT_SHOWN, SECTION_10
+from simulation.mutate import SURVIVES, changed
+
+HERE = Path(__file__).parent
+DOCS = HERE.parents[1] / "docs/coordination.md"
+
+
+@pytest.fixture(scope="module")
+def table() -> list[str]:
+    """As `make sim MUTANTS=1` prints it; in a process that has nothing of our code loaded."""
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation.mutate", "--table"],
+        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_no_mutant_survives_its_kept_schedule(table: list[str]) -> None:
+    assert len(table) == 2 + len(ALL) + len(NOT_SHOWN)
+    assert not [line for line in table if SURVIVES in line]
+
+
+def test_the_table_of_the_docs_names_each_of_them() -> None:
+    told = DOCS.read_text()
+    names = [mutant.name for mutant in ALL] + list(NOT_SHOWN)
+    assert not [name for name in names if f"\n| {name} |" not in told], "make sim MUTANTS=1"
+
+
+def test_each_change_applies_exactly_once() -> None:
+    for mutant in ALL:
+        assert changed(mutant), mutant.name
+        assert mutant.seed is not None, f"{mutant.name} has no kept schedule"
+
+
+def test_there_are_enough() -> None:
+    assert len(SECTION_10) + len(NOT_SHOWN) >= 22
+    assert len(ALL) - len(SECTION_10) >= 10
