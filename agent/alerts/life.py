@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from agent.alerts.judgement import Finding, Ground, Task, judge
 from agent.alerts.keeping import Kept, key
@@ -132,6 +132,11 @@ class Alerts:
             turn.join(self._readers.of([state.rule.name]), index)
         self._note(index, state)
         return samples
+
+    def disturb(self, names: Collection[str], turn: Turn) -> None:
+        """Of these metrics series gave way to what a recording rule gave: as what they are judged on in this
+        turn does not know of it, their readers come with the next one."""
+        turn.left |= self._readers.of(names)
 
     def postpone(self, task: Task) -> None:
         """It cannot be judged now: it is due in the next turn."""

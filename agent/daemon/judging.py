@@ -122,12 +122,12 @@ class Judging:
         return False
 
     def _take_done(self, sight: Sight) -> tuple[int, frozenset[str]]:
-        """How many findings came from the thread, and the names of what they recorded."""
+        """How many findings came from the thread, and the names of what they recorded or changed."""
         done = [index for index, future in self._aside.items() if future.done()]
         recorded = set[str]()
         for index in done:
             finding, took = self._aside.pop(index).result()
-            sight.learn(finding, None, took)
+            recorded |= sight.learn(finding, None, took)
             if finding.health is not RuleHealth.OK and took <= SLOW_S:
                 self._hindered.add(index)
             if isinstance(finding.task.rule, RecordRule):

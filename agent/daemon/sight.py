@@ -136,14 +136,20 @@ class Sight:
         ground = self.alerts.ground(self.series, self.series.first_at, down)
         return replace(ground, later=self.series.later, incomplete=self.series.incomplete)
 
-    def learn(self, finding: Finding, turn: Turn | None = None, took_s: float | None = None) -> None:
-        """Take a finding: what a recording rule gave is read like any other series."""
+    def learn(
+        self, finding: Finding, turn: Turn | None = None, took_s: float | None = None
+    ) -> frozenset[str]:
+        """Take a finding: what a recording rule gave is read like any other series. The metrics of which that
+        changed something: not only its own, as others give way to new series."""
         samples = self.alerts.take(finding, turn, took_s)
-        self.series.add(samples)
+        changed = self.series.add(samples).changed
+        if turn is not None:
+            self.alerts.disturb(changed - {finding.task.rule.name}, turn)
         if samples:  # it is no fresher than the oldest of what it rests on
             name = finding.task.rule.name
             rests_on = (self._newest.get(each, 0) for each in self._origins.recorded[name])
             self._newest[name] = min(rests_on, default=finding.task.now)
+        return changed
 
     def scene(
         self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local

@@ -211,6 +211,17 @@ def test_what_cannot_be_judged_does_not_rest() -> None:
     assert seen[-1] is RuleHealth.OK
 
 
+def test_what_gives_way_to_a_recorded_series_is_noticed() -> None:
+    """Its readers were judged in the same turn, on what stood there before."""
+    hosts = [Host(rules("a > 0"), rests, limit=4) for rests in (False, True)]
+    values = {("a", "1"): 1.0, ("a", "2"): STALE, ("b", "1"): 0.0, ("c", "1"): 0.0}
+    for host in hosts:
+        host.see(1_000, values, frozenset())
+        assert host.series.dropped["a"] == 1
+        host.see(2_000, {("a", "1"): 1.0, ("b", "1"): 0.0, ("c", "1"): 0.0}, frozenset())
+        assert host.health[1] is RuleHealth.FAILING
+
+
 def test_what_rests_is_judged_less_often() -> None:
     """And that it rests at all: else the laws say nothing."""
     own = rules("a > 0", "increase(a[1m]) > 0")

@@ -90,7 +90,7 @@ async def test_a_part_that_hangs_is_alone_from_then_on() -> None:
     """At most one thread is lost to it; the others miss one reading, and it comes back by itself."""
     first, hung, last = SomePart("first"), SomePart("hung"), SomePart("last")
     own = kernel(first, hung, last, deadline=2.0)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     hung.go.clear()
     try:
         seen = values(await own.read(5))
@@ -100,13 +100,12 @@ async def test_a_part_that_hangs_is_alone_from_then_on() -> None:
             seen = values(await own.read(5))
         assert (seen["host_first"], seen["host_last"], seen["unread last"]) == (1, 1, 1)
         assert (hung.reads, seen["unread hung"]) == (1, 3)
-        async with asyncio.timeout(20):  # those that answered are about to end
-            while threading.active_count() > before + 1:
-                await asyncio.sleep(0.01)
+        begun = set(threading.enumerate()) - before
+        assert [t.name for t in begun].count("reading of the host") == 2  # its own, and that of the others
     finally:
         hung.go.set()
-    for thread in threading.enumerate():
-        if thread.name == "reading of the host":
-            thread.join(20)
+    async with asyncio.timeout(20):  # it has returned, and tells the loop
+        while own._threads["hung"]._busy:
+            await asyncio.sleep(0.01)
     assert values(await own.read(6))["unread hung"] == 3
     assert hung.reads == 2
