@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from agent.commands.reach import CONFIG, NobodyAnswers
+from agent.commands.unlogged import unlogged
 from agent.config import Config, load
 from agent.control.fold import LogGap
 from agent.control_topic.follower import ShorterLog
@@ -92,10 +92,9 @@ def reaching(command: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 
     @wraps(command)
     def run(config: Path | None, **options: Any) -> int:
-        for name in ("aiokafka", "agent"):  # every failure is told by the command
-            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
-            return asyncio.run(reach(config, **options))
+            with unlogged("aiokafka", "agent"):  # every failure is told by the command
+                return asyncio.run(reach(config, **options))
         except BadFiles as error:
             raise click.ClickException(str(error)) from error
         except KafkaUnreachable as error:

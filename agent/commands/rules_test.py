@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +13,7 @@ from agent.commands import options, verdicts
 from agent.commands.progress import Progress
 from agent.commands.rule_facts import specs
 from agent.commands.rules_check import RULES
+from agent.commands.unlogged import unlogged
 from agent.rehearsal.rehearse import Rehearsal
 from agent.rehearsal.verdicts import Verdict
 from agent.yaml_marks import Severity, as_json, as_text
@@ -48,7 +46,7 @@ def test(paths: tuple[Path, ...], pattern: re.Pattern[str], junit: Path | None, 
             "there is no test of that name here" if pattern.pattern else "there are no tests here"
         )
     began, found = time.perf_counter(), list[Verdict]()
-    with _unlogged(), Progress() as progress:
+    with unlogged("agent"), Progress() as progress:
         for number, (unit, one) in enumerate(chosen):
             progress.tell(f"{number} of {len(chosen)} tests: {unit.path}: {one.name}")
             found.append(rehearsal.run(unit, one))
@@ -57,18 +55,6 @@ def test(paths: tuple[Path, ...], pattern: re.Pattern[str], junit: Path | None, 
     if junit is not None:
         _write(junit, verdicts.as_junit(found, seconds))
     sys.exit(1 if any(verdict.failures for verdict in found) else 0)
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """The rehearsed agents say nothing: what matters is in the verdicts."""
-    log = logging.getLogger("agent")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def _read(paths: tuple[Path, ...], output: str) -> Rehearsal:
