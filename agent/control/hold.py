@@ -60,9 +60,7 @@ def objection(
 
 
 def _no_more(state: State, claim: Claim) -> str | None:
-    """What keeps a claim from taking more: an adoption, a pause, or a cap that was lowered since."""
-    if claim.adoptions:
-        return "its session ended since it began: it is only finished or undone now"
+    """What keeps a claim from taking more: a pause, or a cap that was lowered since."""
     if selector := paused(state, claim):
         return f"{selector} is paused by {state.pauses[selector].by}: {state.pauses[selector].reason}"
     standing = occupied(state.claims.values(), *STANDING)

@@ -84,10 +84,11 @@ class Effects:
         where it must not be and ControlUnavailable where nobody knows, both before anything was sent; InDoubt
         where it did not leave in time; and what `answer` raises.
         """
+        token = self._token(claim)
         request = await ready()
         try:
             await self._control.barrier(claim)
-            await self._fire(request, look, lambda: self._control.objection(claim), sent)
+            await self._fire(request, look, lambda: self._objection(claim, token), sent)
             return await request.answer()
         finally:
             await request.close()
@@ -127,6 +128,16 @@ class Effects:
                 return False
             raise
         return True
+
+    def _token(self, claim: int) -> int | None:
+        own = self._control.own_claim(claim)
+        return own.token if own else None
+
+    def _objection(self, claim: int, token: int | None) -> str | None:
+        """One that was adopted meanwhile, by this very agent perhaps, may be in another task's hands."""
+        if self._token(claim) != token:
+            return "its session ended since this effect was decided"
+        return self._control.objection(claim)
 
     def _objection_to_undo(self, claim: int) -> str | None:
         return None if self._control.degraded else self._control.objection(claim, undo=True)

@@ -19,6 +19,7 @@ from simulation.schedules import SETS, Event, drawn
 from simulation.shrink import shrunk
 
 KEPT = {mutant.seed for mutant in ALL if mutant.seed is not None}  # those that find our mutants
+KEPT.add(192)  # a session ends, and is adopted by its own agent, while a request is made ready
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "18"))
 HERE = Path(__file__).parent
 
