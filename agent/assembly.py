@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -12,9 +11,10 @@ from functools import partial
 from agent import stop_file
 from agent.actions import Ports, load, spec
 from agent.config import Config
+from agent.config.participant import participant
 from agent.config.rule_files import RuleFiles
 from agent.config.settings import AUTO, WINDOW_MS, JolokiaSettings
-from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
+from agent.control_topic import ControlTopic, Effects, Surroundings
 from agent.daemon.desk import Desk
 from agent.daemon.fence import Fence
 from agent.daemon.judging import Judging
@@ -288,15 +288,7 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
     settings = config.control
     log = PartitionLog(settings.bootstrap_servers, config.security, settings.topic, client_id=_name(config))
     own = settings.bootstrap_servers == config.bootstrap_servers
-    who = Settings(
-        agent=f"broker-{config.broker.node_id}",
-        host=socket.gethostname(),
-        topic=settings.topic,
-        times=settings.times,
-        budgets=settings.budgets,
-        create=settings.create,  # genesis; the topic itself only where its cluster is ours
-        version=VERSION,
-    )
+    who = participant(config, create=settings.create)  # genesis; the topic only where its cluster is ours
     around = Surroundings(
         clock=clock,
         create_topic=admin.create_topic if own else None,

@@ -77,9 +77,12 @@ def judge_on(scene: Scene) -> Refusal | None:
 
 def stopped(scene: Scene) -> str | None:
     """1: the stop file."""
-    return (
-        None if scene.stop_file is None else f"the stop file stands: {scene.stop_file or 'no reason given'}"
-    )
+    return stop_file(scene.stop_file)
+
+
+def stop_file(reason: str | None) -> str | None:
+    """What a stop file with this text objects, to an undo too; None where there is none."""
+    return None if reason is None else f"the stop file stands: {reason or 'no reason given'}"
 
 
 def paused(scene: Scene) -> str | None:

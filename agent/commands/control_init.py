@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +11,12 @@ import click
 
 from agent.commands.control_reach import Reached, Topic, reaching
 from agent.commands.options import config, output, tell
+from agent.config.participant import participant
 from agent.control.overview import overview
 from agent.control.state import State
-from agent.control.times import Settings
 from agent.control_topic.birth import AlreadyBorn, bear, folded
 from agent.control_topic.creation import create
 from agent.kafka.errors import KafkaError, LogRecreated
-from agent.version import VERSION
 
 KNOWN_S = 60.0  # until a topic that was made or deleted is so on the broker that is asked
 MAX_ID = 64
@@ -75,18 +73,8 @@ def _made(name: str, replicas: int | None) -> str:
 
 async def _born(reached: Reached, after: str) -> tuple[State, bool]:
     """The log's state, and whether it was born now."""
-    config = reached.config
-    settings = Settings(
-        agent=f"broker-{config.broker.node_id}",
-        host=socket.gethostname(),
-        topic=reached.name,
-        times=config.control.times,
-        budgets=config.control.budgets,
-        create=True,
-        version=VERSION,
-    )
     try:
-        return await bear(reached.log(), settings, after), True
+        return await bear(reached.log(), participant(reached.config, create=True), after), True
     except LogRecreated:  # the first broker asked knew the deleted topic only
         return await _born(reached, after)
     except AlreadyBorn as error:

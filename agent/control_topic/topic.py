@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.control import words
 from agent.control.budgets import WAITING
-from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, is_called
+from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, called
 from agent.control.gossip import Peer
 from agent.control.overview import overview
 from agent.control.state import Claim, Limit, State
@@ -186,8 +186,7 @@ class ControlTopic:
 
     def claim_called(self, claim_id: int) -> Claim | None:
         """The open claim that has this id, or had it before a lost tail, whoever holds it."""
-        claims = self.state.claims
-        return claims.get(claim_id) or next((c for c in claims.values() if is_called(c, claim_id)), None)
+        return called(self.state.claims, claim_id)
 
     def end_of(self, claim_id: int) -> str:
         """Why a claim was closed, as far as is remembered."""
@@ -244,8 +243,7 @@ class ControlTopic:
 
     def own_claim(self, claim_id: int) -> Claim | None:
         """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
-        own = self.own_claims()
-        return own.get(claim_id) or next((c for c in own.values() if is_called(c, claim_id)), None)
+        return called(self.own_claims(), claim_id)
 
     def pauses(self) -> list[str]:
         """What people have paused for all agents, a sentence each."""

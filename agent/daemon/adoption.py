@@ -10,15 +10,15 @@ from msgspec.structs import replace
 from agent.actions import Action, Ports, Stopped, spec
 from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.last_look import stop_file
 from agent.daemon.means import Means
-from agent.daemon.settling import settle
+from agent.daemon.settling import ANSWER_S, settle
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
 from agent.model import Effect, Kind, Seen, Settle
 from agent.wire import BadEntry, decode_effect
 
 log = logging.getLogger(__name__)
-ANSWER_S = 1.0
 
 
 class Adoption:
@@ -52,7 +52,7 @@ class Adoption:
         if self._writes is None:
             self._writes = ClaimWrites(fence, self._number, self._means.ports.node_id)
             self._writes.suspect(self._claim.via)
-        ports = self._writes.ports(self._means.ports, _never, self._stop_file)
+        ports = self._writes.ports(self._means.ports, _never, lambda: stop_file(self._means))
         await self._undo_what_others_feel(fence, ports)
         while True:
             seen = await self._look(fence, self._writes, ports)
@@ -99,10 +99,6 @@ class Adoption:
             await self._action.undo(replace(self._effect, changes=topics), ports)
         except (KafkaError, Stopped) as error:
             log.info("claim %s: its topics are undone later: %s", self._number, error)
-
-    async def _stop_file(self) -> str | None:
-        stop = (await self._means.local()).stop_file
-        return None if stop is None else f"the stop file stands: {stop or 'no reason given'}"
 
     def _whose(self) -> str:
         claim = self._claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 
 from agent.actions import RATES, spec
@@ -42,7 +42,8 @@ class Found:
 
     async def _look(self) -> None:
         """Seen twice, the second time E and 5 s later at least, after reading to the end."""
-        standing = {one.id: one for one in self._ended() if await self._stands(one)}
+        held = self._held()
+        standing = {one.id: one for one in self._ended() if await self._stands(one, held)}
         now, patience = self._control.boot, self._control.params["e_controller"] + MORE_MS
         self._since = {name: self._since.get(name, now) for name in standing}
         for name, since in self._since.items():
@@ -59,9 +60,12 @@ class Found:
         action = self._means.actions.get(one.decision.do)
         return action is None or (spec(type(action)).keeps and one.verdict is Kind.HEALED)
 
-    async def _stands(self, one: Incident) -> bool:
-        """Whether a rate that it stamped is set, and no open claim holds it."""
-        held = {key for claim in self._control.state.claims.values() for key in keys_of(claim.effect)}
+    def _held(self) -> set[tuple[str, str]]:
+        """The resource and key of all that open claims have changed."""
+        return {key for claim in self._control.state.claims.values() for key in keys_of(claim.effect)}
+
+    async def _stands(self, one: Incident, held: Container[tuple[str, str]]) -> bool:
+        """Whether a rate that it stamped is set, and is not held."""
         for change in _stamped(one):
             if (change.resource, change.key) in held:
                 continue
@@ -79,7 +83,7 @@ class Found:
         assert effect is not None, "only what has an effect is looked at"
         try:
             await self._control.barrier()
-            if await self._stands(one):
+            if await self._stands(one, self._held()):
                 problem = f"found/{one.claim}/{effect.owner}"
                 scopes = action.scopes(effect)
                 anyone = spec(type(action)).adoptable

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from agent.actions import Ports
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.fence import ClaimWrites
-from agent.daemon.last_look import last_look, still_fires, without
+from agent.daemon.last_look import last_look, still_fires, stop_file, without
 from agent.daemon.means import Means
 from agent.daemon.settling import settle
 from agent.history import Incident, Phase
@@ -51,8 +51,7 @@ class Holding:
 
     async def stop_file(self) -> str | None:
         """The stop file in words: the only thing that stops an undo."""
-        stop = (await self._means.local()).stop_file
-        return None if stop is None else f"the stop file stands: {stop or 'no reason given'}"
+        return await stop_file(self._means)
 
     def not_begun(self) -> str | None:
         """Why nothing was sent at all, where the last look, or the log, kept it from that."""

@@ -24,6 +24,11 @@ async def last_look(
     return gate.judge_on(scene) if begun else gate.judge(scene)
 
 
+async def stop_file(means: Means) -> str | None:
+    """The stop file in words: the only thing that stops an undo."""
+    return gate.stop_file((await means.local()).stop_file)
+
+
 def still_fires(means: Means, decision: Decision) -> bool:
     """Whether the symptom is there."""
     return any(a.rule == decision.alert and a.labels == decision.labels for a in means.sight().firing())

@@ -50,6 +50,13 @@ async def _connected(fake: FakeBroker, **options: Any) -> AsyncIterator[Broker]:
             await broker.close()
 
 
+async def _until(happened: Callable[[], bool]) -> None:
+    """Looks at each turn of the loop, so that nothing else happens before it is seen."""
+    async with asyncio.timeout(5):
+        while not happened():
+            await asyncio.sleep(0)
+
+
 async def test_one_connection_serves_every_call() -> None:
     """Connecting anew for each call would cost a TLS and SASL handshake each time."""
     fake = FakeBroker({_LOG_DIRS: _log_dirs})
@@ -144,9 +151,7 @@ async def test_a_read_under_way_at_the_end_opens_no_other_connection() -> None:
     fake = FakeBroker({_LOG_DIRS: lambda _: HANG})
     async with _connected(fake) as broker:
         reading = asyncio.create_task(broker.ask(_READ, 5))
-        async with asyncio.timeout(5):
-            while not fake.asked:
-                await asyncio.sleep(0.001)
+        await _until(lambda: bool(fake.asked))
         await broker.close()
         with pytest.raises(KafkaUnreachable, match="closed"):
             await reading
@@ -159,9 +164,7 @@ async def test_a_connection_that_opens_at_the_end_is_closed() -> None:
     fake = FakeBroker({_LOG_DIRS: _log_dirs})
     async with _connected(fake) as broker:
         reading = asyncio.create_task(broker.ask(_READ, 5))
-        async with asyncio.timeout(5):
-            while not fake.connections:
-                await asyncio.sleep(0)
+        await _until(lambda: fake.connections > 0)
         await broker.close()
         with pytest.raises(KafkaUnreachable, match="closed on this side"):
             await reading

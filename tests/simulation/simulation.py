@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from agent.control.bodies import FOLD
-from agent.control.times import Times
+from agent.control.times import LAB
 from agent.control_topic import ControlTopic, Settings, Surroundings
 from simulation.brokers import E_CONTROLLER, E_OWN, Request, World
 from simulation.invariants import Canon, Effect, Invariants, Violation
@@ -21,24 +21,7 @@ from simulation.process_loop import Kernel
 from simulation.remedies import Remedies
 from simulation.schedules import Schedule
 
-TIMES = Times(
-    beat_each=0,
-    beat_least=1_000,
-    beat_most=1_000,
-    beat_busy=1_000,
-    w=6_000,
-    w_idle=8_000,
-    h=4_000,
-    act=2_000,
-    e_own=int(E_OWN * 1_000),
-    e_controller=int(E_CONTROLLER * 1_000),
-    settle=2_000,
-    probation=3_000,
-    age=10_000,
-    cooldown=30_000,
-    degraded=6_000,
-    short=2_000,
-)
+TIMES = replace(LAB, e_own=int(E_OWN * 1_000), e_controller=int(E_CONTROLLER * 1_000), age=10_000)
 PATIENCE = 150.0  # seconds after the last fault in which all must come to its end
 STEP = 0.5
 
