@@ -48,7 +48,7 @@ async def perform(
     return stage
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SPELLS, st.sampled_from((None, 20, 60)), st.none() | st.integers(1, 12))
 def test_nothing_is_left_standing(
     spells: list[tuple[int, float, bool, bool]], lease: int | None, dies_after: int | None
@@ -67,7 +67,7 @@ def test_nothing_is_left_standing(
     assert stage.disk.applied <= 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SPELLS, st.sampled_from((None, 20)))
 def test_an_undo_is_never_lost_to_a_full_journal(
     spells: list[tuple[int, float, bool, bool]], lease: int | None

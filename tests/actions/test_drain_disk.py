@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_world import NODE, Crash, MiB, World, crashes, run
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.actions import Stopped
@@ -212,7 +212,6 @@ def crowded(draw: st.DrawFn) -> World:
 
 
 @given(crowded(), st.floats(0.3, 0.6))
-@settings(deadline=None)
 def test_the_targets_keep_their_headroom_at_every_instant(world: World, until: float) -> None:
     """Whatever the sizes: no target is ever fuller than the policy and the drain's own goal allow."""
     effect = run(plan(world, until))
@@ -234,7 +233,6 @@ def test_the_targets_keep_their_headroom_at_every_instant(world: World, until: f
 
 
 @given(crowded(), st.integers(1, 120), st.booleans(), st.integers(0, 120))
-@settings(deadline=None)
 def test_a_crash_anywhere_then_apply_again_is_apply(world: World, at: int, after: bool, away: int) -> None:
     """The agent dies at any call, before or after its effect, and Kafka goes on while it is away."""
     effect = run(plan(world, 0.4))
@@ -256,7 +254,6 @@ def test_a_crash_anywhere_then_apply_again_is_apply(world: World, at: int, after
 
 
 @given(crowded(), st.integers(1, 120), st.integers(1, 40), st.booleans())
-@settings(deadline=None)
 def test_undo_leaves_nothing_running_and_no_limit(world: World, at: int, again: int, after: bool) -> None:
     """After a crash in the middle, and after one in the undo itself."""
     effect = run(plan(world, 0.4))

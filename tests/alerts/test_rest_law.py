@@ -139,7 +139,7 @@ def scrapes(rounds: Sequence[Round]) -> Iterator[Round]:
         values = {series: value for series, value in values.items() if value is not STALE}
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES)
 @given(ROUNDS, st.sampled_from([0, 7_000]), st.sampled_from([0, 9_000]), st.sampled_from([4, 100]))
 def test_what_rests_comes_to_what_is_judged_always(
     rounds: Sequence[Round], for_ms: int, keep_ms: int, limit: int
@@ -158,7 +158,7 @@ def test_what_rests_comes_to_what_is_judged_always(
 PAUSES = st.sampled_from([1_000, 5_000, 11_000, LOOKBACK_MS - 5_000, LOOKBACK_MS, LOOKBACK_MS + 30_000])
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(st.tuples(PAUSES, CHANGES), min_size=2, max_size=4))
 def test_what_falls_silent_is_missed_in_time(rounds: Sequence[tuple[int, Values]]) -> None:
     """A series that comes no more, and is not said to have ended, is too old some time later."""

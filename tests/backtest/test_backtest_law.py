@@ -75,7 +75,7 @@ def rules(durations: list[tuple[int, int, int, int]]) -> tuple[Rule, ...]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SERIES,
     st.lists(

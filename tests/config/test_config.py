@@ -301,7 +301,7 @@ def test_a_missing_file_is_a_complaint(tmp_path: Path) -> None:
         load(tmp_path / "none.yml", {})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.integers(0, len(EVERYTHING) - 1), st.text(max_size=3), st.integers(0, 15))
 def test_any_slip_loads_or_is_complained_of(folder: Path, at: int, put: str, cut: int) -> None:
     """Nothing but BadConfig comes out of a load."""

@@ -39,7 +39,7 @@ def test_what_an_agent_needs_is_read_as_kafka_reads_it() -> None:
     assert parse("node.id=${X}") == ServerProperties(None, (), ())
 
 
-@settings(deadline=None)  # a busy machine is no mistake
+@settings()  # a busy machine is no mistake
 @given(st.text("a=: \\#!u0041\r\n\t", max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
     """Never an exception."""

@@ -190,7 +190,6 @@ def test_i4_the_digest_is_the_same_whatever_the_hash_seed(worlds: list[World], h
     assert shown.stdout.split(" ", 1) == [state.digest, dump(state) + "\n"], shown.stderr
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=20), st.integers(), st.integers())
 def test_any_bytes_at_any_time_never_raise(values: list[bytes], at: int, epoch: int) -> None:
     log = Scribe.born()
@@ -207,7 +206,7 @@ MIXED.run(500, lambda _: None)
 PIECES = json.loads(b"[" + b",".join(r.value for r in MIXED.scribe.log) + b"]")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_real_records_with_mixed_up_values_never_raise_and_are_judged_alike(data: st.DataObject) -> None:
     """Fields of one real record in another, numbers moved a little, keys dropped: at a place of its own."""
@@ -244,7 +243,7 @@ def _mutate(data: st.DataObject, x: dict[str, object], other: dict[str, object])
         x.pop(key, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 30), st.integers(0, 400), st.integers(0, 255))
 def test_a_real_record_with_one_byte_changed_never_raises(seed: int, place: int, byte: int) -> None:
     world = World(seed)
@@ -256,7 +255,7 @@ def test_a_real_record_with_one_byte_changed_never_raises(seed: int, place: int,
         assert state.offset == offset
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1_000), st.integers(1, 40))
 def test_what_was_written_upon_a_lost_tail_is_void(seed: int, cut: int) -> None:
     world = World(seed)

@@ -107,7 +107,7 @@ steps = st.sampled_from(["write", "write", "read", "read", "snapshot", "crash", 
 @given(st.lists(steps, max_size=25))
 @example(["write", "read", "full", "write", "read", "snapshot", "crash"])  # a journal older than the store
 @example(["write", "read", "snapshot", "write", "read", "crash"])  # a newer one
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_counter_of_lines_grows_by_the_lines_whatever_is_newer(what: list[str]) -> None:
     async def story(host: Host) -> None:
         await host.read()

@@ -14,7 +14,7 @@ NAMES = st.one_of(st.from_regex(r"[a-z_:][a-z0-9_:]{0,9}", fullmatch=True), st.t
 VALUES = st.text(min_size=1, max_size=8)
 
 
-@settings(deadline=None)  # machines are busy
+@settings()  # machines are busy
 @given(
     NAMES,
     st.dictionaries(NAMES.filter(lambda name: name != "__name__"), VALUES, max_size=3).map(

@@ -28,7 +28,7 @@ async def reread(held: Held, start: int, end: int, piece: int) -> tuple[Recorded
     return again, reading
 
 
-@settings(deadline=None)  # machines are busy
+@settings()  # machines are busy
 @given(
     st.lists(st.sampled_from(["sample", "sample", "sample", "gap", "end", "nan"]), min_size=1, max_size=60),
     st.integers(1, 30),

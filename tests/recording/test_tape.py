@@ -60,7 +60,7 @@ def test_a_full_tape_says_so(tmp_path: Path) -> None:
     assert Dump(tmp_path / "a.om").read().samples == 100
 
 
-@settings(deadline=None)  # files are synced, and machines busy
+@settings()  # files are synced, and machines busy
 @given(packed=st.booleans(), cut=st.integers(0, 3_000), killed=st.booleans())
 def test_going_on_after_a_kill_loses_at_most_what_was_cut(packed: bool, cut: int, killed: bool) -> None:
     """Wherever the file was cut: what follows goes on with it, and nothing stands in it twice."""

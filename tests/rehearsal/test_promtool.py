@@ -151,7 +151,7 @@ def expecting(case: Random, folder: Path) -> dict[str, Any]:
     return whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 def test_what_fires_here_fires_in_promtool(case: Random) -> None:
     """`for`, `keep_firing_for`, gaps, ends and returns of series, in any order."""
@@ -176,7 +176,6 @@ def test_promtool_would_tell_a_difference(tmp_path: Path) -> None:
     assert not promtool_passes(tmp_path, "random_test.yml")
 
 
-@settings(deadline=None)
 @given(CASES)
 def test_ticks_one_by_one_and_all_at_once_give_the_same(case: Random) -> None:
     """The fast way is only faster."""

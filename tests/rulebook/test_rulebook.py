@@ -391,7 +391,7 @@ TREES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     alerts=st.one_of(TREES.map(repr), st.text(max_size=60)),
     rest=st.one_of(TREES.map(repr), st.text(max_size=60)),
@@ -406,7 +406,7 @@ def test_any_text_loads_or_is_complained_of(tmp_path: Path, alerts: str, rest: s
         assert ": " in line
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.integers(0, len(REMEDIES) - 1), st.text(min_size=0, max_size=3), st.integers(0, 12))
 def test_any_small_slip_in_a_remedy_loads_or_is_complained_of(
     tmp_path: Path, at: int, put: str, cut: int

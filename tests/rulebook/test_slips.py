@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rule_files import complaints, write
 
@@ -88,7 +88,6 @@ def test_the_first_token_that_cannot_stand_there_is_marked(
     assert text[column - 11 :].startswith(marked)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(" ".join) | st.text(max_size=30))
 def test_any_text_has_a_slip_within_it_or_none_and_promql_has_none(text: str) -> None:
     """Never an exception; never a complaint about what the parser takes."""

@@ -251,7 +251,7 @@ def test_a_good_file_is_good_for_both(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", LOADERS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data_=st.data())
 def test_what_the_schema_refuses_the_loader_refuses(kind: str, tmp_path: Path, data_: st.DataObject) -> None:
     """After any one or two small mistakes: an editor must not underline what works."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -378,7 +378,6 @@ async def test_alone_a_broker_is_asked_about_itself(cluster: FakeCluster, facts:
     assert facts.facts == World(1000, ME, frozenset({3}), alone=True)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 9), st.frozensets(st.integers(0, 9)), st.frozensets(st.integers(0, 9)))
 def test_whom_to_ask(node: int, others: frozenset[int], silent: frozenset[int]) -> None:
     """Somebody else if anybody lives, not the silent one if there is a choice, else oneself."""

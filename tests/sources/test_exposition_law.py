@@ -11,7 +11,7 @@ import time
 
 import pytest
 from expositions import NAMES, Family, body_of, families, oracle, read
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.sources.exposition_body import Malformed, TooMany, Wanted
@@ -21,7 +21,6 @@ from agent.sources.exposition_text import Reader
 SECONDS = float(os.environ.get("OTTLA_FUZZ_SECONDS", "2"))
 CUTS = st.lists(st.integers(0, 10_000), max_size=4).map(tuple)
 WANTED = st.none() | st.frozensets(st.sampled_from([*NAMES, *(f"{name}_total" for name in NAMES)]))
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 TRICKY = [
     Family("a", "gauge", True, (('{b="} 1"}', 1.0, None), ('{b="x} 2 3"}', 2.0, 5), ("", 3.0, None))),
@@ -29,7 +28,6 @@ TRICKY = [
 ]
 
 
-@calm
 @given(families(), CUTS)
 @example(TRICKY, ())
 @example(TRICKY, (30, 31, 32))
@@ -44,7 +42,6 @@ def test_text_is_read_as_prometheus_client_reads_it(drawn: list[Family], cuts: t
         assert (seen.duplicates, seen.grouped) == (0, True)
 
 
-@calm
 @given(families(types=("gauge", "counter", "unknown")), CUTS)
 @example([Family("a", "counter", True, (('{b="x"}', 1.0, 1500), ("", 2.0, 1500)))], (5,))
 def test_openmetrics_is_read_as_prometheus_client_reads_it(
@@ -66,7 +63,6 @@ def _is_fit_for_openmetrics(one: Family) -> bool:
     return len(timed) <= 1 and fit
 
 
-@calm
 @given(families(), families(), WANTED, CUTS, st.booleans(), st.booleans())
 @example(TRICKY, TRICKY, frozenset({"kafka_x"}), (), False, False)
 def test_what_is_wanted_is_the_same_as_all_of_it_sifted(
@@ -101,7 +97,6 @@ def _beyond(drawn: list[Family], names: frozenset[str], openmetrics: bool) -> bo
     )
 
 
-@calm
 @given(families(), st.randoms(use_true_random=False))
 def test_samples_outside_their_family_are_noticed(drawn: list[Family], dice: random.Random) -> None:
     """By a look at the whole, which also reads them; that is when passing over would lose some."""

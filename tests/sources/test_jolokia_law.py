@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.model import Sample
@@ -114,7 +114,6 @@ def read_of() -> Read:
     return Read(PATTERN, (("g", GAUGE), ("l", LOWER)))
 
 
-@settings(deadline=None)
 @given(WORLDS)
 @example([Bean((("topic", '"a,b"'),), {"Value": 1}), Bean((("topic", "*"),), {"Value": 2})])
 def test_a_world_of_mbeans_is_read_as_it_is(world: list[Bean]) -> None:
@@ -134,7 +133,6 @@ def test_a_world_of_mbeans_is_read_as_it_is(world: list[Bean]) -> None:
         assert failed == []
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('a,=:"*?\\\n'), max_size=8))
 def test_a_quoted_name_is_never_a_pattern_and_its_value_comes_back(value: str) -> None:
     """For any value at all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_lines import LINES
 
@@ -106,7 +106,7 @@ def test_a_storm_leaves_a_mebibyte_at_most() -> None:
     assert len(kept) > 200
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(LINES, st.integers(1, 5))
 def test_any_bytes_are_shown_as_text(lines: list[bytes], size: int) -> None:
     """Whatever the log holds, cut wherever: lines of text, within the bounds."""

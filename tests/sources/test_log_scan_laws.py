@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 import re2
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from log_lines import LINES, regexes
 
@@ -25,7 +25,7 @@ from agent.sources.log_scan_literals import LiteralFinder
 from agent.sources.log_scan_re2 import SeparateFinder
 
 EXAMPLES = int(os.environ.get("OTTLA_LOG_EXAMPLES", "60"))  # of each law; 20,000 take some minutes
-HOW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+HOW = settings(max_examples=EXAMPLES)
 
 
 def pattern(name: str, regex: str) -> LogPattern:

@@ -181,7 +181,7 @@ async def play(folder: Path, steps: list[str], *, shift: bool, append: bool = Tr
         world.writer.close()
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(RENAMED, max_size=40), st.booleans())
 @example(["rename", "read", "read", "reopen", "write", "rename"], False)
 @example(["write", "rename", "reopen", "write", "rename", "reopen", "write", "kill unsaved"], True)
@@ -195,7 +195,7 @@ def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> N
         asyncio.run(play(Path(folder), steps, shift=shift))
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(COPIED, max_size=40), st.booleans(), st.booleans())
 @example(["write", "read", "write", "copy", "write", "copy", "write", "kill"], True, True)
 def test_copytruncate_counts_each_whole_line_exactly_once(

@@ -131,7 +131,7 @@ alias: {}
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(0, len(FILE) - 1), st.text(max_size=3), st.integers(0, 15))
 def test_any_slip_is_read_or_complained_of(at: int, put: str, cut: int) -> None:
     """Nothing is ever raised."""

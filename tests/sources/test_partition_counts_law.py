@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.kafka.metadata import PartitionInfo
@@ -39,7 +39,6 @@ def without_me(info: PartitionInfo) -> PartitionInfo:
 DARK = PartitionInfo("a", 0, "id", 1, (1, 2, 3), (1, 2, 3), (), (3,))  # offline, and not yet out of the ISR
 
 
-@settings(deadline=None)
 @given(st.lists(infos(), max_size=5), st.integers(1, 5), st.integers(1, 5))
 @example([DARK], 1, 1)
 def test_counts_are_what_their_names_say(partitions: list[PartitionInfo], a: int, b: int) -> None:

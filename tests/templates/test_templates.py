@@ -214,7 +214,7 @@ def templates(draw: st.DrawFn, depth: int = 2) -> str:
     return f"{{{{{trim} {kind} {test} }}}}{inner[0]}{{{{ else {end}}}}}{inner[1]}{{{{ end }}}}"
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.lists(st.lists(templates(), max_size=4).map("".join).filter(str.strip), min_size=60, max_size=60))
 def test_random_templates_are_alike(tmp_path_factory: pytest.TempPathFactory, found: list[str]) -> None:
     """Those that fail at the moment are alike but for their words: they are left out here."""

@@ -172,7 +172,6 @@ def test_a_character_of_a_text_is_found_in_the_file(text: str, place: tuple[int,
 STYLES = ("{}", "'{}'", '"{}"', "|\n   {}", ">-\n   {}", "|2-\n     {}", "&a {}", "!x '{}'")
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(STYLES),
     st.lists(
@@ -205,7 +204,7 @@ def test_the_place_after_the_last_character_is_behind_it() -> None:
         assert value.place_of(len(value.text)) == place
 
 
-@settings(deadline=None)  # a busy machine is no mistake
+@settings()  # a busy machine is no mistake
 @given(st.one_of(st.binary(max_size=300), st.text("ab:-[]{}&*!|>'\"#%?,\n \t\x85\u2028é", max_size=80)))
 @example(b"\xef\xbb\xbf\xef\xbb\xbf")
 @example("? ? ? a")
