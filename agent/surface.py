@@ -47,7 +47,7 @@ class View(Protocol):
         agent, node_id, version, started_at; modes: {paused, stopped, degraded: words or None};
         sources: [{name, up, age_ms, why}]; rules: {count, digest, not_ok: [{rule, health, why}],
         reload: {at, ok, complaints} or None}; control: {caught_up, degraded, peers: [name],
-        pauses: [words]} or None.
+        pauses: [words], voids: {reason: count}, joins: under its name} or None.
         """
         ...
 

@@ -66,8 +66,15 @@ def status(answer: Plain) -> str:
     if control:
         caught_up = "read to its end" if control["caught_up"] else "not yet read to its end"
         words = control["degraded"] or f"{caught_up}; peers: {', '.join(control['peers']) or 'none'}"
-        lines += _section("control topic", [words])
+        lines += _section("control topic", [words, *_voids(control)])
     return "\n".join(lines)
+
+
+def _voids(control: Plain) -> list[str]:
+    """What of the log had no effect, and why."""
+    voids = control.get("voids") or {}
+    whys = ", ".join(f"{count} {reason}" for reason, count in sorted(voids.items()))
+    return [f"{sum(voids.values())} records void: {whys}"] if voids else []
 
 
 def why(answer: Plain, now: int) -> str:

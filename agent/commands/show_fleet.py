@@ -65,7 +65,7 @@ def _agent(agent: Plain, now: int) -> Iterator[str]:
     yield agent["agent"]
     yield f"{agent['host']}{' ' + agent['rack'] if agent['rack'] else ''}"
     yield f"{agent['version']}, folds up to {agent['fold_max']}"
-    yield f"for {_rounded(agent['age_ms'])}, heard {when(agent['heard_at'], now)}"
+    yield f"join {agent['joins']}, for {_rounded(agent['age_ms'])}, heard {when(agent['heard_at'], now)}"
     said = [f"fires {', '.join(agent['firing'])}"] if agent["firing"] else []
     said += [agent["status"]] if agent["status"] else []
     if agent["probation_ms"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.control.admission import OTHER_HISTORY
+from agent.control.digests import digest_at
 from agent.control.fold import Verdict
 from agent.control.state import State
 
@@ -26,6 +27,8 @@ class Agreement:
             self._agreed.add(record.a)
             self._differing.pop(record.a, None)
         elif verdict.void == OTHER_HISTORY and record.s in state.sessions and record.b >= state.epoch_start:
+            if digest_at(state.digests, state.offset, record.b) is None:
+                return  # a copy of long ago, or of what is yet to come: nobody can tell how it was stamped
             self._differing[record.a] = self._differing.get(record.a, 0) + 1
 
     def drop(self) -> None:

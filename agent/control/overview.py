@@ -66,6 +66,7 @@ def _agent(state: State, session: Session, gossip: Gossip | None) -> Plain:
         "version": session.version,
         "fold_max": session.fold_max,
         "session": session.id,
+        "joins": state.incarnations.get(session.agent, 0),
         "age_ms": state.clock - session.joined,
         "heard_at": session.heard,
         "votes": list(session.votes),

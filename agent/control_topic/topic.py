@@ -48,6 +48,11 @@ class ControlTopic:
         return self._life.reader.caught_up
 
     @property
+    def joins(self) -> int:
+        """How many processes joined the log under this agent's name so far: its incarnation."""
+        return self.state.incarnations.get(self._agent, 0)
+
+    @property
     def notes_dropped(self) -> int:
         """How many notes were too long, too many or void."""
         return self._life.duties.outbox.dropped

@@ -13,6 +13,7 @@ from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
 from agent.daemon.own_series import OfSources, exposition
+from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
@@ -75,6 +76,8 @@ class Desk:
                 "degraded": control.degraded,
                 "peers": sorted(control.peers()),
                 "pauses": control.pauses(),
+                "voids": dict(control.state.voids),
+                "joins": control.joins,
             },
             "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
         }
@@ -141,9 +144,9 @@ class Desk:
     def metrics(self) -> bytes:
         """The agent's own series."""
         ledger, control = self.means.ledger, self.means.control
-        degraded = control is not None and control.degraded is not None
-        sources = OfSources(self.pollings, self.now())
-        return exposition(ledger.history, self.daemon.sight, sources, degraded, self.rules)
+        standing = () if control is None else (OfControl(control),)
+        more = (OfSources(self.pollings, self.now()), self.rules, *standing)
+        return exposition(ledger.history, self.daemon.sight, more)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
         """Begin nothing new."""

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes from the agent: its incidents, alerts, rules, sources and standing in the fleet."""
+"""What Prometheus scrapes from the agent: its incidents, alerts, rules and sources, and what others add."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from agent.sources.agent_itself import AgentItself
 from agent.sources.schedule import Polling
 
 
-def exposition(history: History, sight: Sight, sources: Collector, degraded: bool, more: Collector) -> bytes:
-    """In Prometheus's text format 0.0.4. `degraded`: no claim can be had; `more` brings series of its own."""
+def exposition(history: History, sight: Sight, more: Iterable[Collector]) -> bytes:
+    """In Prometheus's text format 0.0.4; each of `more` brings series of its own."""
     registry = CollectorRegistry()
     incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
     for one in history.incidents.values():
@@ -29,9 +29,8 @@ def exposition(history: History, sight: Sight, sources: Collector, degraded: boo
     for rule in sight.book.alerts:
         health = sight.alerts.health(rule.name)
         rules.labels(rule.name, health).set(health == "ok")
-    Gauge("ottla_control_degraded", "1 where no claim can be had", registry=registry).set(degraded)
-    registry.register(sources)
-    registry.register(more)
+    for collector in more:
+        registry.register(collector)
     return generate_latest(registry)
 
 

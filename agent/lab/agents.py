@@ -85,7 +85,8 @@ class Agent:
 class Agents:
     """The agents of a lab's brokers, by node id.
 
-    `rules` is a folder, `interval` that of their sources, `times` are those of the control topic.
+    `rules` is a folder, `interval` that of their sources, `times` are those of the control topic. `folder`
+    begins their folders' names: agents in others may run beside the same brokers.
     """
 
     lab: Lab
@@ -94,20 +95,26 @@ class Agents:
     interval: str = "1s"
     times: str = "lab"
     exporter: bool = False  # the broker's metrics from jmx_exporter, in place of Jolokia
+    folder: str = "agent"
 
     def agent(self, broker: int) -> Agent:
         """The agent beside this broker."""
-        return Agent(self.lab.node(broker), self.lab.state / f"agent-{broker}")
+        return Agent(self.lab.node(broker), self.lab.state / f"{self.folder}-{broker}")
 
     async def start(self, broker: int) -> Agent:
         """Start it and wait until it says that it is ready; one that runs is left as it is.
 
         LabError, with its last words, when it ends or is not ready in time.
         """
+        agent = await self.launch(broker)
+        await _wait_ready(agent, _READY_SECONDS)
+        return agent
+
+    async def launch(self, broker: int) -> Agent:
+        """Start it, whether it will ever be ready or not; one that runs is left as it is."""
         agent = self.agent(broker)
         if agent.process is None:
             await asyncio.to_thread(self._launch, agent)
-        await _wait_ready(agent, _READY_SECONDS)
         return agent
 
     async def start_all(self) -> dict[int, Agent]:

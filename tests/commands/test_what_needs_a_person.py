@@ -51,3 +51,13 @@ def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
     }
     assert show.unwell(status) == ["in the whole fleet * is paused by ann: x"]
     assert "! in the whole fleet * is paused by ann: x" in unstyle(show.status(status))
+
+
+def test_records_without_effect_are_counted_by_reason() -> None:
+    status = FakeSurface().status()
+    well: dict[str, object] = {"caught_up": True, "degraded": None, "peers": [], "pauses": []}
+    status["control"] = {**well, "voids": {"not JSON": 2, "a copy": 1}, "joins": 4}
+    assert show.unwell(status) == []
+    assert "  3 records void: 1 a copy, 2 not JSON" in unstyle(show.status(status)).splitlines()
+    status["control"]["voids"] = {}
+    assert "void" not in unstyle(show.status(status))

@@ -7,9 +7,11 @@ import json
 from msgspec.structs import replace
 from scribe import Scribe, effect
 
-from agent.control.agreement import Agreement
+from agent.control.admission import OTHER_HISTORY
+from agent.control.agreement import STAMPS, Agreement
 from agent.control.bodies import MAX_HANDLED, MAX_REDECLARED
 from agent.control.carried import Carried, carried, for_join, is_lost, lost_changes, pack, unpack
+from agent.control.digests import KNOWN
 from agent.control.records import MAX_BYTES
 from agent.control.times import LAB
 
@@ -151,4 +153,18 @@ def test_rule_12_a_peer_whose_stamps_differ_again_and_again_is_named() -> None:
     assert str(agreement.differing()).startswith("broker-2 comes to another state")
     log.beat(other)
     agreement.saw(log.state, log.last, "broker-1", one)
+    assert agreement.differing() is None
+
+
+def test_rule_12_copies_of_long_ago_say_nothing_of_a_peers_state() -> None:
+    """A flood of an agent's own old records: what their stamps meant, nobody remembers."""
+    log, one, other = two()
+    agreement = Agreement()
+    log.beat(other)
+    copy = log.log[-1].value
+    for _ in range(KNOWN):
+        log.raw(b"noise")
+    for _ in range(STAMPS):
+        assert log.raw(copy).void == OTHER_HISTORY
+        agreement.saw(log.state, log.last, "broker-1", one)
     assert agreement.differing() is None
