@@ -295,6 +295,7 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
         boot=boot_time,
         memory=Kept(journal, "control"),
         describe=log.describe,
+        place=partial(admin.place, config.broker.node_id),
     )
     return ControlTopic(log, who, around)
 

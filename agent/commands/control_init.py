@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from agent.control.overview import overview
 from agent.control.state import State
 from agent.control_topic.birth import AlreadyBorn, bear, folded
 from agent.control_topic.creation import create
+from agent.control_topic.own_cluster import other_cluster
 from agent.kafka.errors import KafkaError, LogRecreated
 
 KNOWN_S = 60.0  # until a topic that was made or deleted is so on the broker that is asked
@@ -54,14 +56,16 @@ async def _init(reached: Reached, after: str, recreate: bool, yes: bool, output:
     state, born = await _born(reached, after)
     topic = await reached.existing()
     place = f", in place of {state.after}" if state.after else ""
+    stranger = other_cluster(state, await reached.cluster())
+    wrong = [*topic.deviations, *([stranger] if stranger else [])]
     said = [
         _made(reached.name, made),
         f"its log {state.log} is born{'' if born else ' already'}{place}",
-        *(f"! {words}" for words in topic.deviations),
+        *(f"! {words}" for words in wrong),
     ]
     answer = {"made": made is not None, "born": born, "log": state.log, "after": state.after}
-    tell(output, {**answer, "topic": topic.plain()}, "\n".join(said))
-    return 1 if topic.deviations else 0
+    tell(output, {**answer, "cluster": state.cluster, "topic": topic.plain()}, "\n".join(said))
+    return 1 if wrong else 0
 
 
 def _made(name: str, replicas: int | None) -> str:
@@ -73,8 +77,9 @@ def _made(name: str, replicas: int | None) -> str:
 
 async def _born(reached: Reached, after: str) -> tuple[State, bool]:
     """The log's state, and whether it was born now."""
+    settings = replace(participant(reached.config, create=True), cluster=await reached.cluster())
     try:
-        return await bear(reached.log(), participant(reached.config, create=True), after), True
+        return await bear(reached.log(), settings, after), True
     except LogRecreated:  # the first broker asked knew the deleted topic only
         return await _born(reached, after)
     except AlreadyBorn as error:

@@ -60,6 +60,15 @@ class Reached:
         self._log = partial(PartitionLog, servers, security, self.name, client_id=CLIENT, deadline=DEADLINE_S)
         stack.push_async_callback(self.admin.close)
 
+    async def cluster(self) -> str:
+        """Id of the cluster that the agents watch over, which may be another one."""
+        config = self.config
+        if config.bootstrap_servers == config.control.bootstrap_servers:
+            return (await self.admin.place(config.broker.node_id)).cluster
+        own = Admin(config.bootstrap_servers, config.security, client_id=CLIENT, deadline=DEADLINE_S)
+        self._stack.push_async_callback(own.close)
+        return (await own.place(config.broker.node_id)).cluster
+
     def log(self) -> PartitionLog:
         """The log of the topic that is there now."""
         log = self._log()

@@ -20,6 +20,8 @@ from agent.control.gossip import Gossip
 from agent.control.overview import overview, unwell
 from agent.control.state import State
 from agent.control_topic.birth import folded
+from agent.control_topic.own_cluster import other_cluster
+from agent.kafka.errors import KafkaError
 
 EACH = 500  # records between two looks at the clock
 
@@ -30,8 +32,8 @@ EACH = 500  # records between two looks at the clock
 def status(**options: Any) -> None:
     """Show the topic, and what its log amounts to, as `ottla fleet` does.
 
-    Exit code 1 where a person should look: the topic deviates, no log is born, a claim is an orphan or stuck,
-    a pause stands.
+    Exit code 1 where a person should look: the topic deviates, no log is born or it is another cluster's, a
+    claim is an orphan or stuck, a pause stands.
     """
     sys.exit(_status(**options))
 
@@ -54,10 +56,21 @@ async def _status(reached: Reached, output: str) -> int:
     gossip = Gossip()
     with Progress() as progress:
         state = await folded(reached.log(), counted(progress, gossip.saw))
-    answer = {"topic": topic.plain(), **overview(state, gossip)}
+    answer = {"topic": topic.plain(), "stranger": await _stranger(reached, state), **overview(state, gossip)}
+    wrong = [*topic.deviations, *([answer["stranger"]] if answer["stranger"] else [])]
     now = round(time.time() * 1000)
-    tell(output, answer, f"{_topic(answer['topic'])}\n{show_fleet.fleet(answer, now)}")
-    return 1 if topic.deviations or unwell(answer) else 0
+    head = _topic({**answer["topic"], "deviations": wrong})
+    tell(output, answer, f"{head}\n{show_fleet.fleet(answer, now)}")
+    return 1 if wrong or unwell(answer) else 0
+
+
+async def _stranger(reached: Reached, state: State) -> str:
+    """That the log is of another cluster than the configuration's, in words; empty where it is not, or where
+    that cluster does not answer."""
+    try:
+        return other_cluster(state, await reached.cluster()) or ""
+    except KafkaError:
+        return ""
 
 
 @reaching

@@ -44,7 +44,8 @@ def _title(answer: Plain, now: int) -> str:
         return style("no log", bold=True)
     place = f"offset {answer['offset']}, epoch {answer['epoch']}, {when(answer['as_of'], now)}"
     seen = f", as {answer['agent']} sees it" if answer.get("agent") else ""
-    return style(f"log {answer['log']}", bold=True) + f", {place}, fold {answer['fold']}{seen}"
+    of = f" of cluster {answer['cluster']}" if answer.get("cluster") else ""
+    return style(f"log {answer['log']}", bold=True) + f"{of}, {place}, fold {answer['fold']}{seen}"
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:

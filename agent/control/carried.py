@@ -32,6 +32,7 @@ class Carried(Struct, frozen=True):
     handled: tuple[Mapping[str, Any], ...] = ()
     changes: tuple[str, ...] = ()  # operators' changes in force, by name: lost ones are reported
     owed: bool = False
+    cluster: str = ""  # whose log it is; empty where its genesis does not say
 
 
 def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str] | None = None) -> Carried:
@@ -53,6 +54,7 @@ def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str
         handled=tuple({"problem": p, "left": left} for p, left in sorted(problems.items())),
         changes=tuple(sorted(f"{name}@{offset}" for name, offset in state.changes.items())),
         owed=before.owed,
+        cluster=state.cluster,
     )
 
 

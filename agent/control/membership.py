@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from agent.control.carried import Carried, for_join
 from agent.control.fold import Verdict
@@ -32,6 +33,20 @@ class Membership:
         self._refused = 0  # how many joins in a row were void
         self.deviates: str | None = None  # how the topic is not as it must be
         self._halted: str | None = None
+
+    def identify(self, cluster: str, rack: str) -> None:
+        """Whose agent it is: what genesis and joins say from now on."""
+        self._settings = replace(self._settings, cluster=cluster, rack=rack)
+
+    @property
+    def cluster(self) -> str:
+        """Id of the cluster that it watches over; empty where nobody knows."""
+        return self._settings.cluster
+
+    @property
+    def rack(self) -> str:
+        """Of its broker; empty where it has none, or nobody knows."""
+        return self._settings.rack
 
     def genesis(self, state: State, log: str) -> tuple[Key, bytes]:
         """The record with which the log of this topic id is born."""

@@ -26,6 +26,7 @@ def overview(state: State, gossip: Gossip | None = None) -> Plain:
         "log": state.log,
         "offset": state.offset,
         "digest": state.digest,
+        "cluster": state.cluster,
         "epoch": state.epoch,
         "fold": state.version,
         "as_of": state.time,

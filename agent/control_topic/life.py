@@ -16,6 +16,7 @@ from agent.control.state import State
 from agent.control.times import Settings
 from agent.control_topic.creation import create
 from agent.control_topic.hearing import Hearing
+from agent.control_topic.own_cluster import OwnCluster
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, NotAccepted, Surroundings
 from agent.control_topic.reader import Listener, Reader
 from agent.control_topic.settings_watch import SettingsWatch
@@ -39,6 +40,7 @@ class Life:
         self._clock = around.clock
         self._nonce = around.nonce
         self._create_topic = around.create_topic
+        self._own_cluster = OwnCluster(around.place, hears.member)
         self._settings_watch = SettingsWatch(settings.topic, around.describe, hears.member)
         self._turned = asyncio.Condition()
         self._loops: list[asyncio.Task[None]] = []
@@ -179,7 +181,8 @@ class Life:
         state, keeping = self.reader.state, self.hearing.keeping
         if self.member.deviates:
             return
-        if why := keeping.stranger(state):
+        own = self._own_cluster
+        if why := await own.unknown(keeping.kept.cluster) or own.stranger(state) or keeping.stranger(state):
             self.member.lose(why, stuck=True)
         elif state.log:
             nonce, lost = self._nonce(), await keeping.join(state)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.control.fold import Logged
-from agent.kafka.metadata import PartitionInfo
+from agent.kafka.metadata import PartitionInfo, Place
 
 RETRY = 0.2  # seconds from a call that failed to its repetition
 
@@ -97,3 +97,4 @@ class Surroundings:
     memory: Memory | None = None
     nonce: Callable[[], str] = _nonce
     describe: Describe | None = None  # without it the topic's settings are taken to be right
+    place: Callable[[], Awaitable[Place]] | None = None  # of the own broker; without it the settings say

@@ -31,10 +31,12 @@ from agent.kafka.log_dirs import (
 from agent.kafka.metadata import (
     BrokerInfo,
     PartitionInfo,
+    Place,
     brokers_of,
     describe_cluster,
     describe_topic_partitions,
     page_memory,
+    place_of,
 )
 from agent.kafka.quorum import Quorum, describe_quorum, quorum_of
 from agent.kafka.reassignments import list_partition_reassignments, reassigning
@@ -66,6 +68,10 @@ class Admin:
         if ask is None:
             return await self._cluster.brokers()
         return brokers_of(await self._cluster.ask(describe_cluster(), node=ask))
+
+    async def place(self, node: int) -> Place:
+        """The cluster's id, and the rack of broker `node` in it."""
+        return place_of(await self._cluster.ask(describe_cluster()), node)
 
     async def partitions(
         self, topics: Sequence[str] | None = None, *, ask: int | None = None

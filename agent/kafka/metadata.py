@@ -31,6 +31,13 @@ class BrokerInfo(msgspec.Struct, frozen=True):
     fenced: bool
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a broker is: its cluster's id, and its rack; empty: it has none, None: the cluster does not list it."""
+
+    cluster: str
+    rack: str | None
+
+
 class PartitionInfo(msgspec.Struct, frozen=True, gc=False):
     """Where one partition is. `leader` -1: it has none. `topic_id` is as Kafka's tools print it.
 
@@ -72,6 +79,12 @@ def brokers_of(answer: Any) -> dict[int, BrokerInfo]:
         b.broker_id: BrokerInfo(b.broker_id, b.host, b.port, b.rack, getattr(b, "is_fenced", False))
         for b in answer.brokers
     }
+
+
+def place_of(answer: Any, node: int) -> Place:
+    """Where a DescribeCluster answer has broker `node`."""
+    found = brokers_of(answer).get(node)
+    return Place(answer.cluster_id, found and (found.rack or ""))
 
 
 Page = tuple[tuple["PartitionInfo", ...], Any]  # partitions, and the cursor that leads on, None at the end

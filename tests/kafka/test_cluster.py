@@ -18,10 +18,12 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import BrokerId
 from kio.static.primitive import i32, i32Timedelta
 
+from agent.kafka.admin import Admin
 from agent.kafka.cluster import Cluster
 from agent.kafka.connection import Security
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
 from agent.kafka.log_dirs import describe_log_dirs
+from agent.kafka.metadata import Place
 from agent.kafka.topics import NewTopic, create_topics
 
 _CLUSTER, _LOG_DIRS, _CREATE = 60, 35, 19
@@ -185,6 +187,15 @@ async def test_an_unknown_broker_is_unreachable() -> None:
     async with _cluster(False) as (cluster, _):
         with pytest.raises(KafkaUnreachable, match="broker 9 is unreachable: no broker"):
             await cluster.ask(_READ, node=9)
+
+
+async def test_a_cluster_tells_its_id_and_a_brokers_rack() -> None:
+    """None of a broker that it does not list, which is another thing than none."""
+    async with _cluster(False) as (_, brokers):
+        admin = Admin([brokers[1].address], Security(), client_id="test")
+        assert await admin.place(1) == Place("c", "")
+        assert await admin.place(9) == Place("c", None)
+        await admin.close()
 
 
 def test_no_bootstrap_server_is_an_error() -> None:
