@@ -1,5 +1,5 @@
-"""Whose log it is (coordination.md section 4, rule 1): genesis names the cluster, joins the rack, and an agent of
-another cluster does nothing with it."""
+"""Whose log it is (coordination.md section 4, rule 1): genesis names the cluster, joins the rack, and an
+agent of another cluster does nothing with it."""
 
 from __future__ import annotations
 

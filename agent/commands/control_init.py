@@ -15,7 +15,7 @@ from agent.commands.options import config, output, tell
 from agent.config.participant import participant
 from agent.control.overview import overview
 from agent.control.state import State
-from agent.control_topic.birth import AlreadyBorn, bear, folded
+from agent.control_topic.birth import AlreadyBorn, BornElsewhere, bear, folded
 from agent.control_topic.creation import create
 from agent.control_topic.own_cluster import other_cluster
 from agent.kafka.errors import KafkaError, LogRecreated
@@ -82,6 +82,8 @@ async def _born(reached: Reached, after: str) -> tuple[State, bool]:
         return await bear(reached.log(), settings, after), True
     except LogRecreated:  # the first broker asked knew the deleted topic only
         return await _born(reached, after)
+    except BornElsewhere as error:
+        raise click.ClickException(str(error)) from error
     except AlreadyBorn as error:
         if after in ("", error.state.after):
             return error.state, False

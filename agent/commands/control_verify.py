@@ -17,7 +17,7 @@ from agent.commands.show import cleaned, when
 from agent.control.audit import Audit
 from agent.control.fold import Verdict
 from agent.control.gossip import Gossip
-from agent.control.overview import overview, unwell
+from agent.control.overview import overview, rules_unwell, unwell
 from agent.control.state import State
 from agent.control_topic.birth import folded
 from agent.control_topic.own_cluster import other_cluster
@@ -80,7 +80,7 @@ async def _verify(reached: Reached, output: str) -> int:
     with Progress() as progress:
         state = await folded(reached.log(), counted(progress, audit.saw))
     faults = [f"{topic.partition.topic}: {words}" for words in topic.deviations]
-    faults += [] if state.log else ["no log is born: ottla control init"]
+    faults += rules_unwell(overview(state))
     faults += audit.faults()
     answer = {
         "topic": topic.plain(),

@@ -19,7 +19,8 @@ MAX_WORDS = 512
 MAX_REDECLARED = 64
 MAX_HANDLED = 256
 
-# What a later fold version brings is void below it: (type, "") the type itself, (type, field) one field.
+# What a later fold version brings does not exist below it: (type, "") the type, (type, field) one field.
+# Whatever else changes which bodies are right, a limit too, has to ask for the version likewise.
 SINCE: Mapping[tuple[str, str], int] = MappingProxyType({("claim", "plan"): 2})
 
 _AGENT, _DIGEST, _NAME = text(64, 1, r"broker-\d+"), text(64, 64, r"[0-9a-f]+"), text(200, 1)
@@ -42,7 +43,7 @@ _HELD = {"id": _OFFSET, "token": _OFFSET}
 _WANTED = {"kind": _NAME, "scopes": _SCOPES, "problem": _SAID, "host": _WORDS}
 _ITEM = fields({**_WANTED, "claim": _OFFSET, "epoch": _EXPECT, "stamp": whole(0, 99_999), "effect": _EFFECT})
 
-ENVELOPE = fields(
+ENVELOPE = fields(  # for good: no version can change what tells it from others
     {
         "t": _NAME,
         "f": whole(0),
@@ -63,7 +64,7 @@ BODIES: Mapping[str, Check] = MappingProxyType(
                 "log": _ID,
                 "after": text(64),
                 "cluster": text(64),
-                "fold": whole(OLDEST, FOLD),
+                "fold": whole(1),
                 "params": table(_NAME, _OFFSET, 64),
                 "budgets": table(_NAME, fields(_BUDGET), 256),
             }
@@ -105,6 +106,10 @@ BODIES: Mapping[str, Check] = MappingProxyType(
 )
 
 
-def since(t: str, x: Mapping[str, Any]) -> int:
-    """The fold version that brings all that this body holds."""
-    return max((v for (name, key), v in SINCE.items() if name == t and (not key or key in x)), default=OLDEST)
+def fault(t: str, x: Mapping[str, Any], version: int) -> str | None:
+    """Why this is no record's type and body under a fold version, in the same words by every release that has
+    its rules: what a later one brings is no better known to a newer release."""
+    if t not in BODIES or SINCE.get((t, ""), version) > version:
+        return "unknown type"
+    known = BODIES[t](x) and all(SINCE.get((t, key), version) <= version for key in x)
+    return None if known else f"not a body of type {t}"

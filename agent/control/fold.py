@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.control.admission import ADMISSION
+from agent.control.bodies import FOLD, fault
 from agent.control.digests import link
 from agent.control.operator_rules import now_in_force
-from agent.control.records import BadRecord, Record, decode
+from agent.control.records import BadRecord, Record, opened
 from agent.control.rule import objection
 from agent.control.schedule import schedule
 from agent.control.sessions import begin_epoch, hear, use_up
@@ -44,7 +45,7 @@ class Verdict(Struct, frozen=True):
 
     void: str | None
     moves: tuple[Move, ...]  # of claims, those that the record made room for included
-    record: Record | None  # None where the bytes are not one
+    record: Record | None  # None where the bytes are none that this release can read
     marked: str | None = None  # the state's canonical text where this offset is a mark: a snapshot's `state`
 
 
@@ -77,11 +78,11 @@ def _advance(state: State, logged: Logged) -> State:
 def _judge(state: State, raw: bytes) -> tuple[State, str | None, Record | None]:
     """The state that the record's row of the table makes, or why it is void; and the record, if it is one."""
     try:
-        record = decode(raw)
+        record = opened(raw)
     except BadRecord as bad:
         return state, str(bad), None
     if (void := objection(ADMISSION, state, record)) is not None:
-        return state, void, record
+        return state, void, record if fault(record.t, record.x, FOLD) is None else None
     rule = TABLE[record.t]
     void = objection(rule.accepted_if, state, record)
     if record.s >= 0:

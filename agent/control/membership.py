@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from agent.control.admission import born_elsewhere
 from agent.control.carried import Carried, for_join
 from agent.control.fold import Verdict
 from agent.control.records import Record, encode
@@ -96,6 +97,8 @@ class Membership:
         if state.version > self._settings.fold_max:
             known = self._settings.fold_max
             self.halt(f"the log's fold version is {state.version}, but this release knows {known}: update it")
+        if (why := born_elsewhere(state.log, state.voids)) is not None:
+            self.halt(why)
         if record is None or verdict.void is not None:
             return
         if self.key(record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from agent.control.admission import born_elsewhere
+from agent.control.bodies import FOLD
 from agent.control.budgets import OCCUPYING, WAITING, budget_of, occupied
 from agent.control.claims import QUEUED, in_order
 from agent.control.gossip import Gossip
@@ -24,9 +26,9 @@ def overview(state: State, gossip: Gossip | None = None) -> Plain:
     live = {s.agent for s in state.sessions.values()}
     return {
         "log": state.log,
+        "cluster": state.cluster,
         "offset": state.offset,
         "digest": state.digest,
-        "cluster": state.cluster,
         "epoch": state.epoch,
         "fold": state.version,
         "as_of": state.time,
@@ -140,9 +142,18 @@ def _pauses(state: State) -> Iterator[Plain]:
         }
 
 
+def rules_unwell(told: Mapping[str, Any]) -> Iterator[str]:
+    """Why the rest of an overview may mislead: no log, or one under rules that this release does not have."""
+    if not told["log"]:
+        yield born_elsewhere("", told["voids"]) or "no log is born: ottla control init"
+    if told["fold"] > FOLD:
+        known = f"but this release knows {FOLD}: what it shows may be wrong"
+        yield f"the log's fold version is {told['fold']}, {known}"
+
+
 def unwell(told: Mapping[str, Any]) -> list[str]:
     """What of an overview a person should look at, a sentence each."""
-    said = [] if told["log"] else ["no log is born: ottla control init"]
+    said = list(rules_unwell(told))
     if told["barrier"]:
         said.append(f"the leader changed, and {', '.join(told['barrier'])} has yet to be heard since")
     for claim in told["claims"]:

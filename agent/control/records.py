@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from agent.control.bodies import BODIES, ENVELOPE
+from agent.control.bodies import ENVELOPE, FOLD, fault
 from agent.control.canonical import canonical
 from agent.control.shapes import MAX_INTEGER
 
@@ -45,23 +45,27 @@ class Record(Struct, frozen=True):
 
 
 def encode(record: Record) -> bytes:
-    """The record's bytes; BadRecord where `decode` would not have them back."""
+    """The record's bytes; BadRecord where they could not be read back under its fold version."""
     raw = canonical(asdict(record)).encode()
-    decode(raw)
+    decode(raw, record.f)
     return raw
 
 
-def decode(raw: bytes) -> Record:
-    """Total on any bytes: a Record, or BadRecord."""
+def decode(raw: bytes, version: int = FOLD) -> Record:
+    """Total on any bytes: a Record as a fold version has them, or BadRecord."""
+    record = opened(raw)
+    if (why := fault(record.t, record.x, version)) is not None:
+        raise BadRecord(why)
+    return record
+
+
+def opened(raw: bytes) -> Record:
+    """Total on any bytes: the envelope, which every fold version has, around any object `x`; or BadRecord."""
     value = _parse(raw)
     if not ENVELOPE(value):
         raise BadRecord("not an envelope")
-    if value["t"] not in BODIES:
-        raise BadRecord("unknown type")
     if len(raw) > MAX_BYTES and value["t"] != "snapshot":
         raise BadRecord("too long")
-    if not BODIES[value["t"]](value["x"]):
-        raise BadRecord(f"not a body of type {value['t']}")
     return Record(**value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from agent.control.admission import born_elsewhere
 from agent.control.fold import Verdict
 from agent.control.records import Record, encode
 from agent.control.state import State
@@ -21,6 +22,10 @@ class AlreadyBorn(Exception):
         after = f" in place of {state.after}" if state.after else ""
         super().__init__(f"the log {state.log} is born already{after}")
         self.state = state
+
+
+class BornElsewhere(Exception):
+    """The log has a genesis that this release cannot read: another one would part the agents."""
 
 
 async def walk(log: Log, *, follow: bool = False) -> AsyncIterator[tuple[State, Verdict]]:
@@ -51,10 +56,13 @@ async def folded(log: Log, told: Callable[[State, Verdict], None] = lambda *_: N
 
 
 async def bear(log: Log, settings: Settings, after: str = "") -> State:
-    """Writes genesis, in place of the log `after`, and sees it accepted. Raises AlreadyBorn, KafkaError."""
+    """Writes genesis, in place of the log `after`, and sees it accepted. Raises AlreadyBorn, BornElsewhere,
+    KafkaError."""
     state = await folded(log)
     if state.log:
         raise AlreadyBorn(state)
+    if (why := born_elsewhere(state.log, state.voids)) is not None:
+        raise BornElsewhere(why)
     x = genesis(log.topic_id, settings, after)
     last = state.offset
     record = Record("genesis", settings.fold_max, log.topic_id, settings.agent, -1, 0, last, state.digest, x)

@@ -43,8 +43,8 @@ class OwnCluster:
             raise KafkaUnreachable("the own brokers", f"no answer within {PATIENCE:g} s") from error
 
     def stranger(self, state: State) -> str | None:
-        """Why this agent does nothing at all with a log: it is another cluster's. A log that does not say whose
-        it is, or an agent that nobody told, objects to nothing."""
+        """Why this agent does nothing at all with a log: it is another cluster's. One that does not say whose
+        it is takes everybody, and an agent that nobody told goes everywhere."""
         return other_cluster(state, self._member.cluster)
 
 

@@ -32,7 +32,7 @@ class BrokerInfo(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a broker is: its cluster's id, and its rack; empty: it has none, None: the cluster does not list it."""
+    """Where a broker is: its cluster's id, and its rack; empty: it has none, None: nobody lists it."""
 
     cluster: str
     rack: str | None
@@ -84,7 +84,7 @@ def brokers_of(answer: Any) -> dict[int, BrokerInfo]:
 def place_of(answer: Any, node: int) -> Place:
     """Where a DescribeCluster answer has broker `node`."""
     found = brokers_of(answer).get(node)
-    return Place(answer.cluster_id, found and (found.rack or ""))
+    return Place(answer.cluster_id, None if found is None else found.rack or "")
 
 
 Page = tuple[tuple["PartitionInfo", ...], Any]  # partitions, and the cursor that leads on, None at the end

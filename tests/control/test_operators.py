@@ -6,6 +6,7 @@ import pytest
 from scribe import Scribe
 
 from agent.control.bodies import FOLD
+from agent.control.records import BadRecord
 from agent.control.times import LAB, Budget
 
 BUDGET = {"scope": "disk_drain", "cap": 1, "rate": 0, "window": 0}
@@ -247,7 +248,8 @@ def test_section_6_a_field_of_a_later_version_is_void_below_it() -> None:
     plan = [{"resource": "replica/orders-0", "key": "replicas"}]
     log = Scribe.born(fold=1)
     one = log.join("broker-1")
-    assert log.claim(one, "x:a", plan=plan).void == "of a later fold version"
+    with pytest.raises(BadRecord, match="not a body of type claim"):
+        log.claim(one, "x:a", plan=plan)
     log.order(one, "raise", to=FOLD)
     claim = log.claimed(one, "x:a", plan=plan)
     assert log.state.claims[claim].plan == (("replica/orders-0", "replicas"),)
