@@ -329,7 +329,7 @@ async def test_closing_ends_what_waits(cluster: Cluster) -> None:
 async def test_a_quiet_time_without_a_failure_is_not_degraded(cluster: Cluster) -> None:
     agent = await cluster.start(1)
     agent._life.member.accepted_at -= 10_000
-    agent._life.member.watch(now())
+    agent._life.member.watch(now(), now())
     assert agent.degraded is None
 
 

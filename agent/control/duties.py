@@ -14,10 +14,11 @@ from agent.control.state import State
 from agent.control.witness import Witness
 
 Duty = tuple[str, Mapping[str, object]]  # type and body of a record
+Heard = tuple[int, int | None]  # when an own record was last seen accepted, and since when something fails
 
 
 class Duties:
-    """Mutable, without I/O. `now` is milliseconds since the epoch, `boot` the own boot time in ms."""
+    """Mutable, without I/O. Instants are own boot times in ms."""
 
     def __init__(self, agent: str) -> None:
         self.hold = Hold()
@@ -29,14 +30,14 @@ class Duties:
         self._epoch = -1
         self._epoch_at = 0  # when it was seen
 
-    def saw(self, state: State, verdict: Verdict, session: int | None, now: int, boot: int) -> None:
+    def saw(self, state: State, verdict: Verdict, session: int | None, boot: int) -> None:
         """One folded record and the state after it; `session` is the own one."""
         self._witness.saw(state, verdict, boot)
         self._adopter.saw(verdict, boot)
         self.hold.saw(state, verdict, session)
         self.agreement.saw(state, verdict, self._agent, session)
         if state.epoch != self._epoch:
-            self._epoch, self._epoch_at = state.epoch, now
+            self._epoch, self._epoch_at = state.epoch, boot
 
     def drop(self) -> None:
         """The session ended."""
@@ -50,7 +51,7 @@ class Duties:
         self._adopter = Adopter()
         self._epoch = -1
 
-    def next(self, state: State, session: int, accepted_at: int, now: int, boot: int) -> Duty | None:
+    def next(self, state: State, session: int, heard: Heard, boot: int) -> Duty | None:
         """What session `session` should write now; None while nothing is due. What others left is adopted
         only once peers agree on the log: it is undone by its word."""
         for claim in own_orphans(state, session):
@@ -60,14 +61,16 @@ class Duties:
                 return "adopt", {"id": claim.id, "token": claim.token}
         for vote in self._witness.votes(state, session):
             return "expire", vote.body()
-        return ("beat", self.outbox.beat()) if self.due(state, session, accepted_at) <= now else None
+        return ("beat", self.outbox.beat()) if self.due(state, session, heard) <= boot else None
 
-    def due(self, state: State, session: int, accepted_at: int) -> int:
-        """When the next beat is due; at once, but for some jitter, under a new leader."""
+    def due(self, state: State, session: int, heard: Heard) -> int:
+        """When the next beat is due; at once, but for some jitter, under a new leader and where something
+        failed since the last one: it tells whether the log can be used, and idle agents beat seldom."""
+        accepted_at, failed_at = heard
         due = self.outbox.due(state, accepted_at, holds(state, session))
-        if session in state.barrier:
-            return min(due, self._epoch_at + epoch_jitter(state, session))
-        return due
+        at_once = [self._epoch_at] if session in state.barrier else []
+        at_once += [] if failed_at is None else [failed_at]
+        return min([due, *(at + epoch_jitter(state, session) for at in at_once)])
 
     def not_ready(self, state: State) -> str | None:
         """Why this agent begins nothing yet, however well its claim stands."""

@@ -11,6 +11,7 @@ from agent.control.fold import Verdict
 from agent.control.records import Record, encode
 from agent.control.state import State
 from agent.control.times import Settings, genesis
+from agent.control.unheard import Unheard
 from agent.control.words import clock_time
 
 Key = tuple[str, int, int]  # nonce of a join, else ""; session; sequence: which record of ours it is
@@ -20,15 +21,15 @@ REFUSED = 3  # joins in a row that are void: no race any more
 
 
 class Membership:
-    """Mutable, without I/O; `now` is milliseconds since the epoch."""
+    """Mutable, without I/O; `boot` is the own boot time in ms."""
 
-    def __init__(self, settings: Settings, now: int) -> None:
+    def __init__(self, settings: Settings, boot: int) -> None:
         self.session: int | None = None
-        self.accepted_at = now  # when an own record was last seen accepted
+        self.accepted_at = boot  # when an own record was last seen accepted
+        self._unheard = Unheard(boot)
         self._settings = settings
         self._n = 0
         self._latest: str | None = None  # nonce of the last attempt to join
-        self._failure: str | None = None
         self._lost: str | None = NOT_JOINED
         self._stuck = False  # a join has no prospect for now
         self._refused = 0  # how many joins in a row were void
@@ -91,7 +92,7 @@ class Membership:
             return record.x["nonce"], -1, 0
         return ("", record.s, record.n) if record.s == self.session and record.s >= 0 else None
 
-    def saw(self, state: State, verdict: Verdict, now: int) -> None:
+    def saw(self, state: State, verdict: Verdict, boot: int) -> None:
         """What a folded record means for this session."""
         record = verdict.record
         if state.version > self._settings.fold_max:
@@ -102,7 +103,8 @@ class Membership:
         if record is None or verdict.void is not None:
             return
         if self.key(record):
-            self.accepted_at, self._failure = now, None
+            self.accepted_at = boot
+            self._unheard.heard()
             if record.t == "join":
                 self.session, self._n, self._lost, self._stuck = state.offset, 0, None, False
                 self._refused = 0
@@ -111,16 +113,22 @@ class Membership:
         if self.session is not None and self.session not in state.sessions:
             self.lose("the session ended")
 
-    def fail(self, why: str, now: int) -> None:
+    def fail(self, why: str, boot: int, wall: int) -> None:
         """A read or a write failed; after long enough without an accepted record that is degraded mode."""
-        self._failure = why
-        self.watch(now)
+        self._unheard.failed(why, boot)
+        self.watch(boot, wall)
 
-    def watch(self, now: int) -> None:
-        """Enters degraded mode when no own record was accepted for too long although something failed."""
-        if self._failure and now - self.accepted_at >= self._settings.times.degraded:
-            since = clock_time(self.accepted_at)
-            self.lose(f"control topic unreadable since {since}: {self._failure}", stuck=True)
+    def watch(self, boot: int, wall: int) -> None:
+        """Once a second. Enters degraded mode when no own record was accepted for too long although something
+        failed. `wall`: ms since the epoch, for the words only."""
+        if self._unheard.ran(boot) >= self._settings.times.degraded:
+            since = clock_time(wall - (boot - self.accepted_at))
+            self.lose(f"control topic unreadable since {since}: {self._unheard.failure}", stuck=True)
+
+    @property
+    def heard(self) -> tuple[int, int | None]:
+        """Boot times: when an own record was last seen accepted, and since when something fails."""
+        return self.accepted_at, self._unheard.since
 
     def lose(self, why: str, *, stuck: bool = False) -> None:
         """The session is over; only a fresh join ends that. `stuck`: something stands in its way."""

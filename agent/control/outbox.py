@@ -13,7 +13,7 @@ FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change 
 
 
 class Outbox:
-    """Mutable, without I/O; `now` is milliseconds since the epoch."""
+    """Mutable, without I/O; `now` is the own boot time in ms."""
 
     def __init__(self) -> None:
         self.dropped = 0  # notes: too long, too many or void

@@ -27,7 +27,8 @@ class Hearing:
     be written soon, `fold_again` where the state may be wrong."""
 
     def __init__(self, log: Log, settings: Settings, around: Surroundings, nudge: Callable[[], None]) -> None:
-        self.member = Membership(settings, around.clock())
+        self.boot = around.boot or around.clock
+        self.member = Membership(settings, self.boot())
         self.duties = Duties(settings.agent)
         self.gossip = Gossip()
         self.keeping = Keeping(around.memory, settings.agent)
@@ -38,7 +39,6 @@ class Hearing:
         self._folded_again = False  # because a peer's stamps differed
         self._log = log
         self._clock = around.clock
-        self.boot = around.boot or around.clock
         self._nudge = nudge
 
     def saw(self, state: State, verdict: Verdict) -> None:
@@ -47,8 +47,8 @@ class Hearing:
         key = self.member.key(record) if record else None
         if state.log not in (self._log.topic_id, ""):
             self.member.halt(f"its genesis names the log {state.log}, but the topic is {self._log.topic_id}")
-        self.member.saw(state, verdict, self._clock())
-        self.duties.saw(state, verdict, self.member.session, self._clock(), self.boot())
+        self.member.saw(state, verdict, self.boot())
+        self.duties.saw(state, verdict, self.member.session, self.boot())
         self.gossip.saw(state, verdict)
         self.keeping.saw(verdict)
         self._compare()
@@ -74,7 +74,12 @@ class Hearing:
 
     def failed(self, why: str) -> None:
         """A read or a write failed; it is tried again."""
-        self.member.fail(why, self._clock())
+        self.member.fail(why, self.boot(), self._clock())
+        self.after_trouble()
+
+    def looked(self) -> None:
+        """A second has passed, in which something may have gone on failing."""
+        self.member.watch(self.boot(), self._clock())
         self.after_trouble()
 
     async def losing(self, state: State, why: str) -> None:

@@ -14,6 +14,7 @@ from agent.control.membership import NOT_JOINED, Key
 from agent.control.records import BadRecord
 from agent.control.state import State
 from agent.control.times import Settings
+from agent.control.unheard import LOOK
 from agent.control_topic.creation import create
 from agent.control_topic.hearing import Hearing
 from agent.control_topic.own_cluster import OwnCluster
@@ -26,18 +27,17 @@ _LOG = logging.getLogger(__name__)
 
 
 class Life:
-    """Its two loops run from `start` to `stop`."""
+    """Its loops run from `start` to `stop`."""
 
     def __init__(self, log: Log, settings: Settings, around: Surroundings) -> None:
         self._nudge = asyncio.Event()
         self.hearing = hears = Hearing(log, settings, around, self.nudge)
         self.member, self.duties = hears.member, hears.duties
         listener = Listener(hears.saw, hears.failed, hears.losing, hears.lost, hears.halted, self._turn)
-        self.reader = Reader(log, settings.times.short, around.clock, listener)
+        self.reader = Reader(log, settings.times.short, hears.boot, listener)
         hears.fold_again = self.reader.fold_again
         self._log = log
         self._settings = settings
-        self._clock = around.clock
         self._nonce = around.nonce
         self._create_topic = around.create_topic
         self._own_cluster = OwnCluster(around.place, hears.member)
@@ -47,14 +47,14 @@ class Life:
 
     async def start(self) -> None:
         """Returns when the join was accepted, or something stands in its way."""
-        loops = (self._follow(), self._keep(), self._watch_settings())
+        loops = (self._follow(), self._keep(), self._watch_settings(), self._look())
         self._loops = [asyncio.create_task(loop) for loop in loops]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.times.degraded / 1_000):
                 await self.until(lambda: self.member.degraded != NOT_JOINED)
 
     async def stop(self) -> None:
-        """Ends both loops, and whatever still waits for the log."""
+        """Ends the loops, and whatever still waits for the log."""
         self.member.halt("the control topic was closed")
         self.hearing.after_trouble()
         for loop in self._loops:
@@ -139,11 +139,17 @@ class Life:
             lambda: self.reader.state.epoch, self.until, self.hearing.after_trouble
         )
 
+    async def _look(self) -> None:
+        """The loop that counts how long this process runs."""
+        while not self.member.halted:
+            self.hearing.looked()
+            await self._turn()
+            await asyncio.sleep(LOOK / 1_000)
+
     async def _keep(self) -> None:
         """The writing loop."""
         loaded = False
         while not self.member.halted:
-            self.member.watch(self._clock())
             try:
                 if not loaded:
                     await self.hearing.keeping.load()
@@ -174,7 +180,7 @@ class Life:
 
     def _duty(self, state: State, session: int) -> Duty | None:
         boot = self.hearing.boot()
-        return self.duties.next(state, session, self.member.accepted_at, self._clock(), boot)
+        return self.duties.next(state, session, self.member.heard, boot)
 
     async def _enter(self) -> None:
         """Genesis, or a join; nothing in a log that is not this agent's."""
@@ -223,5 +229,5 @@ class Life:
             return 0
         if any(own_orphans(state, session)):
             return 0
-        due = self.duties.due(state, session, self.member.accepted_at)
-        return min(max(due - self._clock(), 0) / 1_000, 1.0)
+        due = self.duties.due(state, session, self.member.heard)
+        return min(max(due - self.hearing.boot(), 0) / 1_000, 1.0)

@@ -29,7 +29,6 @@ class ControlTopic:
         self._agent = settings.agent
         self._host = settings.host
         self._node = int(settings.agent.removeprefix("broker-"))
-        self._clock = around.clock
         self._life = Life(log, settings, around)
 
     @property
@@ -229,7 +228,7 @@ class ControlTopic:
 
     async def note(self, entry_line: str) -> None:
         """Fleet-wide history, written when there is time; too long or too many are dropped and counted."""
-        self._life.duties.outbox.note(entry_line, self._clock())
+        self._life.duties.outbox.note(entry_line, self.boot)
         self._life.nudge()
 
     def set_firing(self, names: Iterable[str], status: str = "") -> None:
