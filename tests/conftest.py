@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 async def _up(lab: Lab) -> None:
     """Its agents may do just what docs/security.md grants them."""
-    await lab.up(Size(exporter=True, sasl=True), say=lambda text: print(f"lab: {text}"))
+    await lab.up(Size(exporter=True, sasl=True, relayed=True), say=lambda text: print(f"lab: {text}"))
     await grant(lab, AGENT, documented())
 
 

@@ -86,7 +86,8 @@ class Agents:
     """The agents of a lab's brokers, by node id.
 
     `rules` is a folder, `interval` that of their sources, `times` are those of the control topic. `folder`
-    begins their folders' names: agents in others may run beside the same brokers.
+    begins their folders' names: agents in others may run beside the same brokers. `servers` and
+    `control_servers` are the brokers' addresses for all and for the control topic, unless the lab's own.
     """
 
     lab: Lab
@@ -96,6 +97,8 @@ class Agents:
     times: str = "lab"
     exporter: bool = False  # the broker's metrics from jmx_exporter, in place of Jolokia
     folder: str = "agent"
+    servers: tuple[str, ...] = ()
+    control_servers: tuple[str, ...] = ()
 
     def agent(self, broker: int) -> Agent:
         """The agent beside this broker."""
@@ -171,7 +174,7 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
             {"path": str(path), "capacity": f"{DISK_BYTES >> 20}MiB"} for path in node.log_dirs
         ]
     settings: Mapping[str, object] = {
-        "bootstrap_servers": list(plan.agents_bootstrap),
+        "bootstrap_servers": list(agents.servers or plan.agents_bootstrap),
         **({} if node.sasl_port is None else {"security": _security(agent)}),
         **(
             {"exposition": [{"url": node.exporter_url}]}
@@ -186,7 +189,12 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
         "http": {"listen": "127.0.0.1:0"},
         "interval": agents.interval,
         "policy": {"startup_grace": "2s"},
-        "control": {"topic": "ottla-control", "create": True, "times": agents.times},
+        "control": {
+            "topic": "ottla-control",
+            "create": True,
+            "times": agents.times,
+            **({"bootstrap_servers": list(agents.control_servers)} if agents.control_servers else {}),
+        },
     }
     return yaml.safe_dump(settings, sort_keys=False)
 

@@ -38,6 +38,8 @@ class Node:
     directory_id: str  # of a controller's metadata log, as the first voters are named by it
     exporter_port: int | None = None  # of jmx_exporter, where the lab has it
     sasl_port: int | None = None  # of the listener that asks who one is, where the lab has it
+    relayed_port: int | None = None  # of the listener that is reached through a relay, where the lab has it
+    relay_port: int | None = None  # what that listener says of itself: where somebody's relay listens
 
     @property
     def is_broker(self) -> bool:
@@ -114,25 +116,26 @@ class Node:
 @dataclass(frozen=True)
 class Size:
     """How large a lab is to be; `exporter`: with jmx_exporter in each broker, beside Jolokia; `sasl`: with
-    the authorizer on and a listener for its agents, who may there do only what they were granted."""
+    the authorizer on and a listener for its agents, who may there do only what they were granted; `relayed`:
+    with one more listener in each broker, whose advertised port is that of a relay that a test starts."""
 
     brokers: int = 3
     controllers: int = 1
     exporter: bool = False
     sasl: bool = False
+    relayed: bool = False
 
     @property
     def ports(self) -> int:
         """How many its nodes listen on."""
-        return (2 + self.exporter + self.sasl) * self.brokers + self.controllers
+        return (2 + self.exporter + self.sasl + 2 * self.relayed) * self.brokers + self.controllers
 
     @property
     def words(self) -> str:
         """For people."""
         plural = "" if self.controllers == 1 else "s"
-        more = " and ".join(
-            words for words, has in (("jmx_exporter", self.exporter), ("SASL", self.sasl)) if has
-        )
+        parts = ("jmx_exporter", self.exporter), ("SASL", self.sasl), ("relayed listeners", self.relayed)
+        more = " and ".join(words for words, has in parts if has)
         return (
             f"{self.controllers} controller{plural}, {self.brokers} broker{'' if self.brokers == 1 else 's'}"
             f"{f' with {more}' if more else ''}"
@@ -164,7 +167,8 @@ class Plan:
         """How large it is."""
         exporter = any(node.exporter_port is not None for node in self.nodes)
         sasl = any(node.sasl_port is not None for node in self.nodes)
-        return Size(len(self.brokers), len(self.controllers), exporter, sasl)
+        relayed = any(node.relayed_port is not None for node in self.nodes)
+        return Size(len(self.brokers), len(self.controllers), exporter, sasl, relayed)
 
     @property
     def bootstrap(self) -> tuple[str, ...]:
@@ -175,6 +179,11 @@ class Plan:
     def agents_bootstrap(self) -> tuple[str, ...]:
         """Those that agents are told."""
         return tuple(f"127.0.0.1:{node.sasl_port or node.port}" for node in self.brokers.values())
+
+    @property
+    def relayed_bootstrap(self) -> tuple[str, ...]:
+        """The same for whoever is to come through the relays."""
+        return tuple(f"127.0.0.1:{node.relay_port}" for node in self.brokers.values())
 
 
 def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[int]) -> Plan:
@@ -199,6 +208,8 @@ def make_plan(state: Path, size: Size, kafka: str, disk: DiskKind, ports: list[i
             _uuid(),
             next(supply) if size.exporter else None,
             next(supply) if size.sasl else None,
+            next(supply) if size.relayed else None,
+            next(supply) if size.relayed else None,
         )
         for n in range(1, size.brokers + 1)
     ]

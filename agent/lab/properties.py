@@ -34,6 +34,8 @@ def server_properties(plan: Plan, node: Node) -> str:
     values = {**_shared(plan, node), **own, **_FAST, **_replication(len(plan.brokers))}
     if plan.size.sasl:
         values |= _sasl(plan, node)
+    if node.relayed_port is not None:
+        values |= _relayed(plan, node, values)
     return "".join(f"{key}={value}\n" for key, value in values.items())
 
 
@@ -85,6 +87,19 @@ def _sasl(plan: Plan, node: Node) -> Mapping[str, str]:
             "listener.name.sasl_plaintext.plain.sasl.jaas.config": f"{login} required {users};",
         }
     return values
+
+
+def _relayed(plan: Plan, node: Node, values: Mapping[str, str]) -> Mapping[str, str]:
+    """One listener more, of the kind on which agents come, which says of itself that it is at the relay."""
+    protocol = "SASL_PLAINTEXT" if plan.size.sasl else "PLAINTEXT"
+    listeners, kinds = values["listeners"], values["listener.security.protocol.map"]
+    own = {
+        "listeners": f"{listeners},RELAYED://127.0.0.1:{node.relayed_port}",
+        "advertised.listeners": f"{listeners},RELAYED://127.0.0.1:{node.relay_port}",
+        "listener.security.protocol.map": f"{kinds},RELAYED:{protocol}",
+    }
+    login = values.get("listener.name.sasl_plaintext.plain.sasl.jaas.config")
+    return own | ({"listener.name.relayed.plain.sasl.jaas.config": login} if login else {})
 
 
 def _controller(node: Node) -> Mapping[str, str]:

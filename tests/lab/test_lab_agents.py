@@ -84,6 +84,19 @@ def test_an_agent_of_a_lab_with_sasl_says_who_it_is(state: Path) -> None:
     }
 
 
+def test_agents_may_reach_the_control_topic_by_other_addresses(state: Path) -> None:
+    """As through relays, while they reach the brokers as ever; or the other way round."""
+    size = Size(1, 1, relayed=True)
+    plan = make_plan(state, size, "4.3.1", DiskKind.FOLDER, [*range(20_000, 20_005)])
+    agent, relayed = Agent(plan.brokers[1], state / "agent-1"), plan.relayed_bootstrap
+    log = yaml.safe_load(configuration(plan, agent, Agents(Lab(state), control_servers=relayed)))
+    assert log["bootstrap_servers"] == list(plan.bootstrap)
+    assert log["control"]["bootstrap_servers"] == list(relayed)
+    both = yaml.safe_load(configuration(plan, agent, Agents(Lab(state), servers=relayed)))
+    assert both["bootstrap_servers"] == list(relayed)
+    assert "bootstrap_servers" not in both["control"]
+
+
 def test_an_agent_may_have_the_exporter_alone(state: Path) -> None:
     """Where the lab has one: then Jolokia is not asked for the metrics."""
     plan = make_plan(state, Size(1, 1, exporter=True), "4.3.1", DiskKind.FOLDER, [*range(20_000, 20_004)])

@@ -110,3 +110,20 @@ def test_agents_of_a_lab_with_sasl_come_on_a_listener_of_their_own() -> None:
     assert set(plan.agents_bootstrap).isdisjoint(plan.bootstrap)
     assert plan.size == size
     assert size.words == "1 controller, 2 brokers with SASL"
+
+
+def test_a_relayed_listener_is_one_more_of_the_agents_kind_that_says_it_is_at_the_relay() -> None:
+    """It is the only one whose address is another's."""
+    for sasl, protocol in ((False, "PLAINTEXT"), (True, "SASL_PLAINTEXT")):
+        size = Size(2, 1, sasl=sasl, relayed=True)
+        plan = make_plan(Path("/lab"), size, "4.3.1", DiskKind.LOOP, [*range(20_000, 20_000 + size.ports)])
+        node = plan.brokers[2]
+        found = values(plan, node)
+        listening, said = found["listeners"].split(","), found["advertised.listeners"].split(",")
+        assert listening[:-1] == said[:-1]
+        assert listening[-1] == f"RELAYED://127.0.0.1:{node.relayed_port}"
+        assert said[-1] == f"RELAYED://127.0.0.1:{node.relay_port}"
+        assert found["listener.security.protocol.map"].endswith(f",RELAYED:{protocol}")
+        assert ("listener.name.relayed.plain.sasl.jaas.config" in found) is sasl
+        assert plan.size == size
+        assert plan.relayed_bootstrap == tuple(f"127.0.0.1:{b.relay_port}" for b in plan.brokers.values())
