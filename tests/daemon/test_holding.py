@@ -16,18 +16,18 @@ from agent.history import Incident, replay
 from agent.model import Entry, Kind
 
 
-def incident(claim: int, *after: Kind) -> Incident:
+def incident(claim: int, *after: Kind, until: int | None = None) -> Incident:
     """A throttle that stands under this claim."""
     of = decision(do="throttle_replication")
-    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim)
+    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim, until=until)
     history = replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
     return history.incidents[of.incident]
 
 
-def holding(fleet: Fleet, *after: Kind, resumed: bool = True) -> Holding:
+def holding(fleet: Fleet, *after: Kind, resumed: bool = True, until: int | None = None) -> Holding:
     """Agent 1's, of what it began under the fleet's claim."""
     means: Any = fleet.agents[1]
-    one = incident(fleet.claim, *after)
+    one = incident(fleet.claim, *after, until=until)
     it = Holding(means, lambda: one, fleet.agents[1].told.append)
     it.begin(resumed=resumed)
     return it
@@ -73,11 +73,23 @@ def test_where_the_log_cannot_be_used_nobody_is_waited_for() -> None:
     play(story)
 
 
-def test_after_a_restart_in_its_midst_the_claim_is_kept_until_nothing_can_land() -> None:
+@pytest.mark.parametrize(
+    ("after", "until"),
+    [
+        ((Kind.FAILED,), None),
+        ((Kind.DONE, Kind.HEALED), None),
+        ((Kind.DONE,), 1),
+        ((Kind.DONE, Kind.HEALED), 1),
+    ],
+    ids=["undoing", "put back at once", "lease ended, no verdict", "lease ended"],
+)
+def test_after_a_restart_in_its_midst_the_claim_is_kept_until_nothing_can_land(
+    after: tuple[Kind, ...], until: int | None
+) -> None:
     async def story(fleet: Fleet) -> None:
         await fleet.hold()
         await restarted(fleet, 5)
-        it, action = holding(fleet, Kind.FAILED), ThrottleReplication()
+        it, action = holding(fleet, *after, until=until), ThrottleReplication()
         await action.undo(EFFECT, it.ports)
         begun = boot_ms()
         late = {RATE.key: str(RATE.new)}
@@ -97,7 +109,7 @@ def test_what_stood_before_the_restart_is_in_no_doubt() -> None:
     async def story(fleet: Fleet) -> None:
         await fleet.hold()
         await restarted(fleet, 5)
-        it, action = holding(fleet, Kind.DONE), ThrottleReplication()
+        it, action = holding(fleet, Kind.DONE, until=boot_ms() + 60_000), ThrottleReplication()
         await asyncio.sleep(2)  # adopted
         begun = boot_ms()
         await action.undo(EFFECT, it.ports)
