@@ -25,6 +25,7 @@ from agent.daemon.reload import Means as ReloadMeans
 from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.service import Notes, Service, restored
+from agent.daemon.settling import ANSWER_S
 from agent.daemon.sight import Local, Sight
 from agent.daemon.snapshots import Snapshots
 from agent.deadman import Deadman
@@ -296,6 +297,7 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
         memory=Kept(journal, "control"),
         describe=log.describe,
         place=partial(admin.place, config.broker.node_id),
+        reaches=partial(admin.answers, config.broker.node_id, controller=True, deadline=ANSWER_S),
     )
     return ControlTopic(log, who, around)
 

@@ -86,11 +86,16 @@ class Fleet:
     agents: dict[int, Agent] = field(default_factory=dict)
     claim: int = -1
     writes: ClaimWrites | None = None
+    cut: set[int] = field(default_factory=set)  # agents that do not reach the brokers
+
+    async def _reaches(self, node: int) -> bool:
+        return node not in self.cut
 
     async def start(self, node: int) -> Agent:
         """One more, or again."""
         settings = Settings(f"broker-{node}", f"host-{node}", times=TIMES, create=True)
-        topic = ControlTopic(self.log, settings, Surroundings(boot_ms, boot=boot_ms))
+        around = Surroundings(boot_ms, boot=boot_ms, reaches=lambda: self._reaches(node))
+        topic = ControlTopic(self.log, settings, around)
         self.agents[node] = Agent(node, topic, self.cluster)
         await self.agents[node].live()
         return self.agents[node]

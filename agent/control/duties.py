@@ -10,7 +10,7 @@ from agent.control.beats import epoch_jitter
 from agent.control.fold import Verdict
 from agent.control.hold import Hold
 from agent.control.outbox import Outbox
-from agent.control.state import State
+from agent.control.state import Claim, State
 from agent.control.witness import Witness
 
 Duty = tuple[str, Mapping[str, object]]  # type and body of a record
@@ -51,14 +51,22 @@ class Duties:
         self._adopter = Adopter()
         self._epoch = -1
 
-    def next(self, state: State, session: int, heard: Heard, boot: int) -> Duty | None:
-        """What session `session` should write now; None while nothing is due. What others left is adopted
-        only once peers agree on the log: it is undone by its word."""
+    def to_adopt(self, state: State, session: int, boot: int) -> Claim | None:
+        """What others left, where it is this session's turn; only once peers agree on the log: by its word it
+        is undone."""
+        if self.not_ready(state) is not None:
+            return None
+        return next(self._adopter.others_orphans(state, session, boot), None)
+
+    def next(
+        self, state: State, session: int, heard: Heard, boot: int, *, reaches: bool = True
+    ) -> Duty | None:
+        """What session `session` should write now; None while nothing is due. `reaches`: whether this agent
+        could undo what others left."""
         for claim in own_orphans(state, session):
             return "adopt", {"id": claim.id, "token": claim.token}
-        if self.not_ready(state) is None:
-            for claim in self._adopter.others_orphans(state, session, boot):
-                return "adopt", {"id": claim.id, "token": claim.token}
+        if reaches and (left := self.to_adopt(state, session, boot)) is not None:
+            return "adopt", {"id": left.id, "token": left.token}
         for vote in self._witness.votes(state, session):
             return "expire", vote.body()
         return ("beat", self.outbox.beat()) if self.due(state, session, heard) <= boot else None

@@ -39,6 +39,7 @@ class Life:
         self._log = log
         self._settings = settings
         self._nonce = around.nonce
+        self._reaches = around.reaches
         self._create_topic = around.create_topic
         self._own_cluster = OwnCluster(around.place, hears.member)
         self._settings_watch = SettingsWatch(settings.topic, around.describe, hears.member)
@@ -171,16 +172,19 @@ class Life:
             await self._enter()
         elif self.hearing.ghosts:
             await self._cancel(self.hearing.ghosts.pop())
-        elif duty := self._duty(state, session):
+        elif duty := await self._duty(state, session):
             await self.write(*duty)
         elif (line := self.duties.outbox.next_note()) is not None:
             await self._write_note(line)
         if self.member.session is not None and self.duties.not_ready(self.reader.state) is None:
             await self.keep()
 
-    def _duty(self, state: State, session: int) -> Duty | None:
-        boot = self.hearing.boot()
-        return self.duties.next(state, session, self.member.heard, boot)
+    async def _duty(self, state: State, session: int) -> Duty | None:
+        """Who does not reach the brokers leaves what others left to whoever does."""
+        boot, reaches = self.hearing.boot(), True
+        if self._reaches and self.duties.to_adopt(state, session, boot) is not None:
+            reaches = await self._reaches()
+        return self.duties.next(state, session, self.member.heard, self.hearing.boot(), reaches=reaches)
 
     async def _enter(self) -> None:
         """Genesis, or a join; nothing in a log that is not this agent's."""

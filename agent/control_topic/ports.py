@@ -89,7 +89,8 @@ Describe = Callable[[], Awaitable[tuple[Sequence[PartitionInfo], Mapping[str, st
 class Surroundings:
     """What a life needs besides the log. `boot` is the time since boot in ms, suspends included, by which
     leases are reckoned; the clock where there is none. Without a memory a lost log may be a lost effect.
-    `nonce`: 32 hex digits, never twice the same."""
+    `nonce`: 32 hex digits, never twice the same. `reaches`: whether effects can be undone from here: asked
+    before what another left is adopted, and answered within a second or so."""
 
     clock: Callable[[], int]
     create_topic: CreateTopic | None = None
@@ -98,3 +99,4 @@ class Surroundings:
     nonce: Callable[[], str] = _nonce
     describe: Describe | None = None  # without it the topic's settings are taken to be right
     place: Callable[[], Awaitable[Place]] | None = None  # of the own broker; without it the settings say
+    reaches: Callable[[], Awaitable[bool]] | None = None  # without it they always can

@@ -11,6 +11,7 @@ from fenced_fleet import EFFECT, LISTED, RATE, SET, UNSET, Fleet, play
 from stories import decision
 
 from agent.control.adopter import OTHERS
+from agent.control_topic import ClaimState
 from agent.daemon.found import Found
 from agent.history import History, replay
 from agent.kafka.errors import KafkaInDoubt
@@ -50,6 +51,35 @@ def test_nothing_is_touched_before_it_is_settled() -> None:
         assert adopted.adoptions == 1
         await fleet.closed(2)
         assert fleet.cluster.values == {"topic/orders": {LISTED.key: "7:9"}}
+
+    play(story)
+
+
+@pytest.mark.parametrize("cut", [2, 3])
+def test_who_does_not_reach_the_brokers_leaves_it_to_who_does(cut: int) -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        fleet.cut = {cut}
+        await fleet.agents[1].die()
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert fleet.agents[cut].told == []
+
+    play(story)
+
+
+def test_where_nobody_reaches_the_brokers_it_stays_an_orphan_until_somebody_does() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        fleet.cut = {2, 3}
+        await fleet.agents[1].die()
+        await asyncio.sleep((TIMES.w + OTHERS) / 1_000 + 60)
+        orphan = fleet.agents[2].control.claim_called(fleet.claim)
+        assert orphan is not None
+        assert (orphan.state, orphan.adoptions) == (ClaimState.ORPHAN, 0)
+        fleet.cut = set()
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
 
     play(story)
 
