@@ -13,7 +13,9 @@ from agent.kafka.configs import describe_configs, values_of
 from agent.kafka.connection import Security
 from agent.kafka.epochs import Epochs
 from agent.kafka.errors import (
+    NONE,
     OFFSET_OUT_OF_RANGE,
+    KafkaError,
     KafkaInDoubt,
     KafkaRefused,
     KafkaUnreachable,
@@ -110,7 +112,13 @@ class PartitionLog:
         """
         reading = Reading(offset, self._epochs.before(offset), max_wait_ms, min_bytes)
         until = _now() + max_wait_ms / 1000 + self._deadline
-        part = await self._at_leader(lambda leader: fetch(leader, reading), fetched, until)
+        asked: list[Leader] = []
+
+        def call(leader: Leader) -> Call:
+            asked.append(leader)
+            return fetch(leader, reading)
+
+        part = await self._at_leader(call, fetched, until)
         if part.error_code == OFFSET_OUT_OF_RANGE:
             await self._out_of_range(offset)
         check("fetch", part.error_code)
@@ -118,7 +126,30 @@ class PartitionLog:
             self._epochs.cut(part.diverging_epoch.end_offset)
             raise LogTruncated(part.diverging_epoch.epoch, part.diverging_epoch.end_offset)
         self.high_watermark = part.high_watermark
-        return self._read(part.records or b"", offset)
+        data = part.records or b""
+        records = self._read(data, offset)
+        if records and len(data) < min_bytes and records[-1].offset + 1 < self.high_watermark:
+            records += await self._next_segment(asked[-1], records[-1], until)
+        return records
+
+    async def _next_segment(self, leader: Leader, last: Record, until: float) -> tuple[Record, ...]:
+        """What follows `last`, the end of a segment: no answer goes beyond one, so who asks for the last
+        record again to see that it is there would get nothing else for ever.
+
+        Asked of the same leader in the same epoch, in which it truncates nothing: both are of one log.
+        Nothing where it errs: the next fetch finds out why.
+        """
+        call = fetch(leader, Reading(last.offset + 1, last.leader_epoch, 0, 1))
+        try:
+            answer = await self._cluster.ask(
+                call, node=leader.node, purpose=call.api, deadline=until - _now()
+            )
+        except KafkaError:
+            return ()
+        part = fetched(answer)
+        if part.error_code != NONE or part.diverging_epoch.epoch >= 0:
+            return ()
+        return self._read(part.records or b"", last.offset + 1)
 
     async def bounds(self) -> tuple[int, int]:
         """The first offset that retention has left, and the high watermark: the offset after the last

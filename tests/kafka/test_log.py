@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -184,6 +185,42 @@ async def test_a_fetch_follows_the_leader() -> None:
         (record,) = await log.fetch(0, max_wait_ms=10, min_bytes=1)
 
         assert (record.value, log.high_watermark) == (b"from 2", 9)
+
+
+def _batch(offset: int, value: bytes) -> bytes:
+    """As it lies in the log: its offset is none of what its checksum covers."""
+    return struct.pack(">q", offset) + encode(value)[8:]
+
+
+async def test_a_fetch_goes_on_where_a_segment_ends() -> None:
+    """A broker's answer never goes beyond a segment's end, and the overlap alone is no progress."""
+    answers = [_fetched(records=_batch(4, b"overlap")), _fetched(records=_batch(5, b"next segment"))]
+    async with _log({_FETCH: lambda _: answers.pop(0)}) as (log, now):
+        found = await log.fetch(4, max_wait_ms=500, min_bytes=len(_batch(4, b"overlap")) + 1)
+
+        assert [(record.offset, record.value) for record in found] == [(4, b"overlap"), (5, b"next segment")]
+        assert now.one.asked.count(_FETCH) == 2
+
+
+@pytest.mark.parametrize(
+    "second", [_fetched(ErrorCode.fenced_leader_epoch), _fetched(diverging=3), _fetched(), HANG_UP]
+)
+async def test_what_lies_beyond_a_segment_is_read_under_one_leader_or_later(second: Any) -> None:
+    """It may be of another history than the overlap: the next fetch finds out."""
+    first = [_fetched(records=_batch(4, b"overlap"))]
+    async with _log({_FETCH: lambda _: first.pop() if first else second}) as (log, now):
+        found = await log.fetch(4, max_wait_ms=500, min_bytes=1_000)
+
+        assert [record.offset for record in found] == [4]
+        assert now.one.asked.count(_FETCH) >= 2
+        assert now.two.asked.count(_FETCH) == 0
+
+
+@pytest.mark.parametrize(("answer", "least"), [(_batch(4, b"x"), 1), (_batch(8, b"the last"), 1_000)])
+async def test_an_answer_that_is_enough_or_goes_to_the_end_is_all(answer: bytes, least: int) -> None:
+    async with _log({_FETCH: lambda _: _fetched(records=answer)}) as (log, now):
+        assert len(await log.fetch(4, max_wait_ms=500, min_bytes=least)) == 1
+        assert now.one.asked.count(_FETCH) == 1
 
 
 async def test_a_leader_that_is_not_there_is_waited_for_until_the_deadline() -> None:
