@@ -10,7 +10,7 @@ from typing import Any
 from fake_log import FakeLog
 from fenced_cluster import TIMES, Cluster, boot_ms
 
-from agent.actions import Ports, load
+from agent.actions import Ports, load, restamp, stands_at
 from agent.actions.configs import apply
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.claim_sweep import Sweep
@@ -100,17 +100,27 @@ class Fleet:
         await self.agents[node].live()
         return self.agents[node]
 
-    async def hold(self, *, by_anyone: bool = True) -> None:
-        """Agent 1 begins its throttle."""
+    async def hold(self, *, by_anyone: bool = True, plan: bool = True, stamp: int | None = None) -> None:
+        """Agent 1 begins its throttle; `stamp`: the last digits of its rate, where these are not EFFECT's."""
         one = self.agents[1]
         one.claims.add(-1)
-        self.claim = await one.control.claim("throttle", ["throttle"], "p", "why", by_anyone=by_anyone)
+        stands = stands_at(EFFECT) if plan else ()
+        self.claim = await one.control.claim(
+            "throttle_replication", ["throttle"], "p", "why", by_anyone=by_anyone, plan=stands
+        )
         one.claims.add(self.claim)
         await one.control.granted(self.claim)
-        await one.control.intent(self.claim, encode_effect(EFFECT))
+        effect = EFFECT if stamp is None else restamp(EFFECT, stamp)
+        await one.control.intent(self.claim, encode_effect(effect))
         self.writes = ClaimWrites(one.fence, self.claim, 1)
         look: Any = _nothing
-        await apply(EFFECT.changes, self.writes.ports(one.ports, look, look))
+        await apply(effect.changes, self.writes.ports(one.ports, look, look))
+
+    async def lose_tail(self, first: int) -> None:
+        """Its holder is dead; a new leader has nothing from offset `first` on, which whoever lives sees."""
+        await self.agents[1].die()
+        await self.log.lose_tail(len(self.log.records) - first)
+        await asyncio.sleep(1)
 
     async def closed(self, node: int, seconds: float = 600) -> int:
         """When agent `node` saw the claim closed, in ms of boot time."""

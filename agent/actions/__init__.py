@@ -13,12 +13,24 @@ from typing import Any, TypeVar, get_type_hints
 from msgspec import Struct
 
 from agent.actions.ports import Action, Ports, Stopped
-from agent.actions.stamps import restamp, stamped
+from agent.actions.stamps import is_stamped, restamp, stamped, stands_at
 from agent.actions.throttles import RATES
 from agent.model import ActionSpec, Blast, Parameter
 from agent.quantities import BytesPerSecond, Duration, Ratio, Size
 
-__all__ = ["RATES", "Action", "Ports", "Stopped", "action", "load", "restamp", "spec", "stamped"]
+__all__ = [
+    "RATES",
+    "Action",
+    "Ports",
+    "Stopped",
+    "action",
+    "is_stamped",
+    "load",
+    "restamp",
+    "spec",
+    "stamped",
+    "stands_at",
+]
 
 _KINDS: Mapping[Any, str] = {
     Duration: "duration",

@@ -20,7 +20,17 @@ def restamp(effect: Effect, claim_id: int) -> Effect:
     return replace(effect, changes=tuple(_stamp(change, claim_id) for change in effect.changes))
 
 
+def stands_at(effect: Effect) -> tuple[tuple[str, str], ...]:
+    """The resource and key of each stamped value."""
+    return tuple((change.resource, change.key) for change in effect.changes if is_stamped(change))
+
+
+def is_stamped(change: Change) -> bool:
+    """Whether its value tells the claim under which it was set."""
+    return change.operation is Operation.SET and change.key in RATES and change.new is not None
+
+
 def _stamp(change: Change, claim_id: int) -> Change:
-    if change.operation is not Operation.SET or change.key not in RATES or change.new is None:
+    if not is_stamped(change):
         return change
-    return replace(change, new=str(stamped(int(change.new), claim_id)))
+    return replace(change, new=str(stamped(int(change.new or 0), claim_id)))

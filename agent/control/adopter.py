@@ -47,12 +47,14 @@ class Adopter:
                 self._since[move.claim] = boot
 
     def others_orphans(self, state: State, own: int, boot: int) -> Iterator[Claim]:
-        """What others left, where it is session `own`'s turn now. One without an effect is left to who made
-        it: what it did, if anything, only that agent's journal knows."""
+        """What others left, where it is session `own`'s turn now. One with neither an effect nor a plan that
+        says where its stamp would stand is left to who made it: what it did, if anything, only that agent's
+        journal knows."""
         for claim in in_order(state):
             if claim.state is not ORPHAN:
                 continue
             after = adopts_after(state, claim, own)
             since = self._since.setdefault(claim.id, boot)
-            if after is not None and claim.effect is not None and boot - since >= after:
+            known = claim.effect is not None or claim.plan
+            if after is not None and known and boot - since >= after:
                 yield claim

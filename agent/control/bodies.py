@@ -16,6 +16,7 @@ MAX_NOTE = 4 * 1024
 MAX_STATUS = 512
 MAX_FIRING = 32
 MAX_WORDS = 512
+MAX_PLAN = 64
 MAX_REDECLARED = 64
 MAX_HANDLED = 256
 
@@ -88,7 +89,7 @@ BODIES: Mapping[str, Check] = MappingProxyType(
             {**_WANTED, "priority": whole(0, 9), "why": _WORDS},
             {
                 "limit": fields({"name": _NAME, "rate": whole(1, 1_000), "window": _WINDOW}),
-                "plan": array(fields({"resource": _WORDS, "key": _WORDS}), 64),
+                "plan": array(fields({"resource": _WORDS, "key": _WORDS}), MAX_PLAN),
             },
         ),
         "intent": fields({**_HELD, "effect": _EFFECT, "via": whole(-1)}),

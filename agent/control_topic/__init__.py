@@ -1,5 +1,6 @@
 """The control topic's reader and writer: joins the log, folds it, and waits for its order to decide."""
 
+from agent.control.carried import Lost
 from agent.control.claims import is_called
 from agent.control.gossip import Peer
 from agent.control.state import Claim, ClaimState, Limit, State
@@ -35,6 +36,7 @@ __all__ = [
     "Limit",
     "Log",
     "LogRecord",
+    "Lost",
     "Memory",
     "NotAccepted",
     "Peer",

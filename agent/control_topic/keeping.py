@@ -6,7 +6,17 @@ import logging
 
 from msgspec.structs import replace
 
-from agent.control.carried import Carried, carried, is_lost, lost_changes, pack, unpack
+from agent.control.carried import (
+    Carried,
+    Lost,
+    carried,
+    found_out,
+    is_lost,
+    lost_changes,
+    owing,
+    pack,
+    unpack,
+)
 from agent.control.fold import Verdict
 from agent.control.state import State
 from agent.control_topic.ports import ControlUnavailable, Memory
@@ -49,16 +59,16 @@ class Keeping:
         """What the next join must tell: durable before it is told. Raises ControlUnavailable."""
         lost = is_lost(self.kept, state) or (bool(self.kept.log) and self.kept.log != state.log)
         if lost and not self.kept.owed:
-            await self._save(replace(self.kept, owed=True))
+            await self._save(owing(self.kept))
         return self.kept
 
     async def losing(self, state: State) -> None:
         """The state is about to be dropped. A log that was not read as far as a former life had read it knows
         less than what is kept. Raises ControlUnavailable."""
         if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
-            await self._save(replace(carried(state, self._agent, self.kept), owed=True))
+            await self._save(owing(carried(state, self._agent, self.kept)))
         elif self.kept.log:
-            await self._save(replace(self.kept, owed=True))
+            await self._save(owing(self.kept))
 
     async def joined(self, state: State) -> None:
         """A join that carried it was accepted: nothing is owed any more. Raises ControlUnavailable."""
@@ -70,6 +80,10 @@ class Keeping:
         """Saves what is stale. Raises ControlUnavailable."""
         if self._stale:
             await self._save(carried(state, self._agent, self.kept))
+
+    async def found_out(self, lost: Lost) -> None:
+        """Nothing of what a lost log had of another's claim stands. Raises ControlUnavailable."""
+        await self._save(found_out(self.kept, lost))
 
     async def _save(self, kept: Carried) -> None:
         self._stale = False

@@ -9,7 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from agent.control import words
+from agent.control.bodies import MAX_PLAN, SINCE
 from agent.control.budgets import WAITING
+from agent.control.carried import Lost, lost_effect, unexplained
 from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, called
 from agent.control.gossip import Peer
 from agent.control.overview import overview
@@ -67,7 +69,7 @@ class ControlTopic:
                 await self._life.write("leave", {})
         await self._life.stop()
 
-    async def claim(
+    async def claim(  # noqa: PLR0913  what a claim's record holds
         self,
         kind: str,
         scopes: Sequence[str],
@@ -76,11 +78,13 @@ class ControlTopic:
         *,
         limit: Limit | None = None,
         by_anyone: bool = False,
+        plan: Sequence[tuple[str, str]] = (),
     ) -> int:
         """Queues a claim; its id. Raises NotAccepted (no budget, rate, handled …) and ControlUnavailable.
 
         `by_anyone`: where its holder dies, any agent may finish or undo it, from the effect in its intent;
-        else only one on this host.
+        else only one on this host. `plan`: where (resource, key) its stamp would stand, so that it is found
+        there even where its intent is lost.
         """
         body: dict[str, object] = {
             "kind": kind,
@@ -92,21 +96,42 @@ class ControlTopic:
         }
         if limit:
             body["limit"] = {"name": limit.name, "rate": limit.rate, "window": limit.window}
+        if plan and SINCE["claim", "plan"] <= self.state.version:
+            body["plan"] = [{"resource": resource, "key": key} for resource, key in plan[:MAX_PLAN]]
         return await self._life.write("claim", body)
 
     async def found(
-        self, kind: str, scopes: Sequence[str], problem: str, effect_json: str, *, by_anyone: bool = False
+        self, kind: str, scopes: Sequence[str], problem: str, effect_json: str, *, host: str
     ) -> int:
         """Tells of an effect that stands in the cluster although no open claim holds it: an orphan from now
-        on, even beyond a cap. Its id; errors are those of `claim`."""
+        on, even beyond a cap. Its id; errors are those of `claim`. `host`: only that one may close it; empty:
+        any."""
         body = {
             "kind": kind,
             "scopes": list(scopes),
             "problem": problem,
-            "host": "" if by_anyone else self._host,
+            "host": host,
             "effect": json.loads(effect_json),
         }
         return await self._life.write("found", body)
+
+    @property
+    def host(self) -> str:
+        """Of this agent, as its claims have it."""
+        return self._host
+
+    def lost(self) -> tuple[Lost, ...]:
+        """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,
+        was lost."""
+        return unexplained(self._life.hearing.keeping.kept, self.state)
+
+    def lost_effect(self, claim: Claim) -> str | None:
+        """The effect (JSON) of a claim whose intent went with a lost tail, where this agent had read it."""
+        return lost_effect(self._life.hearing.keeping.kept, claim)
+
+    async def forget(self, lost: Lost) -> None:
+        """Nothing of that claim stands any more. Raises ControlUnavailable."""
+        await self._life.hearing.keeping.found_out(lost)
 
     async def granted(self, claim_id: int) -> int:
         """Waits till the log's order grants the claim and its effect may begin; its token.

@@ -4,40 +4,52 @@ rule 8): wait till nothing of it can land any more, look, finish or undo it; nev
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from agent.actions import Action, Ports, Stopped, spec
+from agent.actions import Action, Ports, Stopped, configs, spec
 from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.last_look import stop_file
 from agent.daemon.means import Means
 from agent.daemon.settling import ANSWER_S, settle
+from agent.daemon.traces import may_be_looked_for, stamped_by
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
 from agent.model import Effect, Kind, Seen, Settle
 from agent.wire import BadEntry, decode_effect
 
 log = logging.getLogger(__name__)
+_Seen = TypeVar("_Seen", bound=Hashable)
 
 
 class Adoption:
     """One claim that this agent holds without having begun it in this life."""
 
-    def __init__(self, means: Means, control: ControlTopic, number: int, claim: Claim) -> None:
-        """Raises BadEntry where this release does not know the action: a person must look."""
+    def __init__(
+        self, means: Means, control: ControlTopic, number: int, claim: Claim, effect: str | None
+    ) -> None:
+        """`effect` None: nobody knows it. Raises BadEntry where this release does not know the action, or
+        where nothing tells what is the claim's: a person must look."""
         self._means = means
         self._control = control
         self._number = number
         self._claim = claim
-        self._effect: Effect = decode_effect(claim.effect or "")
+        if effect is None:
+            may_be_looked_for(claim)
+        self._has_effect = effect is not None
+        self._effect: Effect = decode_effect(effect) if effect else Effect(claim.kind, claim.agent, ())
+        self._writes: ClaimWrites | None = None
+        self._told = ""
+        if not self._has_effect:
+            return
         action = means.actions.get(self._effect.action)
         if action is None:
             name = self._effect.action
             raise BadEntry(f"its action {name!r} is not known to this release: a person must look")
         self._action: Action = action
-        self._writes: ClaimWrites | None = None
-        self._told = ""
 
     async def finish(self, known: Incident | None) -> tuple[str, str]:
         """Until nothing of it stands that should not; in words what was done, and the claim's outcome.
@@ -51,8 +63,10 @@ class Adoption:
             return await self._unfenced(known, healed=healed)
         if self._writes is None:
             self._writes = ClaimWrites(fence, self._number, self._means.ports.node_id)
-            self._writes.suspect(self._claim.via)
+            self._writes.suspect(self._via)
         ports = self._writes.ports(self._means.ports, _never, lambda: stop_file(self._means))
+        if not self._has_effect:
+            return await self._undo_what_is_stamped(fence, self._writes, ports)
         await self._undo_what_others_feel(fence, ports)
         while True:
             seen = await self._look(fence, self._writes, ports)
@@ -63,18 +77,41 @@ class Adoption:
             if self._writes.doubt is None:
                 return f"{self._whose()}: nothing of what it set stands", "done" if healed else "undone"
 
+    @property
+    def _via(self) -> int:
+        """The broker by which its holder sent: its own, where no intent says another."""
+        via = self._claim.via
+        return int(self._claim.agent.removeprefix("broker-")) if via is None else via
+
+    async def _undo_what_is_stamped(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> tuple[str, str]:
+        """Its effect is not known; rates that end in its stamp, where its plan has rates, are the claim's."""
+        undone: set[str] = set()
+        while True:
+            left = await self._settled(fence, writes, lambda: stamped_by(self._claim, ports))
+            if left.changes:
+                await configs.undo(left.changes, ports)
+                undone |= {f"{change.key} of {change.resource}" for change in left.changes}
+            if writes.doubt is None:
+                what = f"what bears its stamp was undone: {', '.join(sorted(undone))}" if undone else ""
+                nothing = what or "nothing bears its stamp"
+                return f"{self._whose()}: its intent was lost with a tail; {nothing}", "undone"
+
     async def _look(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> Seen:
         """What stands, once nothing that is in doubt can change it."""
+        return await self._settled(fence, writes, lambda: self._action.observe(self._effect, ports))
+
+    async def _settled(
+        self, fence: Fence, writes: ClaimWrites, observe: Callable[[], Awaitable[_Seen]]
+    ) -> _Seen:
         if (sent := writes.doubt) is None:
-            return await self._action.observe(self._effect, ports)
-        seen = await settle(fence, sent, lambda: self._action.observe(self._effect, ports), self._tell)
+            return await observe()
+        seen = await settle(fence, sent, observe, self._tell)
         writes.settled(sent)
-        assert isinstance(seen, Seen), "it is what an action observes"
         return seen
 
     async def _unfenced(self, known: Incident | None, *, healed: bool) -> tuple[str, str]:
         """In a rehearsal, where nothing is ever in doubt."""
-        if known is not None:
+        if known is not None or not self._has_effect:
             return "its incident had ended", "done" if healed else "undone"
         await self._action.undo(self._effect, self._means.ports)
         return "the journal does not know it: what it set was undone", "undone"

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from agent import gate
-from agent.actions import restamp, spec
+from agent.actions import restamp, spec, stands_at
 from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
 from agent.daemon.last_look import last_look, still_fires
@@ -39,19 +39,19 @@ class Attempt:
         plan = await self._allowed()
         if isinstance(plan, Refusal):
             return await self._refuse(plan)
-        scopes = self._action.scopes(plan)
+        scopes, stamps = self._action.scopes(plan), stands_at(plan)
         if not scopes and self._per_cluster():
             words = "per_cluster is counted by claims, and this needs none: use per_host"
             return await self._refuse(Refusal("rates", words))
         if not scopes:
             return await self._write(plan, None)
         try:
-            return await self._with_claim(scopes)
+            return await self._with_claim(scopes, stamps)
         finally:  # held by its incident from now on, or given back; what neither did the sweep will
             self._means.claims.discard(self._claim)
 
-    async def _with_claim(self, scopes: tuple[str, ...]) -> bool:
-        claim = await self._granted(scopes)
+    async def _with_claim(self, scopes: tuple[str, ...], stamps: tuple[tuple[str, str], ...]) -> bool:
+        claim = await self._granted(scopes, stamps)
         if claim is None:
             return False
         plan = await self._allowed()
@@ -90,8 +90,9 @@ class Attempt:
         self._plan = plan
         return await self.objection(plan) or plan
 
-    async def _granted(self, scopes: tuple[str, ...]) -> int | None:
-        """The claim's id once the log's order grants it; None where it was refused or no longer wanted."""
+    async def _granted(self, scopes: tuple[str, ...], stamps: tuple[tuple[str, str], ...]) -> int | None:
+        """The claim's id once the log's order grants it; None where it was refused or no longer wanted.
+        `stamps`: where its stamp would stand."""
         control, decision = self._means.control, self._decision
         if control is None:
             await self._refuse(
@@ -105,7 +106,7 @@ class Attempt:
             why = f"{decision.do} on {decision.target}"
             limit, anyone = self._limit(), spec(type(self._action)).adoptable
             self._claim = claim = await control.claim(
-                decision.do, scopes, problem, why, limit=limit, by_anyone=anyone
+                decision.do, scopes, problem, why, limit=limit, by_anyone=anyone, plan=stamps
             )
             self._means.claims.add(claim)
             return claim if await self._await_grant(control, claim) else None

@@ -15,7 +15,7 @@ from agent.daemon.means import Means
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind
-from agent.wire import BadEntry
+from agent.wire import BadEntry, encode_effect
 
 log = logging.getLogger(__name__)
 LOOK_S = 1.0
@@ -75,17 +75,21 @@ class Sweep:
 
     async def _end(self, number: int, claim: Claim) -> tuple[str, str]:
         """Why it may be closed, and its outcome. Not dirty: cancelled. Known to the journal: as it ended.
-        Unknown: undone from its intent's effect; without an intent no effect ever left this agent."""
+        Unknown: undone from its intent's effect; where that went with a lost tail (it only waited when its
+        session ended in a barrier), from what the journal or the lost log had, or by its stamp."""
         known = _latest(self._means.ledger.history.incidents, claim)
         if claim.state is not ClaimState.DIRTY:
             return "nothing was begun under it", "cancelled"
-        if claim.effect is None:
-            return "nothing of it was written down here: nothing was begun", "undone"
         if known and not claim.adoptions:
             return "its incident had ended", "done" if known.verdict is Kind.HEALED else "undone"
         if claim.token not in self._adoptions:  # what is tried again need not settle again
-            self._adoptions[claim.token] = Adoption(self._means, self._control, number, claim)
+            effect = claim.effect or self._effect_of(known) or self._control.lost_effect(claim)
+            self._adoptions[claim.token] = Adoption(self._means, self._control, number, claim, effect)
         return await self._adoptions[claim.token].finish(known)
+
+    @staticmethod
+    def _effect_of(known: Incident | None) -> str | None:
+        return encode_effect(known.effect) if known and known.effect else None
 
 
 def _latest(incidents: Mapping[str, Incident], claim: Claim) -> Incident | None:

@@ -1,5 +1,5 @@
-"""Looks for effects of this agent that stand although no open claim explains them (coordination.md section 4,
-rule 9): a topic that was made again, or a tail that was lost, may have taken their claims along."""
+"""Looks for effects that stand although no open claim explains them (coordination.md section 4, rule 9): a
+topic that was made again, or a tail that was lost, may have taken their claims along."""
 
 from __future__ import annotations
 
@@ -8,30 +8,49 @@ import logging
 from collections.abc import Container, Iterator
 from itertools import islice
 
-from agent.actions import RATES, spec
+from msgspec import Struct
+
+from agent.actions import is_stamped, spec
 from agent.control.claims import keys_of
 from agent.control.records import BadRecord
-from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
+from agent.control_topic import ControlTopic, ControlUnavailable, Lost, NotAccepted
 from agent.daemon.means import Means
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
-from agent.model import Change, Kind, Operation
-from agent.wire import encode_effect
+from agent.model import Change, Effect, Kind
+from agent.wire import BadEntry, decode_effect, encode_effect
 
 log = logging.getLogger(__name__)
 LOOK_S = 60.0
-MORE_MS = 5_000  # beyond E, that it must have stood unexplained
+MORE_MS = 5_000  # beyond E, that it must have stood unexplained, or have been gone
 NEWEST = 20  # of the ended incidents, which are looked at
 
 
+class Trace(Struct, frozen=True):
+    """What should not stand any more, or what a lost log knew to stand. `host`: as a claim has it."""
+
+    name: str
+    kind: str
+    scopes: tuple[str, ...]
+    problem: str
+    effect: Effect
+    host: str
+    lost: Lost | None = None  # of a claim that went with a lost log
+
+    def stamped(self) -> tuple[Change, ...]:
+        """The rates whose last digits say under which claim they were set."""
+        return tuple(filter(is_stamped, self.effect.changes))
+
+
 class Found:
-    """Only what is stamped is looked for: a rate whose last digits say that this agent set it under a claim.
-    What else belongs to the same effect goes with it."""
+    """Only what is stamped is looked for, and only the very value that a claim is known to have set: by the
+    own journal, or by the log before it was lost. What else belongs to the same effect goes with it."""
 
     def __init__(self, means: Means, control: ControlTopic) -> None:
         self._means = means
         self._control = control
-        self._since: dict[str, int] = {}  # incident → boot time since which it stands unexplained
+        self._since: dict[str, int] = {}  # trace → boot time since which it stands unexplained
+        self._gone: dict[str, int] = {}  # trace → boot time since which nothing of it stands
 
     async def run(self) -> None:
         """For ever."""
@@ -43,58 +62,83 @@ class Found:
     async def _look(self) -> None:
         """Seen twice, the second time E and 5 s later at least, after reading to the end."""
         held = self._held()
-        standing = {one.id: one for one in self._ended() if await self._stands(one, held)}
+        traces = {one.name: one for one in (*self._own(), *self._others())}
+        standing = {name: await self._stands(one, held) for name, one in traces.items()}
         now, patience = self._control.boot, self._control.params["e_controller"] + MORE_MS
-        self._since = {name: self._since.get(name, now) for name in standing}
+        self._since = _kept(self._since, now, (name for name, there in standing.items() if there))
+        self._gone = _kept(self._gone, now, (name for name, there in standing.items() if there is False))
         for name, since in self._since.items():
             if now - since >= patience:
-                await self._tell(standing[name])
+                await self._tell(traces[name])
+        for name, since in self._gone.items():
+            if now - since >= patience:
+                await self._forget(traces[name])
 
-    def _ended(self) -> Iterator[Incident]:
+    def _own(self) -> Iterator[Trace]:
         """The newest incidents that are over, and whose effect should be, too."""
         newest = reversed(list(self._means.ledger.history.incidents.values()))
         over = (i for i in newest if i.claim is not None and i.effect and not i.stands)
-        return islice((i for i in over if not self._was_kept(i)), NEWEST)
+        return map(self._trace, islice((i for i in over if not self._was_kept(i)), NEWEST))
 
     def _was_kept(self, one: Incident) -> bool:
         action = self._means.actions.get(one.decision.do)
         return action is None or (spec(type(action)).keeps and one.verdict is Kind.HEALED)
 
+    def _trace(self, one: Incident) -> Trace:
+        action, effect = self._means.actions[one.decision.do], one.effect
+        assert effect is not None, "only what has an effect is looked at"
+        host = "" if spec(type(action)).adoptable else self._control.host
+        problem = f"found/{one.claim}/{effect.owner}"
+        return Trace(one.id, one.decision.do, action.scopes(effect), problem, effect, host)
+
+    def _others(self) -> Iterator[Trace]:
+        """What others' claims had set before the log, or its tail, was lost, as the own state had it."""
+        for one in self._control.lost():
+            name = f"claim {one.claim} of {one.agent}"
+            try:
+                effect = decode_effect(one.effect)
+            except BadEntry as error:
+                log.warning("%s, which a lost log had: %s", name, error)
+                continue
+            problem = f"found/{one.claim}/{one.agent}"
+            yield Trace(name, one.kind, one.scopes, problem, effect, one.host, one)
+
     def _held(self) -> set[tuple[str, str]]:
         """The resource and key of all that open claims have changed."""
         return {key for claim in self._control.state.claims.values() for key in keys_of(claim.effect)}
 
-    async def _stands(self, one: Incident, held: Container[tuple[str, str]]) -> bool:
-        """Whether a rate that it stamped is set, and is not held."""
-        for change in _stamped(one):
+    async def _stands(self, one: Trace, held: Container[tuple[str, str]]) -> bool | None:
+        """Whether a rate that it stamped is set, and is not held; None where that cannot be seen."""
+        for change in one.stamped():
             if (change.resource, change.key) in held:
                 continue
             try:
                 values = await self._means.ports.admin.configs(change.resource, (change.key,))
             except KafkaError:
-                return False  # what cannot be seen is not found
+                return None  # what cannot be seen is not found, and not gone
             if values.get(change.key) == change.new:
                 return True
         return False
 
-    async def _tell(self, one: Incident) -> None:
+    async def _forget(self, one: Trace) -> None:
+        if one.lost is not None:
+            try:
+                await self._control.forget(one.lost)
+            except ControlUnavailable as error:
+                log.warning("%s: nothing of it stands, and it is looked for again: %s", one.name, error)
+
+    async def _tell(self, one: Trace) -> None:
         """The claim that it becomes is adopted and closed like any that a former life left."""
-        action, effect = self._means.actions[one.decision.do], one.effect
-        assert effect is not None, "only what has an effect is looked at"
         try:
             await self._control.barrier()
             if await self._stands(one, self._held()):
-                problem = f"found/{one.claim}/{effect.owner}"
-                scopes = action.scopes(effect)
-                anyone = spec(type(action)).adoptable
-                await self._control.found(
-                    one.decision.do, scopes, problem, encode_effect(effect), by_anyone=anyone
-                )
-                log.warning("%s: what it set still stands, and no claim explains it: it is undone", one.id)
+                effect = encode_effect(one.effect)
+                await self._control.found(one.kind, one.scopes, one.problem, effect, host=one.host)
+                log.warning("%s: what it set still stands, and no claim explains it: it is undone", one.name)
         except (NotAccepted, ControlUnavailable, BadRecord) as error:
-            log.warning("%s: what it set still stands: %s", one.id, error)
+            log.warning("%s: what it set still stands: %s", one.name, error)
 
 
-def _stamped(one: Incident) -> Iterator[Change]:
-    changes = one.effect.changes if one.effect else ()
-    return (c for c in changes if c.key in RATES and c.operation is Operation.SET and c.new is not None)
+def _kept(since: dict[str, int], now: int, names: Iterator[str]) -> dict[str, int]:
+    """Since when it is so, of those of which it is so still."""
+    return {name: since.get(name, now) for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar, cast
 
 from agent.control.doubt import SILENCE, Doubt, Look, Process, Sent
 from agent.daemon.fence import CONTROLLER, Fence
@@ -11,10 +12,11 @@ from agent.daemon.fence import CONTROLLER, Fence
 LOOK_S = 0.5
 ANSWER_S = SILENCE / 1_000
 
-Observe = Callable[[], Awaitable[Hashable]]  # what stands in the world; its errors mean that it did not tell
+_Seen = TypeVar("_Seen", bound=Hashable)
+Observe = Callable[[], Awaitable[_Seen]]  # what stands in the world; its errors mean that it did not tell
 
 
-async def settle(fence: Fence, sent: Sent, observe: Observe, told: Callable[[str], None]) -> Hashable:
+async def settle(fence: Fence, sent: Sent, observe: Observe[_Seen], told: Callable[[str], None]) -> _Seen:
     """What stands once it is settled, however long that takes; `told` hears in words what it waits for.
 
     An observation's fault is told too: as long as the world cannot be seen nothing is settled.
@@ -25,12 +27,12 @@ async def settle(fence: Fence, sent: Sent, observe: Observe, told: Callable[[str
         answered, (seen, fault) = await asyncio.gather(_answers(fence, sent), _see(observe))
         if doubt.look(Look(begun, fence.control.boot, answered, seen)):
             assert doubt.settled is not None, "settled is what was seen"
-            return doubt.settled
+            return cast(_Seen, doubt.settled)
         told(fault or doubt.words(fence.control.boot))
         await asyncio.sleep(LOOK_S)
 
 
-async def _see(observe: Observe) -> tuple[Hashable | None, str]:
+async def _see(observe: Observe[_Seen]) -> tuple[_Seen | None, str]:
     """What stands, and why it could not be seen."""
     try:
         async with asyncio.timeout(ANSWER_S):

@@ -19,7 +19,7 @@ BEFORE: Texts = {
     "bodies.py": (
         ("FOLD = 2 ", "FOLD = 1 "),
         ('{("claim", "plan"): 2}', "{}"),
-        ('                "plan": array(fields({"resource": _WORDS, "key": _WORDS}), 64),\n', ""),
+        ('                "plan": array(fields({"resource": _WORDS, "key": _WORDS}), MAX_PLAN),\n', ""),
     ),
 }
 NEXT: Texts = {

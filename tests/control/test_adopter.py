@@ -12,11 +12,11 @@ from agent.control.witness import RANK_STEP, rank
 class Left:
     """Two agents that see what broker-1 left at boot time 5,000."""
 
-    def __init__(self, host: str = "", *, dirty: bool = True) -> None:
+    def __init__(self, host: str = "", *, dirty: bool = True, **claim: object) -> None:
         self.log = Scribe.born()
         one = self.log.join("broker-1")
         self.two, self.three = self.log.join("broker-2"), self.log.join("broker-3")
-        self.claim = self.log.claimed(one, "x:topic/a", host=host)
+        self.claim = self.log.claimed(one, "x:topic/a", host=host, **claim)
         if dirty:
             self.log.intent(one, self.claim)
         else:
@@ -51,6 +51,13 @@ def test_without_an_effect_it_is_its_own_agents() -> None:
     left = Left(dirty=False)
     assert left.log.state.claims[left.claim].effect is None
     assert left.turns(left.two, 10**6) == []
+
+
+def test_rule_9_without_an_effect_others_adopt_where_its_plan_says_where_its_stamp_would_stand() -> None:
+    left = Left(dirty=False, plan=[{"resource": "broker/1", "key": "rate"}])
+    assert left.log.state.claims[left.claim].effect is None
+    assert left.turns(left.two, 5_000 + OTHERS - 1) == []
+    assert left.turns(left.two, 10**6) == [left.claim]
 
 
 def test_who_began_with_a_snapshot_counts_from_when_it_first_looked() -> None:

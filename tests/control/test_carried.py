@@ -10,7 +10,19 @@ from scribe import Scribe, effect
 from agent.control.admission import OTHER_HISTORY
 from agent.control.agreement import STAMPS, Agreement
 from agent.control.bodies import MAX_HANDLED, MAX_REDECLARED
-from agent.control.carried import Carried, carried, for_join, is_lost, lost_changes, pack, unpack
+from agent.control.carried import (
+    Carried,
+    carried,
+    for_join,
+    found_out,
+    is_lost,
+    lost_changes,
+    lost_effect,
+    owing,
+    pack,
+    unexplained,
+    unpack,
+)
 from agent.control.digests import KNOWN
 from agent.control.records import MAX_BYTES
 from agent.control.times import LAB
@@ -168,3 +180,36 @@ def test_rule_12_copies_of_long_ago_say_nothing_of_a_peers_state() -> None:
         assert log.raw(copy).void == OTHER_HISTORY
         agreement.saw(log.state, log.last, "broker-1", one)
     assert agreement.differing() is None
+
+
+def test_rule_9_what_others_held_is_looked_for_once_the_log_does_not_have_it_any_more() -> None:
+    log = Scribe.born()
+    one, two = log.join("broker-1"), log.join("broker-2")
+    own, others, waits = log.dirty(one, "x:a"), log.dirty(two, "x:b"), log.claimed(two, "x:c")
+    kept = carried(log.state, "broker-1", NOTHING)
+    assert [lost.claim for lost in kept.others] == [others]
+    assert kept.lost == unexplained(kept, log.state) == ()
+    assert own != waits
+    lost = owing(kept)
+    assert lost.owed
+    assert unexplained(lost, log.state) == ()  # the claim survived
+    (gone,) = unexplained(lost, Scribe.born().state)
+    assert (gone.claim, gone.agent, gone.scopes, gone.host) == (others, "broker-2", ("x:b",), "")
+    assert lost_effect(lost, log.state.claims[others]) == log.state.claims[others].effect
+    assert lost_effect(lost, log.state.claims[own]) is None
+    log.release(two, others, "undone")
+    assert unexplained(lost, log.state) == ()  # closed since, by who made sure
+    assert found_out(lost, gone).lost == ()
+    assert unpack(pack(lost)) == lost
+
+
+def test_rule_9_what_is_looked_for_outlives_another_loss_and_a_save() -> None:
+    log = Scribe.born()
+    one, two = log.join("broker-1"), log.join("broker-2")
+    log.dirty(two, "x:b")
+    lost = owing(carried(log.state, "broker-1", NOTHING))
+    other = Scribe.born()
+    again = carried(other.state, "broker-1", lost)
+    assert again.lost == lost.lost
+    assert owing(again).lost == lost.lost
+    assert one < two

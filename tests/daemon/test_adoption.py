@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, LISTED, RATE, SET, UNSET, Fleet, play
+from msgspec.structs import replace as changed
 from stories import decision
 
 from agent.control.adopter import OTHERS
 from agent.control_topic import ClaimState
 from agent.daemon.found import Found
+from agent.daemon.traces import may_be_looked_for
 from agent.history import History, replay
 from agent.kafka.errors import KafkaInDoubt
 from agent.model import Entry, Kind
+from agent.wire import BadEntry
 
 
 def test_a_dead_holders_throttle_is_exactly_gone_and_its_claim_closed_in_time() -> None:
@@ -164,9 +167,9 @@ def ended(*after: Kind) -> History:
     return replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
 
 
-async def search(fleet: Fleet, history: History, seconds: float) -> list[str]:
-    """What agent 1 tells of what it found in that time."""
-    one = fleet.agents[1]
+async def search(fleet: Fleet, history: History, seconds: float, node: int = 1) -> list[str]:
+    """What that agent tells of what it found in that time."""
+    one = fleet.agents[node]
     one.history = history
     means: Any = one
     one.tasks.append(asyncio.ensure_future(Found(means, one.control).run()))
@@ -221,5 +224,140 @@ def test_rule_9_what_is_under_way_is_not_found() -> None:
         fleet.cluster.values |= {key: dict(values) for key, values in SET.items()}
         assert await search(fleet, ended(Kind.DONE), LONG) == []
         assert fleet.cluster.values == SET
+
+    play(story)
+
+
+def test_rule_9_what_a_dead_peer_set_under_a_claim_that_a_lost_tail_took_along_is_found_and_undone() -> None:
+    """The very values that the log had, before it was lost, are known to whoever had read it."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.lose_tail(fleet.claim)
+        assert fleet.agents[2].control.claim_called(fleet.claim) is None
+        assert len(fleet.agents[2].control.lost()) == 1
+        told = await search(fleet, History(), LONG, 2)
+        assert fleet.cluster.values == UNSET
+        assert told[0].endswith("nothing of what it set stands")
+        await asyncio.sleep(LONG)
+        assert fleet.agents[2].control.lost() == ()
+
+    play(story)
+
+
+def test_rule_9_what_an_operator_set_there_since_is_left_alone_and_the_search_given_up() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.lose_tail(fleet.claim)
+        fleet.cluster.values["broker/1"][RATE.key] = "2000003"  # even with the claim's own last digits
+        assert await search(fleet, History(), LONG, 2) == []
+        assert fleet.cluster.values["broker/1"] == {RATE.key: "2000003"}
+        assert fleet.agents[2].control.lost() == ()
+
+    play(story)
+
+
+def test_rule_9_nothing_is_given_up_while_its_broker_does_not_tell() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.lose_tail(fleet.claim)
+        fleet.cluster.dead.add(1)
+        assert await search(fleet, History(), LONG, 2) == []
+        fleet.cluster.dead.clear()
+        await asyncio.sleep(LONG)
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_rule_9_a_peer_that_declares_its_claim_again_is_left_to_it() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.log.lose_tail(len(fleet.log.records) - fleet.claim)
+        await asyncio.sleep(10)
+        claim = fleet.agents[2].control.claim_called(fleet.claim)
+        assert claim is not None
+        assert claim.holder == "broker-1"
+        assert await search(fleet, History(), LONG, 2) == []
+        assert fleet.cluster.values == SET
+
+    play(story)
+
+
+async def intent_lost(
+    fleet: Fleet, stamp: int | None = None, *, forgotten: bool = False, plan: bool = True
+) -> None:
+    """The claim stands in the log, its intent went with a tail, its effect reached the brokers; its holder is
+    dead, and where that is `forgotten` nobody lives who had read the intent."""
+    await fleet.hold(stamp=stamp, plan=plan)
+    if forgotten:
+        for node in (2, 3):
+            await fleet.agents[node].die()
+    await fleet.lose_tail(fleet.claim + 1)
+    if forgotten:
+        for node in (2, 3):
+            await fleet.start(node)
+
+
+def test_rule_9_an_orphan_of_a_barrier_is_undone_by_who_had_read_its_lost_intent() -> None:
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet)
+        lost = fleet.agents[2].control.claim_called(fleet.claim)
+        assert lost is not None
+        assert lost.effect is None
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_rule_9_an_orphan_whose_intent_nobody_had_read_is_undone_by_its_stamp() -> None:
+    """The lists alone limit nobody, and nobody can tell whose their entries are."""
+
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet, 4, forgotten=True)
+        assert fleet.claim == 4
+        died = boot_ms()
+        assert await fleet.closed(2) - died >= TIMES.e_controller
+        assert fleet.cluster.values == {"broker/1": {}, "topic/orders": {LISTED.key: "7:9,3:1"}}
+        (closer,) = [a for a in (fleet.agents[2], fleet.agents[3]) if a.told]
+        assert closer.told[0].endswith(f"what bears its stamp was undone: {RATE.key} of broker/1")
+
+    play(story)
+
+
+def test_rule_9_another_stamp_is_anothers_value() -> None:
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet, 5, forgotten=True)
+        await fleet.closed(2)
+        assert fleet.cluster.values["broker/1"] == {RATE.key: "1100005"}
+        (closer,) = [a for a in (fleet.agents[2], fleet.agents[3]) if a.told]
+        assert closer.told[0].endswith("its intent was lost with a tail; nothing bears its stamp")
+
+    play(story)
+
+
+def test_rule_9_without_a_plan_only_who_made_it_closes_it() -> None:
+    """Kinds without stamps: what it did, if anything, nobody else can tell."""
+
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet, 4, forgotten=True, plan=False)
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        assert fleet.cluster.values != UNSET
+        await fleet.start(1)
+        await fleet.closed(2)
+
+    play(story)
+
+
+def test_rule_9_the_end_of_a_round_rate_is_no_stamp_and_a_person_looks() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        claim = fleet.agents[2].control.claim_called(fleet.claim)
+        assert claim is not None
+        may_be_looked_for(claim)
+        with pytest.raises(BadEntry, match="a person must look, then ottla fleet resolve"):
+            may_be_looked_for(changed(claim, stamp=50_000))
 
     play(story)
