@@ -1,51 +1,104 @@
-"""Undo without a daemon: from the journal, under its lock."""
+"""Undo without a daemon: from the journal, under its lock, and without the control topic's log
+(coordination.md section 8, undo of what we did ourselves)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+from agent import gate, stop_file
 from agent.actions import Ports, Stopped, load
-from agent.assembly import clock, make_admin, make_dirs, make_ports
+from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
 from agent.daemon.carry import left_alone
+from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.ledger import Ledger
-from agent.history import Incident
+from agent.daemon.settling import settle
+from agent.history import Incident, Phase
 from agent.journal import Journal
 from agent.kafka.errors import KafkaError
-from agent.model import Entry, Kind
+from agent.model import Entry, Kind, Seen
+
+Told = Callable[[str], None]
+Stopping = Callable[[], Awaitable[str | None]]
 
 
-def undo_all(config: Config, now: int) -> list[Entry]:
+def undo_all(config: Config, now: int, told: Told) -> list[Entry]:
     """Undo whatever stands; the entries written. An effect that could not be undone is `failed` among them,
-    and stays the agent's to undo. Raises JournalFailed, JournalLocked while the agent lives."""
-    return asyncio.run(_undo_all(config, now))
+    and stays the agent's to undo. `told` hears what it waits for. Raises JournalFailed, JournalLocked while
+    the agent lives, NoDeadman."""
+    return asyncio.run(_undo_all(config, now, told))
 
 
-async def _undo_all(config: Config, now: int) -> list[Entry]:
+async def _undo_all(config: Config, now: int, told: Told) -> list[Entry]:
     journal = Journal(config.state)
     ledger = Ledger(journal, lambda _: None)
     admin = make_admin(config)
-    written = [Entry(now, Kind.OPERATOR, "undo --all --offline", question="undo")]
     try:
         await ledger.open()
-        await ledger.record(written[0])
+        control = make_control(config, admin, journal)
+        await control.close()  # never started: without the log, but with its times
         ports = make_ports(config, admin, make_dirs(config), ledger)
-        for incident in ledger.history.standing():
-            entry = await _undo(incident, ports)
-            if entry.kind is Kind.UNDONE:
-                await ledger.record(entry)
-            written.append(entry)
+
+        async def stopped() -> str | None:
+            return gate.stop_file(await asyncio.to_thread(stop_file.read, config.stop_file))
+
+        undo = Undo(ports, make_fence(config, control, admin), stopped, told)
+        await ledger.record(Entry(now, Kind.OPERATOR, "undo --all --offline", question="undo"))
+        return await undo.everything(ledger)
     finally:
         await admin.close()
         await journal.close()
-    return written[1:]
 
 
-async def _undo(incident: Incident, ports: Ports) -> Entry:
-    action = load()[incident.decision.do]()
-    assert incident.effect is not None, "what stands has an effect"
-    try:
-        seen = await action.undo(incident.effect, ports)
-    except (KafkaError, Stopped, OSError) as error:
-        return Entry(clock(), Kind.FAILED, f"not undone: {error}", incident.id)
-    return Entry(clock(), Kind.UNDONE, f"undone offline{left_alone(seen)}", incident.id)
+class Undo:
+    """Undoes what an agent that is dead had begun. `stopped`: the stop file in words, or None."""
+
+    def __init__(self, ports: Ports, fence: Fence, stopped: Stopping, told: Told) -> None:
+        self._ports = ports
+        self._fence = fence
+        self._stopped = stopped
+        self._told = told
+
+    async def everything(self, ledger: Ledger) -> list[Entry]:
+        """What stands, one after the other; what could not be undone is not recorded."""
+        written = []
+        for incident in ledger.history.standing():
+            entry = await self._one(incident)
+            if entry.kind is Kind.UNDONE:
+                await ledger.record(entry)
+            written.append(entry)
+        return written
+
+    async def _one(self, incident: Incident) -> Entry:
+        try:
+            if (why := await self._stopped()) is not None:
+                raise Stopped(why)
+            seen = await (self._plain(incident) if incident.claim is None else self._fenced(incident))
+        except (KafkaError, Stopped, OSError) as error:
+            return Entry(clock(), Kind.FAILED, f"not undone: {error}", incident.id)
+        return Entry(clock(), Kind.UNDONE, f"undone offline{left_alone(seen)}", incident.id)
+
+    async def _plain(self, incident: Incident) -> Seen:
+        assert incident.effect is not None, "what stands has an effect"
+        return await load()[incident.decision.do]().undo(incident.effect, self._ports)
+
+    async def _fenced(self, incident: Incident) -> Seen:
+        """What needs a claim is put back as the agent does it without the log: by fresh connections, under
+        the deadman; and it is undone only once nothing can land any more, nor the agent's last request."""
+        action, effect = load()[incident.decision.do](), incident.effect
+        assert effect is not None, "what stands has an effect"
+        writes = ClaimWrites(self._fence, incident.claim or 0, self._ports.node_id)
+        ports = writes.ports(self._ports, _never, self._stopped)
+        if incident.phase in (Phase.ACTING, Phase.UNDOING):
+            writes.suspect()
+        seen = await action.undo(effect, ports)
+        while (sent := writes.doubt) is not None:
+            settled = await settle(self._fence, sent, lambda: action.observe(effect, ports), self._told)
+            writes.settled(sent)
+            seen = await action.undo(effect, ports) if settled.ours else settled
+        return seen
+
+
+async def _never() -> str | None:
+    return "an undo applies nothing"

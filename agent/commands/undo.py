@@ -27,6 +27,11 @@ def undo(incident: str | None, all_: bool, offline: bool, output: str, **where: 
 
     Only values that are still the agent's own are put back: what somebody else changed since is left alone
     and reported. Exit code 1 where something could not be undone.
+
+    --offline refuses while an agent holds the journal. It does not use the control topic: each request goes
+    by a connection of its own, the kernel kills this command if it stalls before one leaves, and what the
+    agent sent last is waited for (two minutes at most, longer while a broker does not answer). The stop file
+    stops it. The claims are closed by the agent when it runs again, or by its peers.
     """
     if all_ is (incident is not None):
         raise click.UsageError("say what to undo: an INCIDENT (ottla status shows them), or --all")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from agent.config import load
+from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
 from agent.model import Entry
@@ -17,7 +18,17 @@ from agent.yaml_marks import BadFiles
 
 def undo(config: Path) -> list[Entry]:
     """The entries of what was undone, or could not be. Click's exception where nothing can be begun."""
+    said = ""
+
+    def told(words: str) -> None:
+        """On stderr, once for each thing that it waits for, and not for each second."""
+        nonlocal said
+        kind = words.rstrip("0123456789 s")
+        if kind != said:
+            click.echo(f"waiting: {words}", err=True)
+        said = kind
+
     try:
-        return undo_all(load(config), round(time.time() * 1000))
-    except (BadFiles, JournalFailed, ImpossibleTransition) as error:
+        return undo_all(load(config), round(time.time() * 1000), told)
+    except (BadFiles, JournalFailed, ImpossibleTransition, NoDeadman) as error:
         raise click.ClickException(str(error)) from error
