@@ -19,6 +19,7 @@ from agent.control.fold import Verdict
 from agent.control.gossip import Gossip
 from agent.control.overview import overview, rules_unwell, unwell
 from agent.control.state import State
+from agent.control.unrest import Unrest
 from agent.control_topic.birth import folded
 from agent.control_topic.own_cluster import other_cluster
 from agent.kafka.errors import KafkaError
@@ -53,15 +54,21 @@ def verify(**options: Any) -> None:
 @reaching
 async def _status(reached: Reached, output: str) -> int:
     topic = await reached.existing()
-    gossip = Gossip()
+    gossip, unrest = Gossip(), Unrest()
+
+    def saw(state: State, verdict: Verdict) -> None:
+        gossip.saw(state, verdict)
+        unrest.saw(state, verdict)
+
     with Progress() as progress:
-        state = await folded(reached.log(), counted(progress, gossip.saw))
+        state = await folded(reached.log(), counted(progress, saw))
     answer = {"topic": topic.plain(), "stranger": await _stranger(reached, state), **overview(state, gossip)}
+    answer["unrest"] = list(unrest.words(state))
     wrong = [*topic.deviations, *([answer["stranger"]] if answer["stranger"] else [])]
     now = round(time.time() * 1000)
     head = _topic({**answer["topic"], "deviations": wrong})
     tell(output, answer, f"{head}\n{show_fleet.fleet(answer, now)}")
-    return 1 if wrong or unwell(answer) else 0
+    return 1 if wrong or answer["unrest"] or unwell(answer) else 0
 
 
 async def _stranger(reached: Reached, state: State) -> str:

@@ -18,7 +18,7 @@ def troubles(answer: Plain) -> list[str]:
     told = [f"{answer['agent']} cannot use the log: {answer['degraded']}"] if answer.get("degraded") else []
     if not answer.get("caught_up", True):
         told.append(f"{answer['agent']} has not read the log to its end: this may be old")
-    return told + unwell(answer)
+    return [*told, *answer.get("unrest", ()), *unwell(answer)]
 
 
 def fleet(answer: Plain, now: int) -> str:

@@ -21,6 +21,9 @@ class Agreement:
     def saw(self, state: State, verdict: Verdict, own: str, session: int | None) -> None:
         """One folded record and the state after it; `session` is the own one."""
         record = verdict.record
+        if self._differing:  # who is gone keeps nobody from acting
+            live = {s.agent for s in state.sessions.values()}
+            self._differing = {peer: times for peer, times in self._differing.items() if peer in live}
         if record is None or record.a == own or session is None or record.b < session:
             return
         if verdict.void is None:
@@ -36,9 +39,17 @@ class Agreement:
         self._agreed.clear()
         self._differing.clear()
 
+    def agrees(self, peer: str) -> bool:
+        """Whether its stamps were seen to agree since this agent's join."""
+        return peer in self._agreed
+
+    def differs(self) -> str | None:
+        """Which peer folds to another state, again and again; None while nobody does."""
+        return next((peer for peer, times in sorted(self._differing.items()) if times >= STAMPS), None)
+
     def differing(self) -> str | None:
-        """Which peer folds to another state, again and again, in words; None while nobody does."""
-        peer = next((peer for peer, times in sorted(self._differing.items()) if times >= STAMPS), None)
+        """The same in words."""
+        peer = self.differs()
         return f"{peer} comes to another state from the same log: one of us is wrong" if peer else None
 
     def missing(self, state: State, own: str) -> str | None:

@@ -82,7 +82,7 @@ class Duties:
 
     def not_ready(self, state: State) -> str | None:
         """Why this agent begins nothing yet, however well its claim stands."""
-        return self.agreement.missing(state, self._agent)
+        return self.agreement.differing() or self.agreement.missing(state, self._agent)
 
 
 def holds(state: State, session: int | None) -> bool:

@@ -13,6 +13,7 @@ from agent.control.gossip import Gossip
 from agent.control.membership import Membership
 from agent.control.state import State
 from agent.control.times import Settings
+from agent.control.unrest import Unrest
 from agent.control_topic.keeping import Keeping
 from agent.control_topic.pen import Pen
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, Surroundings
@@ -30,13 +31,13 @@ class Hearing:
         self.boot = around.boot or around.clock
         self.member = Membership(settings, self.boot())
         self.duties = Duties(settings.agent)
-        self.gossip = Gossip()
+        self.gossip, self.unrest = Gossip(), Unrest()
         self.keeping = Keeping(around.memory, settings.agent)
         self.pen = Pen(log, PATIENCE, self.failed)
         self.ended: dict[int, str] = {}  # why claims were closed, the latest ones
         self.ghosts: list[int] = []  # claims that were accepted after their writer had given up
         self.fold_again: Callable[[str], None] = lambda _: None
-        self._folded_again = False  # because a peer's stamps differed
+        self._folded_again = ""  # because of the stamps of this peer
         self._log = log
         self._clock = around.clock
         self._nudge = nudge
@@ -50,6 +51,7 @@ class Hearing:
         self.member.saw(state, verdict, self.boot())
         self.duties.saw(state, verdict, self.member.session, self.boot())
         self.gossip.saw(state, verdict)
+        self.unrest.saw(state, verdict)
         self.keeping.saw(verdict)
         self._compare()
         self._remember_ends(verdict)
@@ -66,11 +68,13 @@ class Hearing:
             del self.ended[next(iter(self.ended))]
 
     def _compare(self) -> None:
-        """A peer that comes to another state: one of us is wrong, so fold again, once."""
-        differing = self.duties.agreement.differing()
-        if differing and not self._folded_again:
-            self._folded_again = True
-            self.fold_again(differing)
+        """A peer that comes to another state: one of us is wrong, so fold again, once until it agrees."""
+        differs = self.duties.agreement.differs()
+        if self.duties.agreement.agrees(self._folded_again):
+            self._folded_again = ""
+        if differs and not self._folded_again:
+            self._folded_again = differs
+            self.fold_again(self.duties.agreement.differing() or "")
 
     def failed(self, why: str) -> None:
         """A read or a write failed; it is tried again."""
@@ -96,7 +100,7 @@ class Hearing:
         """The state was dropped: no earlier join counts any more."""
         self.member.lose_tail(why)
         self.duties.refold()
-        self.gossip = Gossip()
+        self.gossip, self.unrest = Gossip(), Unrest()
         self.ended.clear()
         self.after_trouble()
 

@@ -90,7 +90,8 @@ class Life:
         """Why no effect of this claim may start at this instant, as far as the log knows."""
         state, boot = self.reader.state, self.hearing.boot()
         hold = self.duties.hold.until(state)
-        return objection(state, claim, self.member.session, hold, boot, undo=undo)
+        differing = None if undo else self.duties.agreement.differing()
+        return differing or objection(state, claim, self.member.session, hold, boot, undo=undo)
 
     @property
     def params(self) -> Mapping[str, int]:

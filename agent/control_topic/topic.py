@@ -41,7 +41,16 @@ class ControlTopic:
     @property
     def degraded(self) -> str | None:
         """Why nothing may be claimed now, in words; None while all is well."""
-        return self._life.member.degraded or self._life.duties.agreement.differing()
+        return self._life.member.degraded or self.differing
+
+    @property
+    def differing(self) -> str | None:
+        """Which peer comes to another state from the same log, in words; nobody acts meanwhile."""
+        return self._life.duties.agreement.differing()
+
+    def unrest(self) -> list[str]:
+        """What goes on too often in the log, a sentence each: joins under one name, changes of its leader."""
+        return list(self._life.hearing.unrest.words(self.state))
 
     @property
     def caught_up(self) -> bool:

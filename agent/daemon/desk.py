@@ -78,6 +78,7 @@ class Desk:
                 "pauses": control.pauses(),
                 "voids": dict(control.state.voids),
                 "joins": control.joins,
+                "unrest": control.unrest(),
             },
             "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
         }

@@ -11,7 +11,7 @@ from agent.control_topic import ControlTopic
 
 
 class OfControl(Collector):
-    """Both counters are the log's: an agent that starts later, or folds it again, tells the same."""
+    """The counters are the log's: an agent that starts later, or folds it again, tells the same."""
 
     def __init__(self, control: ControlTopic) -> None:
         self._control = control
@@ -32,3 +32,11 @@ class OfControl(Collector):
         )
         joins.add_metric([], self._control.joins)
         yield joins
+        epochs = CounterMetricFamily("ottla_control_leader_epochs", "Leader epoch of the control topic")
+        epochs.add_metric([], max(0, self._control.state.epoch))
+        yield epochs
+        differs = GaugeMetricFamily(
+            "ottla_control_differs", "1 where a peer comes to another state from the same log"
+        )
+        differs.add_metric([], float(self._control.differing is not None))
+        yield differs
