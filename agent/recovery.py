@@ -12,9 +12,10 @@ from agent.assembly import clock, make_admin, make_control, make_dirs, make_fenc
 from agent.config import Config
 from agent.daemon.carry import left_alone
 from agent.daemon.fence import ClaimWrites, Fence
+from agent.daemon.holding import in_its_midst
 from agent.daemon.ledger import Ledger
 from agent.daemon.settling import settle
-from agent.history import Incident, Phase
+from agent.history import Incident
 from agent.journal import Journal
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind, Seen
@@ -90,7 +91,7 @@ class Undo:
         assert effect is not None, "what stands has an effect"
         writes = ClaimWrites(self._fence, incident.claim or 0, self._ports.node_id)
         ports = writes.ports(self._ports, _never, self._stopped)
-        if incident.phase in (Phase.ACTING, Phase.UNDOING):
+        if in_its_midst(incident, clock()):
             writes.suspect()
         seen = await action.undo(effect, ports)
         while (sent := writes.doubt) is not None:

@@ -46,7 +46,7 @@ class Holding:
         self._resumed = resumed
         self._writes = ClaimWrites(means.fence, one.claim, means.ports.node_id)
         self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
-        if resumed and _in_its_midst(one, means.clock()):
+        if resumed and in_its_midst(one, means.clock()):
             self._writes.suspect()
 
     async def stop_file(self) -> str | None:
@@ -108,7 +108,7 @@ class Holding:
         return f"{refusal.question}: {refusal.reason}" if refusal else None
 
 
-def _in_its_midst(one: Incident, now: int) -> bool:
+def in_its_midst(one: Incident, now: int) -> bool:
     """Whether a former life may have had a request under way. What is set is written down before, and that it
     is put back since it did not help; but not that it is at the end of a lease, or at once without one."""
     ended = one.phase is Phase.HELD if one.until is None else now >= one.until
