@@ -81,6 +81,16 @@ class Holding:
         control, claim = self._means.control, self._incident().claim
         if claim is None or control is None:
             return
+        self._means.claims.add(claim)  # its incident has ended, and yet no sweep may close it
+        try:
+            await self._settled(undo, observe)
+            await control.release(claim, outcome)
+        except (NotAccepted, ControlUnavailable) as error:
+            log.info("%s: claim %s is left to the sweep: %s", self._incident().id, claim, error)
+        finally:
+            self._means.claims.discard(claim)
+
+    async def _settled(self, undo: Undo | None, observe: Observe) -> None:
         while (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):
             if self.closed() is not None:
                 break
@@ -89,10 +99,6 @@ class Holding:
             if undo is not None and isinstance(seen, Seen) and seen.ours:
                 await undo()
         self._told("")
-        try:
-            await control.release(claim, outcome)
-        except (NotAccepted, ControlUnavailable) as error:
-            log.info("%s: claim %s is left to the sweep: %s", self._incident().id, claim, error)
 
     def _fenced_by(self) -> ControlTopic | None:
         return self._means.control if self._writes else None

@@ -12,7 +12,8 @@ from stories import decision
 
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.daemon.holding import Broken, Holding
-from agent.history import Incident, replay
+from agent.history import History, Incident, replay
+from agent.kafka.errors import KafkaInDoubt
 from agent.model import Entry, Kind
 
 
@@ -101,6 +102,28 @@ def test_after_a_restart_in_its_midst_the_claim_is_kept_until_nothing_can_land(
         assert fleet.cluster.values == UNSET
         assert fleet.agents[1].control.claim_called(fleet.claim) is None
         assert any("in doubt" in line for line in fleet.agents[1].told)
+
+    play(story)
+
+
+def test_no_sweep_closes_the_claim_of_an_ended_incident_before_nothing_can_land() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        it, action = holding(fleet, Kind.DONE, resumed=False), ThrottleReplication()
+        fleet.cluster.fate, fleet.cluster.late = "late", 20.0
+        with pytest.raises(KafkaInDoubt):
+            await action.undo(EFFECT, it.ports)
+        fleet.cluster.fate = "done"
+        await action.undo(EFFECT, it.ports)
+        ended = incident(fleet.claim, Kind.DONE, Kind.UNDONE)
+        fleet.agents[1].history = History(incidents={ended.id: ended})
+        fleet.agents[1].claims.clear()
+        giving = asyncio.ensure_future(it.give_back("undone", None, lambda: action.observe(EFFECT, it.ports)))
+        await asyncio.sleep(TIMES.e_controller / 1_000)
+        assert fleet.agents[1].control.claim_called(fleet.claim) is not None
+        await giving
+        assert fleet.agents[1].control.claim_called(fleet.claim) is None
+        assert not fleet.agents[1].claims
 
     play(story)
 
