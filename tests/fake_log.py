@@ -19,6 +19,7 @@ class FakeLog:
 
     def __init__(self, clock: Callable[[], int], topic_id: str = "topic-1") -> None:
         self.topic_id = topic_id
+        self.log_start = 0  # what lies before was deleted
         self.records: list[Record] = []
         self.epoch = 0
         self.unreadable = ""  # why reads fail
@@ -32,7 +33,7 @@ class FakeLog:
         self._clock = clock
         self._grown = asyncio.Condition()
 
-    async def append(self, value: bytes) -> int:
+    async def append(self, value: bytes, *, apart: bool = False) -> int:
         """Its offset, unless a fault is set."""
         await asyncio.sleep(0)
         if self.unwritable:
@@ -74,7 +75,7 @@ class FakeLog:
             raise KafkaUnreachable("broker 1", self.unreadable)
         if offset > len(self.records):
             raise LogTruncated(-1, len(self.records))
-        if offset < 0:
+        if offset < self.log_start:
             raise KafkaRefused("fetch", OFFSET_OUT_OF_RANGE, None)
 
     async def bounds(self) -> tuple[int, int]:
@@ -82,7 +83,7 @@ class FakeLog:
         await asyncio.sleep(0)
         if self.unreadable:
             raise KafkaUnreachable("broker 1", self.unreadable)
-        return 0, 0 if self.hidden else len(self.records)
+        return self.log_start, 0 if self.hidden else len(self.records)
 
     async def lose_tail(self, count: int, *instead: bytes) -> None:
         """An unclean election: the last records are gone, others stand in their place."""

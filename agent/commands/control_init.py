@@ -13,11 +13,13 @@ import click
 from agent.commands.control_reach import Reached, Topic, reaching
 from agent.commands.options import config, output, tell
 from agent.config.participant import participant
+from agent.control.fold import LogGap
 from agent.control.overview import overview
 from agent.control.state import State
 from agent.control_topic.birth import AlreadyBorn, BornElsewhere, bear, folded
 from agent.control_topic.creation import create
 from agent.control_topic.own_cluster import other_cluster
+from agent.control_topic.start import beginning
 from agent.kafka.errors import KafkaError, LogRecreated
 
 KNOWN_S = 60.0  # until a topic that was made or deleted is so on the broker that is asked
@@ -112,8 +114,9 @@ async def _delete(reached: Reached, yes: bool) -> None:
 async def _lost(reached: Reached) -> list[str]:
     """What goes with the log, a sentence each; one that cannot be read may hold anything."""
     try:
-        state = overview(await folded(reached.log()))
-    except KafkaError as error:
+        log = reached.log()
+        state = overview(await folded(log, begin=await beginning(log, snapshot=True)))
+    except (KafkaError, LogGap) as error:
         return [f"its log cannot be read: {error}"]
     live = ", ".join(agent["agent"] for agent in state["agents"])
     said = [f"live on it, and idle until they are started again: {live}"] if live else []

@@ -110,7 +110,7 @@ def reaching(command: Callable[..., Awaitable[int]]) -> Callable[..., int]:
             raise NobodyAnswers(str(error)) from error
         except LogGap as error:
             raise click.ClickException(
-                f"the log cannot be folded from its start: {error}; ottla fleet asks an agent that has it"
+                f"the log cannot be folded: {error}; ottla fleet asks an agent that has it"
             ) from error
         except (KafkaError, ShorterLog) as error:
             raise click.ClickException(str(error)) from error

@@ -19,6 +19,7 @@ from agent.control.fold import Verdict
 from agent.control.state import State
 from agent.control.words import claim_name
 from agent.control_topic.birth import walk
+from agent.control_topic.start import beginning
 from agent.kafka.errors import LogTruncated
 
 LAST = 20
@@ -29,27 +30,30 @@ _SHOWN = 160  # characters of a record's body
 @click.option(
     "--from", "start", type=click.IntRange(0), metavar="OFFSET", help=f"Default: the last {LAST} records."
 )
+@click.option("--from-start", is_flag=True, help="Fold the whole log, and not from a snapshot on.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes.")
 @config
 @output
 def tail(**options: Any) -> None:
     """Print the log's records: offset, time, type, agent, accepted or why void, what moved, and the body.
 
-    Whether a record was accepted only all before it tell: the log is folded from its start, silently.
-    """
+    Whether a record was accepted only all before it tell: the log is folded silently, from the newest
+    snapshot that lies before what is printed and that its records confirm. From where it says on stderr."""
     sys.exit(_tail(**options))
 
 
 @reaching
-async def _tail(reached: Reached, start: int | None, follow: bool, output: str) -> int:
+async def _tail(reached: Reached, start: int | None, from_start: bool, follow: bool, output: str) -> int:
     await reached.existing()
     log = reached.log()
     end = (await log.bounds())[1]
     first = max(0, end - LAST) if start is None else start
     progress = Progress()
     seen = counted(progress, lambda *_: None)
+    begin = await beginning(log, snapshot=not from_start, before=first)
+    click.echo(f"folded from {begin.words}", err=True)
     try:
-        async for state, verdict in walk(log, follow=follow):
+        async for state, verdict in walk(log, begin, follow=follow):
             if state.offset >= first:
                 progress.clear()
                 row = told(state, verdict)

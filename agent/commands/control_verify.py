@@ -1,4 +1,4 @@
-"""`ottla control verify` and `status`: the whole log folded anew."""
+"""`ottla control verify` and `status`: the log folded anew."""
 
 from __future__ import annotations
 
@@ -22,52 +22,61 @@ from agent.control.state import State
 from agent.control.unrest import Unrest
 from agent.control_topic.birth import folded
 from agent.control_topic.own_cluster import other_cluster
+from agent.control_topic.start import beginning
 from agent.kafka.errors import KafkaError
 
 EACH = 500  # records between two looks at the clock
 
 
 @click.command()
+@click.option("--from-start", is_flag=True, help="Fold the whole log, and not from the newest snapshot on.")
 @config
 @output
 def status(**options: Any) -> None:
     """Show the topic, and what its log amounts to, as `ottla fleet` does.
 
-    Exit code 1 where a person should look: the topic deviates, no log is born or it is another cluster's, a
-    claim is an orphan or stuck, a pause stands.
+    The log is folded from the newest snapshot that its records confirm, which it says. Exit code 1 where a
+    person should look: the topic deviates, no log is born or it is another cluster's, a claim is an orphan or
+    stuck, a pause stands.
     """
     sys.exit(_status(**options))
 
 
 @click.command()
+@click.option(
+    "--from-snapshot", is_flag=True, help="Fold from the newest snapshot on: quick, and less is seen."
+)
 @config
 @output
 def verify(**options: Any) -> None:
     """Fold the whole log anew: its settings, gaps, snapshots, and whose stamps are not its own.
 
-    Says the digest at the end: agents at the same offset must have the same (ottla fleet -o json). Exit code
-    1 where something is wrong; records without effect are none of it.
+    Where the log's beginning was deleted, it is folded from the newest snapshot that its records confirm, as
+    with --from-snapshot. Says from where, and the digest at the end: agents at the same offset must have the
+    same (ottla fleet -o json). Exit code 1 where something is wrong; records without effect are none of it.
     """
     sys.exit(_verify(**options))
 
 
 @reaching
-async def _status(reached: Reached, output: str) -> int:
+async def _status(reached: Reached, from_start: bool, output: str) -> int:
     topic = await reached.existing()
-    gossip, unrest = Gossip(), Unrest()
+    gossip, unrest, log = Gossip(), Unrest(), reached.log()
 
     def saw(state: State, verdict: Verdict) -> None:
         gossip.saw(state, verdict)
         unrest.saw(state, verdict)
 
     with Progress() as progress:
-        state = await folded(reached.log(), counted(progress, saw))
-    answer = {"topic": topic.plain(), "stranger": await _stranger(reached, state), **overview(state, gossip)}
-    answer["unrest"] = list(unrest.words(state))
+        begin = await beginning(log, snapshot=not from_start)
+        state = await folded(log, counted(progress, saw), begin)
+    stranger = await _stranger(reached, state)
+    facts = {"topic": topic.plain(), "stranger": stranger, "folded_from": begin.words}
+    answer = {**facts, **overview(state, gossip), "unrest": list(unrest.words(state))}
     wrong = [*topic.deviations, *([answer["stranger"]] if answer["stranger"] else [])]
     now = round(time.time() * 1000)
     head = _topic({**answer["topic"], "deviations": wrong})
-    tell(output, answer, f"{head}\n{show_fleet.fleet(answer, now)}")
+    tell(output, answer, f"{head}\nfolded from {begin.words}\n{show_fleet.fleet(answer, now)}")
     return 1 if wrong or answer["unrest"] or unwell(answer) else 0
 
 
@@ -81,17 +90,19 @@ async def _stranger(reached: Reached, state: State) -> str:
 
 
 @reaching
-async def _verify(reached: Reached, output: str) -> int:
-    topic = await reached.existing()
-    audit = Audit()
+async def _verify(reached: Reached, from_snapshot: bool, output: str) -> int:
+    topic, log = await reached.existing(), reached.log()
     with Progress() as progress:
-        state = await folded(reached.log(), counted(progress, audit.saw))
+        begin = await beginning(log, snapshot=from_snapshot)
+        audit = Audit(begin.state.offset)
+        state = await folded(log, counted(progress, audit.saw), begin)
     faults = [f"{topic.partition.topic}: {words}" for words in topic.deviations]
     faults += rules_unwell(overview(state))
     faults += audit.faults()
     answer = {
         "topic": topic.plain(),
         "log": state.log,
+        "folded_from": begin.words,
         "offset": state.offset,
         "digest": state.digest,
         "as_of": state.time,
@@ -130,6 +141,7 @@ def _verified(answer: dict[str, Any]) -> str:
     lines = [_topic({**answer["topic"], "deviations": []})]
     lines += [click.style(f"! {words}", fg="red") for words in answer["faults"]]
     lines += answer["remarks"]
+    lines.append(f"folded from {answer['folded_from']}")
     kinds = ", ".join(f"{count} {t}" for t, count in answer["accepted"].items())
     lines.append(f"{accepted} records accepted: {kinds}")
     if void:

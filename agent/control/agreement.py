@@ -54,7 +54,7 @@ class Agreement:
 
     def missing(self, state: State, own: str) -> str | None:
         """Why this agent does not act yet: two peers must agree, or the one that there is, or nobody if alone
-        (the log was folded from its start)."""
+        (the log was folded from its start, or from a snapshot that others or the own journal confirmed)."""
         peers = {s.agent for s in state.sessions.values()} - {own}
         lacking = min(CONFIRMED, len(peers)) - len(self._agreed & peers)
         return f"{lacking} more peers must be seen to agree on the log" if lacking > 0 else None

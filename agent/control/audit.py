@@ -1,4 +1,4 @@
-"""What a log that is folded from its start shows beyond its state: whose stamps differ, false snapshots."""
+"""What a log that is folded shows beyond its state: whose stamps differ, false snapshots."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ class Differing:
 
 
 class Audit:
-    """Mutable, without I/O; told of each record from the first one on."""
+    """Mutable, without I/O; told of each record that is folded, from the first one on or from that behind the
+    snapshot of offset `begun`, which was proved before."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: int = -1) -> None:
+        self._begun = begun
         self.accepted: Counter[str] = Counter()  # by type
         self.differing: dict[str, Differing] = {}  # by agent
         self.snapshots: list[dict[str, Any]] = []
@@ -64,7 +66,7 @@ class Audit:
             load(record.x)
         except BadSnapshot as error:
             fault = str(error)
-        if not fault and canonical(record.x["state"]) != self._marked:
+        if not fault and record.x["at"] != self._begun and canonical(record.x["state"]) != self._marked:
             fault = "it is not what the log folds to"
         told = {"offset": state.offset, "at": record.x["at"], "agent": record.a, "fault": fault}
         self.snapshots.append(told)

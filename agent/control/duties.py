@@ -10,7 +10,9 @@ from agent.control.beats import epoch_jitter
 from agent.control.fold import Verdict
 from agent.control.hold import Hold
 from agent.control.outbox import Outbox
+from agent.control.snapshot_duty import SnapshotDuty
 from agent.control.state import Claim, State
+from agent.control.times import EVERY
 from agent.control.witness import Witness
 
 Duty = tuple[str, Mapping[str, object]]  # type and body of a record
@@ -20,13 +22,15 @@ Heard = tuple[int, int | None]  # when an own record was last seen accepted, and
 class Duties:
     """Mutable, without I/O. Instants are own boot times in ms."""
 
-    def __init__(self, agent: str) -> None:
+    def __init__(self, agent: str, mark_every: int = EVERY) -> None:
         self.hold = Hold()
         self.agreement = Agreement()
         self.outbox = Outbox()
+        self.snapshots = SnapshotDuty(mark_every)
         self._witness = Witness()
         self._adopter = Adopter()
         self._agent = agent
+        self._mark_every = mark_every
         self._epoch = -1
         self._epoch_at = 0  # when it was seen
 
@@ -36,6 +40,7 @@ class Duties:
         self._adopter.saw(verdict, boot)
         self.hold.saw(state, verdict, session)
         self.agreement.saw(state, verdict, self._agent, session)
+        self.snapshots.saw(state, verdict, boot)
         if state.epoch != self._epoch:
             self._epoch, self._epoch_at = state.epoch, boot
 
@@ -47,6 +52,7 @@ class Duties:
     def refold(self) -> None:
         """The state was dropped, and the log is folded again."""
         self.drop()
+        self.snapshots = SnapshotDuty(self._mark_every)
         self._witness = Witness()
         self._adopter = Adopter()
         self._epoch = -1

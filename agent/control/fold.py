@@ -16,9 +16,10 @@ from agent.control.records import BadRecord, Record, opened
 from agent.control.rule import objection
 from agent.control.schedule import schedule
 from agent.control.sessions import begin_epoch, hear, use_up
-from agent.control.snapshot import EVERY, marked
+from agent.control.snapshot import marked
 from agent.control.state import Move, State
 from agent.control.table import TABLE
+from agent.control.times import EVERY
 
 CLOCK_STEP = 5_000  # ms; one spike of a broker's clock must not move the log's by more
 
@@ -49,8 +50,10 @@ class Verdict(Struct, frozen=True):
     marked: str | None = None  # the state's canonical text where this offset is a mark: a snapshot's `state`
 
 
-def fold(state: State, logged: Logged) -> tuple[State, Verdict]:
-    """The state after `logged`, whatever its bytes are; LogGap where it is not the next record."""
+def fold(state: State, logged: Logged, every: int = EVERY) -> tuple[State, Verdict]:
+    """The state after `logged`, whatever its bytes are; LogGap where it is not the next record. `every`: how
+    many offsets lie between two marks; all agents of a log must have the same, and outside of tests it is
+    EVERY."""
     if logged.offset != state.offset + 1:
         raise LogGap(f"offset {logged.offset} came after {state.offset}")
     before, state = state, _advance(state, logged)
@@ -61,7 +64,7 @@ def fold(state: State, logged: Logged) -> tuple[State, Verdict]:
         state = schedule(before, state)
     state = replace(state, digests=link(state, logged.leader_epoch, logged.value, void))
     text = None
-    if state.offset % EVERY == 0:
+    if state.offset % every == 0:
         state, text = marked(state)
     return state, Verdict(void, state.moves, record, text)
 

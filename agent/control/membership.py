@@ -9,6 +9,7 @@ from agent.control.admission import born_elsewhere
 from agent.control.carried import Carried, for_join
 from agent.control.fold import Verdict
 from agent.control.records import Record, encode
+from agent.control.snapshot import sealed
 from agent.control.state import State
 from agent.control.times import Settings, genesis
 from agent.control.unheard import Unheard
@@ -77,6 +78,14 @@ class Membership:
         raw = encode(self._record(state, t, state.log, self.session, self._n + 1, x))
         self._n += 1
         return ("", self.session, self._n), raw
+
+    def stamp_snapshot(self, state: State, text: str) -> tuple[Key, bytes]:
+        """The snapshot of the last mark, whose state's canonical text this is."""
+        assert self.session is not None
+        self._n += 1
+        x = {"at": state.mark.offset, "hash": state.mark.hash, "state": {}}
+        record = self._record(state, "snapshot", state.log, self.session, self._n, x)
+        return ("", self.session, self._n), sealed(record, text)
 
     def _record(self, state: State, t: str, log: str, s: int, n: int, x: Mapping[str, object]) -> Record:
         version = state.version or self._settings.fold_max

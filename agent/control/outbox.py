@@ -22,6 +22,7 @@ class Outbox:
         self._firing: tuple[str, ...] = ()
         self._status = ""
         self._changed = False
+        self._at_once = False
 
     def note(self, line: str, now: int) -> None:
         """Takes a note, or drops and counts it: the log carries only so many a minute."""
@@ -47,12 +48,18 @@ class Outbox:
         self._changed |= firing != self._firing
         self._firing, self._status = firing, status[:MAX_STATUS]
 
+    def hurry(self) -> None:
+        """The next beat is due at once."""
+        self._at_once = True
+
     def beat(self) -> dict[str, object]:
         """The body of a beat that is about to be written."""
-        self._changed = False
+        self._changed = self._at_once = False
         return {"firing": list(self._firing), "status": self._status}
 
     def due(self, state: State, accepted_at: int, busy: bool) -> int:
         """When the next beat is due, after the last own record was accepted."""
+        if self._at_once:
+            return accepted_at
         pause = beat_pause(state.params, len(state.sessions), busy)
         return accepted_at + (min(pause, FIRING_PAUSE) if self._changed else pause)

@@ -19,7 +19,8 @@ MAX_SNAPSHOT = 960 * 1024
 MAX_DEPTH = 8
 
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# Possessive, and one without an end goes to the last byte: else many quotes would cost the square of them.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INTEGER_DIGITS = (
     20  # with the sign; more cannot be in range, and int() of very many is refused by some Pythons

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from agent.control.bodies import FOLD, WEEK
 
+EVERY = 5_000  # offsets between two marks
 DAY = 24 * 3_600_000
 HOUR = 3_600_000
 
@@ -132,6 +133,7 @@ class Settings:
 
     `budgets` override those of section 2 in genesis and are unused once a log is born; `create` allows this
     agent to create the topic and to write genesis. `fold_max` is the newest fold version it can follow.
+    `mark_every` is part of the fold (fold.py).
     """
 
     agent: str
@@ -144,6 +146,7 @@ class Settings:
     rack: str = ""
     version: str = "0"
     fold_max: int = FOLD
+    mark_every: int = EVERY
 
 
 def genesis(log: str, settings: Settings, after: str = "") -> dict[str, object]:

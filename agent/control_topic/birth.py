@@ -1,4 +1,5 @@
-"""A log folded from its start, and how a person lets it be born (coordination.md sections 1 and 4)."""
+"""A log folded from its start or from a snapshot, and how a person lets it be born (coordination.md sections
+1 and 4)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from agent.control.state import State
 from agent.control.times import Settings, genesis
 from agent.control_topic.follower import Follower, ShorterLog
 from agent.control_topic.ports import RETRY, Log
+from agent.control_topic.start import FROM_START, Begin, beginning
 from agent.kafka.errors import KafkaInDoubt
 
 
@@ -28,12 +30,14 @@ class BornElsewhere(Exception):
     """The log has a genesis that this release cannot read: another one would part the agents."""
 
 
-async def walk(log: Log, *, follow: bool = False) -> AsyncIterator[tuple[State, Verdict]]:
-    """Each record from the log's start, with the state after it; `follow`: for ever.
+async def walk(
+    log: Log, begin: Begin = FROM_START, *, follow: bool = False
+) -> AsyncIterator[tuple[State, Verdict]]:
+    """Each record behind `begin`, with the state after it; `follow`: for ever.
 
     Raises LogGap, LogTruncated, KafkaError and, where it does not follow, ShorterLog.
     """
-    follower = Follower(log)
+    follower = Follower(log, begin.state)
     while True:
         try:
             async for verdict in follower.read(eager=True):
@@ -47,10 +51,12 @@ async def walk(log: Log, *, follow: bool = False) -> AsyncIterator[tuple[State, 
             return
 
 
-async def folded(log: Log, told: Callable[[State, Verdict], None] = lambda *_: None) -> State:
+async def folded(
+    log: Log, told: Callable[[State, Verdict], None] = lambda *_: None, begin: Begin = FROM_START
+) -> State:
     """The state at the log's end; as `walk`."""
-    state = State()
-    async for state, verdict in walk(log):
+    state = begin.state
+    async for state, verdict in walk(log, begin):
         told(state, verdict)
     return state
 
@@ -58,7 +64,7 @@ async def folded(log: Log, told: Callable[[State, Verdict], None] = lambda *_: N
 async def bear(log: Log, settings: Settings, after: str = "") -> State:
     """Writes genesis, in place of the log `after`, and sees it accepted. Raises AlreadyBorn, BornElsewhere,
     KafkaError."""
-    state = await folded(log)
+    state = await folded(log, begin=await beginning(log, snapshot=False))
     if state.log:
         raise AlreadyBorn(state)
     if (why := born_elsewhere(state.log, state.voids)) is not None:

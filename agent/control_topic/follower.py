@@ -1,13 +1,15 @@
-"""Reads the log from its beginning and folds it; every read proves that its tail is still there."""
+"""Reads the log from its beginning, or from a snapshot's place, and folds it; every read proves that its tail
+is still there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.control.fold import LogGap, Logged, Verdict, fold
 from agent.control.state import State
+from agent.control.times import EVERY
 from agent.control_topic.ports import Log, LogRecord
 from agent.kafka.errors import OFFSET_OUT_OF_RANGE, KafkaRefused, LogTruncated
 
@@ -18,6 +20,10 @@ SLICE = 100  # records folded before others get the event loop
 
 class ShorterLog(Exception):
     """The log's end lies below what was read: a leader that has yet to catch up, or a lost tail."""
+
+
+class BeginningGone(LogGap):
+    """Retention has deleted the first record that is to be folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,14 @@ class Unreadable:
 class Follower:
     """The folded state of one partition, and how far it goes."""
 
-    def __init__(self, log: Log) -> None:
-        self.state = State()
+    def __init__(
+        self, log: Log, state: State | None = None, every: int = EVERY, end: int | None = None
+    ) -> None:
+        self.state = state or State()
         self._log = log
+        self._every = every  # offsets between two marks
         self._last: LogRecord | None = None
-        self._end: int | None = None
+        self._end = end  # of the log, where it was just asked
 
     @property
     def caught_up(self) -> bool:
@@ -48,11 +57,11 @@ class Follower:
         """A read failed: what is readable must be asked anew."""
         self._end = None
 
-    async def read(self, eager: bool) -> AsyncIterator[Verdict]:
+    async def read(self, eager: bool) -> AsyncGenerator[Verdict, None]:
         """One long poll; the records are folded as they are taken.
 
         Raises LogTruncated where the last record folded is no longer that very record, ShorterLog where it
-        is not there, LogGap where the log's beginning is gone, and KafkaError.
+        is not there, BeginningGone, LogGap where records are missing in between, and KafkaError.
         """
         if self._end is None:
             self._end = (await self._log.bounds())[1]
@@ -60,7 +69,7 @@ class Follower:
             for logged in self._with_unreadable(record):
                 if logged.offset % SLICE == 0:
                     await asyncio.sleep(0)
-                self.state, verdict = fold(self.state, logged)
+                self.state, verdict = fold(self.state, logged, self._every)
                 yield verdict
             self._last = record
 
@@ -74,16 +83,16 @@ class Follower:
     async def _fetch(self, eager: bool) -> Sequence[LogRecord]:
         overlap = self._last.batch_bytes if self._last else 0
         least = overlap + 1 if eager or not self.caught_up else max(overlap + 1, LAZY_BYTES)
-        start = self._last.offset if self._last else 0
+        start = max(self.state.offset, 0)
         try:
             records = await self._log.fetch(start, max_wait_ms=MAX_WAIT_MS, min_bytes=least)
         except KafkaRefused as error:
             if error.code != OFFSET_OUT_OF_RANGE:
                 raise
             if self._last is None:
-                raise LogGap("the log's beginning was deleted") from error
+                raise BeginningGone(f"the record at offset {start} was deleted") from error
             raise LogTruncated(-1, start) from error
-        if self._last and not records:
+        if self.state.offset >= 0 and not records:
             _, end = await self._log.bounds()
             if end <= start:
                 raise ShorterLog(f"it ends at offset {end}, but {start} was read")
@@ -91,10 +100,25 @@ class Follower:
 
     def _beyond(self, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
         """What follows the last record folded, which must come first."""
-        if self._last is None or not records:
+        if self.state.offset < 0 or not records:
             return records
         first, last = records[0], self._last
+        if last is None:
+            return self._beyond_snapshot(first, records)
         same = (first.offset, first.leader_epoch, first.at, first.value)
         if same != (last.offset, last.leader_epoch, last.at, last.value):
             raise LogTruncated(-1, last.offset)
+        return records[1:]
+
+    def _beyond_snapshot(self, first: LogRecord, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
+        """The same where a snapshot stands for the records up to its place, of the last of which its state
+        knows the epoch and the time. It may lie within a batch that cannot be read, and stands at its last
+        offset."""
+        place = self.state.offset
+        there = first.offset == place or (first.offset > place and first.void)
+        if not there or (first.leader_epoch, first.at) != (self.state.epoch, self.state.time):
+            raise LogTruncated(-1, place)
+        if first.offset > place:
+            return records
+        self._last = first
         return records[1:]

@@ -30,7 +30,7 @@ class Hearing:
     def __init__(self, log: Log, settings: Settings, around: Surroundings, nudge: Callable[[], None]) -> None:
         self.boot = around.boot or around.clock
         self.member = Membership(settings, self.boot())
-        self.duties = Duties(settings.agent)
+        self.duties = Duties(settings.agent, settings.mark_every)
         self.gossip, self.unrest = Gossip(), Unrest()
         self.keeping = Keeping(around.memory, settings.agent)
         self.pen = Pen(log, PATIENCE, self.failed)
@@ -54,6 +54,8 @@ class Hearing:
         self.unrest.saw(state, verdict)
         self.keeping.saw(verdict)
         self._compare()
+        if verdict.marked is not None:
+            self._nudge()
         self._remember_ends(verdict)
         awaited = key is not None and self.pen.saw(key, (state.offset, verdict.void))
         if key and record and record.t == "claim" and verdict.void is None and not awaited:

@@ -41,9 +41,11 @@ class Keeping:
             raise ControlUnavailable(f"what this agent kept of the log cannot be read: {error}") from error
 
     def saw(self, verdict: Verdict) -> None:
-        """A folded record: what moved a claim, or a person ordered, is worth keeping."""
-        orders = verdict.record is not None and "expect" in verdict.record.x
-        self._stale |= bool(verdict.moves) or (orders and verdict.void is None)
+        """A folded record: what moved a claim, or a person ordered, is worth keeping; and that this agent
+        came to the same state as a snapshot, by which it may start from it alone."""
+        record = verdict.record
+        telling = record is not None and ("expect" in record.x or record.t == "snapshot")
+        self._stale |= bool(verdict.moves) or (telling and verdict.void is None)
 
     def stranger(self, state: State) -> str | None:
         """Why this agent does nothing at all with a log: it belongs to another one."""

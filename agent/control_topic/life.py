@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from agent.control.adopter import own_orphans
+from agent.control.carried import Carried
 from agent.control.duties import Duty, holds
 from agent.control.hold import objection
 from agent.control.membership import NOT_JOINED, Key
@@ -21,9 +23,11 @@ from agent.control_topic.own_cluster import OwnCluster
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, NotAccepted, Surroundings
 from agent.control_topic.reader import Listener, Reader
 from agent.control_topic.settings_watch import SettingsWatch
+from agent.control_topic.snapshot_pen import SnapshotPen
 from agent.kafka.errors import KafkaError
 
 _LOG = logging.getLogger(__name__)
+LEAST = 100  # ms between two looks whether a snapshot can be written: something else may be in its way
 
 
 class Life:
@@ -33,9 +37,12 @@ class Life:
         self._nudge = asyncio.Event()
         self.hearing = hears = Hearing(log, settings, around, self.nudge)
         self.member, self.duties = hears.member, hears.duties
-        listener = Listener(hears.saw, hears.failed, hears.losing, hears.lost, hears.halted, self._turn)
-        self.reader = Reader(log, settings.times.short, hears.boot, listener)
+        listener = Listener(
+            hears.saw, hears.failed, hears.losing, hears.lost, hears.halted, self._turn, self._kept
+        )
+        self.reader = Reader(log, settings, hears.boot, listener)
         hears.fold_again = self.reader.fold_again
+        self._snapshot_pen = SnapshotPen(log, self._beat_at_once)
         self._log = log
         self._settings = settings
         self._nonce = around.nonce
@@ -44,6 +51,7 @@ class Life:
         self._own_cluster = OwnCluster(around.place, hears.member)
         self._settings_watch = SettingsWatch(settings.topic, around.describe, hears.member)
         self._turned = asyncio.Condition()
+        self._looked = False  # into what a former life kept
         self._loops: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -61,6 +69,7 @@ class Life:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._snapshot_pen.close()
         await self._turn()
 
     async def until(self, happened: Callable[[], bool]) -> None:
@@ -92,6 +101,18 @@ class Life:
         hold = self.duties.hold.until(state)
         differing = None if undo else self.duties.agreement.differing()
         return differing or objection(state, claim, self.member.session, hold, boot, undo=undo)
+
+    def snapshots(self) -> dict[str, Any]:
+        """As ControlTopic tells it."""
+        duty, log_start = self.duties.snapshots, self._log.log_start
+        return {
+            "newest": duty.newest,
+            "bytes": duty.size,
+            "log_start": log_start,
+            "folded": self.reader.began,
+            "refused": self.reader.refused,
+            "faults": list(duty.faults(self.reader.state, log_start)),
+        }
 
     @property
     def params(self) -> Mapping[str, int]:
@@ -130,6 +151,17 @@ class Life:
         await self.reader.run(self._eager)
         await self._turn()
 
+    async def _load(self) -> None:
+        """What a former life kept; nobody waits for a disk that does not give it."""
+        try:
+            await self.hearing.keeping.load()
+        finally:
+            self._looked = True
+
+    async def _kept(self) -> Carried:
+        await self.until(lambda: self._looked)
+        return self.hearing.keeping.kept
+
     def _eager(self) -> bool:
         """Whether each record is waited for: by holders, waiters, and everybody behind a barrier."""
         state, session = self.reader.state, self.member.session
@@ -154,9 +186,10 @@ class Life:
         while not self.member.halted:
             try:
                 if not loaded:
-                    await self.hearing.keeping.load()
+                    await self._load()
                     loaded = True
                 if self.reader.caught_up:
+                    self._snapshot_pen.tell(self.snapshots()["faults"])
                     await self._say_what_is_due()
             except (ControlUnavailable, NotAccepted, BadRecord) as error:
                 _LOG.warning("control topic: %s", error)
@@ -178,7 +211,28 @@ class Life:
         elif (line := self.duties.outbox.next_note()) is not None:
             await self._write_note(line)
         if self.member.session is not None and self.duties.not_ready(self.reader.state) is None:
+            self._write_snapshot(self.member.session)
             await self.keep()
+
+    def _write_snapshot(self, session: int) -> None:
+        """Where one is due, and the next beat is not soon. Its number is above those of all records that are
+        under way; one that overtakes it makes it void, and waits for nothing."""
+        state, boot, snapshots = self.reader.state, self.hearing.boot(), self.duties.snapshots
+        wait = snapshots.wait(state, session, boot)
+        if wait is None or wait > 0 or self.hearing.pen.busy or self._snapshot_pen.busy:
+            return
+        heard = self.member.heard
+        if boot - heard[0] >= self.duties.due(state, session, heard) - boot:
+            return
+        snapshots.tried(state, boot)
+        key, raw = self.member.stamp_snapshot(state, snapshots.text)
+        self.duties.hold.created(key[1], key[2], boot)
+        self._snapshot_pen.write(raw)
+
+    def _beat_at_once(self) -> None:
+        """Each poll reads the last record again: a snapshot must not stay the last one."""
+        self.duties.outbox.hurry()
+        self.nudge()
 
     async def _duty(self, state: State, session: int) -> Duty | None:
         """Who does not reach the brokers leaves what others left to whoever does."""
@@ -234,5 +288,9 @@ class Life:
             return 0
         if any(own_orphans(state, session)):
             return 0
-        due = self.duties.due(state, session, self.member.heard)
-        return min(max(due - self.hearing.boot(), 0) / 1_000, 1.0)
+        boot = self.hearing.boot()
+        due = self.duties.due(state, session, self.member.heard) - boot
+        snapshot = self.duties.snapshots.wait(state, session, boot)
+        if snapshot is not None and not self.hearing.pen.busy:
+            due = min(due, max(snapshot, LEAST))
+        return min(max(due, 0) / 1_000, 1.0)

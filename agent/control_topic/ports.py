@@ -49,8 +49,13 @@ class Log(Protocol):
         """Kafka's id of the topic; known after the first call."""
         ...
 
-    async def append(self, value: bytes) -> int:
-        """Its offset once all in-sync replicas have it."""
+    @property
+    def log_start(self) -> int:
+        """The first offset that retention has left, as of the last fetch or bounds; -1 before."""
+        ...
+
+    async def append(self, value: bytes, *, apart: bool = False) -> int:
+        """Its offset once all in-sync replicas have it. `apart`: nothing waits behind it."""
         ...
 
     async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[LogRecord]:

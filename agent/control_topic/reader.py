@@ -9,16 +9,19 @@ from dataclasses import dataclass
 
 from agent.control.fold import LogGap, Verdict
 from agent.control.state import State
-from agent.control_topic.follower import Follower, ShorterLog
+from agent.control.times import Settings
+from agent.control_topic.follower import BeginningGone, Follower, ShorterLog
 from agent.control_topic.ports import RETRY, Log
+from agent.control_topic.start import Begin, Kept, Start, nothing
 from agent.kafka.errors import KafkaError, LogRecreated, LogTruncated
 
 _LOG = logging.getLogger(__name__)
+AGAIN = 5.0  # seconds until a start is looked for again: by then a peer may have confirmed a snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who hears of what was read. All but `turned` get words or what was folded."""
+    """Who hears of what was read. All but `turned` and `kept` get words or what was folded."""
 
     saw: Callable[[State, Verdict], None]  # the state after a record, and its verdict
     failed: Callable[[str], None]  # a read failed; it is tried again
@@ -26,19 +29,23 @@ class Listener:
     lost: Callable[[str], None]  # the state was dropped
     halted: Callable[[str], None]  # nothing is read any more
     turned: Callable[[], Awaitable[None]]  # after each read
+    kept: Kept  # what the own journal knows of the log, once it was looked into
 
 
 class Reader:
     """Reads one log for ever, or until it is no longer that log."""
 
-    def __init__(self, log: Log, short: int, clock: Callable[[], int], listener: Listener) -> None:
+    def __init__(self, log: Log, settings: Settings, clock: Callable[[], int], listener: Listener) -> None:
         self._log = log
-        self._short = short  # ms for which a shorter log is a leader that has yet to catch up
+        self._settings = settings
         self._clock = clock
         self._listener = listener
         self._follower = Follower(log)
+        self._start = Start(log, settings.fold_max, settings.mark_every)
+        self._began: Begin | None = None
         self._short_since: int | None = None
         self._doubted: str | None = None
+        self._own_counts = True  # what this agent had come to before: not where a peer says otherwise
 
     @property
     def state(self) -> State:
@@ -50,11 +57,26 @@ class Reader:
         """Whether everything readable was read."""
         return self._follower.caught_up
 
+    @property
+    def began(self) -> str:
+        """From where it was folded, in words; empty: nothing was yet."""
+        return self._began.words if self._began else ""
+
+    @property
+    def refused(self) -> int:
+        """How many snapshots were none to start from."""
+        return self._start.refused
+
     async def run(self, eager: Callable[[], bool]) -> None:
         """Returns only when reading has no sense any more. `eager`: whether each record is waited for."""
         while True:
             try:
+                if self._began is None:
+                    await self._begin()
                 await self._read(eager())
+            except BeginningGone as error:
+                self._began, self._follower = None, Follower(self._log)
+                await self._stumble(str(error), AGAIN)
             except (LogRecreated, LogGap) as error:
                 return self._listener.halted(f"the control topic cannot be followed any more: {error}")
             except LogTruncated as error:
@@ -68,11 +90,19 @@ class Reader:
                 return self._listener.halted(f"a bug stopped the fold after {self.state.offset}: {bug!r}")
             await self._listener.turned()
 
+    async def _begin(self) -> None:
+        """Where folding goes on, from a snapshot's place or from the start."""
+        begin = await self._start.find(self._listener.kept if self._own_counts else nothing)
+        _LOG.info("control topic: folded from %s", begin.words)
+        self._follower = Follower(self._log, begin.state, self._settings.mark_every, begin.end)
+        self._began, self._own_counts = begin, True
+
     async def _read(self, eager: bool) -> None:
         async for verdict in self._follower.read(eager):
             self._listener.saw(self.state, verdict)
         self._short_since = None
         if self._doubted is not None:
+            self._own_counts = False
             await self._drop(self._doubted)
 
     def fold_again(self, why: str) -> None:
@@ -82,19 +112,19 @@ class Reader:
     async def _drop(self, why: str) -> None:
         await self._listener.losing(self.state, why)
         self._doubted = None
-        self._follower = Follower(self._log)
+        self._began, self._follower = None, Follower(self._log)
         self._short_since = None
         self._listener.lost(why)
 
     async def _wait_or_drop(self, why: str) -> None:
         now = self._clock()
         self._short_since = now if self._short_since is None else self._short_since
-        if now - self._short_since >= self._short:
+        if now - self._short_since >= self._settings.times.short:
             await self._drop(why)
         else:
             await self._stumble(why)
 
-    async def _stumble(self, why: str) -> None:
+    async def _stumble(self, why: str, pause: float = RETRY) -> None:
         self._follower.doubt()
         self._listener.failed(why)
-        await asyncio.sleep(RETRY)
+        await asyncio.sleep(pause)

@@ -67,6 +67,12 @@ class ControlTopic:
         """How many notes were too long, too many or void."""
         return self._life.duties.outbox.dropped
 
+    def snapshots(self) -> dict[str, Any]:
+        """How the log stands for joiners: the place of its `newest` snapshot (-1: none was seen) and the
+        `bytes` of one, the `log_start` that retention has left, from where this agent `folded`, how many it
+        `refused`, and what a person should know (`faults`, a sentence each)."""
+        return self._life.snapshots()
+
     async def start(self) -> None:
         """Joins the log; returns when that is done, or cannot be for now (`degraded`). It goes on trying."""
         await self._life.start()

@@ -9,6 +9,12 @@ from prometheus_client.registry import Collector
 
 from agent.control_topic import ControlTopic
 
+SNAPSHOTS = {  # of the log, by what is known of it
+    "snapshot_newest": "Offset of the newest snapshot of the log's state, -1 where none was seen",
+    "snapshot_bytes": "Size of a snapshot of the log's state; more than 983040 are not written",
+    "log_start": "First offset that the log still has",
+}
+
 
 class OfControl(Collector):
     """The counters are the log's: an agent that starts later, or folds it again, tells the same."""
@@ -40,3 +46,16 @@ class OfControl(Collector):
         )
         differs.add_metric([], float(self._control.differing is not None))
         yield differs
+        yield from self._snapshots()
+
+    def _snapshots(self) -> Iterator[Metric]:
+        known = self._control.snapshots()
+        for name, what in SNAPSHOTS.items():
+            gauge = GaugeMetricFamily(f"ottla_control_{name}", what)
+            gauge.add_metric([], known[name.removeprefix("snapshot_")])
+            yield gauge
+        refused = CounterMetricFamily(
+            "ottla_control_snapshots_refused", "Snapshots of the log that were none to start from"
+        )
+        refused.add_metric([], known["refused"])
+        yield refused

@@ -49,8 +49,8 @@ _REPLICAS_SHARE = 0.8  # what in-sync replicas get of the deadline, so that the 
 
 
 class PartitionLog:
-    """Its leader is found, and found again, by itself. Appends are one at a time; a long poll has its own
-    connection, so nothing waits behind it.
+    """Its leader is found, and found again, by itself. Appends are one at a time; a long poll and what is
+    appended apart have connections of their own, so nothing waits behind them.
 
     Every call ends within `deadline` seconds (`fetch`: and `max_wait_ms` more) and may raise
     KafkaUnreachable, KafkaRefused and LogRecreated, the last one for ever: then make a new PartitionLog.
@@ -70,30 +70,36 @@ class PartitionLog:
         self.partition = partition
         self.topic_id = ""  # as Kafka's tools print it; known after the first call
         self.high_watermark = -1  # as of the last fetch or bounds
+        self.log_start = -1  # the same
         self.void = 0  # how many batches could not be read
         self._cluster = Cluster(bootstrap, security, client_id=client_id, deadline=deadline)
         self._deadline = deadline
-        self._appending = asyncio.Lock()
+        self._appending, self._appending_apart = asyncio.Lock(), asyncio.Lock()
         self._leader: Leader | None = None
         self._pause = _PAUSE
         self._epochs = Epochs()
 
-    async def append(self, value: bytes) -> int:
-        """The offset of the new record, once every in-sync replica has it.
+    async def append(self, value: bytes, *, apart: bool = False) -> int:
+        """The offset of the new record, once every in-sync replica has it. `apart`: it has a connection of
+        its own and no order with the others, none of which waits behind its bytes.
 
         KafkaInDoubt: it may be in the log, or come into it later. Appending again may double it.
         """
         until = _now() + self._deadline
         batch = encode(value)
+        appending = self._appending_apart if apart else self._appending
         try:
             async with asyncio.timeout_at(until):
-                await self._appending.acquire()
+                await appending.acquire()
         except TimeoutError as error:
             why = "an earlier append is still under way"
             raise KafkaUnreachable(f"the leader of {self.topic}", why) from error
         try:
             part = await self._at_leader(
-                lambda leader: produce(leader, batch, self._deadline * _REPLICAS_SHARE), produced, until
+                lambda leader: produce(leader, batch, self._deadline * _REPLICAS_SHARE),
+                produced,
+                until,
+                purpose="produce apart" if apart else "",
             )
             check("produce", part.error_code, part.error_message, write=True)
             return int(part.base_offset)
@@ -101,7 +107,7 @@ class PartitionLog:
             self._leader = None
             raise
         finally:
-            self._appending.release()
+            appending.release()
 
     async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> tuple[Record, ...]:
         """Committed records from `offset` on: as soon as there are `min_bytes`, or what there is, if
@@ -125,7 +131,7 @@ class PartitionLog:
         if part.diverging_epoch.epoch >= 0:
             self._epochs.cut(part.diverging_epoch.end_offset)
             raise LogTruncated(part.diverging_epoch.epoch, part.diverging_epoch.end_offset)
-        self.high_watermark = part.high_watermark
+        self.log_start, self.high_watermark = part.log_start_offset, part.high_watermark
         data = part.records or b""
         records = self._read(data, offset)
         if records and len(data) < min_bytes and records[-1].offset + 1 < self.high_watermark:
@@ -155,9 +161,9 @@ class PartitionLog:
         """The first offset that retention has left, and the high watermark: the offset after the last
         committed record."""
         until = _now() + self._deadline
-        start = await self._offset(EARLIEST, until)
+        self.log_start = await self._offset(EARLIEST, until)
         self.high_watermark = await self._offset(LATEST, until)
-        return start, self.high_watermark
+        return self.log_start, self.high_watermark
 
     async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str]]:
         """The topic's partitions, and its settings in effect whatever their source."""
@@ -198,7 +204,7 @@ class PartitionLog:
         raise LogTruncated(-1, min(offset, end))
 
     async def _at_leader(
-        self, call: Callable[[Leader], Call], part_of: Callable[[Any], Any], until: float
+        self, call: Callable[[Leader], Call], part_of: Callable[[Any], Any], until: float, purpose: str = ""
     ) -> Any:
         """The partition's part of the leader's answer; its error_code does not mean elsewhere."""
         while True:
@@ -207,7 +213,7 @@ class PartitionLog:
                 request = call(leader)
                 left = until - _now()
                 answer = await self._cluster.ask(
-                    request, node=leader.node, purpose=request.api, deadline=left
+                    request, node=leader.node, purpose=purpose or request.api, deadline=left
                 )
                 part = part_of(answer)
                 if part.error_code not in _ELSEWHERE:

@@ -39,10 +39,11 @@ class Line:
 
     def __init__(self, log: MemoryLog) -> None:
         self.topic_id = "rehearsal"
+        self.log_start = 0
         self.cut = False
         self._log = log
 
-    async def append(self, value: bytes) -> int:
+    async def append(self, value: bytes, *, apart: bool = False) -> int:  # noqa: ARG002  nothing takes time
         """Written where the log can be reached."""
         self._check()
         return await self._log.append(value)

@@ -14,7 +14,7 @@ from agent.control.claims import DIRTY, GRANTED, ORPHAN, STUCK
 from agent.control.pauses import paused
 from agent.control.records import Record, encode
 from agent.control.state import Claim, State
-from agent.control.times import LAB, Budget
+from agent.control.times import EVERY, LAB, Budget
 
 PROBLEMS = ["p", "q", "r", "s"]
 CAPS = {"x:topic/a": 1, "x:topic/b": 1, "disk_drain": 2, "quota": 2}
@@ -25,9 +25,9 @@ TIMES = replace(LAB, settle=300, probation=300, adoptions=1)
 class World:
     """The effects that stand, by claim, and the log into which pending records find their way, or not."""
 
-    def __init__(self, seed: int, agents: int = 3) -> None:
+    def __init__(self, seed: int, agents: int = 3, every: int = EVERY) -> None:
         self.random = Random(seed)
-        self.scribe = Scribe.born(times=TIMES, budgets=BUDGETS)
+        self.scribe = Scribe.born(times=TIMES, budgets=BUDGETS, every=every)
         self.states = [State(), self.scribe.state]  # after each record
         self.pending: list[bytes] = []
         self.standing: dict[int, tuple[str, ...]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
@@ -10,10 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from agent.control.bodies import FOLD
+from agent.control.digests import sha256
 from agent.control.fold import Verdict, fold
 from agent.control.records import Record, encode
 from agent.control.state import State
-from agent.control.times import LAB, Budget, Settings, Times, genesis
+from agent.control.times import EVERY, LAB, Budget, Settings, Times, genesis
 
 LOG = "log-1"
 CALM = changed(LAB, settle=0, probation=0)  # a log without a beginning: what is tested can begin at once
@@ -52,13 +54,18 @@ class Scribe:
     epoch: int = 0
     sequence: dict[int, int] = field(default_factory=dict)
     last: Verdict = field(default_factory=lambda: Verdict(None, (), None))  # on the newest record
+    every: int = EVERY  # offsets between two marks
 
     @classmethod
     def born(
-        cls, times: Times = CALM, fold: int = FOLD, budgets: Mapping[str, Budget] | None = None
+        cls,
+        times: Times = CALM,
+        fold: int = FOLD,
+        budgets: Mapping[str, Budget] | None = None,
+        every: int = EVERY,
     ) -> Scribe:
         """A log after genesis."""
-        self = cls()
+        self = cls(every=every)
         settings = Settings("broker-1", "h", times=times, budgets=budgets or {}, fold_max=fold)
         self.put("genesis", "broker-1", -1, genesis(LOG, settings))
         return self
@@ -68,7 +75,7 @@ class Scribe:
         self.now += self.step
         record = Written(len(self.log), self.epoch, self.now, value)
         self.log.append(record)
-        self.state, self.last = fold(self.state, record)
+        self.state, self.last = fold(self.state, record, self.every)
         return self.last
 
     def put(self, t: str, agent: str, session: int, x: Mapping[str, Any], **envelope: Any) -> Verdict:
@@ -172,6 +179,11 @@ class Scribe:
         self.say(session, "leave")
         self.join(agent)
         return claim
+
+    def snapshot(self, session: int, text: str, **x: Any) -> Verdict:
+        """The mark as its text has it, unless `x` says otherwise."""
+        body = {"at": self.state.mark.offset, "hash": sha256(text), "state": json.loads(text)}
+        return self.put("snapshot", self.agent(session), session, body | x)
 
     def is_(self, claim: int) -> str:
         """The claim's state in a word."""

@@ -9,8 +9,8 @@ from scribe import Scribe
 
 from agent.control.audit import Audit
 from agent.control.fold import fold
-from agent.control.snapshot import EVERY
 from agent.control.state import State
+from agent.control.times import EVERY
 
 
 def audit(log: Scribe) -> Audit:

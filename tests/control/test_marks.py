@@ -12,8 +12,9 @@ from scribe import Scribe
 from agent.control.claims import DIRTY
 from agent.control.digests import sha256
 from agent.control.fold import Verdict, fold
-from agent.control.snapshot import EVERY, BadSnapshot, dump, fits, load
+from agent.control.snapshot import BadSnapshot, dump, fits, load
 from agent.control.state import Mark
+from agent.control.times import EVERY
 
 
 def marked() -> tuple[Scribe, int, str]:

@@ -44,6 +44,8 @@ def test_a_record_comes_back_as_it_was_written() -> None:
         (b"-0", "not canonical"),
         (b"{", "not JSON"),
         (b"[" * 60_000, "too deep"),
+        (b"[" * 9 + b'"' + b'\\"' * 400_000, "too deep"),  # at once: no string of it is looked at twice
+        (b"[" * 8 + b'"' + b'\\"' * 400_000 + b"[", "not JSON"),
         (b"[" * 9 + b"]" * 9, "too deep"),
         (b"1.5", "not an integer"),
         (b"1e3", "not an integer"),

@@ -149,6 +149,7 @@ class Line:
 
     def __init__(self, partition: Partition, process: Process) -> None:
         self.topic_id = partition.topic_id
+        self.log_start = 0
         self.node = process.machine.node
         self.process = process
         self.cut: Callable[[], bool] = lambda: False
@@ -180,7 +181,7 @@ class Line:
         else:
             answer.set_result(value)
 
-    async def append(self, value: bytes) -> int:
+    async def append(self, value: bytes, *, apart: bool = False) -> int:
         """Its offset once it is in the log."""
         answer = self.process.loop.create_future()
         self._kernel.after(self._trip(), self._arrive, value, answer)
