@@ -18,6 +18,7 @@ BENCHES = {  # name → module here: `main` measures, and prints a line a figure
     "cluster-reading": "cluster_reading",
     "agent": "agent_cost",
     "claims": "claim_latency",
+    "joining": "joining",
 }
 
 
