@@ -11,6 +11,7 @@ import pytest
 from fake_log import FakeLog
 
 from agent.control.bodies import FOLD
+from agent.control.carried import unpack
 from agent.control.records import Record, encode
 from agent.control_topic import (
     ClaimState,
@@ -384,8 +385,11 @@ async def test_an_earlier_attempt_to_join_that_lands_late_is_no_other_process(cl
     assert agent.degraded is None
 
 
-async def test_a_recreated_topic_stops_everything(cluster: Cluster) -> None:
-    agent = await cluster.start(1)
+async def test_a_recreated_topic_stops_everything_and_what_others_had_dirty_is_kept(cluster: Cluster) -> None:
+    shelf = Shelf()
+    agent, other = await cluster.start(1, shelf), await cluster.start(2)
+    held = await dirty(other, "x:topic/a")
+    await agent.barrier()
 
     async def recreated(*_: object, **__: object) -> list[object]:
         raise LogRecreated("ottla-control", "topic-1", "topic-2")
@@ -394,6 +398,8 @@ async def test_a_recreated_topic_stops_everything(cluster: Cluster) -> None:
     cluster.log.wake()
     await eventually(lambda: agent.degraded, "the halt")
     assert "was re-created" in str(agent.degraded)
+    await eventually(lambda: unpack(shelf.value).owed, "what the next life owes")
+    assert [h["problem"] for h in unpack(shelf.value).handled] == [other.state.claims[held].problem]
 
 
 async def test_a_log_whose_genesis_names_another_topic_is_left_alone(cluster: Cluster) -> None:

@@ -78,7 +78,8 @@ class Reader:
                 self._began, self._follower = None, Follower(self._log)
                 await self._stumble(str(error), AGAIN)
             except (LogRecreated, LogGap) as error:
-                return self._listener.halted(f"the control topic cannot be followed any more: {error}")
+                self._listener.halted(f"the control topic cannot be followed any more: {error}")
+                return await self._listener.losing(self.state, str(error))  # a later life will owe it
             except LogTruncated as error:
                 await self._drop(str(error))
             except ShorterLog as error:

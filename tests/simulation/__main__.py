@@ -14,8 +14,8 @@ from pathlib import Path
 
 from simulation.long_run import Run
 from simulation.play import play
-from simulation.schedules import drawn
 from simulation.shrink import shrunk
+from simulation.written import schedule_of
 
 SHOWN = 20  # violations
 
@@ -23,7 +23,7 @@ SHOWN = 20  # violations
 def trace(seed: int) -> int:
     """One schedule; where it breaks something, the shortest that does, with all that happens in it."""
     logging.disable(logging.CRITICAL)
-    schedule = drawn(seed)
+    schedule = schedule_of(seed)
     result = play(schedule)
     if result.violation:
         schedule = shrunk(schedule)

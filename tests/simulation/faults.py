@@ -47,25 +47,23 @@ def _hold(sim: Simulation, machine: Machine, lasts: float) -> None:
         sim.kernel.after(lasts, process.let_go, "pause")
 
 
-def _in_the_step(sim: Simulation, event: Event, befalls: Callable[[Machine], float]) -> None:
+def _in_the_step(sim: Simulation, event: Event, befalls: Callable[[Machine], None]) -> None:
     """At its next last look, or at its next bytes."""
     at = sim.in_the_look if event.number % 3 == 0 else sim.in_the_gap
     at[event.node] = befalls
 
 
 def _pause_in_the_gap(sim: Simulation, event: Event) -> None:
-    def befalls(machine: Machine) -> float:
+    def befalls(machine: Machine) -> None:
         sim.say(f"{machine.agent} is paused in the middle of its step")
         _hold(sim, machine, event.lasts)
-        return event.lasts
 
     _in_the_step(sim, event, befalls)
 
 
 def _crash_in_the_gap(sim: Simulation, event: Event) -> None:
-    def befalls(machine: Machine) -> float:
+    def befalls(machine: Machine) -> None:
         sim.kernel.after(0.0, sim.crash, machine.node, event.lasts, "crash after a request was sent")
-        return 0.0
 
     sim.in_the_gap[event.node] = befalls
 
@@ -80,10 +78,9 @@ def _stand(sim: Simulation, machine: Machine, lasts: float, *, all_clocks: bool)
 
 
 def _freeze_in_the_gap(sim: Simulation, event: Event) -> None:
-    def befalls(machine: Machine) -> float:
+    def befalls(machine: Machine) -> None:
         sim.say(f"{machine.agent} is frozen in the middle of its step")
         _stand(sim, machine, event.lasts, all_clocks=event.number % 4 != 0)
-        return event.lasts
 
     _in_the_step(sim, event, befalls)
 
@@ -110,10 +107,9 @@ def _cut_from_world(sim: Simulation, event: Event) -> None:
 
 
 def _cut_in_the_gap(sim: Simulation, event: Event) -> None:
-    def befalls(machine: Machine) -> float:
+    def befalls(machine: Machine) -> None:
         sim.say(f"{machine.agent}'s path is cut between its last look and the bytes")
         _cut_from_world(sim, event)
-        return 0.0
 
     sim.in_the_gap[event.node] = befalls
 
@@ -215,6 +211,7 @@ def _recreated(sim: Simulation, event: Event) -> None:
     """Deleted, made again, and born by a person (`control init --after`); agents end and are restarted."""
     old = sim.partition.topic_id
     pins = {unpack(machine.disk.value).log for machine in sim.machines.values()}
+    pins |= {topic.state.log for topic in sim.topics.values()}  # which they may yet keep
     if not sim.canon.state.log or pins - {"", old}:  # who missed one must be told by a person
         return
     sim.partition.recreate()

@@ -14,7 +14,7 @@ import agent.control
 import agent.control_topic
 from simulation.figures import Figures
 from simulation.play import play
-from simulation.schedules import drawn
+from simulation.written import schedule_of
 
 CHUNK = 25  # schedules that one process plays before it tells
 
@@ -26,7 +26,7 @@ def figures_of(seeds: Iterable[int]) -> Figures:
     try:
         for seed in seeds:
             began = time.process_time()
-            result = play(drawn(seed))
+            result = play(schedule_of(seed))
             figures.add(result, time.process_time() - began)
     finally:
         logging.disable(before)

@@ -113,6 +113,7 @@ class Process:
         self._timers: dict[int, float] = {}  # boot time, seconds
         self._armed = 0
         self.killed_by_deadman: Callable[[Machine], None] = lambda _: None
+        self.in_the_middle: list[Callable[[], None]] = []  # what it does first when it is let go
 
     def hold(self, why: str) -> None:
         """It makes no step until each cause is gone."""
@@ -125,9 +126,15 @@ class Process:
         if not self._held and self.loop.stopped:
             self._look_at_all()
             if self.alive:
+                self._finish_the_step()
                 self.loop.go_on()
         else:
             self._look_at_all()
+
+    def _finish_the_step(self) -> None:
+        half_done, self.in_the_middle = self.in_the_middle, []
+        for rest in half_done:
+            rest()
 
     def arm(self, at: int) -> Callable[[], None]:
         """agent.control_topic.effects.Deadman: SIGKILL at boot time `at` (ms), while it is stopped, too."""

@@ -11,7 +11,7 @@ from agent.control.times import genesis
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted, Settings
 from simulation.problems import BUDGETS
 from simulation.schedules import Event
-from simulation.simulation import TIMES, Simulation
+from simulation.simulation import Simulation
 
 BY = {"reason": "simulated", "by": "ann"}
 
@@ -148,7 +148,7 @@ def bear(sim: Simulation, after: str) -> None:
     """`ottla control init --after`: the genesis of a topic that was made again."""
     if sim.canon.state.log:
         return
-    settings = Settings("broker-1", "host1", times=TIMES, budgets=BUDGETS, cluster="simulated")
+    settings = Settings("broker-1", "host1", times=sim.times, budgets=BUDGETS, cluster="simulated")
     state, log = sim.canon.state, sim.partition.topic_id
     record = Record(
         "genesis", FOLD, log, "broker-1", -1, 0, state.offset, state.digest, genesis(log, settings, after)

@@ -8,6 +8,7 @@ from simulation.faults import befall
 from simulation.invariants import Violation
 from simulation.people import look_after_what_is_left
 from simulation.schedules import Schedule
+from simulation.shared_folds import folds_shared
 from simulation.simulation import PATIENCE, STEP, Result, Simulation
 
 
@@ -20,7 +21,8 @@ def play(schedule: Schedule) -> Result:
         simulation.kernel.at(event.at, befall, simulation, event)
     violation = None
     try:
-        _go_on(simulation)
+        with folds_shared():
+            _go_on(simulation)
     except (Violation, AssertionError) as broken:
         violation = str(broken)
         simulation.say(violation)

@@ -51,6 +51,7 @@ class Schedule:
     sasl: bool
     ends: float
     events: tuple[Event, ...] = field(repr=False)
+    times: tuple[tuple[str, int], ...] = ()  # parameters that differ from the simulation's
 
 
 # What befalls agents and the log in every set: how often, and how long it lasts at most.

@@ -66,6 +66,7 @@ class Simulation:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
+        self.times = replace(TIMES, **dict(schedule.times))
         self.kernel = Kernel()
         self.trace: list[str] = []
         random = Random(schedule.seed * 1_000_003)
@@ -83,8 +84,8 @@ class Simulation:
         self.topics: dict[int, ControlTopic] = {}
         self.cut: Counter[int] = Counter()  # machines that do not reach the log
         self.trouble: dict[int, tuple[str, float]] = {}  # what befalls appends
-        self.in_the_gap: dict[int, Callable[[Machine], float]] = {}  # what befalls a machine at its next gap,
-        self.in_the_look: dict[int, Callable[[Machine], float]] = {}  # and how long that lasts
+        self.in_the_gap: dict[int, Callable[[Machine], None]] = {}  # what befalls a machine at its next gap,
+        self.in_the_look: dict[int, Callable[[Machine], None]] = {}  # or its next last look
         self.at_work: dict[int, Callable[[], None]] = {}  # what befalls a machine after its next effect
         self.undo_crashes = False
         self.behind: list[int] = []  # ends of the log at the last looks
@@ -123,11 +124,11 @@ class Simulation:
 
     def _gap(self, request: Request, left: asyncio.Future[None]) -> None:
         """Whatever befalls a process in the very step in which its bytes leave."""
-        machine = request.process.machine
-        befalls = self.in_the_gap.pop(machine.node, None)
-        lasts = befalls(machine) if befalls else 0.0
-        if lasts:
-            self.kernel.after(lasts, self.world.leave, request, left)
+        process = request.process
+        if befalls := self.in_the_gap.pop(process.machine.node, None):
+            befalls(process.machine)
+        if process.loop.stopped:
+            process.in_the_middle.append(lambda: self.world.leave(request, left))
         else:
             self.world.leave(request, left)
 
@@ -174,7 +175,7 @@ class Simulation:
         settings = Settings(
             machine.agent,
             machine.host,
-            times=TIMES,
+            times=self.times,
             budgets=BUDGETS,
             create=True,
             cluster="simulated",
@@ -233,6 +234,8 @@ class Simulation:
             topic = self.topics.get(node)
             if topic is None or topic.degraded or topic.state.offset < end:
                 return f"I5: broker-{node} is not well: {topic and topic.degraded}"
+            if topic.state.log != self.partition.topic_id:
+                return f"I5: broker-{node} follows another log"
         return None
 
     def check(self) -> None:
