@@ -135,7 +135,7 @@ SECTION_10 = (
         "gap",
         (NO_DEADMAN, NO_FENCE, (T + "effects.py", "            await self._control.barrier(claim)\n", "")),
         True,
-        seed=19,
+        seed=82,
     ),
     Mutant(
         "server fence (E short)",
