@@ -87,7 +87,10 @@ def standing(change: Change, value: str | None) -> Standing:
         return Standing.THEIRS
     there = set(entries(change.new)) & set(entries(value))
     if change.operation is Operation.APPEND:
-        return Standing.OURS if there else Standing.GONE
+        emptied = (
+            change.prior is None and value is not None and not entries(value)
+        )  # half undone: it was absent
+        return Standing.OURS if there or emptied else Standing.GONE
     return Standing.GONE if there == set(entries(change.new)) else Standing.OURS
 
 

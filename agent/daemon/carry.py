@@ -48,9 +48,12 @@ class Carrier:
             self._before = Before(world.offline, world.under_min_isr)
         self._resumed = resumed
         self._holding.begin(resumed=resumed)
-        while self.incident.stands:
-            await _HANDLERS[self.incident.phase](self)
-        await self._release()
+        try:
+            while self.incident.stands:
+                await _HANDLERS[self.incident.phase](self)
+            await self._release()
+        finally:
+            self._holding.end()
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
@@ -178,14 +181,16 @@ class Carrier:
 
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""
-        await self._insist(self._holding.ours)
-        if (end := self._holding.closed()) is not None:
-            await self._record(Kind.UNDONE, f"{reason}; its claim is not ours any more ({end}): left alone")
-            return
-        seen: Seen = await self._insist(self._undo_once)
-        await self._record(Kind.UNDONE, reason + left_alone(seen))
+        found: Seen | str = await self._insist(self._undo_once)
+        end = left_alone(found) if isinstance(found, Seen) else found
+        await self._record(Kind.UNDONE, reason + end)
 
-    async def _undo_once(self) -> Seen:
+    async def _undo_once(self) -> Seen | str:
+        """What then stands; in words why nothing was undone, where another closed the claim: asked each time,
+        since that may happen between one try and the next."""
+        await self._holding.ours()
+        if (end := self._holding.closed()) is not None:
+            return f"; its claim is not ours any more ({end}): left alone"
         if (why := await self._holding.stop_file()) is not None:
             raise Broken(why)
         seen: Seen = await self._action.undo(self._effect, self._holding.ports)

@@ -14,7 +14,7 @@ from agent.control.doubt import Sent
 from agent.control_topic import ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted, Request
 from agent.control_topic.effects import LastLook
 from agent.daemon.fenced_admin import FencedAdmin, Moves
-from agent.kafka.configs import ConfigChange
+from agent.kafka.configs import ConfigChange, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
 
 CONTROLLER = "the controller"
@@ -95,13 +95,13 @@ class ClaimWrites:
 
     async def _alter(self, changes: Sequence[ConfigChange], look: LastLook, *, undo: bool) -> None:
         """A time-out is read back before anything else."""
-        targets = {self._broker: await self._fence.process(self._node), CONTROLLER: None}
+        node = node_of(changes[0].resource)
+        via = self._node if node is None else node  # of another broker's settings only that one takes any
+        targets = {f"broker {via}": await self._fence.process(via), CONTROLLER: None}
         writes, act = self._fence.writes, self._params["act"]
         before = list(self._open)
         try:
-            await self._send(
-                lambda: writes.ready_to_alter(changes, self._node, act), look, targets, undo=undo
-            )
+            await self._send(lambda: writes.ready_to_alter(changes, via, act), look, targets, undo=undo)
         except KafkaInDoubt:
             if not await writes.in_force(changes):
                 raise
@@ -153,7 +153,3 @@ class ClaimWrites:
     @property
     def _params(self) -> Mapping[str, int]:
         return self._fence.control.params
-
-    @property
-    def _broker(self) -> str:
-        return f"broker {self._node}"

@@ -39,8 +39,8 @@ class Ledger:
 
     async def _record(self, entry: Entry) -> None:
         async with self._turn:
-            if self.failed is not None:  # what failed may have been written all the same: look
-                self.history = replay(await self._journal.entries())
+            if self.failed is not None:
+                await self._look_again()
             after = fold(self.history, entry)
             try:
                 await self._journal.append(entry)
@@ -51,3 +51,11 @@ class Ledger:
             self.history = after
             self.entries.append(entry)
         self._told(entry)
+
+    async def _look_again(self) -> None:
+        """What failed may have been written all the same. Raises JournalFailed where it was: whoever records
+        now has decided on a history that is not so."""
+        history = replay(await self._journal.entries())
+        if history != self.history:
+            self.history, self.failed = history, None
+            raise JournalFailed("what could not be written before was written all the same: look again")

@@ -16,7 +16,8 @@ from agent.daemon.sight import Local, Sight
 
 class Means(Struct, frozen=True):
     """`sight` is asked for each time, since a reload replaces it; `local` reads anew. Without a `fence` the
-    effects of claims are sent like any other: only a rehearsal, which has no kernel, does that."""
+    effects of claims are sent like any other: only a rehearsal, which has no kernel, does that. `claims` are
+    held by attempts and carriers now: the sweep leaves them alone."""
 
     ledger: Ledger
     sight: Callable[[], Sight]
@@ -26,4 +27,4 @@ class Means(Struct, frozen=True):
     control: ControlTopic | None
     clock: Callable[[], int]
     fence: Fence | None = None
-    claims: set[int] = field(default_factory=set)  # held by attempts now: the sweep leaves them alone
+    claims: set[int] = field(default_factory=set)

@@ -235,3 +235,13 @@ async def test_undo_believes_no_single_look() -> None:
 
     assert (await configs.undo([change], world.ports())).theirs == ((change, "777"),)
     assert world.settings() == {BROKER: {FOLLOWER_RATE: "777"}}
+
+
+def test_a_list_that_is_empty_and_was_absent_is_ours_to_delete() -> None:
+    """An undo that ended half-way leaves it so: whoever looks then, an adopter say, must see it."""
+    change = Change("topic/a", FOLLOWER_LIST, Operation.APPEND, None, "0:2")
+    assert configs.standing(change, "") is configs.Standing.OURS
+    assert configs.standing(change, None) is configs.Standing.GONE
+    assert configs.standing(Change("topic/a", FOLLOWER_LIST, Operation.APPEND, "", "0:2"), "") is (
+        configs.Standing.GONE
+    )

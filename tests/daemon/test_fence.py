@@ -186,3 +186,17 @@ def test_what_another_may_have_sent_is_in_doubt_from_now_on() -> None:
         assert boot_ms() - begun >= TIMES.act + TIMES.e_controller
 
     play(story)
+
+
+def test_what_is_sent_to_another_broker_is_in_doubt_there() -> None:
+    """An adopter's undo of a broker's own setting: only that broker takes it, whoever sends it."""
+
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "late"
+        other = Change("broker/9", CHANGE.key, Operation.SET, None, "1000007")
+        with pytest.raises(KafkaInDoubt):
+            await apply((other,), scene.ports)
+        assert scene.writes.doubt is not None
+        assert scene.writes.doubt.targets == {"broker 9": "pid 7", "the controller": None}
+
+    assert play(story).cluster.vias == [9]

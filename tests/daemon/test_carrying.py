@@ -1,0 +1,127 @@
+"""A carrier and the sweep beside it: each claim has one who closes it, and none before it is settled
+(coordination.md section 4, rules 5 and 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fenced_cluster import TIMES, boot_ms
+from fenced_fleet import EFFECT, UNSET, Fleet, play
+from stories import decision
+
+from agent.daemon.carry import Carrier
+from agent.daemon.ledger import Ledger
+from agent.journal import JournalFailed
+from agent.kafka.errors import KafkaInDoubt
+from agent.model import Entry, Kind
+from agent.rehearsal.stage import MemoryJournal
+from agent.wire import encode
+
+OF = decision(do="throttle_replication")
+LATE = 70.0  # seconds until what nobody answered lands: the list's entries
+
+
+async def knows(fleet: Fleet, *after: Kind) -> None:
+    """Agent 1's journal has a start under the fleet's claim, and what came after it; no attempt holds it."""
+    one: Any = fleet.agents[1]
+    told = [Entry(0, Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)]
+    told += [Entry(1 + n, kind, "so", OF.incident) for n, kind in enumerate(after)]
+    one.ledger = Ledger(MemoryJournal(), lambda _: None)  # type: ignore[arg-type]  # the same three methods
+    for entry in told:
+        await one.ledger.record(entry)
+    one.claims.clear()
+    one.sight = lambda: SimpleNamespace(world=lambda: None)
+
+
+async def sent_in_doubt(fleet: Fleet) -> None:
+    """Agent 1 sent the first change, and nobody answers."""
+    fleet.cluster.fate, fleet.cluster.late = "late", LATE
+    with pytest.raises(KafkaInDoubt):
+        await fleet.hold()
+    fleet.cluster.fate = "done"
+
+
+def test_the_sweep_leaves_what_a_carrier_still_settles() -> None:
+    """Its incident has ended, and a request of it may still land."""
+
+    async def story(fleet: Fleet) -> None:
+        await sent_in_doubt(fleet)
+        await knows(fleet, Kind.FAILED)
+        one: Any = fleet.agents[1]
+        begun = boot_ms()
+        await Carrier(one, OF.incident).carry(resumed=True)
+        assert boot_ms() - begun >= TIMES.e_controller
+        assert fleet.agents[1].control.claim_called(fleet.claim) is None
+        assert fleet.cluster.values == {"topic/orders": UNSET["topic/orders"]}
+        assert not one.claims
+
+    play(story)
+
+
+def test_the_sweep_closes_nothing_before_it_is_settled() -> None:
+    """Who carried it ended with its journal, and the incident is over."""
+
+    async def story(fleet: Fleet) -> None:
+        await sent_in_doubt(fleet)
+        await knows(fleet, Kind.FAILED, Kind.UNDONE)
+        begun = boot_ms()
+        assert await fleet.closed(1) - begun >= TIMES.e_controller
+        assert fleet.cluster.values == {"topic/orders": UNSET["topic/orders"]}
+
+    play(story)
+
+
+def test_an_undo_ends_once_another_has_closed_its_claim() -> None:
+    """However often it was tried before: who closed it has undone it."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await knows(fleet, Kind.FAILED)
+        one: Any = fleet.agents[1]
+        fleet.cluster.dead.add(1)
+        carrier = Carrier(one, OF.incident)
+        carrying = asyncio.ensure_future(carrier.carry())
+        await asyncio.sleep(5)
+        assert "dead" in carrier.trouble
+        await one.control.release(fleet.claim, "undone")
+        fleet.cluster.dead.clear()
+        async with asyncio.timeout(60):
+            await carrying
+        assert "its claim is not ours any more (undone): left alone" in carrier.incident.reason
+
+    play(story)
+
+
+class Torn(MemoryJournal):
+    """Writes, and then fails; once."""
+
+    torn = True
+
+    async def append(self, *entries: Entry) -> None:
+        """It is on disk, and nobody is told so."""
+        await super().append(*entries)
+        if self.torn:
+            self.torn = False
+            raise JournalFailed("disk full")
+
+
+async def test_nothing_is_recorded_on_a_history_that_is_not_so() -> None:
+    """What failed had been written all the same: whoever decided on less must look again."""
+    journal = Torn()
+    started = Entry(0, Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=7)
+    undone = Entry(1, Kind.UNDONE, "so", OF.incident)
+    journal.lines.append(encode(started))
+    ledger = Ledger(journal, lambda _: None)  # type: ignore[arg-type]  # the same three methods
+    await ledger.open()
+    with pytest.raises(JournalFailed, match="disk full"):
+        await ledger.record(undone)
+    assert ledger.history.incidents[OF.incident].stands
+    with pytest.raises(JournalFailed, match="look again"):
+        await ledger.record(undone)
+    assert not ledger.history.incidents[OF.incident].stands
+    assert ledger.failed is None
+    await ledger.record(Entry(2, Kind.AGENT, "goes on"))
+    assert len(journal.lines) == 3
