@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from agent.control.state import Claim
 from simulation.machines import Process
 from simulation.process_loop import Kernel
 
@@ -48,6 +49,7 @@ class Request:
     process: Process
     stood_still: float  # how long its machine's clocks had stood when it was about to be sent
     frozen: bool = False  # … and they stood still then
+    left: float = 0.0  # true time at which its bytes left
 
     @property
     def effect(self) -> str:
@@ -150,6 +152,7 @@ class World:
         if not process.alive:
             return
         request.frozen = process.machine.stood_still != request.stood_still
+        request.left = self.kernel.now
         if not request.undo:
             self.began(request)
         self.told("left", request)
@@ -190,16 +193,31 @@ class World:
         if number != self.home(request.wanted.key[0]):
             return self._reach(request, self.home(request.wanted.key[0]))
         self.flying[request.effect] -= 1
+        self.execute(request)
+        via = self.nodes[request.wanted.via]
+        if not (node.silent or via.silent or via.stopped or request.process.machine.node in self.cut):
+            self.kernel.after(0.002, _end, request.process, request.answer, True)
+        return None
+
+    def execute(self, request: Request) -> None:
+        """It is done, whoever still waits for that."""
         before = self.settings.get(request.wanted.key)
         if request.wanted.new is None:
             self.settings.pop(request.wanted.key, None)
         else:
             self.settings[request.wanted.key] = request.wanted.new
         self.told(f"executed over {before}", request)
-        via = self.nodes[request.wanted.via]
-        if not (node.silent or via.silent or via.stopped or request.process.machine.node in self.cut):
-            self.kernel.after(0.002, _end, request.process, request.answer, True)
-        return None
+
+    def flies(self, claim: Claim) -> bool:
+        """Whether something of the claim may still land: a person who looks twice knows."""
+        return any(self.flying[effect] for effect, made in self.stamps.items() if made == claim.stamp)
+
+    def remove_by_hand(self, claim: Claim) -> list[str]:
+        """A person undoes what the claim set; what that was, in words."""
+        ours = [(k, v) for k, v in self.settings.items() if v.partition("=")[0] == str(claim.stamp)]
+        for key, _ in ours:
+            del self.settings[key]
+        return [f"{value} of {'/'.join(key)}" for key, value in ours]
 
     def _drop(self, request: Request, why: str) -> None:
         self.flying[request.effect] -= 1

@@ -84,7 +84,7 @@ class Figures:
         """One schedule more."""
         self.seen += result.seen
         self.seen.update({f"excused: {why}": count for why, count in result.excused.items()})
-        self.sets[result.schedule.faults] += 1
+        self.sets[("daemon-" if result.schedule.daemon else "") + result.schedule.faults] += 1
         self.schedules += 1
         self.seconds += result.seconds
         self.cpu += cpu
@@ -114,6 +114,8 @@ class Figures:
         yield "|---|---|"
         yield f"| schedules | {self.schedules:,} |"
         yield f"| of each set of faults | {self._counts(SETS, self.sets)} |"
+        if daemons := {f"daemon-{name}" for name in SETS} & self.sets.keys():
+            yield f"| … played by the daemon itself | {self._counts(sorted(daemons), self.sets)} |"
         yield f"| virtual hours | {self.seconds / 3_600:,.1f} |"
         yield f"| violations | {len(self.violations)} |"
         yield f"| records | {self.seen['records']:,} |"

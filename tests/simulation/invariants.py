@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Protocol
 
 from agent.control.budgets import budget_of
 from agent.control.claims import CLOSED, DIRTY, ORPHAN
@@ -14,7 +15,6 @@ from agent.control.times import Budget
 from agent.kafka.batches import Record
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
 from simulation.partition import Partition
-from simulation.problems import Problem
 
 SLACK = 0.1  # seconds
 LAG = 5.0  # seconds from a claim's being dirty to its effect, in which a rate may look exceeded
@@ -32,10 +32,29 @@ class Violation(Exception):
     """An invariant is broken; the text names it first."""
 
 
+class Cause(Protocol):
+    """For what an effect is: a simulation.problems.Problem, or what the daemon claims for."""
+
+    @property
+    def name(self) -> str:
+        """As in its claim."""
+        ...
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it claims."""
+        ...
+
+    @property
+    def local(self) -> bool:
+        """Whether its effect concerns one broker only, and is its own agent's."""
+        ...
+
+
 class Effect:
     """One effect: what it occupies, and when it began."""
 
-    def __init__(self, name: str, problem: Problem) -> None:
+    def __init__(self, name: str, problem: Cause) -> None:
         self.name, self.problem = name, problem
         self.began = False
         self.late = False  # its machine was frozen in the gap: I1, I2 and I6 are weakened
@@ -139,6 +158,10 @@ class Invariants:
         self._cooldown = cooldown  # seconds
         world.began = self.began
 
+    def register(self, name: str, cause: Cause) -> None:
+        """An effect that may begin."""
+        self.effects[name] = Effect(name, cause)
+
     def began(self, request: Request) -> None:
         """The first or a later change of an effect leaves its agent."""
         now = self.world.kernel.now
@@ -184,8 +207,9 @@ class Invariants:
 
     def _i2(self, effect: Effect, others: list[Effect]) -> None:
         for other in others:
-            if other.problem.resource == effect.problem.resource:
-                why = f"I2: {other.name} is at {other.problem.resource} when {effect.name} begins"
+            both = set(other.problem.scopes) & set(effect.problem.scopes)
+            for target in sorted(scope[2:] for scope in both if scope.startswith("x:")):
+                why = f"I2: {other.name} is at {target} when {effect.name} begins"
                 self._broken(effect, [other], why, but_for_away=self._is_away(other))
 
     def _i2_handled(self, effect: Effect, now: float) -> None:

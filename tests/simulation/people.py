@@ -97,8 +97,9 @@ def resolve(sim: Simulation, event: Event) -> None:
     for claim in sim.canon.state.claims.values():
         patient = int(claim.agent.removeprefix("broker-"))
         gone = claim.state is ORPHAN and claim.host and not sim.machines[patient].wanted
-        if (claim.state is STUCK or gone) and not _flies(sim, claim.stamp):
-            _undo_by_hand(sim, claim.stamp)
+        if (claim.state is STUCK or gone) and not sim.world.flies(claim):
+            for what in sim.world.remove_by_hand(claim):
+                sim.say(f"a person removes {what}")
             _through(sim, event, "resolve", {**BY, "id": claim.id, "token": claim.token})
 
 
@@ -129,19 +130,6 @@ def look_after_what_is_left(sim: Simulation) -> None:
     for selector, pause_ in sorted(sim.canon.state.pauses.items()):
         if pause_.on and not pause_.until:
             _resume(sim, event, selector)
-
-
-def _flies(sim: Simulation, stamp: int) -> bool:
-    """Whether something of it may still land: a person who looks twice knows."""
-    world = sim.world
-    return any(world.flying[e] for e, made in world.stamps.items() if made == stamp)
-
-
-def _undo_by_hand(sim: Simulation, stamp: int) -> None:
-    for key, value in list(sim.world.settings.items()):
-        if value.partition("=")[0] == str(stamp):
-            sim.say(f"a person removes {value} of {'/'.join(key)}")
-            del sim.world.settings[key]
 
 
 def bear(sim: Simulation, after: str) -> None:

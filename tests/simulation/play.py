@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from simulation.faults import befall
+from simulation import daemon_faults, faults
+from simulation.daemon_simulation import DaemonSimulation
 from simulation.invariants import Violation
 from simulation.people import look_after_what_is_left
 from simulation.schedules import Schedule
@@ -14,7 +15,8 @@ from simulation.simulation import PATIENCE, STEP, Result, Simulation
 
 def play(schedule: Schedule) -> Result:
     """The same schedule gives the same result, to the last byte."""
-    simulation = Simulation(schedule)
+    simulation = DaemonSimulation(schedule) if schedule.daemon else Simulation(schedule)
+    befall = daemon_faults.befall if schedule.daemon else faults.befall
     for node in simulation.machines:
         simulation.start(node, 0.3 * simulation.random.random())
     for event in schedule.events:

@@ -53,6 +53,11 @@ class Schedule:
     events: tuple[Event, ...] = field(repr=False)
     times: tuple[tuple[str, int], ...] = ()  # parameters that differ from the simulation's
 
+    @property
+    def daemon(self) -> bool:
+        """Whether the daemon itself plays it."""
+        return self.seed >= DAEMON
+
 
 # What befalls agents and the log in every set: how often, and how long it lasts at most.
 BASE: dict[str, tuple[int, float]] = {
@@ -119,9 +124,21 @@ ON_NODES = frozenset(
 )
 KINDS = ("throttle", "throttle", "drain", "quota", "restart")
 
+DAEMON = 900_000  # the seeds from here on are played by the daemon itself (simulation.daemon_agent)
+LAGS = ("Behind", "Behind", "Far", "Slow")
+# What befalls a daemon: it and its people have more to do with than the simulation's own driver.
+AT_DAEMONS: dict[str, tuple[int, float]] = {
+    "crash at an entry": (6, 8.0),
+    "operator throttles": (4, 15.0),
+    "stop file": (1, 8.0),
+    "operator undoes": (1, 0.0),
+}
+
 
 def drawn(seed: int) -> Schedule:
     """The schedule of a seed."""
+    if seed >= DAEMON:
+        return _drawn_for_daemons(seed)
     random = Random(seed)
     faults = SETS[seed % len(SETS)]
     many = random.randrange(150) == 0
@@ -138,6 +155,37 @@ def drawn(seed: int) -> Schedule:
     events = [*_problems(random, agents, ends), *_faults(random, faults, agents, ends)]
     events.sort(key=lambda event: event.at)
     return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events))
+
+
+def _drawn_for_daemons(seed: int) -> Schedule:
+    random = Random(seed)
+    faults = SETS[seed % len(SETS)]
+    agents = random.choice(SIZES)
+    ends = random.uniform(45.0, 70.0)
+    machines = tuple(
+        Machinery(
+            rate=1 + random.choice([0, 0, random.uniform(-0.009, 0.009)]),
+            offset=random.choice([0.0, random.uniform(-0.2, 0.2), random.uniform(-300, 300)]),
+            fold_max=2,
+        )
+        for _ in range(agents)
+    )
+    own = _of(random, AT_DAEMONS, random.randint(0, 3), agents, ends, 0.9)
+    events = [*_lags(random, agents, ends), *_faults(random, faults, agents, ends), *own]
+    events.sort(key=lambda event: event.at)
+    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events))
+
+
+def _lags(random: Random, agents: int, ends: float) -> list[Event]:
+    """Whose replicas fall behind, by the alert that tells it; `number` says of which topic."""
+    few = min(agents, random.choice([1, 2, 3]))
+    found = []
+    for _ in range(random.randint(3, 7)):
+        at = 2.0 + (ends - 15.0) * random.random()
+        lasts = random.uniform(9.0, 35.0)
+        number = random.randint(0, 1 << 16)
+        found.append(Event(at, "problem", random.randint(1, few), lasts, number, random.choice(LAGS)))
+    return found
 
 
 def _problems(random: Random, agents: int, ends: float) -> list[Event]:
@@ -166,11 +214,20 @@ def _faults(random: Random, faults: str, agents: int, ends: float) -> list[Event
         tables.append((OWN[faults], random.randint(1, 4)))
     latest = 0.5 if faults in EARLY else 0.9
     for table, count in tables:
-        names = sorted(table)
-        for what in random.choices(names, [table[name][0] for name in names], k=count):
-            longest = table[what][1]
-            lasts = longest * random.random() ** (1.0 if table is OWN[faults] else 1.5)
-            node = random.randint(0 if what in ON_NODES else 1, agents)
-            at = 4.0 + (ends - 4.0) * latest * random.random()
-            events.append(Event(at, what, node, lasts, random.randint(1, 1 << 16)))
+        events += _of(random, table, count, agents, ends, latest)
+    return events
+
+
+def _of(
+    random: Random, table: dict[str, tuple[int, float]], count: int, agents: int, ends: float, latest: float
+) -> list[Event]:
+    """So many of a table's."""
+    events = []
+    names = sorted(table)
+    for what in random.choices(names, [table[name][0] for name in names], k=count):
+        longest = table[what][1]
+        lasts = longest * random.random() ** (1.5 if table is BASE else 1.0)
+        node = random.randint(0 if what in ON_NODES else 1, agents)
+        at = 4.0 + (ends - 4.0) * latest * random.random()
+        events.append(Event(at, what, node, lasts, random.randint(1, 1 << 16)))
     return events

@@ -13,10 +13,10 @@ from agent.control.bodies import FOLD
 from agent.control.times import LAB
 from agent.control_topic import ControlTopic, Settings, Surroundings
 from simulation.brokers import E_CONTROLLER, E_OWN, Request, World
-from simulation.invariants import Canon, Effect, Invariants, Violation
+from simulation.invariants import Canon, Invariants, Violation
 from simulation.machines import Machine, Process
 from simulation.partition import Line, Partition
-from simulation.problems import BUDGETS, Problem, Problems
+from simulation.problems import BUDGETS, Problems
 from simulation.process_loop import Kernel
 from simulation.remedies import Remedies
 from simulation.schedules import Schedule
@@ -73,13 +73,13 @@ class Simulation:
         self.random = random
         self.partition = Partition(self.kernel, Random(random.random()))
         self.canon = Canon(self.partition)
-        self.world = World(self.kernel, len(schedule.machines), Random(random.random()))
+        self.world = self.make_world(Random(random.random()))
         self.world.sasl = schedule.sasl
         self.world.told = self._told
         self.invariants = Invariants(self.world, self.canon, TIMES.cooldown / 1_000)
         self.problems = Problems()
         self.problems.now = lambda: self.kernel.now
-        self.problems.effect_made = self._registered
+        self.problems.effect_made = self.invariants.register
         self.machines: dict[int, Machine] = {}
         self.topics: dict[int, ControlTopic] = {}
         self.cut: Counter[int] = Counter()  # machines that do not reach the log
@@ -104,6 +104,10 @@ class Simulation:
             self.say(f"log {state.offset} epoch {state.epoch} {state.digest[:8]} {self.canon.told}")
 
         self.partition.grown = landed
+
+    def make_world(self, random: Random) -> World:
+        """Of as many nodes as there are machines, and a controller."""
+        return World(self.kernel, len(self.schedule.machines), random)
 
     def say(self, text: str) -> None:
         """A line of the trace."""
@@ -168,6 +172,12 @@ class Simulation:
         self.start(node, down)
 
     async def _main(self, process: Process) -> None:
+        topic = self.take_part(process)
+        await topic.start()
+        await Remedies(process, topic, self.world, self.problems).run()
+
+    def take_part(self, process: Process) -> ControlTopic:
+        """The process's part in the control topic, which it has yet to start."""
         machine, node = process.machine, process.machine.node
         line = Line(self.partition, process)
         line.cut = lambda: self.cut[node] > 0
@@ -189,11 +199,7 @@ class Simulation:
         )
         topic = ControlTopic(line, settings, around)
         self.topics[node] = topic
-        await topic.start()
-        await Remedies(process, topic, self.world, self.problems).run()
-
-    def _registered(self, effect: str, problem: Problem) -> None:
-        self.invariants.effects[effect] = Effect(effect, problem)
+        return topic
 
     def heal(self) -> None:
         """The faults are over: everybody comes back, and nothing is wrong any more."""
