@@ -117,17 +117,19 @@ class Effects:
 
     async def _readable(self, claim: int) -> bool:
         """Whether the log, which can be read, has nothing against this undo; False: it cannot be used. A join
-        that is under way is waited for: until then another may have adopted the claim."""
-        await self._control.joined()
-        if self._control.degraded:
-            return False
-        try:
-            await self._control.barrier(claim, undo=True)
-        except ControlUnavailable:
+        that is under way is waited for, also where the beat itself tells that the session has ended: until
+        then another may have adopted the claim."""
+        while True:
+            await self._control.joined()
             if self._control.degraded:
                 return False
-            raise
-        return True
+            try:
+                await self._control.barrier(claim, undo=True)
+            except ControlUnavailable:
+                if not self._control.degraded:
+                    raise
+            else:
+                return True
 
     def _token(self, claim: int) -> int | None:
         own = self._control.own_claim(claim)
@@ -140,6 +142,8 @@ class Effects:
         return self._control.objection(claim)
 
     def _objection_to_undo(self, claim: int) -> str | None:
+        if self._control.joining:
+            return "its session ended since this undo was decided"
         return None if self._control.degraded else self._control.objection(claim, undo=True)
 
     async def _fire(

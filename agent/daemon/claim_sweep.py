@@ -74,10 +74,10 @@ class Sweep:
         await self._means.ledger.record(entry)
 
     async def _end(self, number: int, claim: Claim) -> tuple[str, str]:
-        """Why it may be closed, and its outcome. Not dirty: cancelled. Else as its incident ended, once nothing
-        of it can land any more, since who carried it may have left it in doubt. Unknown: undone from its
-        intent's effect; where that went with a lost tail (it only waited when its session ended in a barrier),
-        from what the journal or the lost log had, or by its stamp."""
+        """Why it may be closed, and its outcome. Not dirty: cancelled. Else as its incident ended, once
+        nothing of it can land any more, since who carried it may have left it in doubt. Unknown: undone from
+        its intent's effect; where that went with a lost tail (it only waited when its session ended in a
+        barrier), from what the journal or the lost log had, or by its stamp."""
         known = _latest(self._means.ledger.history.incidents, claim)
         if claim.state is not ClaimState.DIRTY:
             return "nothing was begun under it", "cancelled"
