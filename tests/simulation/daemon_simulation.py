@@ -4,9 +4,11 @@ whose settings its actions change."""
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from random import Random
 
 from agent.actions.throttles import FOLLOWER_LIST
+from agent.daemon.settling import ANSWER_S
 from agent.journal import JournalFailed
 from agent.model import Effect, Entry
 from simulation.cluster_port import ClusterPort
@@ -45,8 +47,10 @@ class DaemonSimulation(Simulation):
         super().crash(node, down, why)
 
     async def _main(self, process: Process) -> None:
-        node, topic = process.machine.node, self.take_part(process)
+        node = process.machine.node
         port = ClusterPort(self.world, process, self.lags)
+        reaches = partial(port.answers, node, controller=True, deadline=ANSWER_S)
+        topic = self.take_part(process, reaches)
         journal = DiskJournal(process, self.journals[node], lambda entry: self._written(process, entry))
         agent = self.agents[node] = DaemonAgent(process, topic, port, journal, self.lags)
         agent.begins = self._begins

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -176,7 +176,9 @@ class Simulation:
         await topic.start()
         await Remedies(process, topic, self.world, self.problems).run()
 
-    def take_part(self, process: Process) -> ControlTopic:
+    def take_part(
+        self, process: Process, reaches: Callable[[], Awaitable[bool]] | None = None
+    ) -> ControlTopic:
         """The process's part in the control topic, which it has yet to start."""
         machine, node = process.machine, process.machine.node
         line = Line(self.partition, process)
@@ -196,6 +198,7 @@ class Simulation:
             boot=lambda: int(machine.boot() * 1_000),
             memory=DiskMemory(machine),
             nonce=lambda: f"{machine.random.getrandbits(128):032x}",
+            reaches=reaches,
         )
         topic = ControlTopic(line, settings, around)
         self.topics[node] = topic
