@@ -48,12 +48,9 @@ class Carrier:
             self._before = Before(world.offline, world.under_min_isr)
         self._resumed = resumed
         self._holding.begin(resumed=resumed)
-        try:
-            while self.incident.stands:
-                await _HANDLERS[self.incident.phase](self)
-            await self._release()
-        finally:
-            self._holding.end()
+        while self.incident.stands:
+            await _HANDLERS[self.incident.phase](self)
+        await self._release()
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""

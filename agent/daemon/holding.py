@@ -41,20 +41,13 @@ class Holding:
         """Once the incident is carried; `resumed`: it was begun by a former life, which may have died with a
         request under way."""
         means, one = self._means, self._incident()
-        if one.claim is None:
-            return
-        means.claims.add(one.claim)  # also when the incident has ended, and what it sent last is in doubt
-        if means.fence is None:
+        if one.claim is None or means.fence is None:
             return
         self._resumed = resumed
         self._writes = ClaimWrites(means.fence, one.claim, means.ports.node_id)
         self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
         if resumed and in_its_midst(one, means.clock()):
             self._writes.suspect()
-
-    def end(self) -> None:
-        """It is carried no more: whatever claim is not given back by now is the sweep's."""
-        self._means.claims.discard(self._incident().claim or -1)
 
     async def stop_file(self) -> str | None:
         """The stop file in words: the only thing that stops an undo."""
