@@ -63,8 +63,9 @@ class Effect:
 class Canon:
     """The true log, folded once more by itself: the state at each offset, and what was counted on the way."""
 
-    def __init__(self, partition: Partition) -> None:
+    def __init__(self, partition: Partition, mark_every: int) -> None:
         self.partition = partition
+        self.mark_every = mark_every
         self.states: list[State] = []  # after each offset of the log as it is
         self.known: dict[int, set[str]] = {}  # offset → digests of all histories
         self.seen: Counter[str] = Counter()
@@ -89,7 +90,7 @@ class Canon:
     def grown(self, record: Record) -> None:
         """One record more."""
         before = self.state
-        state, verdict = fold(before, record)
+        state, verdict = fold(before, record, self.mark_every)
         self.states.append(state)
         self.known.setdefault(record.offset, set()).add(state.digest)
         now = self.partition.kernel.now

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from agent.control.times import EVERY
+
 SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
 SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
 EARLY = ("gap", "frozen", "stopped", "path")  # their faults take long to show
@@ -52,6 +54,7 @@ class Schedule:
     ends: float
     events: tuple[Event, ...] = field(repr=False)
     times: tuple[tuple[str, int], ...] = ()  # parameters that differ from the simulation's
+    mark_every: int = EVERY  # offsets between two marks, of each of which a snapshot is written
 
     @property
     def daemon(self) -> bool:

@@ -72,7 +72,7 @@ class Simulation:
         random = Random(schedule.seed * 1_000_003)
         self.random = random
         self.partition = Partition(self.kernel, Random(random.random()))
-        self.canon = Canon(self.partition)
+        self.canon = Canon(self.partition, schedule.mark_every)
         self.world = self.make_world(Random(random.random()))
         self.world.sasl = schedule.sasl
         self.world.told = self._told
@@ -88,6 +88,7 @@ class Simulation:
         self.in_the_look: dict[int, Callable[[Machine], None]] = {}  # or its next last look
         self.at_work: dict[int, Callable[[], None]] = {}  # what befalls a machine after its next effect
         self.undo_crashes = False
+        self.folded: dict[int, str] = {}  # from where each agent folded the log last
         self.behind: list[int] = []  # ends of the log at the last looks
         self.failure: str | None = None
         for node, machinery in enumerate(schedule.machines, 1):
@@ -192,6 +193,7 @@ class Simulation:
             create=True,
             cluster="simulated",
             fold_max=machine.fold_max,
+            mark_every=self.schedule.mark_every,
         )
         around = Surroundings(
             clock=lambda: int(machine.wall() * 1_000),
@@ -252,5 +254,9 @@ class Simulation:
         self.invariants.check()
         if self.failure:
             raise Violation(self.failure)
-        for topic in self.topics.values():
+        for node, topic in self.topics.items():
             self.invariants.equal(topic._agent, topic.state)
+            folded = topic.snapshots()["folded"]
+            if folded != self.folded.get(node) and folded.startswith("the snapshot"):
+                self.canon.seen["starts from snapshots"] += 1
+            self.folded[node] = folded
