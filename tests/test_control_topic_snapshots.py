@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fake_log import FakeLog
+from msgspec.structs import replace as replaced
 
 from agent.control.canonical import canonical
 from agent.control.digests import sha256
@@ -311,5 +312,45 @@ def test_what_only_its_writer_confirms_is_no_start_but_for_the_writer_itself() -
             "which broker-1 wrote at 16 and this agent's own journal confirms"
         )
         assert again.degraded is None
+
+    play(story)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_place_within_a_batch_that_cannot_be_read_is_gone_on_from(count: int) -> None:
+    """The mark lies on a record of a batch that stands at its last offset."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.start(1)
+        await fleet.start(2)
+        await fleet.snapshot()
+        while len(fleet.log.records) % EVERY:
+            await fleet.log.land(b"")
+        await fleet.log.unreadable_batch(count)
+        place = len(fleet.log.records) - count
+        at = await fleet.snapshot(place - 1)
+        assert at == place
+        begin = await Start(fleet.log, every=EVERY).find()
+        assert begin.state.offset == at
+        three = await fleet.start(3)
+        await fleet.stop()
+        assert dump(three.state) == dump(fleet.folded()[three.state.offset][0])
+
+    play(story)
+
+
+def test_a_place_where_another_record_lies_now_is_none_to_start_from() -> None:
+    """The snapshot came late, from a history that was lost; who confirms it may have been lost with it."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.start(1)
+        await fleet.start(2)
+        at = await fleet.snapshot()
+        await fleet.stop()
+        old = fleet.log.records[at]
+        fleet.log.records[at] = replaced(old, at=old.at + 1)
+        start = Start(fleet.log, every=EVERY)
+        assert (await start.find()).state.offset == -1
+        assert start.refused == 1
 
     play(story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -221,6 +222,21 @@ async def test_an_answer_that_is_enough_or_goes_to_the_end_is_all(answer: bytes,
     async with _log({_FETCH: lambda _: _fetched(records=answer)}) as (log, now):
         assert len(await log.fetch(4, max_wait_ms=500, min_bytes=least)) == 1
         assert now.one.asked.count(_FETCH) == 1
+
+
+async def test_nothing_waits_behind_what_is_appended_apart() -> None:
+    """A snapshot has up to a megabyte; the beat behind it has a hold time."""
+    async with _log({_PRODUCE: lambda count: HANG if count == 0 else _produced(ErrorCode.none, 5)}) as (
+        log,
+        now,
+    ):
+        apart = asyncio.create_task(log.append(b"x" * 900_000, apart=True))
+        async with asyncio.timeout(5):
+            while now.one.asked.count(_PRODUCE) == 0:
+                await asyncio.sleep(0.01)
+        assert await log.append(b"beat") == 5
+        with pytest.raises(KafkaInDoubt):
+            await apart
 
 
 async def test_a_leader_that_is_not_there_is_waited_for_until_the_deadline() -> None:
