@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from fleet_steps import unthrottle
 from hypothesis import HealthCheck, settings
 from kafka_acls import documented, grant
 from scene import Scene, open_scene
@@ -73,6 +74,7 @@ async def scene(cluster: Lab, request: pytest.FixtureRequest) -> AsyncIterator[S
     for broker in cluster.brokers:
         await faults.load()["kill-broker"].heal(cluster, broker, lambda _: None)
     await faults.load()["fill-disk"].heal(cluster, 2, lambda _: None)
+    await unthrottle(own)
     with suppress(KafkaRefused):  # there is none where no agent came so far
         await own.admin.delete_topics(["ottla-control"])
     await own.admin.close()

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from fleet_steps import TOPIC, answered
 from scene import Scene, until
 
 from agent.kafka.connection import Security
 from agent.kafka.log import PartitionLog
-from agent.lab.agents import configuration
+from agent.lab.agents import Agent, configuration
 
 pytestmark = pytest.mark.e2e
-TOPIC = "ottla-control"
 NOTHING = "groups: []\n"
 
 
 @pytest.fixture
 async def operator(scene: Scene, tmp_path: Path) -> Path:
-    """The configuration file of a person who may do anything on the cluster; no control topic is there."""
+    """The configuration file of a person who may do anything on the cluster."""
     scene.write_rules(NOTHING, "owner: test\nremedies: {}\n")
+    return await operators_configuration(scene, tmp_path)
+
+
+async def operators_configuration(scene: Scene, folder: Path) -> Path:
+    """That file; no control topic is there."""
     lab, agents = scene.lab, scene.agents
     settings = yaml.safe_load(configuration(lab.plan, agents.agent(1), agents))
     settings.pop("security", None)
-    file = tmp_path / "ottla.yml"
+    file = folder / "ottla.yml"
     file.write_text(yaml.safe_dump({**settings, "bootstrap_servers": list(lab.bootstrap)}))
     await until("the last test's control topic to be gone", lambda: no_topic(scene), 30)
     return file
@@ -37,13 +42,6 @@ async def no_topic(scene: Scene) -> bool:
     """Whether no broker shows it any more."""
     shown = [await scene.admin.partitions([TOPIC], ask=node) for node in scene.lab.brokers]
     return not any(shown)
-
-
-def answered(scene: Scene, *words: str, code: int = 0) -> Any:
-    """What a command prints for programs."""
-    done = scene.ottla(*words, "-o", "json")
-    assert done.returncode == code, (words, done.stdout, done.stderr)
-    return json.loads(done.stdout)
 
 
 async def test_three_agents_one_log_people_who_order_them_and_a_log_in_its_place(
@@ -60,23 +58,8 @@ async def test_three_agents_one_log_people_who_order_them_and_a_log_in_its_place
     ]
 
     agents = await scene.agents.start_all()
-    one, two, three = (("--socket", str(agents[number].socket)) for number in (1, 2, 3))
-    assert answered(scene, "fleet", "--fresh", *one)["log"] == born["log"]
-    await until(
-        "all agents to be shown", lambda: live(scene, one) == ["broker-1", "broker-2", "broker-3"], 30
-    )
-    reason = ("--reason", "game day")
-
-    paused = answered(scene, "fleet", "pause", "kind:drain_disk", "--for", "1h", *reason, *two)
-    (pause,) = answered(scene, "fleet", "--fresh", *three, code=1)["pauses"]
-    assert (pause["selector"], pause["changed_at"]) == ("kind:drain_disk", paused["offset"])
-    late = scene.ottla("fleet", "resume", "kind:drain_disk", "--expect", "-1", *reason, *three)
-    assert late.returncode == 1
-    assert f"somebody changed it meanwhile, at offset {paused['offset']}" in late.stderr
-    answered(scene, "fleet", "budget", "quota", "--cap", "1", "--rate", "3/24h", *reason, *one)
-    late = scene.ottla("fleet", "budget", "quota", "--cap", "9", "--expect", "-1", *reason, *two)
-    assert (late.returncode, late.stdout) == (1, "")
-    answered(scene, "fleet", "resume", "kind:drain_disk", *reason, *three)
+    assert answered(scene, "fleet", "--fresh", *at(agents[1]))["log"] == born["log"]
+    await ordered_through_any(scene, agents)
 
     await write(scene, b"\xff garbage")
     own = ("--config", str(agents[1].config))  # an agent's grants are enough to read
@@ -99,6 +82,29 @@ async def test_three_agents_one_log_people_who_order_them_and_a_log_in_its_place
     assert "(uid " in order["body"]["by"]
 
     await made_again(scene, config, born["log"])
+
+
+async def ordered_through_any(scene: Scene, agents: Mapping[int, Agent]) -> None:
+    """What one agent is told all know, and of two who order at once the second is refused."""
+    one, two, three = (at(agents[number]) for number in (1, 2, 3))
+    await until("all agents to be shown", lambda: live(scene, one) == [f"broker-{n}" for n in agents], 30)
+    reason = ("--reason", "game day")
+
+    paused = answered(scene, "fleet", "pause", "kind:drain_disk", "--for", "1h", *reason, *two)
+    (pause,) = answered(scene, "fleet", "--fresh", *three, code=1)["pauses"]
+    assert (pause["selector"], pause["changed_at"]) == ("kind:drain_disk", paused["offset"])
+    late = scene.ottla("fleet", "resume", "kind:drain_disk", "--expect", "-1", *reason, *three)
+    assert late.returncode == 1
+    assert f"somebody changed it meanwhile, at offset {paused['offset']}" in late.stderr
+    answered(scene, "fleet", "budget", "quota", "--cap", "1", "--rate", "3/24h", *reason, *one)
+    late = scene.ottla("fleet", "budget", "quota", "--cap", "9", "--expect", "-1", *reason, *two)
+    assert (late.returncode, late.stdout) == (1, "")
+    answered(scene, "fleet", "resume", "kind:drain_disk", *reason, *three)
+
+
+def at(agent: Agent) -> tuple[str, str]:
+    """How commands ask this one."""
+    return "--socket", str(agent.socket)
 
 
 def live(scene: Scene, where: tuple[str, ...]) -> list[str]:
