@@ -106,7 +106,7 @@ class Fleet:
         one.claims.add(-1)
         stands = stands_at(EFFECT) if plan else ()
         self.claim = await one.control.claim(
-            "throttle_replication", ["throttle"], "p", "why", by_anyone=by_anyone, plan=stands
+            "throttle_replication", ["throttle", "x:broker/1"], "p", "why", by_anyone=by_anyone, plan=stands
         )
         one.claims.add(self.claim)
         await one.control.granted(self.claim)

@@ -13,7 +13,7 @@ import pytest
 from fake_log import FakeLog
 
 from agent.control_topic import ControlTopic, ControlUnavailable, Settings, Surroundings, Times
-from agent.control_topic.own_cluster import PATIENCE
+from agent.control_topic.own_cluster import EVERY, PATIENCE
 from agent.kafka.errors import KafkaUnreachable
 from agent.kafka.metadata import Place
 from agent.rehearsal.virtual_time import run
@@ -30,10 +30,12 @@ class Brokers:
     """The own ones, as they tell of themselves."""
 
     place: Place = field(default_factory=lambda: Place("cluster-A", "rack-2"))
+    asked: int = 0
     fault: str = ""  # why nothing is told; "hung": no answer at all
 
     async def where(self) -> Place:
         """Admin.place."""
+        self.asked += 1
         if self.fault == "hung":
             await asyncio.sleep(3_600)
         if self.fault:
@@ -101,7 +103,8 @@ def test_genesis_names_the_cluster_and_joins_the_rack() -> None:
 def test_an_agent_of_another_cluster_writes_nothing_and_says_why() -> None:
     async def story(fleet: Fleet) -> None:
         await fleet.start(1, Brokers())
-        other = await fleet.start(2, Brokers(Place("cluster-B", "")))
+        brokers = Brokers(Place("cluster-B", ""))
+        other = await fleet.start(2, brokers)
         assert other.degraded == (
             "the log topic-1 is of the cluster cluster-A, and this agent's is cluster-B: "
             "name its own control topic (control.topic, control.bootstrap_servers)"
@@ -109,7 +112,13 @@ def test_an_agent_of_another_cluster_writes_nothing_and_says_why() -> None:
         assert not other.joining
         with pytest.raises(ControlUnavailable, match="is of the cluster cluster-A"):
             await other.claim("throttle", ["throttle"], "p", "why")
-        await asyncio.sleep(60)
+        before = brokers.asked
+        fleet.log.unreadable = "for a moment"
+        await asyncio.sleep(1)
+        fleet.log.unreadable = ""
+        await asyncio.sleep(2 * EVERY)
+        assert brokers.asked <= before + 3
+        assert (other.degraded or "").startswith("the log topic-1 is of the cluster cluster-A")
         assert b"broker-2" not in b"".join(record.value for record in fleet.log.records)
 
     play(story)
@@ -152,6 +161,7 @@ def test_a_broker_that_the_cluster_does_not_list_keeps_the_rack_that_it_had() ->
     async def story(fleet: Fleet) -> None:
         brokers = Brokers()
         one = await fleet.start(1, brokers)
+        await asyncio.sleep(EVERY)
         brokers.place = Place("cluster-A", None)
         one._life.member.lose("the session ended")
         await asyncio.sleep(10)

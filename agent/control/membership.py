@@ -129,8 +129,8 @@ class Membership:
 
     def watch(self, boot: int, wall: int) -> None:
         """Once a second. Enters degraded mode when no own record was accepted for too long although something
-        failed. `wall`: ms since the epoch, for the words only."""
-        if self._unheard.ran(boot) >= self._settings.times.degraded:
+        failed; who cannot join for another reason says that. `wall`: ms since the epoch, for the words."""
+        if self._unheard.ran(boot) >= self._settings.times.degraded and not self._stuck:
             since = clock_time(wall - (boot - self.accepted_at))
             self.lose(f"control topic unreadable since {since}: {self._unheard.failure}", stuck=True)
 

@@ -10,6 +10,8 @@ from agent.control.state import State
 from agent.kafka.errors import KafkaError, KafkaUnreachable
 from agent.kafka.metadata import Place
 
+EVERY = 30.0  # seconds
+AGAIN = 1.0  # seconds, while nobody knows
 PATIENCE = 2.0  # seconds: a join does not wait longer for brokers that may be the patients
 
 
@@ -19,14 +21,21 @@ class OwnCluster:
     def __init__(self, place: Callable[[], Awaitable[Place]] | None, member: Membership) -> None:
         self._place = place
         self._member = member
+        self._again_at = 0.0  # by the loop's time: who cannot join tries five times a second
+        self._unknown: str | None = None
 
     async def unknown(self, kept: str) -> str | None:
         """Why nobody can tell, in words; None once it is known. Where no broker answers it is what they said
         last, or what this agent has `kept`: the cluster of the log that it belongs to."""
-        if self._place is None:
-            return None
+        now = asyncio.get_running_loop().time()
+        if self._place is not None and now >= self._again_at:
+            self._unknown = await self._ask(self._place, kept)
+            self._again_at = now + (EVERY if self._unknown is None else AGAIN)
+        return self._unknown
+
+    async def _ask(self, place: Callable[[], Awaitable[Place]], kept: str) -> str | None:
         try:
-            told = await self._asked(self._place)
+            told = await self._asked(place)
         except KafkaError as error:
             told = Place(self._member.cluster or kept, None)
             if not told.cluster:

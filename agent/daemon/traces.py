@@ -14,7 +14,7 @@ ROUND = 1_000  # rates that people set end in as many noughts; a stamp that does
 
 def may_be_looked_for(claim: Claim) -> None:
     """Raises BadEntry where what bears its stamp may as well be an operator's."""
-    if claim.plan and claim.stamp % ROUND == 0:
+    if _places(claim) and claim.stamp % ROUND == 0:
         raise BadEntry(
             f"its effect is not known, and its stamp {claim.stamp:05} is the end of any round rate: "
             "a person must look, then ottla fleet resolve"
@@ -22,12 +22,18 @@ def may_be_looked_for(claim: Claim) -> None:
 
 
 async def stamped_by(claim: Claim, ports: Ports) -> Effect:
-    """What undoes them: the rates that the claim's plan names and that end in its stamp. Rates are set only
-    where none stood, so each is removed. Raises KafkaError."""
+    """What undoes them: the rates in its places that end in its stamp. Rates are set only where none stood,
+    so each is removed. Raises KafkaError."""
     found = []
-    for resource, key in claim.plan:
-        if key in RATES:
-            value = (await ports.admin.configs(resource, (key,))).get(key)
-            if value is not None and value.isdecimal() and int(value) % STAMPS == claim.stamp:
-                found.append(Change(resource, key, Operation.SET, None, value))
+    for resource, key in _places(claim):
+        value = (await ports.admin.configs(resource, (key,))).get(key)
+        if value is not None and value.isdecimal() and int(value) % STAMPS == claim.stamp:
+            found.append(Change(resource, key, Operation.SET, None, value))
     return Effect(claim.kind, claim.agent, tuple(found))
+
+
+def _places(claim: Claim) -> tuple[tuple[str, str], ...]:
+    """Where its stamp would stand: as its plan says, or anywhere on the brokers that it held alone."""
+    planned = tuple((resource, key) for resource, key in claim.plan if key in RATES)
+    held = (scope.removeprefix("x:") for scope in claim.scopes if scope.startswith("x:broker/"))
+    return planned or tuple((broker, key) for broker in held if broker.count("/") == 1 for key in RATES)

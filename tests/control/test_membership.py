@@ -38,6 +38,12 @@ def test_section_8_the_log_cannot_be_used_when_nothing_was_accepted_for_so_long_
     assert member.degraded == "control topic unreadable since 08:00:00: no broker answers"
 
 
+def test_who_cannot_join_for_another_reason_goes_on_saying_that(member: Membership) -> None:
+    member.lose("the log is another cluster's", stuck=True)
+    run(member, 0, 2 * LAB.degraded)
+    assert member.degraded == "the log is another cluster's"
+
+
 @pytest.mark.parametrize("step", [-3_600_000, 3_600_000])
 def test_section_8_a_step_of_the_wall_clock_neither_enters_degraded_mode_nor_puts_it_off(
     member: Membership, step: int

@@ -160,10 +160,10 @@ def test_the_stop_file_of_the_adopter_stops_its_undo() -> None:
     play(story)
 
 
-def ended(*after: Kind) -> History:
-    """The own journal: a throttle under claim 3, which the log knows nothing of, and how it went on."""
+def ended(*after: Kind, claim: int = 3) -> History:
+    """The own journal: a throttle under a claim, 3 is none that the log knows of, and how it went on."""
     of = decision(do="throttle_replication")
-    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=3)
+    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim)
     return replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
 
 
@@ -344,9 +344,22 @@ def test_rule_9_without_a_plan_only_who_made_it_closes_it() -> None:
         await intent_lost(fleet, 4, forgotten=True, plan=False)
         with pytest.raises(TimeoutError):
             await fleet.closed(2)
-        assert fleet.cluster.values != UNSET
+        assert fleet.cluster.values["broker/1"]
         await fleet.start(1)
         await fleet.closed(2)
+        assert fleet.cluster.values["broker/1"] == {}  # it had that broker for itself alone
+
+    play(story)
+
+
+def test_rule_9_its_own_agent_undoes_an_orphan_of_a_barrier_by_its_journal() -> None:
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet, forgotten=True, plan=False)
+        again = await fleet.start(1)
+        again.history = ended(Kind.FAILED, Kind.UNDONE, claim=fleet.claim)
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert again.told[0].endswith("of a former life: nothing of what it set stands")
 
     play(story)
 
