@@ -91,8 +91,8 @@ class Cluster:
     async def start(self, number: int, shelf: Shelf | None = None) -> ControlTopic:
         """A process that has joined."""
         agent = self.agent(number, shelf=shelf)
-        await agent.start()
-        assert agent.degraded is None
+        await agent.start()  # returns after 0.6 s at the latest, which a loaded machine may need
+        await eventually(lambda: agent.degraded is None, "the join", 20)
         return agent
 
     @staticmethod
