@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from kafka_relay import Relays
 from scene import Scene, entries, nothing_stands, until
 
 from agent.control.fold import Verdict
@@ -34,6 +36,9 @@ RATE, LEADER_RATE = "follower.replication.throttled.rate", "leader.replication.t
 LIST, LEADER_LIST = "follower.replication.throttled.replicas", "leader.replication.throttled.replicas"
 RECORDS, RECORD = 80, bytes(250_000)
 E_CONTROLLER = 4_000  # ms: these brokers are well, and no request lies about in them for a minute
+_SETS_RATE = re.compile(
+    re.escape(RATE.encode()) + rb"\x00.(\d+)"
+)  # key, operation SET, the value and its length
 NOTHING = "groups: []\n", "owner: test\nremedies: {}\n"
 ALERTS = """
 groups:
@@ -134,7 +139,9 @@ class Story:
             await until(what, holds, seconds)
         except AssertionError as error:
             journals = {n: [f"{e.kind}: {e.reason}" for e in entries(self.agent(n))][-9:] for n in self.nodes}
-            raise AssertionError(f"{error}; journals: {journals}; claims: {self.state.claims}") from None
+            status = [await asyncio.to_thread(self.status, node) for node in self.nodes]
+            said = "\n".join([f"journals: {journals}", f"claims: {self.state.claims}", *status])
+            raise AssertionError(f"{error}\n{said}") from None
         self.say(what)
 
     async def order(self, name: str, *words: str, ask: int) -> None:
@@ -148,6 +155,12 @@ class Story:
         where = ("--socket", str(self.agent(ask).socket))
         done = await asyncio.to_thread(self.scene.ottla, "fleet", "--fresh", "-o", "json", *where)
         return json.loads(done.stdout) if done.stdout else {}
+
+    def status(self, node: int) -> str:
+        """`ottla status` of this agent, and its last words."""
+        agent = self.agent(node)
+        done = self.scene.ottla("status", "--socket", str(agent.socket))
+        return f"agent {node}: {done.stdout}{done.stderr}{processes.last_lines(agent.output, 9)}"
 
     def pause(self, node: int) -> None:
         """SIGSTOP for the agent."""
@@ -169,12 +182,14 @@ class Story:
         await self.scene.agents.kill(node)
         self.say(f"agent {node} is killed")
 
-    async def over(self, ask: int, seconds: float = 60) -> None:
+    async def over(self, ask: int, seconds: float = 90) -> None:
         """Until nothing of the chapter is left: I1 to I3 as brokers, log and journals have it."""
         self.scene.write_rules(*NOTHING)
-        await self.until("the brokers' configuration is as before, to the byte", self.restored, seconds)
-        await self.until("what stands in journals: nothing", self.nothing_stands, seconds)
-        await self.until(f"agent {ask}: no open claim", lambda: self.no_claims(ask), seconds)
+
+        async def ended() -> bool:
+            return self.nothing_stands() and await self.no_claims(ask) and await self.restored()
+
+        await self.until("the configuration is as before, nothing stands, no claim is open", ended, seconds)
         assert await self.replicas() == self.before["replicas"]
         for node in self.patients:
             told = self.told(node)
@@ -262,6 +277,12 @@ async def behind(scene: Scene, leader: int, patients: tuple[int, ...]) -> AsyncI
         for node in story.nodes:
             left = await scene.configs(f"broker/{node}", RATE, LEADER_RATE)
             await scene.admin.alter_configs([ConfigChange(f"broker/{node}", k, "delete", None) for k in left])
+
+
+def set_once(relays: Relays) -> bool:
+    """Whether rates were set through the relays, and none twice: each one has its claim's number in it."""
+    rates = [rate for request in relays.passed for rate in _SETS_RATE.findall(request.raw)]
+    return 0 < len(rates) == len(set(rates))
 
 
 def topic(patient: int) -> str:

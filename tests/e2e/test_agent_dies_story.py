@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from claimed_throttle import Story, behind
+from claimed_throttle import Story, behind, set_once
 from kafka_relay import ALTER, API_VERSIONS, PRODUCE, Relays, Stop
 from scene import Scene
 
@@ -48,6 +48,7 @@ async def test_agents_die_or_are_stopped_at_a_step_of_a_claimed_remedy(scene: Sc
         await nobody_restarts_one_and_a_deadman_kills_the_other(story, relays)
         for step in CHOSEN:
             await die_and_sleep(story, relays, step)
+        assert set_once(relays)
 
 
 def client(node: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from claimed_throttle import CONTROL, NOTHING, Story, behind
+from claimed_throttle import CONTROL, NOTHING, Story, behind, set_once
 from kafka_relay import ALTER, API_VERSIONS, Relays
 from scene import Scene
 
@@ -42,6 +42,7 @@ async def test_the_control_partitions_leader_fails_between_the_steps_of_a_remedy
         await restarted(story, relays, patient)
         if ALL:
             await paused(story, patient)
+        assert set_once(relays)
 
 
 async def leader(scene: Scene) -> int:
