@@ -64,12 +64,12 @@ class ClaimWrites:
 
     @property
     def doubt(self) -> Sent | None:
-        """All that may still land, as one."""
+        """All that may still land, as one, by the times now in force: an agent that was just started began to
+        doubt before it had read them."""
         if not self._open:
             return None
-        newest = max(self._open, key=lambda each: each.at)
         targets = {name: process for each in self._open for name, process in each.targets.items()}
-        return replace(newest, e=max(each.e for each in self._open), targets=targets)
+        return self._sent(max(each.at for each in self._open), targets)
 
     def settled(self, doubt: Sent) -> None:
         """Nothing of what was in doubt then can land any more."""

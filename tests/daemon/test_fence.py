@@ -176,6 +176,24 @@ def test_the_last_look_refuses_what_takes_and_not_what_puts_back() -> None:
     play(story, look="healthy elsewhere: broker 3 is down")
 
 
+@pytest.mark.parametrize("e", [5_000, 300_000])
+def test_the_times_in_force_say_how_long_it_is_in_doubt(e: int) -> None:
+    """Not those of the agent's own settings, by which it goes until it has read the log."""
+
+    async def story(scene: Scene) -> None:
+        scene.writes.suspect()
+        values = {"values": {"e_controller": e}, "expect": -1, "reason": "r", "by": "p"}
+        await scene.topic.order("params", values)
+        await asyncio.sleep(TIMES.e_controller / 1_000 + 1)  # longer ones count late
+        await scene.topic.barrier()
+        assert scene.topic.params["e_controller"] == e
+        begun = boot_ms()
+        assert await scene.settled() == "absent"
+        assert e <= boot_ms() - begun <= e + 2_000
+
+    play(story)
+
+
 def test_what_another_may_have_sent_is_in_doubt_from_now_on() -> None:
     """After a restart, and after an adoption."""
 
