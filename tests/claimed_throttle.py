@@ -182,7 +182,7 @@ class Story:
         await self.scene.agents.kill(node)
         self.say(f"agent {node} is killed")
 
-    async def over(self, ask: int, seconds: float = 90) -> None:
+    async def over(self, ask: int, seconds: float = 180) -> None:
         """Until nothing of the chapter is left: I1 to I3 as brokers, log and journals have it."""
         self.scene.write_rules(*NOTHING)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from kafka_relay import ALTER, API_VERSIONS, PRODUCE, Relays, Stop
 from scene import Scene
 
 from agent.control.state import ClaimState
+from agent.lab import processes
 from agent.model import Kind
 
 pytestmark = pytest.mark.e2e
@@ -83,10 +85,10 @@ async def stopped(story: Story, relays: Relays, step: str) -> None:
     story.pause(STOPPED)
     give(held, step)
     await story.until(
-        f"agent {STOPPED}: its session was ended", lambda: session not in story.state.sessions, 40
+        f"agent {STOPPED}: its session was ended", lambda: session not in story.state.sessions, 90
     )
     story.wake(STOPPED)
-    await story.until(f"agent {STOPPED}: joined again", lambda: story.session(STOPPED) is not None, 30)
+    await story.until(f"agent {STOPPED}: joined again", lambda: story.session(STOPPED) is not None, 60)
 
 
 async def reach(story: Story, relays: Relays, node: int, step: str) -> Stop | None:
@@ -119,7 +121,7 @@ async def nobody_restarts_one_and_a_deadman_kills_the_other(story: Story, relays
     """Peers undo what the dead one's late request did; who is stopped between look and send never sends."""
     story.chapter("LeftDead", f"{LEASE_S}s")
     await asyncio.gather(left_dead(story, relays), killed_by_its_deadman(story, relays))
-    await story.until("peers closed the claim", lambda: story.claim(KILLED) is None, 60)
+    await story.until("peers closed the claim", lambda: story.claim(KILLED) is None, 120)
     await story.scene.agents.start(KILLED)
     await story.over(ask=LEADER)
 
@@ -137,28 +139,31 @@ async def killed_by_its_deadman(story: Story, relays: Relays) -> None:
     await asyncio.wait_for(intent.reached.wait(), 60)
     fresh = relays.stop(client(STOPPED), API_VERSIONS)
     intent.deliver()
-    await asyncio.wait_for(fresh.reached.wait(), 10)
+    await asyncio.wait_for(fresh.reached.wait(), 30)
     file = story.agent(STOPPED).folder / "stop"
     os.mkfifo(file)
     file.chmod(0o644)
+    process = story.agent(STOPPED).process
+    assert process is not None
     fresh.deliver()
-    pipes: list[int] = []
-    await story.until(f"agent {STOPPED}: at its last look", lambda: is_read(file, pipes), 5)
-    story.pause(STOPPED)
-    await story.until(
-        f"agent {STOPPED}: its deadman killed it", lambda: story.agent(STOPPED).pid is None, ACT_S + 2
-    )
-    os.close(pipes.pop())
+    async with asyncio.timeout(20):
+        while (pipe := pipe_of(file)) is None:
+            await asyncio.sleep(0.01)
+    processes.send(process, signal.SIGSTOP)  # at once: a look that takes 1.2 s is given up in words
+    story.say(f"agent {STOPPED} is stopped at its last look")
+    dead = f"agent {STOPPED}: its deadman killed it"
+    await story.until(dead, lambda: story.agent(STOPPED).pid is None, ACT_S + 5)
+    os.close(pipe)
     file.unlink()
     await story.scene.agents.start(STOPPED)
     story.say(f"agent {STOPPED} is back")
 
 
-def is_read(fifo: Path, pipes: list[int]) -> bool:
-    """Whether somebody reads it: who does, waits for as long as it stays open here."""
+def pipe_of(fifo: Path) -> int | None:
+    """Where somebody reads it: its other end, and as long as that is open the reader waits."""
     try:
-        pipes.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:
         if error.errno != errno.ENXIO:
             raise
-    return bool(pipes)
+        return None

@@ -59,7 +59,7 @@ async def leads(story: Story) -> int:
     async def again() -> bool:
         return await leader(story.scene) == control
 
-    await story.until(f"broker {control} leads the control partition", again, 40)
+    await story.until(f"broker {control} leads the control partition", again, 90)
     return control
 
 

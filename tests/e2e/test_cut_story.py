@@ -47,13 +47,13 @@ async def cut_from_log(story: Story, relays: Relays, healing: asyncio.Event) -> 
     assert claim is not None
     relays.cut(client(FROM_LOG))
     story.say(f"agent {FROM_LOG} is cut off from the log")
-    await story.until("its peers ended its session", lambda: session not in story.state.sessions, 30)
-    await story.until("peers closed its claim", lambda: claim.id not in story.state.claims, 40)
+    await story.until("its peers ended its session", lambda: session not in story.state.sessions, 60)
+    await story.until("peers closed its claim", lambda: claim.id not in story.state.claims, 120)
     assert RATE not in await story.scene.configs(f"broker/{FROM_LOG}", RATE)
     healing.set()
     await relays.heal(client(FROM_LOG))
     story.say(f"agent {FROM_LOG} is healed")
-    await story.until("it joined again", lambda: story.session(FROM_LOG) is not None, 30)
+    await story.until("it joined again", lambda: story.session(FROM_LOG) is not None, 60)
 
 
 async def cut_from_brokers(story: Story, relays: Relays, healing: asyncio.Event) -> None:
@@ -63,7 +63,7 @@ async def cut_from_brokers(story: Story, relays: Relays, healing: asyncio.Event)
     relays.cut(client(FROM_BROKERS))
     first.deliver()  # as far as the cut
     story.say(f"agent {FROM_BROKERS} is cut off from the brokers, its first request under way")
-    await asyncio.wait_for(healing.wait(), 90)
+    await asyncio.wait_for(healing.wait(), 240)
     assert story.is_claimed(FROM_BROKERS, ClaimState.DIRTY), "it may land yet"
     await relays.heal(client(FROM_BROKERS))
     story.say(f"agent {FROM_BROKERS} is healed")
