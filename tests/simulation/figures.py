@@ -25,6 +25,8 @@ COUNTED = (
     "deadman",
     "crashes",
     "raises",
+    "snapshots",
+    "starts from snapshots",
 )
 RARE = (  # too rare to be asked of 300
     "stuck",

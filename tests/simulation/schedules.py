@@ -8,6 +8,8 @@ from random import Random
 
 from agent.control.times import EVERY
 
+MARKED = 7  # of so many schedules one has marks, and snapshots, at every SOON offsets
+SOON = 60
 SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
 SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
 EARLY = ("gap", "frozen", "stopped", "path")  # their faults take long to show
@@ -157,7 +159,8 @@ def drawn(seed: int) -> Schedule:
     )
     events = [*_problems(random, agents, ends), *_faults(random, faults, agents, ends)]
     events.sort(key=lambda event: event.at)
-    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events))
+    every = SOON if seed % MARKED == MARKED - 1 else EVERY
+    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events), mark_every=every)
 
 
 def _drawn_for_daemons(seed: int) -> Schedule:
