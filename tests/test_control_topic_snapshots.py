@@ -38,7 +38,7 @@ async def eventually(happened: Callable[[], object], what: str, seconds: float =
     until = asyncio.get_running_loop().time() + seconds
     while not happened():
         assert asyncio.get_running_loop().time() < until, f"waited {seconds} s for {what}"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.3)
 
 
 class Shelf:
@@ -352,5 +352,35 @@ def test_a_place_where_another_record_lies_now_is_none_to_start_from() -> None:
         start = Start(fleet.log, every=EVERY)
         assert (await start.find()).state.offset == -1
         assert start.refused == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize(("tried", "gone"), [(1, False), (1, True), (9, False)])
+def test_no_more_is_tried_than_there_is_sense_in(
+    monkeypatch: pytest.MonkeyPatch, tried: int, gone: bool
+) -> None:
+    """Each snapshot costs a fold of what lies behind it; the log's start, where it is, is another way."""
+    monkeypatch.setattr("agent.control_topic.start.TRIED", tried)
+    monkeypatch.setattr("agent.control_topic.start.WITHIN", 3 * EVERY)
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.start(1)
+        two = await fleet.start(2)
+        at = await fleet.snapshot()
+        await two._life.stop()
+        alone = at
+        for _ in range(4):  # nobody else is there to confirm the last ones
+            alone = await fleet.snapshot(alone)
+        if gone:
+            fleet.cut(at)
+        start = Start(fleet.log, every=EVERY)
+        begin = await start.find()
+        assert begin.state.offset < alone
+        if tried == 1 and not gone:
+            assert (begin.state.offset, start.refused) == (-1, 1)
+        else:
+            assert begin.state.offset >= at
+            assert start.refused > 1
 
     play(story)

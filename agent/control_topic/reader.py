@@ -16,7 +16,8 @@ from agent.control_topic.start import Begin, Kept, Start, nothing
 from agent.kafka.errors import KafkaError, LogRecreated, LogTruncated
 
 _LOG = logging.getLogger(__name__)
-AGAIN = 5.0  # seconds until a start is looked for again: by then a peer may have confirmed a snapshot
+# Seconds until a start is looked for again, doubled each time: by then a peer may have confirmed a snapshot.
+AGAIN, SELDOM = 5.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Reader:
         self._follower = Follower(log)
         self._start = Start(log, settings.fold_max, settings.mark_every)
         self._began: Begin | None = None
+        self._again = AGAIN
         self._short_since: int | None = None
         self._doubted: str | None = None
         self._own_counts = True  # what this agent had come to before: not where a peer says otherwise
@@ -76,7 +78,8 @@ class Reader:
                 await self._read(eager())
             except BeginningGone as error:
                 self._began, self._follower = None, Follower(self._log)
-                await self._stumble(str(error), AGAIN)
+                await self._stumble(str(error), self._again)
+                self._again = min(2 * self._again, SELDOM)
             except (LogRecreated, LogGap) as error:
                 self._listener.halted(f"the control topic cannot be followed any more: {error}")
                 return await self._listener.losing(self.state, str(error))  # a later life will owe it
@@ -96,7 +99,7 @@ class Reader:
         begin = await self._start.find(self._listener.kept if self._own_counts else nothing)
         _LOG.info("control topic: folded from %s", begin.words)
         self._follower = Follower(self._log, begin.state, self._settings.mark_every, begin.end)
-        self._began, self._own_counts = begin, True
+        self._began, self._own_counts, self._again = begin, True, AGAIN
 
     async def _read(self, eager: bool) -> None:
         async for verdict in self._follower.read(eager):

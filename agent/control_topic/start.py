@@ -22,6 +22,8 @@ from agent.kafka.errors import OFFSET_OUT_OF_RANGE, KafkaError, KafkaRefused, Lo
 
 _LOG = logging.getLogger(__name__)
 STEP, LONGEST_STEP = 1_000, 64_000  # offsets read backwards in one go: the first time, and at most
+WITHIN = 5_000  # records behind a snapshot in which another's stamp is looked for: agents beat every minute
+TRIED = 20  # snapshots in vain, until folding from the log's start is the shorter way
 _ENVELOPE = 512  # of a record's first bytes, in which its type stands
 _SNAPSHOT = b',"t":"snapshot",'
 
@@ -63,7 +65,7 @@ class Start:
         first, end = await self._log.bounds()
         if end <= self._every and not first:
             return Begin(State(), end=end)  # nothing was marked yet
-        newest = ""
+        newest, refused = "", 0
         low = max(first, self._every + 1)
         async with aclosing(self._found(low, end if before is None else min(end, before))) as found:
             async for record in found:
@@ -72,7 +74,10 @@ class Start:
                 except BadSnapshot as why:
                     newest = newest or f": the newest one, at offset {record.offset}, {why}"
                     self.refused += 1
+                    refused += 1
                     _LOG.warning("control topic: no start from the snapshot at %d: %s", record.offset, why)
+                if refused >= TRIED and not first:
+                    break
         if first > 0:
             raise BeginningGone(f"the log's beginning was deleted, and no snapshot is a start{newest}")
         return FROM_START
@@ -115,7 +120,7 @@ class Start:
         state = state_of(snapshot.x, self._log.topic_id, first, self._fold_max, self._every)
         confirmation = Confirmation(snapshot, found.offset, own)
         try:
-            why = await self._confirm(state, confirmation)
+            why = await self._confirm(state, confirmation, found.offset + WITHIN)
         except (LogTruncated, ShorterLog, LogGap) as error:
             raise BadSnapshot(f"the log does not go on from its place: {error}") from error
         except KafkaError:
@@ -127,10 +132,10 @@ class Start:
         by = f"{snapshot.a} wrote at {found.offset} and {confirmation.by} confirms"
         return Begin(state, f"the snapshot of offset {state.offset}, which {by}")
 
-    async def _confirm(self, state: State, confirmation: Confirmation) -> str:
-        """Folds until it is confirmed; else why not."""
+    async def _confirm(self, state: State, confirmation: Confirmation, last: int) -> str:
+        """Folds until it is confirmed, at most up to about that offset; else why not."""
         follower = Follower(self._log, state, self._every)
-        while not follower.caught_up:
+        while not follower.caught_up and follower.state.offset < last:
             async with aclosing(follower.read(eager=True)) as verdicts:
                 async for verdict in verdicts:
                     confirmation.saw(follower.state, verdict)

@@ -26,6 +26,9 @@ broker: {node_id: 1, log_dirs: [d], logs: [s]}
         (("verfy",), 2, "did you mean 'verify'?"),
         (("status", "--config", "none.yml"), 1, "cannot be read"),
         (("status", "--config", "ottla.yml"), 3, "127.0.0.1:1"),
+        (("status", "--from-start", "--config", "ottla.yml"), 3, "127.0.0.1:1"),
+        (("verify", "--from-snapshot", "--config", "ottla.yml"), 3, "127.0.0.1:1"),
+        (("tail", "--from-start", "--config", "ottla.yml"), 3, "127.0.0.1:1"),
     ],
 )
 def test_a_mistake_is_a_sentence(

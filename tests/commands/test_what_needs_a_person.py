@@ -61,3 +61,10 @@ def test_records_without_effect_are_counted_by_reason() -> None:
     assert "  3 records void: 1 a copy, 2 not JSON" in unstyle(show.status(status)).splitlines()
     status["control"]["voids"] = {}
     assert "void" not in unstyle(show.status(status))
+
+
+def test_that_nobody_can_join_soon_is_not_well() -> None:
+    status = FakeSurface().status()
+    faults = ["the log begins at offset 7, and there is no snapshot: once that is deleted nobody can join"]
+    status["control"] = {"caught_up": True, "degraded": None, "peers": [], "snapshots": {"faults": faults}}
+    assert show.unwell(status) == faults
