@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from simulation.daemon_mutants import DAEMONS
 from simulation.figures import Figures
 from simulation.long_run import figures_of
 from simulation.play import play
 from simulation.schedules import DAEMON, SETS, drawn
 
 SCHEDULES = int(os.environ.get("OTTLA_SIM_DAEMONS", "36"))
-KEPT = {
+KEPT = {mutant.seed for mutant in DAEMONS if mutant.seed is not None}  # those that find our mutants
+KEPT |= {
     900_002,  # frozen in the midst of an undo, which another ends; a list that was absent is left empty
     900_126,  # an entry that failed to be written was written all the same
     900_186,  # the sweep gave back a claim whose last request was still in doubt

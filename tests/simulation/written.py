@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from simulation import daemon_written
+from simulation.daemon_written import BY_HAND
 from simulation.schedules import Event, Machinery, Schedule, drawn
 
 
 def schedule_of(seed: int) -> Schedule:
     """The one that is written, or drawn, for a seed."""
+    if seed >= BY_HAND:
+        return daemon_written.WRITTEN[seed - BY_HAND]
     return drawn(seed) if seed >= 0 else WRITTEN[-1 - seed]
 
 

@@ -1,0 +1,78 @@
+"""Rules of the daemon taken out of its code one by one, as those of the protocol in simulation.mutants; the
+daemon itself plays the schedules in which they are found."""
+
+# ruff: noqa: E501 - whole lines of our code stand here
+
+from __future__ import annotations
+
+from simulation.daemon_written import BY_HAND
+from simulation.mutants import ALL, C, Mutant, T
+
+D, A = "agent/daemon/", "agent/actions/"
+NO_SWEEP = (D + "found.py", "                await self._tell(traces[name])\n", "                pass\n")
+NO_REDECLARE = (
+    C + "session_rules.py",
+    "    state = redeclare(state, r)  # before its claims go with the older sessions\n",
+    "",
+)
+
+DAEMONS = (
+    Mutant("sweep", "daemon-recreated", (NO_SWEEP,), True, release=(NO_REDECLARE,), seed=BY_HAND + 2),
+    Mutant(
+        "an adopter waits till settled",
+        "daemon-gap",
+        (
+            (D + "adoption.py", "            self._writes.suspect(self._via)\n", ""),
+            (D + "holding.py", "            self._writes.suspect()\n", "            pass\n"),
+        ),
+        seed=BY_HAND,
+    ),
+    Mutant(
+        "a claim is given back once settled",
+        "daemon-upgrade",
+        (
+            (
+                D + "holding.py",
+                "        while (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):\n",
+                "        while False and (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):\n",
+            ),
+        ),
+        seed=900_259,
+    ),
+    Mutant(
+        "what is sent is in doubt until it is answered",
+        "daemon-upgrade",
+        ((D + "fence.py", "            self._open += left\n", ""),),
+        seed=900_259,
+    ),
+    Mutant(
+        "who is restarted applies nothing again, and nobody without a claim",
+        "daemon-gap",
+        (
+            (
+                D + "carry.py",
+                "if self._resumed and await self._settled():",
+                "if False and await self._settled():",
+            ),
+            (
+                T + "effects.py",
+                "            await self._control.barrier(claim)\n            await self._fire(request, look, lambda: self._objection(claim, token), sent)\n",
+                "            await self._fire(request, look, lambda: None, sent)\n",
+            ),
+        ),
+        seed=BY_HAND + 1,
+    ),
+    Mutant(
+        "another's value is left alone",
+        "daemon-base",
+        (
+            (
+                A + "configs.py",
+                "return _valued(change, change.prior) if standing(change, value) is Standing.OURS else None",
+                "return _valued(change, change.prior) if standing(change, value) is not Standing.GONE else None",
+            ),
+        ),
+        seed=900_000,
+    ),
+)
+MUTANTS = (*ALL, *DAEMONS)
