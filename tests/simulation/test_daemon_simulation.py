@@ -16,7 +16,7 @@ from simulation.long_run import figures_of
 from simulation.play import play
 from simulation.schedules import DAEMON, SETS, drawn
 
-SCHEDULES = int(os.environ.get("OTTLA_SIM_DAEMONS", "36"))
+SCHEDULES = int(os.environ.get("OTTLA_SIM_DAEMONS", "54"))
 KEPT = {mutant.seed for mutant in DAEMONS if mutant.seed is not None}  # those that find our mutants
 KEPT |= {
     900_002,  # frozen in the midst of an undo, which another ends; a list that was absent is left empty
