@@ -59,7 +59,7 @@ async def cut_from_log(story: Story, relays: Relays, healing: asyncio.Event) -> 
 async def cut_from_brokers(story: Story, relays: Relays, healing: asyncio.Event) -> None:
     """With its first request under way, which arrives when it is healed: its claim is kept meanwhile."""
     first = relays.stop(client(FROM_BROKERS), ALTER)
-    await asyncio.wait_for(first.reached.wait(), 60)
+    await story.until("the first request is under way", first.reached.is_set, 90)
     relays.cut(client(FROM_BROKERS))
     first.deliver()  # as far as the cut
     story.say(f"agent {FROM_BROKERS} is cut off from the brokers, its first request under way")
