@@ -104,6 +104,7 @@ class Hearing:
         self.duties.refold()
         self.gossip, self.unrest = Gossip(), Unrest()
         self.ended.clear()
+        self.pen.abandon(why, joins=True)
         self.after_trouble()
 
     def halted(self, why: str) -> None:

@@ -59,8 +59,10 @@ class Pen:
         self._seen.set_result(seen)
         return True
 
-    def abandon(self, why: str) -> None:
-        """Whoever waits gets ControlUnavailable, for the session is over; a join needs none."""
-        if self._key and self._key[1] >= 0 and self._seen and not self._seen.done():
+    def abandon(self, why: str, *, joins: bool = False) -> None:
+        """Whoever waits gets ControlUnavailable, for the session is over; a join needs none, and is given up
+        only (`joins`) where what it was stamped with is lost."""
+        ends = self._key is not None and (joins or self._key[1] >= 0)
+        if ends and self._seen and not self._seen.done():
             self._seen.set_exception(ControlUnavailable(why))
             self._seen.exception()  # the writer may have given up, or its append may yet fail first

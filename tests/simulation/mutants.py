@@ -338,6 +338,12 @@ OWN = (
         ),
         seed=23,
     ),
+    Mutant(
+        "a join of a lost history is given up",
+        "tail",
+        ((T + "hearing.py", "        self.pen.abandon(why, joins=True)\n", ""),),
+        seed=-7,
+    ),
     Mutant("deadman, server fence", "gap", (NO_DEADMAN, NO_FENCE), seed=82),
 )
 ALL = SECTION_10 + OWN

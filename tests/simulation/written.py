@@ -72,4 +72,18 @@ FROZEN = Schedule(
     50.0,
     (Event(8.0, "freeze in the gap", 2, 32.0, 1), _wanted(9.0, "quota", 1, 2, 40.0)),
 )
-WRITTEN = (RUSH, HANGS, BEFORE_IT_IS_BACK, SAME_OFFSET, RECREATED, FROZEN)
+# All are shown a shorter log, then its tail is lost, too: a join is on its way, stamped with what is lost.
+LOST_TWICE = Schedule(
+    -7,
+    "tail",
+    _agents(3),
+    True,
+    24.0,
+    (
+        Event(6.296, "problem", 2, 25.0, 18, "throttle#0"),
+        Event(7.43, "shorter log", 1, 3.25, 12),
+        Event(7.67, "tail lost", 0, 0.0, 9),
+        Event(7.741, "problem", 1, 25.0, 52, "throttle#2"),
+    ),
+)
+WRITTEN = (RUSH, HANGS, BEFORE_IT_IS_BACK, SAME_OFFSET, RECREATED, FROZEN, LOST_TWICE)
