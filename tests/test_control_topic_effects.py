@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from fake_log import FakeLog
 
-from agent.control_topic import ControlTopic, Effects, InDoubt, NotAccepted, Settings, Surroundings, Times
+from agent.control_topic import (
+    ControlTopic,
+    ControlUnavailable,
+    Effects,
+    InDoubt,
+    NotAccepted,
+    Settings,
+    Surroundings,
+    Times,
+)
 from agent.rehearsal.virtual_time import run
 
 QUICK = Times(beat_each=0, settle=0, probation=0, degraded=6_000)
@@ -226,3 +235,41 @@ def test_an_undo_under_way_when_the_log_fails_goes_on_without_it() -> None:
         assert scene.topic.degraded
 
     play(story)
+
+
+@dataclass
+class Fallen:
+    """A control topic whose session ended unseen: the beat of an undo tells so, and a join follows."""
+
+    degraded: str | None = None
+    joining: bool = False
+    joins: int = 0
+    boot: int = 0
+
+    async def joined(self) -> None:
+        """The join comes through; another has closed the claim meanwhile."""
+        if self.joining:
+            self.joining, self.degraded, self.joins = False, None, self.joins + 1
+
+    async def barrier(self, claim: int, *, undo: bool) -> None:
+        """The first beat is void."""
+        assert undo
+        if self.joins:
+            raise NotAccepted("the claim is not this agent's any more")
+        self.joining, self.degraded = True, "the session ended"
+        raise ControlUnavailable("the session ended")
+
+    def act_by(self) -> int:
+        """Some time."""
+        return self.boot + 2_000
+
+
+async def test_an_undo_waits_for_the_join_that_its_own_beat_shows_to_be_needed() -> None:
+    """A session that ended is no log that cannot be used."""
+    control: Any = Fallen()
+    scene = Scene(FakeLog(boot_ms), control)
+    sent: list[int] = []
+    with pytest.raises(NotAccepted, match="not this agent's any more"):
+        await Effects(control, scene).undo(7, scene.ready, scene.look, sent.append)
+    assert control.joins == 1
+    assert sent == []
