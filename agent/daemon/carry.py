@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from agent.actions import spec
 from agent.daemon.holding import Broken, Holding
+from agent.daemon.lease import Lease
 from agent.daemon.means import Means
 from agent.history import Incident, Phase
 from agent.model import Effect, Entry, Kind, Seen, Settle
@@ -29,6 +30,7 @@ class Carrier:
         self._before = Before()
         self._resumed = False
         self._undo_asked: str | None = None
+        self._lease = Lease()
         self._holding = Holding(means, lambda: self.incident, self._tell)
         self.trouble = ""
 
@@ -123,11 +125,13 @@ class Carrier:
         return effect
 
     def _early(self) -> str | None:
-        """Why it must be undone before its verdict: a person, or the lease."""
+        """Why it ends before its verdict: a person, the lease, or who has ended it already."""
         if self._undo_asked is not None:
             return self._undo_asked
-        until = self.incident.until
-        return "the lease ended" if until is not None and self._means.clock() >= until else None
+        ran = asyncio.get_running_loop().time() * 1_000
+        if self._lease.ended(self.incident, self._means.clock(), ran):
+            return "the lease ended"
+        return "another ended it" if self._holding.closed() is not None else None
 
     async def _watch(self, work: asyncio.Future[Any]) -> tuple[Kind, str] | None:
         """None once the work has ended by itself; else why it must be stopped."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, UNSET, Fleet, play
+from msgspec.structs import replace
 from stories import decision
 
 from agent.daemon.carry import Carrier
@@ -24,10 +25,12 @@ OF = decision(do="throttle_replication")
 LATE = 70.0  # seconds until what nobody answered lands: the list's entries
 
 
-async def knows(fleet: Fleet, *after: Kind) -> None:
+async def knows(fleet: Fleet, *after: Kind, lease: int | None = None) -> None:
     """Agent 1's journal has a start under the fleet's claim, and what came after it; no attempt holds it."""
     one: Any = fleet.agents[1]
-    told = [Entry(0, Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)]
+    until = None if lease is None else boot_ms() + lease
+    begun = Entry(0, Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)
+    told = [replace(begun, until=until)]
     told += [Entry(1 + n, kind, "so", OF.incident) for n, kind in enumerate(after)]
     one.ledger = Ledger(MemoryJournal(), lambda _: None)  # type: ignore[arg-type]  # the same three methods
     for entry in told:
@@ -91,6 +94,25 @@ def test_an_undo_ends_once_another_has_closed_its_claim() -> None:
         async with asyncio.timeout(60):
             await carrying
         assert "its claim is not ours any more (undone): left alone" in carrier.incident.reason
+
+    play(story)
+
+
+def test_what_helped_and_another_has_ended_is_held_no_more() -> None:
+    """A peer undid it while this agent was cut off: nothing of it stands, whatever is left of the lease."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await knows(fleet, Kind.DONE, Kind.HEALED, lease=600_000)
+        one: Any = fleet.agents[1]
+        carrier = Carrier(one, OF.incident)
+        carrying = asyncio.ensure_future(carrier.carry())
+        await asyncio.sleep(5)
+        assert carrier.incident.stands
+        await one.control.release(fleet.claim, "undone")
+        async with asyncio.timeout(5):
+            await carrying
+        assert carrier.incident.reason.startswith("another ended it; its claim is not ours any more (undone)")
 
     play(story)
 
