@@ -279,11 +279,17 @@ async def test_a_closed_pipe_is_quiet(agent: Server, folder: Path) -> None:
     assert (ran.code, ran.err) == (1, "")
 
 
+# As from a terminal: what a script runs in the background has ^C ignored, and so have these tests then.
+INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from agent.__main__ import main; main()"
+)
+
+
 async def test_an_interrupt_is_quiet(agent: Server, folder: Path, surface: FakeSurface) -> None:
     """^C while `stop` waits: 130, and no traceback."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agent", "stop", "--socket", str(folder / "s"), stderr=asyncio.subprocess.PIPE
-    )
+    words = (sys.executable, "-c", INTERRUPTIBLE, "stop", "--socket", str(folder / "s"))
+    child = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
     async with asyncio.timeout(20):
         while not surface.orders:
             await asyncio.sleep(0.01)
