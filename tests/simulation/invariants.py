@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from agent.control.budgets import budget_of
-from agent.control.claims import CLOSED, DIRTY, ORPHAN
+from agent.control.claims import CLOSED, DIRTY, GRANTED, ORPHAN
 from agent.control.fold import Verdict, fold
 from agent.control.snapshot import dump
 from agent.control.state import Claim, State
@@ -17,7 +17,6 @@ from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
 from simulation.partition import Partition
 
 SLACK = 0.1  # seconds
-LAG = 5.0  # seconds from a claim's being dirty to its effect, in which a rate may look exceeded
 MOVES = {
     "session ended": "orphans",
     "session ended in the barrier": "orphans of a barrier",
@@ -73,6 +72,8 @@ class Canon:
             str, tuple[float, float]
         ] = {}  # problem → when a dirty claim of it was last closed,
         # and how far virtual time had run ahead by then
+        self.dirty: dict[str, float] = {}  # problem → when a claim of it last became dirty, in true time and
+        # what virtual time had run ahead of it
         self.ahead = 0.0
         self.born = 0  # virtual time at which the log as it is was born
         self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
@@ -142,6 +143,8 @@ class Canon:
         for move in verdict.moves:
             if move.event in MOVES:
                 seen[MOVES[move.event]] += 1
+            if move.after is DIRTY and move.before is GRANTED:
+                self.dirty[before.claims[move.claim].problem] = self.partition.kernel.now + self.ahead
             if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
                 self.closed[before.claims[move.claim].problem] = self.partition.kernel.now, self.ahead
 
@@ -154,7 +157,7 @@ class Invariants:
         self.canon = canon
         self.effects: dict[str, Effect] = {}
         self.excused: Counter[str] = Counter()
-        self._begun: list[tuple[float, float, Effect]] = []  # when, and how far virtual time was ahead
+        self._begun: list[tuple[float, Effect]] = []  # with when its claim became dirty
         self.first: str | None = None  # violation
         self._cooldown = cooldown  # seconds
         world.began = self.began
@@ -189,22 +192,19 @@ class Invariants:
                 self._broken(effect, holding, why, but_for_away=filled - away + 1 <= cap)
 
     def _i1_rates(self, effect: Effect, now: float) -> None:
-        """At most so many that began in a window of virtual time; a lost tail may lose that they did."""
+        """Of those that became dirty in a window of virtual time at most so many have begun, however long
+        that took each; a lost tail may lose that they did."""
         if self.canon.seen["truncations"]:
             return
-        self._begun.append((now, self.canon.ahead, effect))
+        self._begun.append((self.canon.dirty.get(effect.problem.name, now + self.canon.ahead), effect))
         for scope in effect.problem.scopes:
             budget = budget_of(self.canon.state, scope)
-            begun = [
-                other
-                for at, ahead, other in self._begun
-                if scope in other.problem.scopes
-                and now - at + self.canon.ahead - ahead < budget.window / 1_000 - LAG
-            ]
-            if budget.rate and len(begun) > budget.rate:
-                self._broken(
-                    effect, begun, f"I1: {len(begun)} effects of {scope} began in {budget.window} ms"
-                )
+            those = [(at, other) for at, other in self._begun if scope in other.problem.scopes]
+            for end, _ in those:
+                begun = [other for at, other in those if 0 <= end - at < budget.window / 1_000 - SLACK]
+                if budget.rate and len(begun) > budget.rate:
+                    why = f"I1: {len(begun)} effects of {scope} began in {budget.window} ms"
+                    self._broken(effect, begun, why)
 
     def _i2(self, effect: Effect, others: list[Effect]) -> None:
         for other in others:

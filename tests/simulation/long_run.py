@@ -12,6 +12,7 @@ from pathlib import Path
 
 import agent.control
 import agent.control_topic
+import agent.daemon
 from simulation.figures import Figures
 from simulation.play import play
 from simulation.written import schedule_of
@@ -35,7 +36,8 @@ def figures_of(seeds: Iterable[int]) -> Figures:
 
 def _code() -> str:
     """Of what is simulated, and of the simulation: a run goes on only with the same."""
-    folders = [*agent.control.__path__, *agent.control_topic.__path__, str(Path(__file__).parent)]
+    real = (agent.control, agent.control_topic, agent.daemon)
+    folders = [*(path for package in real for path in package.__path__), str(Path(__file__).parent)]
     sources = [path for folder in folders for path in sorted(Path(folder).glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 

@@ -22,6 +22,7 @@ from simulation.shrink import shrunk
 KEPT = {mutant.seed for mutant in ALL if mutant.seed is not None}  # those that find our mutants
 KEPT.add(192)  # a session ends, and is adopted by its own agent, while a request is made ready
 KEPT.add(114)  # a topic is made again before what others just began was kept
+KEPT.add(885_638)  # a machine is frozen between a claim's being dirty and its effect, which begins then
 KEPT.add(102_098)  # a frozen machine sends what nobody's claim explains any more
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
