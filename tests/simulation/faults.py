@@ -274,8 +274,8 @@ def _update(sim: Simulation, event: Event) -> None:
 
 
 def _host_is_gone(sim: Simulation, event: Event) -> None:
-    """It comes back only when the faults are over."""
-    sim.machines[event.node].wanted = False
+    """It comes back only when the faults are over; where it befell it at work, they may be already."""
+    sim.machines[event.node].wanted = sim.kernel.now >= sim.schedule.ends
     sim.crash(event.node, 1.0, "its host is gone")
 
 
