@@ -47,7 +47,11 @@ def shipped_names() -> frozenset[str]:
     return frozenset(name for name in names if source_of(name) == "jmx")
 
 
-NAMES = frozenset(name for name, metric in shipped().metrics.items() if not metric.of) | shipped_names()
+# The JVM measures these from one reading to the next, whoever reads: on a machine that is busy all the time two
+# may be 1, and the one between them 0.
+SINCE_THE_LAST = ("cpuload",)
+ALL_NAMES = frozenset(name for name, metric in shipped().metrics.items() if not metric.of) | shipped_names()
+NAMES = frozenset(name for name in ALL_NAMES if not name.endswith(SINCE_THE_LAST))
 
 
 @dataclass
