@@ -47,7 +47,7 @@ def shipped_names() -> frozenset[str]:
     return frozenset(name for name in names if source_of(name) == "jmx")
 
 
-# The JVM measures these from one reading to the next, whoever reads: on a machine that is busy all the time two
+# The JVM measures these from one reading to the next, whoever reads: on a machine busy all the time two
 # may be 1, and the one between them 0.
 SINCE_THE_LAST = ("cpuload",)
 ALL_NAMES = frozenset(name for name, metric in shipped().metrics.items() if not metric.of) | shipped_names()
