@@ -104,8 +104,9 @@ def keys_of(effect: str | None) -> Iterator[tuple[str, str]]:
 
 
 def is_called(claim: Claim, number: int) -> bool:
-    """Whether this is the claim's id, or was before a join brought it back: it kept its stamp."""
-    return claim.id == number or (claim.id >= REDECLARED and claim.stamp == number % STAMPS)
+    """Whether this is the claim's id, or was when it was claimed, before a join brought it back: it kept its
+    stamp. The id that a join gave tells nothing of a stamp."""
+    return claim.id == number or (number < REDECLARED <= claim.id and claim.stamp == number % STAMPS)
 
 
 def called(claims: Mapping[int, Claim], number: int) -> Claim | None:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 from scribe import Scribe, Written, effect
 
-from agent.control.claims import REDECLARED
+from agent.control.claims import REDECLARED, called
 from agent.control.state import Claim
 from agent.control.times import LAB
 
@@ -83,6 +83,20 @@ def test_section_2_a_claim_that_is_gone_becomes_a_new_dirty_one_with_its_old_sta
     assert log.is_(log.claimed(other, "x:topic/a")) == "queued"
     assert log.intent(again, new, "k", "l").void is None
     assert log.release(again, new, "done").void is None
+
+
+def test_the_id_that_a_join_gave_a_claim_is_not_taken_for_the_offset_of_another() -> None:
+    log, one, _ = two()
+    first, second = log.dirty(one, "x:topic/a", problem="p"), log.dirty(one, "x:topic/b", problem="q")
+    mine = [item(log, first), item(log, second)]
+    lose_tail(log, 4)
+    again = log.join("broker-1", redeclare=mine)
+    assert again == first, "the first has this stamp, and the second an id that ends so"
+    brought_back = 2 * REDECLARED + again
+    assert called(log.state.claims, first) == log.state.claims[REDECLARED + again]
+    assert called(log.state.claims, second) == log.state.claims[brought_back]
+    assert log.release(again, brought_back, "undone").void is None
+    assert called(log.state.claims, brought_back) is None
 
 
 def test_section_2_redeclared_effects_may_exceed_a_cap() -> None:
