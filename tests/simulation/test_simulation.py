@@ -25,6 +25,7 @@ KEPT.add(114)  # a topic is made again before what others just began was kept
 KEPT.add(885_638)  # a machine is frozen between a claim's being dirty and its effect, which begins then
 KEPT.add(102_098)  # a frozen machine sends what nobody's claim explains any more
 KEPT.add(885_173)  # a join brings two claims back at the very offset that one of them had
+KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
 BLOCKS = 12  # which the workers of a run of tests share
