@@ -561,6 +561,28 @@ async def test_rule_11_after_a_lost_tail_the_effect_is_declared_again_and_kept(c
     await within(two.granted(waiting), 10)
 
 
+async def test_rule_11_a_release_closes_no_other_claim_whose_stamp_is_the_offset_of_the_join(
+    cluster: Cluster,
+) -> None:
+    one = await cluster.start(1)
+    first, second = await dirty(one, "x:topic/a"), await dirty(one, "x:topic/b", problem="q")
+    cluster.log.unwritable = "it has no leader"  # so that the join lands where the first claim was
+    await cluster.log.lose_tail(len(cluster.log.records) - first)
+    await eventually(lambda: not one.own_claims(), "the loss")
+    cluster.log.unwritable = ""
+    await eventually(lambda: len(one.own_claims()) == 2, "the new claims", 10)
+    (session,) = one.state.sessions
+    again, other = one.own_claims()
+    assert (session, one.own_claims()[again].stamp) == (first, first)
+    assert one.own_claim(second) == one.own_claims()[other]
+    await one.release(other, "undone")
+    assert list(one.own_claims()) == [again]
+    await one.release(other, "undone")  # it is closed already
+    assert list(one.own_claims()) == [again]
+    await one.release(first, "undone")
+    assert not one.own_claims()
+
+
 async def test_rule_11_an_agent_that_was_down_when_the_tail_was_lost_declares_it_too(
     cluster: Cluster,
 ) -> None:

@@ -258,6 +258,7 @@ class ControlTopic:
             end = "undone" if outcome == "cancelled" and claim.state is DIRTY else outcome
             try:
                 await self._life.write("release", {"id": claim.id, "token": claim.token, "outcome": end})
+                return
             except NotAccepted:  # it may have been granted, or dropped, while this was on its way
                 if last:
                     raise

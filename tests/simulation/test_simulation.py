@@ -23,8 +23,10 @@ KEPT = {mutant.seed for mutant in ALL if mutant.seed is not None}  # those that 
 KEPT.add(192)  # a session ends, and is adopted by its own agent, while a request is made ready
 KEPT.add(114)  # a topic is made again before what others just began was kept
 KEPT.add(885_638)  # a machine is frozen between a claim's being dirty and its effect, which begins then
+KEPT.add(885_644)  # a host that goes at work is gone only after the faults are over, and comes back
 KEPT.add(102_098)  # a frozen machine sends what nobody's claim explains any more
 KEPT.add(885_173)  # a join brings two claims back at the very offset that one of them had
+KEPT.add(888_171)  # … where the topic was made again: what stood was released, and never looked at
 KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
