@@ -54,7 +54,7 @@ class DaemonSimulation(Simulation):
         journal = DiskJournal(process, self.journals[node], lambda entry: self._written(process, entry))
         agent = self.agents[node] = DaemonAgent(process, topic, port, journal, self.lags)
         agent.begins = self._begins
-        agent.stop_file = lambda: "simulated" if self.stop_files[node] else None
+        agent.stop_file = lambda: "simulated" if self.stop_files[node] > 0 else None
         agent.daemon.fault = self._crashed
         try:
             await agent.run()
