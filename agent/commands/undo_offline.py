@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from agent.config import load
+from agent.daemon.settling import once
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
@@ -18,16 +19,7 @@ from agent.yaml_marks import BadFiles
 
 def undo(config: Path) -> list[Entry]:
     """The entries of what was undone, or could not be. Click's exception where nothing can be begun."""
-    said = ""
-
-    def told(words: str) -> None:
-        """On stderr, once for each thing that it waits for, and not for each second."""
-        nonlocal said
-        kind = words.rstrip("0123456789 s")
-        if kind != said:
-            click.echo(f"waiting: {words}", err=True)
-        said = kind
-
+    told = once(lambda words: click.echo(f"waiting: {words}", err=True))
     try:
         return undo_all(load(config), round(time.time() * 1000), told)
     except (BadFiles, JournalFailed, ImpossibleTransition, NoDeadman) as error:

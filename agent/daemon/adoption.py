@@ -14,7 +14,7 @@ from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.last_look import stop_file
 from agent.daemon.means import Means
-from agent.daemon.settling import ANSWER_S, settle
+from agent.daemon.settling import ANSWER_S, once, settle
 from agent.daemon.traces import may_be_looked_for, stamped_by
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
@@ -42,7 +42,7 @@ class Adoption:
         self._has_effect = effect is not None
         self._effect: Effect = decode_effect(effect) if effect else Effect(claim.kind, claim.agent, ())
         self._writes: ClaimWrites | None = None
-        self._told = ""
+        self._told = once(self._tell)
         if not self._has_effect:
             return
         action = means.actions.get(self._effect.action)
@@ -105,7 +105,7 @@ class Adoption:
     ) -> _Seen:
         if (sent := writes.doubt) is None:
             return await observe()
-        seen = await settle(fence, sent, observe, self._tell)
+        seen = await settle(fence, sent, observe, self._told)
         writes.settled(sent)
         return seen
 
@@ -143,11 +143,7 @@ class Adoption:
         return "of a former life" if own else f"adopted from {claim.agent}"
 
     def _tell(self, words: str) -> None:
-        """Once for each thing that it waits for, and not for each second."""
-        kind = words.rstrip("0123456789 s")
-        if kind != self._told:
-            log.info("claim %s, %s: %s", self._number, self._whose(), words)
-        self._told = kind
+        log.info("claim %s, %s: %s", self._number, self._whose(), words)
 
 
 async def _never() -> str | None:

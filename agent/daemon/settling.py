@@ -16,6 +16,20 @@ _Seen = TypeVar("_Seen", bound=Hashable)
 Observe = Callable[[], Awaitable[_Seen]]  # what stands in the world; its errors mean that it did not tell
 
 
+def once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says each thing that is waited for once, and not for each second that is left."""
+    said = ""
+
+    def told(words: str) -> None:
+        nonlocal said
+        kind = words.rstrip("0123456789 s")
+        if kind != said:
+            say(words)
+        said = kind
+
+    return told
+
+
 async def settle(fence: Fence, sent: Sent, observe: Observe[_Seen], told: Callable[[str], None]) -> _Seen:
     """What stands once it is settled, however long that takes; `told` hears in words what it waits for.
 
