@@ -25,7 +25,8 @@ PROPERTIES = "node.id=2\nlog.dirs=/data/d1,/data/d2\nlisteners=PLAINTEXT://127.0
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
 def test_each_file_on_the_page_loads(block: str, tmp_path: Path) -> None:
     """As it stands there, with the files that it names beside it."""
-    secrets = dict.fromkeys(("jolokia.password", "kafka.password", "exporter.password", "ca.pem"), "x")
+    names = ("jolokia.password", "kafka.password", "exporter.password", "keystore.password", "ca.pem")
+    secrets = dict.fromkeys(names, "x")
     for name, text in {"server.properties": PROPERTIES, **secrets}.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "names.yml").write_text(NAMES)

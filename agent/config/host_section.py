@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from agent.config.values import Files, address, interval
 from agent.sources.broker_pid import BrokerAt
 from agent.sources.host_sources import HostSettings
+from agent.sources.keystores import Keystore
 from agent.yaml_marks import Form, Node, Wrong
 from agent.yaml_marks.readers import positive, text
 
@@ -33,7 +34,7 @@ def host(form: Form, files: Files, listeners: Sequence[str], protocol: str) -> H
         process=_process(process) if process else _on_port(listener),
         interfaces=form.each("interfaces", _interface),
         tls_listeners=tls or tuple(at for name, at in known if name in _ENCRYPTED),
-        certificate_files=certificates.each("files", files.name) if certificates else (),
+        certificate_files=tuple(_certificate_files(certificates, files)) if certificates else (),
     )
     if certificates:
         certificates.close()
@@ -47,6 +48,17 @@ def _addresses(listeners: Sequence[str]) -> Iterator[tuple[str, str]]:
         match = _LISTENER.fullmatch(listener)
         if match and match[1] != "CONTROLLER":
             yield match[1], f"{'127.0.0.1' if match[2] in _ANY else match[2]}:{match[3]}"
+
+
+def _certificate_files(form: Form, files: Files) -> Iterator[str | Keystore]:
+    """PEM files, then keystores."""
+    yield from form.each("files", files.name)
+    for each in form.forms("keystores", "a keystore"):
+        path = each.get("file", files.name, None, required=True)
+        password_file = each.get("password_file", files.secret_name, None)
+        each.close()
+        if path is not None:
+            yield Keystore(path, password_file)
 
 
 def _process(form: Form) -> BrokerAt | None:

@@ -16,9 +16,7 @@ def leaf(pem: bytes) -> bytes:
     begin = text.find(_BEGIN)
     end = text.find(_END, begin)
     if begin < 0 or end < 0:
-        raise ValueError(
-            "no PEM certificate in it; of a JKS or PKCS #12 keystore keep an exported one beside it"
-        )
+        raise ValueError("no PEM certificate in it; a JKS or PKCS #12 keystore belongs under `keystores`")
     return ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])
 
 

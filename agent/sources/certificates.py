@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agent.kafka.connection import Security
 from agent.model import Sample
 from agent.sources import MetricInfo
 from agent.sources.certificate_dates import MAX_BYTES, leaf, not_after
+from agent.sources.keystores import Keystore, KeystoreReader
 from agent.sources.lone_thread import LoneThread
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ METRICS = (
         "host_certificate_file_not_after_seconds",
         "gauge",
         "seconds",
-        "When the first certificate in the PEM file `path` ends, since the epoch",
+        "When the first certificate in the PEM file or keystore `path` ends, since the epoch",
     ),
     MetricInfo(
         "host_certificate_mismatch",
@@ -60,18 +61,18 @@ class Certificates:
     def __init__(
         self,
         listeners: Sequence[str],
-        files: Sequence[str],
+        files: Sequence[str | Keystore],
         security: Security,
         interval_ms: int,
         deadline: float = 5.0,
     ) -> None:
         self.interval_ms = interval_ms
         self.wanted = frozenset[str]()
-        self._listeners, self._files = listeners, files
+        self._listeners, self._files = listeners, dict(map(_file, files))
         self._security = security
         self._deadline = deadline
-        self._threads = {path: LoneThread(f"reading of {path}") for path in files}
-        self._unread = dict.fromkeys((*listeners, *files), 0)
+        self._threads = {path: LoneThread(f"reading of {path}") for path in self._files}
+        self._unread = dict.fromkeys((*listeners, *self._files), 0)
         self._told: dict[str, str] = {}
 
     async def read(self, now: int) -> list[Sample]:
@@ -114,7 +115,7 @@ class Certificates:
         return der
 
     async def _on_disk(self, path: str) -> bytes:
-        return await self._threads[path].run(partial(_read_leaf, path), self._deadline)
+        return await self._threads[path].run(self._files[path], self._deadline)
 
     async def _served(self, address: str) -> bytes:
         host, _, port = address.rpartition(":")
@@ -135,6 +136,13 @@ def _context(security: Security) -> ssl.SSLContext:
     if security.cert_file:
         context.load_cert_chain(security.cert_file, security.key_file)
     return context
+
+
+def _file(file: str | Keystore) -> tuple[str, Callable[[], bytes]]:
+    """Its path, and what reads the certificate in it."""
+    if isinstance(file, Keystore):
+        return file.path, KeystoreReader(file).leaf
+    return file, partial(_read_leaf, file)
 
 
 def _read_leaf(path: str) -> bytes:

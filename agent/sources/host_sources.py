@@ -27,6 +27,7 @@ from agent.sources.disk_probe import DiskProbe
 from agent.sources.disk_stats import DiskStats
 from agent.sources.host import LogDirPath
 from agent.sources.kernel import Kernel, Part
+from agent.sources.keystores import Keystore
 from agent.sources.memory_pressure import MemoryPressure
 from agent.sources.network_counters import NetworkCounters
 from agent.sources.protocol_probe import ProtocolProbe
@@ -60,7 +61,7 @@ class HostSettings(Struct, frozen=True):
     process: BrokerAt | None = None
     interfaces: tuple[str, ...] = ()
     tls_listeners: tuple[str, ...] = ()
-    certificate_files: tuple[str, ...] = ()
+    certificate_files: tuple[str | Keystore, ...] = ()
 
 
 HostSource = DiskProbe | Kernel | ProtocolProbe | Certificates

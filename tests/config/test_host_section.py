@@ -9,6 +9,7 @@ import pytest
 from agent.config import BadConfig, Config, load
 from agent.sources.broker_pid import BrokerAt
 from agent.sources.host_sources import HostSettings, host_sources
+from agent.sources.keystores import Keystore
 
 CONFIG = """\
 bootstrap_servers: ["127.0.0.1:9092"]
@@ -55,7 +56,9 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     """Relative paths start at the file's folder."""
     more = "host: {process: {pid_file: /run/kafka.pid}, interfaces: [eth0, eth1], probe_interval: 500ms,"
     more += " probe_deadline: 1s500ms, listener_deadline: 3s,"
-    more += ' certificates: {listeners: ["k1:9093"], files: [broker.pem]}}\n'
+    more += ' certificates: {listeners: ["k1:9093"], files: [broker.pem],'
+    more += " keystores: [{file: a.p12, password_file: secret}, {file: b.jks}]}}\n"
+    (tmp_path / "secret").write_text("of a.p12\n")
     assert read(tmp_path, "", more) == HostSettings(
         probe_interval_ms=500,
         probe_deadline=1.5,
@@ -63,7 +66,11 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         process=BrokerAt(pid_file="/run/kafka.pid"),
         interfaces=("eth0", "eth1"),
         tls_listeners=("k1:9093",),
-        certificate_files=(str(tmp_path / "broker.pem"),),
+        certificate_files=(
+            str(tmp_path / "broker.pem"),
+            Keystore(str(tmp_path / "a.p12"), str(tmp_path / "secret")),
+            Keystore(str(tmp_path / "b.jks")),
+        ),
     )
 
 
@@ -78,6 +85,8 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("probe_interval: 1ms", "must lie between 100ms and 1h"),
         ("certificates: {listeners: [x]}", "'x' is no address"),
         ("certificates: {paths: [x]}", "unknown key 'paths'"),
+        ("certificates: {keystores: [{file: x, password_file: gone}]}", "cannot be read"),
+        ("certificates: {keystores: [{password_file: ottla.yml}]}", "file"),
         ("lisener: x", "unknown key 'lisener'"),
     ],
 )
