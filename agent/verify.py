@@ -11,7 +11,7 @@ from agent.quantities import show_duration
 class View(Struct, frozen=True):
     """What is seen at one instant after the action."""
 
-    now: int
+    now: int  # of the clock that `done_at` is of, as far as time has passed
     holds: bool  # `verify` has a result on fresh samples
     value: float | None  # of the alert that started it, None where it is gone
     threshold: float | None  # of its expression, where it has one

@@ -7,10 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from agent.actions import spec
 from agent.daemon.holding import Broken, Holding
 from agent.daemon.lease import Lease
 from agent.daemon.means import Means
+from agent.daemon.verification import Verification
 from agent.history import Incident, Phase
 from agent.model import Effect, Entry, Kind, Seen, Settle
 from agent.verify import Before, judge, worsened
@@ -80,7 +83,7 @@ class Carrier:
 
     async def verify(self) -> None:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
-        since = None
+        clock, since = Verification(), None
         while True:
             early = self._early()
             if early is not None:
@@ -88,7 +91,8 @@ class Carrier:
                 return
             one, now = self.incident, self._means.clock()
             view = self._means.sight().view(one.decision, one.done_at, now)
-            found = judge(one.decision, self._before, view, one.done_at, since)
+            passed = replace(view, now=clock.now(one, now, _ran()))  # samples alone are of the wall clock
+            found = judge(one.decision, self._before, passed, one.done_at, since)
             since = found.since
             if found.verdict is not None:
                 await self._record(found.verdict, found.reason)
@@ -128,8 +132,7 @@ class Carrier:
         """Why it ends before its verdict: a person, the lease, or who has ended it already."""
         if self._undo_asked is not None:
             return self._undo_asked
-        ran = asyncio.get_running_loop().time() * 1_000
-        if self._lease.ended(self.incident, self._means.clock(), ran):
+        if self._lease.ended(self.incident, self._means.clock(), _ran()):
             return "the lease ended"
         return "another ended it" if self._holding.closed() is not None else None
 
@@ -239,6 +242,11 @@ class Carrier:
         keeps = healed and spec(type(self._action)).keeps
         undo = None if keeps else lambda: self._insist(self._undo_once)
         await self._holding.give_back("done" if healed else "undone", undo, self._observe)
+
+
+def _ran() -> float:
+    """Ms that this process ran, since any instant."""
+    return asyncio.get_running_loop().time() * 1_000
 
 
 def left_alone(seen: Seen) -> str:

@@ -57,17 +57,11 @@ def _operator_undoes(sim: DaemonSimulation, event: Event) -> None:
             agent.daemon.ask_undo(incident, "undone by operator")
 
 
-def _clock_step(sim: DaemonSimulation, event: Event) -> None:
-    """What is verified is reckoned by the wall clock: one that is set back further only stretches that."""
-    sim.machines[event.node].offset += event.number % 700 - 100
-
-
 FAULTS: Mapping[str, Callable[[DaemonSimulation, Event], None]] = MappingProxyType(
     {
         "crash at an entry": _crash_at_an_entry,
         "operator throttles": _operator_throttles,
         "stop file": _stop_file,
         "operator undoes": _operator_undoes,
-        "clock step": _clock_step,
     }
 )
