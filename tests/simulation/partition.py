@@ -23,6 +23,7 @@ OVERHEAD = 68  # bytes of a batch around its one record
 MOST = 60  # records of one answer
 DEADLINE = 2.5  # seconds until a client gives up a request
 NOT_ENOUGH_REPLICAS = 19
+_WITHIN = "of an unreadable batch"
 
 
 class View:
@@ -83,13 +84,16 @@ class Partition:
     def unreadable_batch(self, count: int) -> None:
         """A batch of so many records, of which a reader gets one that is void, at its last offset."""
         for _ in range(count - 1):
-            self.land(b"", "of an unreadable batch, which is given as one record")
+            self.land(b"", f"{_WITHIN}, which is given as one record")
         self.land(b"", "transactional batch")
 
     def lose_tail(self, count: int) -> int:
         """An unclean election: the last records are gone. How many were."""
-        count = min(count, len(self.view.records) - 1)
-        self.view = View(self.view.records[: len(self.view.records) - count])
+        kept = max(len(self.view.records) - count, 1)
+        while kept and self.view.records[kept - 1].void.startswith(_WITHIN):
+            kept -= 1  # batches are lost whole
+        count = len(self.view.records) - kept
+        self.view = View(self.view.records[:kept])
         self.epoch += 1
         self.truncated(len(self.view.records))
         self.serve()
@@ -141,7 +145,7 @@ class Partition:
 
 def _readable(records: list[Record]) -> list[Record]:
     """Of a batch that cannot be read only its last offset is told."""
-    return [r for r in records if not r.void.startswith("of an")]
+    return [r for r in records if not r.void.startswith(_WITHIN)]
 
 
 class Line:
