@@ -48,15 +48,22 @@ TRANSITIONS: Mapping[Phase, Mapping[Kind, Phase]] = {
         Kind.DONE: Phase.VERIFYING,
         Kind.FAILED: Phase.UNDOING,  # it may stand in part: undo finds out
         Kind.WORSE: Phase.UNDOING,
+        Kind.UNDOING: Phase.UNDOING,  # a person said so, or its lease ended
         Kind.UNDONE: Phase.SETTLED,
     },
     Phase.VERIFYING: {
         Kind.HEALED: Phase.HELD,
         Kind.NO_BETTER: Phase.UNDOING,
         Kind.WORSE: Phase.UNDOING,
-        Kind.UNDONE: Phase.SETTLED,  # the lease ended, or a person said so
+        Kind.UNDOING: Phase.UNDOING,
+        Kind.UNDONE: Phase.SETTLED,  # as it is where the journal could not be written before
     },
-    Phase.HELD: {Kind.UNDONE: Phase.SETTLED, Kind.WORSE: Phase.UNDOING, Kind.CLOSED: Phase.CLOSED},
+    Phase.HELD: {
+        Kind.UNDOING: Phase.UNDOING,
+        Kind.UNDONE: Phase.SETTLED,
+        Kind.WORSE: Phase.UNDOING,
+        Kind.CLOSED: Phase.CLOSED,
+    },
     Phase.UNDOING: {Kind.UNDONE: Phase.SETTLED, Kind.FAILED: Phase.UNDOING},
     Phase.SETTLED: {**_WANTED, Kind.CLOSED: Phase.CLOSED},
     Phase.ESCALATED: {Kind.CLOSED: Phase.CLOSED},
@@ -108,6 +115,12 @@ class Incident(Struct, frozen=True):
     until: int | None = None
     verdict: Kind | None = None
     answer: Answer | None = None  # used up by the start that it allowed
+
+    @property
+    def why_undone(self) -> str:
+        """Of one that is UNDOING: what its verdict says, or whoever else wanted it."""
+        wanted = self.verdict in (None, Kind.HEALED)
+        return self.reason if wanted else f"{self.verdict}: {self.reason}"
 
     @property
     def stands(self) -> bool:

@@ -294,6 +294,7 @@ class Kind(StrEnum):
     HEALED = "healed"
     NO_BETTER = "no better"
     WORSE = "worse"
+    UNDOING = "undoing"  # it must go, by no verdict; written before the first request of a claim's undo
     UNDONE = "undone"
     ESCALATED = "escalated"
     WITHDRAWN = "withdrawn"  # the alert ended before anything was done

@@ -15,7 +15,7 @@ from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.holding import in_its_midst
 from agent.daemon.ledger import Ledger
 from agent.daemon.settling import settle
-from agent.history import Incident
+from agent.history import Incident, Phase
 from agent.journal import Journal
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind, Seen
@@ -62,20 +62,26 @@ class Undo:
         self._told = told
 
     async def everything(self, ledger: Ledger) -> list[Entry]:
-        """What stands, one after the other; what could not be undone is not recorded."""
+        """What stands, one after the other; what could not be undone is not recorded, but that it was begun.
+        Raises JournalFailed."""
         written = []
         for incident in ledger.history.standing():
-            entry = await self._one(incident)
+            entry = await self._one(ledger, incident)
             if entry.kind is Kind.UNDONE:
                 await ledger.record(entry)
             written.append(entry)
         return written
 
-    async def _one(self, incident: Incident) -> Entry:
+    async def _one(self, ledger: Ledger, incident: Incident) -> Entry:
         try:
             if (why := await self._stopped()) is not None:
                 raise Stopped(why)
-            seen = await (self._plain(incident) if incident.claim is None else self._fenced(incident))
+            if incident.claim is None:
+                seen = await self._plain(incident)
+            else:
+                if incident.phase is not Phase.UNDOING:  # a crash in its midst leaves it in doubt
+                    await ledger.record(Entry(clock(), Kind.UNDOING, "undone offline", incident.id))
+                seen = await self._fenced(incident)
         except (KafkaError, Stopped, OSError) as error:
             return Entry(clock(), Kind.FAILED, f"not undone: {error}", incident.id)
         return Entry(clock(), Kind.UNDONE, f"undone offline{left_alone(seen)}", incident.id)

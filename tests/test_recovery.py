@@ -81,7 +81,7 @@ def test_what_stands_is_put_back_by_fenced_requests_and_nothing_is_written_to_th
     scene = Scene()
     (entry,) = scene.undo(standing(Kind.DONE))
     assert (entry.kind, entry.reason) == (Kind.UNDONE, "undone offline")
-    assert scene.written == [entry]
+    assert [each.kind for each in scene.written] == [Kind.UNDOING, Kind.UNDONE]
     assert scene.cluster.values == UNSET
     assert scene.cluster.writes == 2
     assert scene.log.records == []
@@ -118,7 +118,16 @@ def test_what_was_not_undone_stays_the_agents() -> None:
     scene.cluster.dead.add(1)
     (entry,) = scene.undo(standing(Kind.DONE))
     assert entry.kind is Kind.FAILED
-    assert scene.written == []
+    assert [each.kind for each in scene.written] == [Kind.UNDOING]
+
+
+def test_an_offline_undo_that_died_in_its_midst_is_in_doubt() -> None:
+    """It was written down before its first request, and so is not written again."""
+    scene = Scene()
+    (entry,) = scene.undo(standing(Kind.DONE, Kind.UNDOING))
+    assert scene.written == [entry]
+    assert scene.cluster.values == UNSET
+    assert scene.took >= TIMES.act + TIMES.e_controller
 
 
 def test_a_request_that_stalls_before_it_leaves_is_killed() -> None:

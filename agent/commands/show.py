@@ -23,6 +23,7 @@ _COLOURS = {
     "waiting": "yellow",
     "healed": "green",
     "done": "green",
+    "undoing": "cyan",
     "undone": "cyan",
 }
 

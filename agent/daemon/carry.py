@@ -15,6 +15,7 @@ from agent.daemon.lease import Lease
 from agent.daemon.means import Means
 from agent.daemon.verification import Verification
 from agent.history import Incident, Phase
+from agent.journal import JournalFailed
 from agent.model import Effect, Entry, Kind, Seen, Settle
 from agent.verify import Before, judge, worsened
 
@@ -116,7 +117,7 @@ class Carrier:
 
     async def put_back(self) -> None:
         """UNDOING: until it is gone; only the stop file stops that."""
-        await self._undo(f"{self.incident.verdict}: {self.incident.reason}")
+        await self._undo(self.incident.why_undone)
 
     @property
     def _action(self) -> Any:  # an Action; its class is known only by its name
@@ -185,9 +186,23 @@ class Carrier:
 
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""
+        await self._write_down(reason)
         found: Seen | str = await self._insist(self._undo_once)
         end = left_alone(found) if isinstance(found, Seen) else found
         await self._record(Kind.UNDONE, reason + end)
+
+    async def _write_down(self, reason: str) -> None:
+        """Before the first request of an undo that no verdict told of: a crash in its midst leaves it in
+        doubt. A journal that cannot be written keeps nothing from being put back."""
+        before = self.incident
+        if before.phase is Phase.UNDOING or not self._holding.is_fenced:
+            return
+        try:
+            await self._record(Kind.UNDOING, reason)
+        except JournalFailed as error:
+            if self.incident is not before:  # what failed before was written all the same: look again
+                raise
+            log.warning("%s: it is put back without being written down: %s", self._id, error)
 
     async def _undo_once(self) -> Seen | str:
         """What then stands; in words why nothing was undone, where another closed the claim: asked each time,

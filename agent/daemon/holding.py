@@ -49,6 +49,11 @@ class Holding:
         if resumed and in_its_midst(one, means.clock()):
             self._writes.suspect()
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether what it sends is fenced, and so may be in doubt."""
+        return self._writes is not None
+
     async def stop_file(self) -> str | None:
         """The stop file in words: the only thing that stops an undo."""
         return await stop_file(self._means)
@@ -115,7 +120,7 @@ class Holding:
 
 
 def in_its_midst(one: Incident, now: int) -> bool:
-    """Whether a former life may have had a request under way. What is set is written down before, and that it
-    is put back since it did not help; but not that it is at the end of a lease, or at once without one."""
+    """Whether a former life may have had a request under way. That something is set or put back is written
+    down before; the latter not where the journal could not be written, and then a lease that ended tells."""
     ended = one.phase is Phase.HELD if one.until is None else now >= one.until
     return ended or one.phase in (Phase.ACTING, Phase.UNDOING)

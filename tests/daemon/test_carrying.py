@@ -39,6 +39,13 @@ async def knows(fleet: Fleet, *after: Kind, lease: int | None = None) -> None:
     one.sight = lambda: SimpleNamespace(world=lambda: None)
 
 
+async def reads_again(one: Any, journal: MemoryJournal) -> None:
+    """Its journal, in another life."""
+    journal.lines = list(one.ledger._journal.lines)
+    one.ledger = Ledger(journal, lambda _: None)  # type: ignore[arg-type]  # the same three methods
+    await one.ledger.open()
+
+
 async def sent_in_doubt(fleet: Fleet) -> None:
     """Agent 1 sent the first change, and nobody answers."""
     fleet.cluster.fate, fleet.cluster.late = "late", LATE
@@ -113,6 +120,61 @@ def test_what_helped_and_another_has_ended_is_held_no_more() -> None:
         async with asyncio.timeout(5):
             await carrying
         assert carrier.incident.reason.startswith("another ended it; its claim is not ours any more (undone)")
+
+    play(story)
+
+
+@pytest.mark.parametrize("by", ["a person", "the end of its lease"])
+def test_an_undo_is_written_down_before_its_request_and_in_doubt_after_a_crash(by: str) -> None:
+    """`ottla undo`, an agent that stops, and a lease: no verdict says that it must go."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await knows(fleet, Kind.DONE, Kind.HEALED, lease=600_000 if by == "a person" else 1_000)
+        one: Any = fleet.agents[1]
+        fleet.cluster.fate, fleet.cluster.late, before = "late", LATE, fleet.cluster.writes
+        carrier = Carrier(one, OF.incident)
+        carrying = asyncio.ensure_future(carrier.carry())
+        if by == "a person":
+            carrier.ask_undo("undone by ann")
+        async with asyncio.timeout(30):
+            while fleet.cluster.writes == before:
+                await asyncio.sleep(0.001)
+        carrying.cancel()  # killed, its request under way
+        await asyncio.gather(carrying, return_exceptions=True)
+        fleet.cluster.fate = "done"
+        await reads_again(one, MemoryJournal())
+        begun = boot_ms()
+        again = Carrier(one, OF.incident)
+        await again.carry(resumed=True)
+        assert boot_ms() - begun >= TIMES.act + TIMES.e_controller
+        assert fleet.cluster.values == UNSET
+        assert again.incident.reason == ("undone by ann" if by == "a person" else "the lease ended")
+        assert fleet.agents[1].control.end_of(fleet.claim) == "done"
+
+    play(story)
+
+
+class Full(MemoryJournal):
+    """Has no room for what is said of an undo that begins."""
+
+    async def append(self, *entries: Entry) -> None:
+        if entries[0].kind is Kind.UNDOING:
+            raise JournalFailed("disk full")
+        await super().append(*entries)
+
+
+def test_a_journal_that_cannot_be_written_keeps_nothing_from_being_put_back() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await knows(fleet, Kind.DONE, Kind.HEALED, lease=600_000)
+        one: Any = fleet.agents[1]
+        await reads_again(one, Full())
+        carrier = Carrier(one, OF.incident)
+        carrier.ask_undo("undone by ann")
+        await carrier.carry()
+        assert fleet.cluster.values == UNSET
+        assert carrier.incident.reason == "undone by ann"
 
     play(story)
 

@@ -40,7 +40,7 @@ def test_no_invariant_is_broken_by_the_daemon(figures: Figures) -> None:
 
 def test_the_schedules_are_not_empty(figures: Figures) -> None:
     told = ("effects", "orphans", "adoptions", "truncations", "barriers", "expiries", "crashes")
-    entries = ("started", "done", "failed", "healed", "no better", "undone", "waiting", "refused")
+    entries = ("started", "done", "failed", "healed", "no better", "undoing", "undone", "waiting", "refused")
     for what in (*told, *(f"entries: {kind}" for kind in entries), "fault: crash at an entry"):
         assert figures.seen[what], what
     assert set(figures.sets) == {f"daemon-{name}" for name in SETS}
