@@ -83,7 +83,14 @@ def ranks(times: Times, at: Times) -> Indices:
 
 
 def windows(samples: Samples, starts: Times, ends: Times) -> Iterator[tuple[slice, Window]]:
-    """Windows of consecutive steps, few enough at once to fit into memory."""
+    """Windows of consecutive steps, few enough at once to fit into memory.
+
+    `samples` are all that any of them holds, and no others.
+    """
+    if len(ends) == 1 and samples.values.shape[1]:  # nothing else was read: rules are judged at one instant
+        start, end = np.full(len(samples.rows), starts[0]), np.full(len(samples.rows), ends[0])
+        yield slice(0, 1), Window(samples.times, samples.values, samples.counts, start, end)
+        return
     low, high = ranks(samples.times, starts), ranks(samples.times, ends)
     widest = max(1, int((high - low).max(initial=0)))
     steps = max(1, _CELLS // (max(1, len(samples.rows)) * widest))

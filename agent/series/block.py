@@ -53,6 +53,7 @@ class Block:
         self._times: Times = np.empty((0, _FIRST_COLUMNS), np.int64)
         self._values: Floats = np.empty((0, _FIRST_COLUMNS))
         self._counts: Indices = np.empty(0, np.intp)
+        self._newest = NEVER_BEFORE  # of all rows
         self._selections: dict[
             tuple[Matcher, ...], tuple[int, Selection]
         ] = {}  # with how many rows there were
@@ -81,6 +82,7 @@ class Block:
         self._times[row, end] = at
         self._values[row, end] = value
         self._counts[row] = end + 1
+        self._newest = max(self._newest, at)
         return new
 
     def match(self, matchers: tuple[Matcher, ...]) -> Selection:
@@ -103,6 +105,13 @@ class Block:
         rows, named = selection
         times, values = self._ends(rows, end)
         return Newest(named, times, values, (times > start) & ~is_stale(values))
+
+    def has(self, selection: Selection, start: int, end: int) -> bool:
+        """Whether any of the rows has a sample or a stale marker with start < t <= end."""
+        rows, _ = selection
+        if len(rows) == len(self.rows) and self._newest <= end:  # as nearly always where rules are judged
+            return self._newest > start
+        return self._newest > start and bool(self.seen(selection, start, end).any())
 
     def seen(self, selection: Selection, start: int, end: int) -> Flags:
         """Which rows have a sample or a stale marker with start < t <= end."""
@@ -203,6 +212,7 @@ class Block:
         self._times[row, : len(times)] = times
         self._values.view(np.int64)[row, : len(times)] = values.view(np.int64)
         self._counts[row] = len(times)
+        self._newest = max(self._newest, int(times[-1]))
 
     def _of(self, rows: Indices) -> Block:
         """Another block with these of the rows, no wider than it must be."""
@@ -213,6 +223,8 @@ class Block:
         other._counts = self._counts[rows]
         width = max(_FIRST_COLUMNS, int(other._counts.max(initial=0)))
         other._times, other._values = self._times[rows, :width], self._values[rows, :width]
+        ends = other._times[np.arange(len(rows)), other._counts - 1]
+        other._newest = int(ends.max(initial=NEVER_BEFORE))
         return other
 
     def _make_room(self, row: int, at: int) -> int:

@@ -182,7 +182,7 @@ class Series:
     def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
         """Whether any matching series has a sample or a stale marker with start < t <= end."""
         chosen = self._chosen(name, matchers)
-        return any(bool(block.seen(rows, start, end).any()) for block, rows in chosen)
+        return any(block.has(rows, start, end) for block, rows in chosen)
 
     def labels_of(
         self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int

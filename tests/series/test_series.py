@@ -73,6 +73,27 @@ def test_a_new_series_is_found_by_selections_made_before() -> None:
     assert series.has("x", IS_A, 0, 10)
 
 
+READINGS = st.lists(st.tuples(st.integers(1, 300), st.sets(st.sampled_from([A, B]))), min_size=1, max_size=8)
+
+
+@given(READINGS, st.integers(-50, 900), st.integers(0, 600), st.sampled_from([(), IS_A]))
+def test_what_is_there_is_what_can_be_listed(
+    readings: list[tuple[int, set[Labels]]], start: int, length: int, matchers: tuple[Matcher, ...]
+) -> None:
+    """Also of the past, of the future, and after series were forgotten or put back."""
+    series, at = Series(window_ms=200), 0
+    for pause, labels in readings:
+        at += pause
+        series.add(Sample("x", each, at, 1.0) for each in sorted(labels))
+    other = Series(window_ms=200)
+    other.resume(series.held(), at)
+    for piece in series.pieces():
+        other.put_back(*piece)
+    for each in (series, other):
+        listed = each.labels_of("x", matchers, start, start + length)
+        assert each.has("x", matchers, start, start + length) == bool(listed)
+
+
 def test_a_stale_marker_hides_the_series_from_then_on_but_proves_it_was_there() -> None:
     series = Series(window_ms=1000)
     series.add([Sample("x", A, 1, 1.0), Sample("x", B, 1, 1.0)])
