@@ -50,7 +50,8 @@ class RuleWatch:
         """For ever."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), self._poll if self._files else None)
+                async with asyncio.timeout(self._poll if self._files else None):
+                    await self._asked.wait()
             with contextlib.suppress(
                 JournalFailed
             ):  # the ledger shows it; the rules are in force all the same

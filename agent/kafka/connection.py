@@ -31,9 +31,14 @@ class Security:
     cert_file: str | None = None
     key_file: str | None = None
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether connections speak TLS."""
+        return self.protocol in ("SSL", "SASL_SSL")
+
     def context(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plaintext. Reads files: call it in a thread. OSError."""
-        if self.protocol not in ("SSL", "SASL_SSL"):
+        if not self.encrypted:
             return None
         files = ", ".join(filter(None, (self.ca_file, self.cert_file, self.key_file)))
         try:
@@ -155,7 +160,7 @@ async def connect(address: str, security: Security, client_id: str) -> AIOKafkaC
         client_id=client_id,
         request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
         security_protocol=security.protocol,
-        ssl_context=await asyncio.to_thread(security.context),
+        ssl_context=await asyncio.to_thread(security.context) if security.encrypted else None,
         sasl_mechanism=security.mechanism,
         sasl_plain_username=security.username,
         sasl_plain_password=security.password,

@@ -79,7 +79,9 @@ def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
     digest = hashlib.sha256()
     trees: dict[str, list[Node]] = {ALERTS: [], REMEDIES: [], LOGS: []}
     unread = False
-    for kind, path, name in _files(paths, complaints):
+    for path, root in _files(paths, complaints):
+        kind = path.name if path.name in (REMEDIES, LOGS) else ALERTS  # a name of its own: for alerts
+        name = path.name if path is root else path.relative_to(root).as_posix()
         data = _bytes(path, complaints)
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
         node = compose(str(path), data, complaints)
@@ -96,7 +98,7 @@ def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
 
 def rule_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     """The files that `load` would read, without reading them."""
-    return tuple(path for _, path, _ in _files(paths, Complaints()))
+    return tuple(path for path, _ in _files(paths, Complaints()))
 
 
 def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
@@ -107,12 +109,12 @@ def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
     return named
 
 
-def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str, Path, str]]:
-    """Kind, path and name under its root. A file given by a name of its own is taken for alerts."""
+def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[Path, Path]]:
+    """Each with the root that it is under, or is itself."""
     count = 0
     for root in paths:
         try:
-            found = [root] if root.is_file() else sorted(_below(root, 0, set()))
+            found = [root] if root.is_file() else sorted(map(Path, _below(str(root), 0, set())))
         except OSError as error:
             complaints.add(Place(str(error.filename or root), 1, 1), f"cannot be read: {error.strerror}")
             continue
@@ -124,18 +126,17 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str,
             if count > MAX_FILES:
                 complaints.add(Place(str(root), 1, 1), f"there are more than {MAX_FILES} rule files")
                 return
-            kind = path.name if path.name in (REMEDIES, LOGS) else ALERTS
-            yield kind, path, path.name if path is root else path.relative_to(root).as_posix()
+            yield path, root
 
 
-def _below(folder: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[Path]:
+def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]:
     """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there.
 
     Asks the disk little: a running agent looks again all the time. `seen`: folders by device and inode.
     """
-    if depth > MAX_DEPTH or not folder.is_dir():
+    if depth > MAX_DEPTH or not Path(folder).is_dir():
         return
-    status = folder.stat()
+    status = os.stat(folder)  # noqa: PTH116
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
@@ -143,9 +144,9 @@ def _below(folder: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[Pat
         children = sorted(entries, key=lambda entry: entry.name)
     for child in children:
         if child.name in (ALERTS, REMEDIES, LOGS) and child.is_file():
-            yield folder / child.name
+            yield child.path
         elif not child.name.startswith(".") and child.is_dir():
-            yield from _below(folder / child.name, depth + 1, seen)
+            yield from _below(child.path, depth + 1, seen)
 
 
 def _bytes(path: Path, complaints: Complaints) -> bytes:

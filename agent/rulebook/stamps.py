@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,12 +15,12 @@ def stamp(files: Iterable[Path]) -> Stamp:
 
     Blocks on the disk; a file that is not there, or may not be looked at, has zeros.
     """
-    return tuple(_of(path) for path in files)
+    return tuple(_of(str(path)) for path in files)
 
 
-def _of(path: Path) -> tuple[str, int, int, int, int, int]:
+def _of(path: str) -> tuple[str, int, int, int, int, int]:
     try:
-        seen = path.stat()
+        seen = os.stat(path)  # noqa: PTH116  a running agent asks all the time
     except OSError:
-        return (str(path), 0, 0, 0, 0, 0)
-    return (str(path), seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        return (path, 0, 0, 0, 0, 0)
+    return (path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

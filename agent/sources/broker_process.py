@@ -17,8 +17,8 @@ from agent.sources.process_limits import max_threads, open_file_limit
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # /proc/PID/maps takes 12 ms of processor time beside 4,000 partitions, and the broker maps no file meanwhile:
-# at most a 2,000th of the time goes there. The count grows with the segments, over hours.
-_MAPS_SHARE = 2_000
+# at most a 10,000th of the time goes there. The count grows with the segments, over hours.
+_MAPS_SHARE = 10_000
 
 
 def _gauge(name: str, meaning: str, unit: str = "") -> MetricInfo:

@@ -87,10 +87,11 @@ class DiskProbe:
 
     async def _until_the_deadline(self) -> None:
         """Or until all have answered that did not hang before."""
-        fresh = [probe.idle.wait() for probe in self._probes if not probe.hangs]
+        fresh = [probe.idle for probe in self._probes if not probe.hangs]
         try:
             async with asyncio.timeout(self._deadline):
-                await asyncio.gather(*fresh)
+                for idle in fresh:  # one after the other, in the same time: no task for each
+                    await idle.wait()
         except TimeoutError:
             for probe in self._probes:
                 probe.hangs = not probe.idle.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
@@ -20,6 +20,7 @@ from agent.sources.name_files import OURS, shipped
 
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
 _REQUEST_LIMIT = 1 << 20
+_SLICE_S = 0.002  # of an answer read in one go
 
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LOGIN = ": check username and password_file of `jolokia` in the configuration"
@@ -107,24 +108,10 @@ class Jolokia:
         address = await self._where.find()
         reads, body, failed = self._reads, self._body, dict(self._too_many)
         entries = self._decode(address.url, await self._post(address, body), len(reads))
-        samples: list[Sample] = []
-        for read, entry in zip(reads, entries, strict=True):
-            if errors := await self._take(read, entry, now, samples):
-                failed[read.mbean] = "; ".join(errors[:3])
+        samples = await _in_slices(_samples(reads, entries, now, failed))
         self.failed = failed
         own = (float(len(failed)), float(self._where.attached))
         return samples + [Sample(m.name, (), now, value) for m, value in zip(METRICS, own, strict=True)]
-
-    async def _take(self, read: Read, entry: Entry, now: int, samples: list[Sample]) -> list[str]:
-        """Add what an entry holds, in slices: thousands of partitions must not hold the loop in one piece."""
-        errors: list[str] = []
-        try:
-            for found in read.samples(read.objects(entry), now, errors):
-                samples += found
-                await asyncio.sleep(0)
-        except EntryFailed as error:
-            errors.append(str(error))
-        return errors
 
     async def _post(self, address: Address, body: bytes) -> bytes:
         connector = aiohttp.TCPConnector(force_close=True)
@@ -164,6 +151,32 @@ class Jolokia:
         if len(entries) != count:
             raise SourceFailed(f"{url} answered {len(entries)} of {count} reads")
         return entries
+
+
+async def _in_slices(pieces: Iterable[list[Sample]]) -> list[Sample]:
+    """All of them together; thousands of partitions must not hold the loop in one piece."""
+    loop, samples = asyncio.get_running_loop(), list[Sample]()
+    rested = loop.time()
+    for piece in pieces:
+        samples += piece
+        if loop.time() - rested > _SLICE_S:
+            await asyncio.sleep(0)
+            rested = loop.time()
+    return samples
+
+
+def _samples(
+    reads: Sequence[Read], entries: Sequence[Entry], now: int, failed: dict[str, str]
+) -> Iterator[list[Sample]]:
+    """What the entries hold, a little at a time; what is wrong with some of them goes into `failed`."""
+    for read, entry in zip(reads, entries, strict=True):
+        errors: list[str] = []
+        try:
+            yield from read.samples(read.objects(entry), now, errors)
+        except EntryFailed as error:
+            errors.append(str(error))
+        if errors:
+            failed[read.mbean] = "; ".join(errors[:3])
 
 
 def _bulk(reads: Iterable[Read]) -> tuple[tuple[Read, ...], bytes, Mapping[str, str]]:
