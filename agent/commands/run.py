@@ -13,7 +13,7 @@ import click
 from agent.assembly import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
-from agent.daemon.interpreter import settle
+from agent.daemon.interpreter import STARTED_S, give_back, settle
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
@@ -48,6 +48,13 @@ def run(file: Path, verbose: bool) -> None:
 async def _serve(config: Config) -> None:
     service = await make_service(config)
     settle()
+    later = asyncio.create_task(_give_back())
     await service.run(
         lambda address: click.echo(f"ottla: http://{address}, socket {config.socket}", err=True)
     )
+    later.cancel()
+
+
+async def _give_back() -> None:
+    await asyncio.sleep(STARTED_S)
+    await asyncio.to_thread(give_back)
