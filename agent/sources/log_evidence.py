@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Collection
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+import msgspec
+
 from agent.model import Labels
-from agent.sources.log_lines import Span
 
 _LINES = 5  # of each series
 _BYTES = 4 << 10  # of one line and its trace
@@ -25,8 +25,7 @@ _RECORD = b"\n["  # as Kafka's records begin, and no line of a trace
 Kept = tuple[str, str | None, Labels]  # a series: the pattern's metrics of lines and of numbers, and labels
 
 
-@dataclass(slots=True)
-class Shown:
+class Shown(msgspec.Struct):
     """A line and what follows it, of which its trace is shown; `path` is the file's."""
 
     path: str
@@ -56,9 +55,9 @@ class Evidence:
                 for shown in lines
             ]
 
-    def keep(self, series: Kept, chunk: bytes, span: Span, path: str) -> None:
-        """A line of the chunk, and what follows it there."""
-        start, end = span
+    def keep(self, series: Kept, chunk: bytes, end: int, path: str) -> None:
+        """The line of the chunk that has this end, and what follows it there."""
+        start = chunk.rfind(b"\n", 0, end) + 1
         limit = start + _BYTES
         until = chunk.find(_RECORD, end, limit)
         more = False

@@ -15,6 +15,7 @@ from typing import Any
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
 
 PACKED = ".gz"
+_NEAR = 256  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file
 
@@ -44,8 +45,11 @@ class Plain:
         return os.pread(self.fd, HEAD, start)
 
     def read(self, offset: int) -> bytes | None:
-        """LINE_LIMIT bytes from there, fewer at the end; None: ask again."""
-        return os.pread(self.fd, LINE_LIMIT, offset)
+        """LINE_LIMIT bytes from there, fewer at the end, or where a line ends near; None: ask again."""
+        # Up to a line's end: else the whole lines are copied to be without what is behind them.
+        near = LINE_LIMIT - LINE_LIMIT // _NEAR
+        end = os.pread(self.fd, LINE_LIMIT - near, offset + near).rfind(b"\n") + 1
+        return os.pread(self.fd, near + end if end else LINE_LIMIT, offset)
 
     def next_data(self, offset: int) -> int:
         """Where the hole at `offset` ends: a writer that does not append may leave gigabytes."""

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
-from operator import itemgetter
 from pathlib import Path
 
 from agent.model import LogPattern, Sample
@@ -53,7 +52,7 @@ class Scanner:
             if evidence is not None:
                 for groups, end in _shown(ends, found):
                     series = (*columns.metrics, columns.labels(groups))
-                    evidence.keep(series, piece, lines_to(piece, (end,))[0], path)
+                    evidence.keep(series, piece, end, path)
 
     def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
         """Each line that a pattern finds, with where it begins, in the order of the lines."""
@@ -77,7 +76,7 @@ class Scanner:
                     if number in sure:  # there is nothing more to know of these lines
                         yield at, piece, number, ends, [()] * len(ends)
                     else:
-                        lines = [piece[start : end + 1] for start, end in lines_to(piece, ends)]
+                        lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
                         yield at, piece, number, ends, search.groups(lines)
 
 
@@ -131,6 +130,9 @@ def _shown(ends: Sequence[int], found: Sequence[Groups | None]) -> list[tuple[Gr
     """The lines to keep as evidence: all where they are few, else of the last ones two that differ."""
     if len(ends) <= _SHOWN:
         return [(groups, end) for groups, end in zip(found, ends, strict=True) if groups is not None]
-    last = zip(found[-_SHOWN:], ends[-_SHOWN:], strict=True)
-    different = {groups: end for groups, end in last if groups is not None}
-    return sorted(different.items(), key=itemgetter(1))[-_OF_MANY:]
+    different: dict[Groups | None, int] = {None: -1}
+    for groups, end in zip(found[: -_SHOWN - 1 : -1], ends[: -_SHOWN - 1 : -1], strict=True):
+        different.setdefault(groups, end)
+        if len(different) > _OF_MANY:
+            break
+    return [(groups, end) for groups, end in different.items() if groups is not None][::-1]

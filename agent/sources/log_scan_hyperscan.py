@@ -30,7 +30,7 @@ class HyperscanFinder:
         def found(number: int, _from: int, end: int, _flags: int, _context: object) -> bool:
             nonlocal left
             left -= 1
-            ends[number].append(end)
+            ends[number].append(end - 1)
             return left < 0
 
         try:
@@ -62,9 +62,9 @@ def takes(copy: ScanCopy) -> bool:
 
 
 def _compiled(copies: Mapping[int, ScanCopy]) -> hyperscan.Database:
-    """Each expression reaches to the line's end: else every place where it may end would be reported,
-    a repetition of 200 characters 200 times. So it is once a line, and no slower."""
-    texts = [b"(?:" + copy.scan + rb")[^\n]*$" for copy in copies.values() if copy.scan is not None]
+    """Each expression reaches behind the line's end: else every place where it may end would be reported,
+    a repetition of 200 characters 200 times. So it is once a line, and faster than with `$`."""
+    texts = [b"(?:" + copy.scan + rb")[^\n]*\n" for copy in copies.values() if copy.scan is not None]
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     flags = hyperscan.HS_FLAG_MULTILINE
     database.compile(expressions=texts, ids=list(copies), elements=len(texts), flags=flags)

@@ -10,10 +10,14 @@ import tempfile
 from io import FileIO
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.model import LogPattern, Place
+from agent.sources import log_marks, log_open, log_trail
+from agent.sources.log_marks import Tally
+from agent.sources.log_trail import Trail
 from agent.sources.logs import LogTail
 
 EXAMPLES = int(os.environ.get("OTTLA_LOG_EXAMPLES", "100"))  # of each law
@@ -204,3 +208,22 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
     """The same with rotation by copies, also where the writer goes on behind a hole."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), steps, shift=shift, append=append))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.integers(0, 1400), max_size=12), st.booleans())
+@example([511, 510, 512, 126, 127, 128, 383, 384, 385, 0, 2000], True)
+def test_a_file_is_read_line_by_line_however_long_they_are(lengths: list[int], ended: bool) -> None:
+    """Each once and in order, those over the limit cut there; a last one without an end is left."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for module in (log_marks, log_open, log_trail):
+            patch.setattr(module, "LINE_LIMIT", 512)
+        patch.setattr(log_open, "_NEAR", 4)
+        lines = [bytes([97 + n % 26]) * length + b"\n" for n, length in enumerate(lengths)]
+        path = Path(folder, "server.log")
+        path.write_bytes(b"".join(lines) + (b"" if ended else b"half"))
+        trail = Trail(str(path), [], Tally())
+        trail.look(0)
+        taken = list(iter(trail.take, None))
+        trail.close()
+    assert b"".join(taken) == b"".join(line[:512] for line in lines)
