@@ -16,24 +16,12 @@ from agent.control.budgets import STANDING
 from agent.control.canonical import canonical
 from agent.control.claims import DIRTY, ORPHAN, in_order
 from agent.control.digests import digest_at
-from agent.control.memory import cooldown, remembered
+from agent.control.lost import Lost, as_lost, identity_of, remembered
+from agent.control.memory import cooldown
 from agent.control.state import Claim, State
 
 MAX_LOST = 256  # far more than budgets allow at once
 ROOM = 56 * 1024  # of a record's 64 KiB, for what a join carries
-
-
-class Lost(Struct, frozen=True):
-    """Another agent's claim of which something stood, as a state had it before its log or tail was lost."""
-
-    claim: int
-    epoch: int
-    agent: str
-    kind: str
-    scopes: tuple[str, ...]
-    problem: str
-    host: str
-    effect: str  # JSON
 
 
 class Carried(Struct, frozen=True):
@@ -49,7 +37,7 @@ class Carried(Struct, frozen=True):
     owed: bool = False
     cluster: str = ""  # whose log it is; empty where its genesis does not say
     others: tuple[Lost, ...] = ()  # what others' claims hold in it
-    lost: tuple[Lost, ...] = ()  # what they held before the log was lost, to be looked for in the world
+    lost: tuple[Lost, ...] = ()  # what they held before the log was lost, until that knows it again
 
 
 def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str] | None = None) -> Carried:
@@ -72,62 +60,24 @@ def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str
         changes=tuple(sorted(f"{name}@{offset}" for name, offset in state.changes.items())),
         owed=before.owed,
         cluster=state.cluster,
-        others=tuple(_other(c) for c in in_order(state) if _is_anothers(c, agent))[-MAX_LOST:],
-        lost=before.lost,
+        others=tuple(as_lost(c) for c in in_order(state) if _is_anothers(c, agent))[-MAX_LOST:],
+        lost=remembered(before.lost, state),
     )
 
 
 def owing(carried_: Carried) -> Carried:
     """The log that it was taken from is lost: the next join tells it, and what others held is looked for."""
-    held = {_identity(one): one for one in (*carried_.lost, *carried_.others)}
+    held = {one.identity: one for one in (*carried_.lost, *carried_.others)}
     return replace(carried_, owed=True, others=(), lost=tuple(held.values())[-MAX_LOST:])
-
-
-def unexplained(carried_: Carried, state: State) -> tuple[Lost, ...]:
-    """What others held and the log does not have any more: neither open, nor closed since."""
-    return tuple(one for one in carried_.lost if not _is_known(state, one))
 
 
 def lost_effect(carried_: Carried, claim: Claim) -> str | None:
     """The effect of an intent that went with a lost tail, its claim did not; None where it was not read."""
-    return next((one.effect for one in carried_.lost if _identity(one) == _identity_of(claim)), None)
-
-
-def found_out(carried_: Carried, done: Lost) -> Carried:
-    """Nothing of it stands: it is looked for no more."""
-    return replace(carried_, lost=tuple(one for one in carried_.lost if one != done))
-
-
-def _identity(one: Lost) -> tuple[int, int, str]:
-    return one.claim, one.epoch, one.agent
-
-
-def _identity_of(claim: Claim) -> tuple[int, int, str]:
-    return claim.id, claim.epoch, claim.agent
-
-
-def _is_known(state: State, one: Lost) -> bool:
-    claim, closed = state.claims.get(one.claim), remembered(state, one.claim)
-    same = claim is not None and _identity_of(claim) == _identity(one)
-    return same or (closed is not None and (closed.epoch, closed.agent) == (one.epoch, one.agent))
+    return next((one.effect for one in carried_.lost if one.identity == identity_of(claim)), None)
 
 
 def _is_anothers(claim: Claim, agent: str) -> bool:
     return claim.state in STANDING and claim.effect is not None and not _is_own(claim, agent)
-
-
-def _other(claim: Claim) -> Lost:
-    assert claim.effect is not None, "something of it may stand"
-    return Lost(
-        claim.id,
-        claim.epoch,
-        claim.agent,
-        claim.kind,
-        claim.scopes,
-        claim.problem,
-        claim.host,
-        claim.effect,
-    )
 
 
 def _is_own(claim: Claim, agent: str) -> bool:

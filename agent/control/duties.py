@@ -1,14 +1,16 @@
-"""What a live session owes the log now: adoptions, votes, beats (coordination.md 4, rules 7, 8, 10)."""
+"""What a live session owes the log now: adoptions, what went with a lost tail, votes, beats (coordination.md
+section 4, rules 7 to 10)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.control.adopter import Adopter, own_orphans
 from agent.control.agreement import Agreement
 from agent.control.beats import epoch_jitter
 from agent.control.fold import Verdict
 from agent.control.hold import Hold
+from agent.control.lost import Lost, Restorer
 from agent.control.outbox import Outbox
 from agent.control.snapshot_duty import SnapshotDuty
 from agent.control.state import Claim, State
@@ -27,6 +29,7 @@ class Duties:
         self.agreement = Agreement()
         self.outbox = Outbox()
         self.snapshots = SnapshotDuty(mark_every)
+        self.restorer = Restorer()
         self._witness = Witness()
         self._adopter = Adopter()
         self._agent = agent
@@ -53,6 +56,7 @@ class Duties:
         """The state was dropped, and the log is folded again."""
         self.drop()
         self.snapshots = SnapshotDuty(self._mark_every)
+        self.restorer = Restorer()
         self._witness = Witness()
         self._adopter = Adopter()
         self._epoch = -1
@@ -65,14 +69,23 @@ class Duties:
         return next(self._adopter.others_orphans(state, session, boot), None)
 
     def next(
-        self, state: State, session: int, heard: Heard, boot: int, *, reaches: bool = True
+        self,
+        state: State,
+        session: int,
+        heard: Heard,
+        boot: int,
+        *,
+        reaches: bool = True,
+        lost: Sequence[Lost] = (),
     ) -> Duty | None:
         """What session `session` should write now; None while nothing is due. `reaches`: whether this agent
-        could undo what others left."""
+        could undo what others left; `lost`: what the log does not know any more."""
         for claim in own_orphans(state, session):
             return "adopt", {"id": claim.id, "token": claim.token}
         if reaches and (left := self.to_adopt(state, session, boot)) is not None:
             return "adopt", {"id": left.id, "token": left.token}
+        if (found := self.restorer.next(state, session, lost, boot)) is not None:
+            return "found", found
         for vote in self._witness.votes(state, session):
             return "expire", vote.body()
         return ("beat", self.outbox.beat()) if self.due(state, session, heard) <= boot else None

@@ -1,8 +1,8 @@
 """The control topic's reader and writer: joins the log, folds it, and waits for its order to decide."""
 
-from agent.control.carried import Lost
 from agent.control.claims import is_called
 from agent.control.gossip import Peer
+from agent.control.lost import Lost
 from agent.control.state import Claim, ClaimState, Limit, State
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget, Settings, Times
 from agent.control_topic.effects import Deadman, Effects, Request

@@ -8,9 +8,7 @@ from msgspec.structs import replace
 
 from agent.control.carried import (
     Carried,
-    Lost,
     carried,
-    found_out,
     is_lost,
     lost_changes,
     owing,
@@ -82,10 +80,6 @@ class Keeping:
         """Saves what is stale. Raises ControlUnavailable."""
         if self._stale:
             await self._save(carried(state, self._agent, self.kept))
-
-    async def found_out(self, lost: Lost) -> None:
-        """Nothing of what a lost log had of another's claim stands. Raises ControlUnavailable."""
-        await self._save(found_out(self.kept, lost))
 
     async def _save(self, kept: Carried) -> None:
         self._stale = False

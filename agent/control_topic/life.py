@@ -12,6 +12,7 @@ from agent.control.adopter import own_orphans
 from agent.control.carried import Carried
 from agent.control.duties import Duty, holds
 from agent.control.hold import objection
+from agent.control.lost import Lost, no_room, unexplained
 from agent.control.membership import NOT_JOINED, Key
 from agent.control.records import BadRecord
 from agent.control.state import State
@@ -100,7 +101,18 @@ class Life:
         state, boot = self.reader.state, self.hearing.boot()
         hold = self.duties.hold.until(state)
         differing = None if undo else self.duties.agreement.differing()
-        return differing or objection(state, claim, self.member.session, hold, boot, undo=undo)
+        why = differing or objection(state, claim, self.member.session, hold, boot, undo=undo)
+        return why if why or undo else self.lost_holds(claim)
+
+    def lost(self) -> tuple[Lost, ...]:
+        """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,
+        was lost."""
+        return unexplained(self.hearing.keeping.kept.lost, self.reader.state)
+
+    def lost_holds(self, claim: int) -> str | None:
+        """Which of them may hold the room that this claim has, in words."""
+        found = self.reader.state.claims.get(claim)
+        return no_room(self.reader.state, self.lost(), found) if found else None
 
     def snapshots(self) -> dict[str, Any]:
         """As ControlTopic tells it."""
@@ -239,7 +251,8 @@ class Life:
         boot, reaches = self.hearing.boot(), True
         if self._reaches and self.duties.to_adopt(state, session, boot) is not None:
             reaches = await self._reaches()
-        return self.duties.next(state, session, self.member.heard, self.hearing.boot(), reaches=reaches)
+        boot, lost = self.hearing.boot(), self.lost()
+        return self.duties.next(state, session, self.member.heard, boot, reaches=reaches, lost=lost)
 
     async def _enter(self) -> None:
         """Genesis, or a join; nothing in a log that is not this agent's."""
@@ -293,4 +306,6 @@ class Life:
         snapshot = self.duties.snapshots.wait(state, session, boot)
         if snapshot is not None and not self.hearing.pen.busy:
             due = min(due, max(snapshot, LEAST))
+        lost = self.duties.restorer.due(state, session, self.lost(), boot)
+        due = due if lost is None else min(due, lost - boot)
         return min(max(due, 0) / 1_000, 1.0)

@@ -11,9 +11,10 @@ from typing import Any
 from agent.control import words
 from agent.control.bodies import MAX_PLAN, SINCE
 from agent.control.budgets import WAITING
-from agent.control.carried import Lost, lost_effect, unexplained
+from agent.control.carried import lost_effect
 from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, called
 from agent.control.gossip import Peer
+from agent.control.lost import Lost
 from agent.control.overview import overview
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
@@ -138,21 +139,18 @@ class ControlTopic:
     def lost(self) -> tuple[Lost, ...]:
         """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,
         was lost."""
-        return unexplained(self._life.hearing.keeping.kept, self.state)
+        return self._life.lost()
 
     def lost_effect(self, claim: Claim) -> str | None:
         """The effect (JSON) of a claim whose intent went with a lost tail, where this agent had read it."""
         return lost_effect(self._life.hearing.keeping.kept, claim)
 
-    async def forget(self, lost: Lost) -> None:
-        """Nothing of that claim stands any more. Raises ControlUnavailable."""
-        await self._life.hearing.keeping.found_out(lost)
-
     async def granted(self, claim_id: int) -> int:
         """Waits till the log's order grants the claim and its effect may begin; its token.
 
         A granted claim still waits behind a barrier, while the log settles, in its session's probation, while
-        it is paused, and till peers agree on the log. Raises ClaimVoid, ControlUnavailable.
+        it is paused, till peers agree on the log, and while what went with a lost tail may have its room.
+        Raises ClaimVoid, ControlUnavailable.
         """
         await self._life.until(lambda: not self._waits(claim_id))
         claim = self.own_claim(claim_id)
@@ -175,8 +173,8 @@ class ControlTopic:
         claim = self.state.claims.get(claim_id)
         if claim is None or claim.state not in WAITING:
             return ()
-        peers = self._life.duties.not_ready(self.state)
-        return (*words.blockers(self.state, claim_id), *((peers,) if peers else ()))
+        more = self._life.duties.not_ready(self.state), self._life.lost_holds(claim_id)
+        return (*words.blockers(self.state, claim_id), *(why for why in more if why))
 
     async def intent(self, claim_id: int, effect_json: str, *, via: int | None = None) -> None:
         """The effect (as wire.encode_effect writes it) is in the log before it is in the world.

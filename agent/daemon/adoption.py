@@ -79,9 +79,10 @@ class Adoption:
 
     @property
     def _via(self) -> int:
-        """The broker by which its holder sent: its own, where no intent says another."""
-        via = self._claim.via
-        return int(self._claim.agent.removeprefix("broker-")) if via is None else via
+        """The broker by which its holder sent: its own, where no intent says another; and not of who told
+        the log of what a lost tail took along."""
+        via, agent = self._claim.via, self._effect.owner if self._has_effect else self._claim.agent
+        return int(agent.removeprefix("broker-")) if via is None else via
 
     async def _undo_what_is_stamped(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> tuple[str, str]:
         """Its effect is not known; rates that end in its stamp, where its plan has rates, are the claim's."""

@@ -1,5 +1,6 @@
-"""Looks for effects that stand although no open claim explains them (coordination.md section 4, rule 9): a
-topic that was made again, or a tail that was lost, may have taken their claims along."""
+"""Looks for effects of the own journal that stand although no open claim explains them (coordination.md
+section 4, rule 9): a topic that was made again, or a tail that was lost, may have taken their claims along.
+Of others' claims that went so agent.control.lost tells the log."""
 
 from __future__ import annotations
 
@@ -13,21 +14,21 @@ from msgspec import Struct
 from agent.actions import is_stamped, spec
 from agent.control.claims import keys_of
 from agent.control.records import BadRecord
-from agent.control_topic import ControlTopic, ControlUnavailable, Lost, NotAccepted
+from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.means import Means
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
 from agent.model import Change, Effect, Kind
-from agent.wire import BadEntry, decode_effect, encode_effect
+from agent.wire import encode_effect
 
 log = logging.getLogger(__name__)
 LOOK_S = 60.0
-MORE_MS = 5_000  # beyond E, that it must have stood unexplained, or have been gone
+MORE_MS = 5_000  # beyond E, that it must have stood unexplained
 NEWEST = 20  # of the ended incidents, which are looked at
 
 
 class Trace(Struct, frozen=True):
-    """What should not stand any more, or what a lost log knew to stand. `host`: as a claim has it."""
+    """What should not stand any more. `host`: as a claim has it."""
 
     name: str
     kind: str
@@ -35,7 +36,6 @@ class Trace(Struct, frozen=True):
     problem: str
     effect: Effect
     host: str
-    lost: Lost | None = None  # of a claim that went with a lost log
 
     def stamped(self) -> tuple[Change, ...]:
         """The rates whose last digits say under which claim they were set."""
@@ -43,14 +43,13 @@ class Trace(Struct, frozen=True):
 
 
 class Found:
-    """Only what is stamped is looked for, and only the very value that a claim is known to have set: by the
-    own journal, or by the log before it was lost. What else belongs to the same effect goes with it."""
+    """Only what is stamped is looked for, and only the very value that the own journal says was set. What
+    else belongs to the same effect goes with it."""
 
     def __init__(self, means: Means, control: ControlTopic) -> None:
         self._means = means
         self._control = control
         self._since: dict[str, int] = {}  # trace → boot time since which it stands unexplained
-        self._gone: dict[str, int] = {}  # trace → boot time since which nothing of it stands
 
     async def run(self) -> None:
         """For ever."""
@@ -62,17 +61,13 @@ class Found:
     async def _look(self) -> None:
         """Seen twice, the second time E and 5 s later at least, after reading to the end."""
         held = self._held()
-        traces = {one.name: one for one in (*self._own(), *self._others())}
+        traces = {one.name: one for one in self._own()}
         standing = {name: await self._stands(one, held) for name, one in traces.items()}
         now, patience = self._control.boot, self._control.params["e_controller"] + MORE_MS
         self._since = _kept(self._since, now, (name for name, there in standing.items() if there))
-        self._gone = _kept(self._gone, now, (name for name, there in standing.items() if there is False))
         for name, since in self._since.items():
             if now - since >= patience:
                 await self._tell(traces[name])
-        for name, since in self._gone.items():
-            if now - since >= patience:
-                await self._forget(traces[name])
 
     def _own(self) -> Iterator[Trace]:
         """The newest incidents that are over, and whose effect should be, too."""
@@ -91,18 +86,6 @@ class Found:
         problem = f"found/{one.claim}/{effect.owner}"
         return Trace(one.id, one.decision.do, action.scopes(effect), problem, effect, host)
 
-    def _others(self) -> Iterator[Trace]:
-        """What others' claims had set before the log, or its tail, was lost, as the own state had it."""
-        for one in self._control.lost():
-            name = f"claim {one.claim} of {one.agent}"
-            try:
-                effect = decode_effect(one.effect)
-            except BadEntry as error:
-                log.warning("%s, which a lost log had: %s", name, error)
-                continue
-            problem = f"found/{one.claim}/{one.agent}"
-            yield Trace(name, one.kind, one.scopes, problem, effect, one.host, one)
-
     def _held(self) -> set[tuple[str, str]]:
         """The resource and key of all that open claims have changed."""
         return {key for claim in self._control.state.claims.values() for key in keys_of(claim.effect)}
@@ -119,13 +102,6 @@ class Found:
             if values.get(change.key) == change.new:
                 return True
         return False
-
-    async def _forget(self, one: Trace) -> None:
-        if one.lost is not None:
-            try:
-                await self._control.forget(one.lost)
-            except ControlUnavailable as error:
-                log.warning("%s: nothing of it stands, and it is looked for again: %s", one.name, error)
 
     async def _tell(self, one: Trace) -> None:
         """The claim that it becomes is adopted and closed like any that a former life left."""

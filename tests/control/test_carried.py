@@ -14,16 +14,15 @@ from agent.control.carried import (
     Carried,
     carried,
     for_join,
-    found_out,
     is_lost,
     lost_changes,
     lost_effect,
     owing,
     pack,
-    unexplained,
     unpack,
 )
 from agent.control.digests import KNOWN
+from agent.control.lost import unexplained
 from agent.control.records import MAX_BYTES
 from agent.control.times import LAB
 
@@ -182,28 +181,29 @@ def test_rule_12_copies_of_long_ago_say_nothing_of_a_peers_state() -> None:
     assert agreement.differing() is None
 
 
-def test_rule_9_what_others_held_is_looked_for_once_the_log_does_not_have_it_any_more() -> None:
+def test_rule_9_what_others_held_is_kept_once_the_log_does_not_have_it_any_more() -> None:
     log = Scribe.born()
     one, two = log.join("broker-1"), log.join("broker-2")
     own, others, waits = log.dirty(one, "x:a"), log.dirty(two, "x:b"), log.claimed(two, "x:c")
     kept = carried(log.state, "broker-1", NOTHING)
     assert [lost.claim for lost in kept.others] == [others]
-    assert kept.lost == unexplained(kept, log.state) == ()
+    assert kept.lost == ()
     assert own != waits
     lost = owing(kept)
     assert lost.owed
-    assert unexplained(lost, log.state) == ()  # the claim survived
-    (gone,) = unexplained(lost, Scribe.born().state)
+    assert unexplained(lost.lost, log.state) == ()  # the claim survived
+    (gone,) = unexplained(lost.lost, Scribe.born().state)
     assert (gone.claim, gone.agent, gone.scopes, gone.host) == (others, "broker-2", ("x:b",), "")
     assert lost_effect(lost, log.state.claims[others]) == log.state.claims[others].effect
     assert lost_effect(lost, log.state.claims[own]) is None
+    assert carried(log.state, "broker-1", lost).lost == lost.lost  # its intent may be what is lost next
     log.release(two, others, "undone")
-    assert unexplained(lost, log.state) == ()  # closed since, by who made sure
-    assert found_out(lost, gone).lost == ()
+    assert unexplained(lost.lost, log.state) == ()  # closed since, by who made sure
+    assert carried(log.state, "broker-1", lost).lost == ()
     assert unpack(pack(lost)) == lost
 
 
-def test_rule_9_what_is_looked_for_outlives_another_loss_and_a_save() -> None:
+def test_rule_9_what_is_lost_outlives_another_loss_and_a_save() -> None:
     log = Scribe.born()
     one, two = log.join("broker-1"), log.join("broker-2")
     log.dirty(two, "x:b")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from agent.control.claims import changes_of
 from agent.control.state import Claim
 from simulation.machines import Process
 from simulation.process_loop import Kernel
@@ -210,11 +211,12 @@ class World:
 
     def flies(self, claim: Claim) -> bool:
         """Whether something of the claim may still land: a person who looks twice knows."""
-        return any(self.flying[effect] for effect, made in self.stamps.items() if made == claim.stamp)
+        stamps = _stamps(claim)
+        return any(self.flying[effect] for effect, made in self.stamps.items() if str(made) in stamps)
 
     def remove_by_hand(self, claim: Claim) -> list[str]:
         """A person undoes what the claim set; what that was, in words."""
-        ours = [(k, v) for k, v in self.settings.items() if v.partition("=")[0] == str(claim.stamp)]
+        ours = [(k, v) for k, v in self.settings.items() if v.partition("=")[0] in _stamps(claim)]
         for key, _ in ours:
             del self.settings[key]
         return [f"{value} of {'/'.join(key)}" for key, value in ours]
@@ -267,3 +269,8 @@ class World:
     def lives(self, resources: tuple[str, ...], via: int) -> tuple[int, ...]:
         """How often each of the targets was started: told by its start time and broker epoch."""
         return tuple(self.nodes[n].lives for n in sorted({via, *map(self.home, resources)}))
+
+
+def _stamps(claim: Claim) -> set[str]:
+    """Its own; and of what was found those that its values bear."""
+    return {str(claim.stamp), *(str(c["new"]).partition("=")[0] for c in changes_of(claim.effect))}

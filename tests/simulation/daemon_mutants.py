@@ -6,7 +6,7 @@ daemon itself plays the schedules in which they are found."""
 from __future__ import annotations
 
 from simulation.daemon_written import BY_HAND
-from simulation.mutants import ALL, C, Mutant, T
+from simulation.mutants import ALL, NOT_TOLD, C, Mutant, T
 
 D, A = "agent/daemon/", "agent/actions/"
 NO_SWEEP = (D + "found.py", "                await self._tell(traces[name])\n", "                pass\n")
@@ -17,7 +17,9 @@ NO_REDECLARE = (
 )
 
 DAEMONS = (
-    Mutant("sweep", "daemon-recreated", (NO_SWEEP,), True, release=(NO_REDECLARE,), seed=BY_HAND + 2),
+    Mutant(
+        "sweep", "daemon-recreated", (NO_SWEEP,), True, release=(NO_REDECLARE, NOT_TOLD), seed=BY_HAND + 2
+    ),
     Mutant(
         "an adopter waits till settled",
         "daemon-gap",

@@ -20,6 +20,7 @@ COUNTED = (
     "stuck",
     "resolved",
     "redeclared",
+    "founds",
     "truncations",
     "barriers",
     "deadman",

@@ -77,9 +77,6 @@ class Canon:
         self.dirty: dict[str, float] = {}  # problem → when a claim of it last became dirty, in true time and
         # what virtual time had run ahead of it
         self.ahead = 0.0
-        self.born = 0  # virtual time at which the log as it is was born
-        self.lost: dict[str, dict[int, int]] = {}  # agent → stamps of claims that went with a tail since it
-        # joined, and the session of each, which did not
         self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
         self.paused_since: float | None = None  # by a pause of everything
         self.told = ""  # what the last record was
@@ -102,19 +99,12 @@ class Canon:
         self.ahead += max((state.clock - before.clock) / 1_000 - (now - self._last), 0.0)
         self._last = now
         self.told = _record(verdict)
-        self.born = self.born if before.log else state.clock
         self._count(before, state, verdict)
         self._orders()
 
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
-        gone = self.state.claims
         del self.states[end:]
-        for agent, lost in self.lost.items():  # a session whose join is gone, too, nobody waits for
-            self.lost[agent] = {stamp: session for stamp, session in lost.items() if session < end}
-        for claim in gone.values():
-            if claim.id not in self.state.claims and claim.session in self.state.sessions:
-                self.lost.setdefault(claim.agent, {})[claim.stamp] = claim.session
         self.seen["truncations"] += 1
         self._orders()
 
@@ -146,8 +136,6 @@ class Canon:
             seen["void: " + verdict.void.partition(":")[0]] += 1
         elif record is not None:
             seen[f"{record.t}s"] += 1
-            if record.t == "join":
-                self.lost.pop(record.a, None)
             if record.t == "expire" and record.x["session"] not in state.sessions:
                 seen["expiries"] += 1
         if state.barrier and state.epoch != before.epoch:
@@ -201,8 +189,7 @@ class Invariants:
             filled, cap = len(holding), self.canon.cap(scope)
             if filled + 1 > cap:
                 why = f"I1: {scope} holds {filled} effects of {cap} when {effect.name} begins"
-                away = list(filter(None, map(self._away, holding)))
-                self._broken(effect, holding, why, away[0] if filled - len(away) + 1 <= cap else "")
+                self._broken(effect, holding, why)
 
     def _i1_rates(self, effect: Effect, now: float) -> None:
         """Of those that became dirty in a window of virtual time at most so many have begun, however long
@@ -224,7 +211,7 @@ class Invariants:
             both = set(other.problem.scopes) & set(effect.problem.scopes)
             for target in sorted(scope[2:] for scope in both if scope.startswith("x:")):
                 why = f"I2: {other.name} is at {target} when {effect.name} begins"
-                self._broken(effect, [other], why, self._away(other))
+                self._broken(effect, [other], why)
 
     def _i2_handled(self, effect: Effect, now: float) -> None:
         """Virtual time may run ahead of true time, by five seconds a record at most."""
@@ -238,26 +225,11 @@ class Invariants:
         if since is not None and now - since > ACT + e + SLACK:
             self._broken(effect, [], f"I6: {effect.name} begins {now - since:.3f} s after a pause")
 
-    def _broken(self, effect: Effect, others: list[Effect], why: str, away: str = "") -> None:
+    def _broken(self, effect: Effect, others: list[Effect], why: str) -> None:
         if effect.late or any(other.late for other in others):
             self.excused["late by a frozen machine"] += 1
-        elif away:
-            self.excused[f"beside what an agent left {away}"] += 1
         else:
             self.first = self.first or why  # raised outside of the agent's own step
-
-    def _away(self, effect: Effect) -> str:
-        """Where only its agent can tell the log of it, which is away: how that came, in words. Who else read
-        its intent looks for it, but later than grants resume, and that (rule 9) is not simulated."""
-        state, agent = self.canon.state, effect.name.partition("/")[0]
-        replaced, settle = bool(self.canon.partition.replaced), state.params.get("settle", 0)
-        if replaced and state.clock - self.canon.born >= settle and agent not in state.incarnations:
-            return "that has yet to come to a topic made again"
-        session = self.canon.lost.get(agent, {}).get(self.world.stamps.get(effect.name, -1))
-        waited_for = session is not None and session not in state.sessions  # by all, in the barrier
-        if waited_for and effect.machine and effect.machine.process is None:
-            return "whose claim went with a tail, and that is gone since"
-        return ""
 
     def check(self) -> None:
         """Raises the first Violation."""

@@ -74,7 +74,7 @@ NO_RESTART = (
 )
 NO_VIA = (
     S + "remedies.py",
-    'via = claim.via if claim.via is not None else int(claim.agent.removeprefix("broker-"))',
+    "via = claim.via if claim.via is not None else _sender(claim)",
     "via = self.machine.node",
 )
 # A release of the simulation that from fold version 2 on grants the youngest first; which version counts, each
@@ -102,6 +102,22 @@ OWN_VERSION = (
         "        machine, node = process.machine, process.machine.node\n        RELEASE.set(machine.fold_max)\n",
     ),
     (S + "play.py", "with folds_shared():", "if True:"),  # each folds for itself
+)
+# A release in which nobody tells the log of what others held, and all begin beside it: where a rule makes its
+# holder tell that, this stands in for it.
+NOT_TOLD = (
+    C + "lost.py",
+    "    return tuple(one for one in lost if not _is_known(state, one)) if lost else ()\n",
+    "    return ()\n",
+)
+LATE_TO_TELL = (C + "lost.py", 'patience = state.params["settle"] // 3', "patience = 30_000")
+BESIDE_WHAT_IS_LOST = (
+    (T + "life.py", "return why if why or undo else self.lost_holds(claim)", "return why"),
+    (
+        T + "topic.py",
+        "self._life.duties.not_ready(self.state), self._life.lost_holds(claim_id)",
+        "self._life.duties.not_ready(self.state), None",
+    ),
 )
 NOT_SHOWN: dict[str, str] = {}
 
@@ -190,6 +206,7 @@ SECTION_10 = (
         ),
         True,
         seed=23,
+        release=(NOT_TOLD,),
     ),
     Mutant(
         "a new join after a lost tail",
@@ -228,8 +245,8 @@ SECTION_10 = (
         seed=-4,
     ),
     Mutant("E restarts after a silence; `via` in the intent", "stopped", (NO_RESTART, NO_VIA), True, seed=-2),
-    Mutant("PROBATION", "tail", NO_PROBATION, True, seed=-3),
-    Mutant("settling after genesis", "recreated", (NO_SETTLING,), True, seed=-5),
+    Mutant("PROBATION", "tail", NO_PROBATION, True, seed=-3, release=(NOT_TOLD,)),
+    Mutant("settling after genesis", "recreated", (NO_SETTLING,), True, seed=-5, release=(NOT_TOLD,)),
 )
 
 OWN = (
@@ -337,13 +354,28 @@ OWN = (
             ),
         ),
         seed=23,
+        release=(NOT_TOLD,),
     ),
     Mutant(
         "a join of a lost history is given up",
         "tail",
         ((T + "hearing.py", "        self.pen.abandon(why, joins=True)\n", ""),),
         seed=-7,
+        release=(NOT_TOLD,),
     ),
     Mutant("deadman, server fence", "gap", (NO_DEADMAN, NO_FENCE), seed=82),
+    Mutant(
+        "the log is told of what a lost tail took along before grants resume",
+        "tail",
+        (LATE_TO_TELL, *BESIDE_WHAT_IS_LOST),
+        seed=887_603,
+    ),
+    Mutant(
+        "nothing begins beside what a lost tail took along",
+        "tail",
+        BESIDE_WHAT_IS_LOST,
+        seed=887_603,
+        release=(LATE_TO_TELL,),
+    ),
 )
 ALL = SECTION_10 + OWN

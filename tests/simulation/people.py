@@ -95,8 +95,8 @@ def raise_fold(sim: Simulation, event: Event) -> None:
 def resolve(sim: Simulation, event: Event) -> None:
     """Somebody looks at what is stuck, or left by a host that is gone, and closes it."""
     for claim in sim.canon.state.claims.values():
-        patient = int(claim.agent.removeprefix("broker-"))
-        gone = claim.state is ORPHAN and claim.host and not sim.machines[patient].wanted
+        wanted = next((m.wanted for m in sim.machines.values() if m.host == claim.host), True)
+        gone = claim.state is ORPHAN and not wanted
         if (claim.state is STUCK or gone) and not sim.world.flies(claim):
             for what in sim.world.remove_by_hand(claim):
                 sim.say(f"a person removes {what}")

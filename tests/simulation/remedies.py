@@ -219,7 +219,7 @@ class Remedies:
         try:
             changes = changes_of(claim.effect) or [c async for c in self._by_stamp(claim)]
             resources = tuple(dict.fromkeys(c["resource"] for c in changes)) or _resources(claim)
-            via = claim.via if claim.via is not None else int(claim.agent.removeprefix("broker-"))
+            via = claim.via if claim.via is not None else _sender(claim)
             await self._settled(resources, via, self.topic.boot)
             changes = changes_of(claim.effect) or [c async for c in self._by_stamp(claim)]
             await self._undo(claim.id, changes, via, "undone")
@@ -235,6 +235,12 @@ class Remedies:
         for key, value in sorted(seen.items()):
             if value.startswith(f"{claim.stamp}="):
                 yield self._change(key, value)
+
+
+def _sender(claim: Claim) -> int:
+    """Who made the effect; of one that was found it is not who found it."""
+    agent: str = json.loads(claim.effect)["owner"] if claim.effect else claim.agent
+    return int(agent.removeprefix("broker-"))
 
 
 def _resources(claim: Claim) -> tuple[str, ...]:
