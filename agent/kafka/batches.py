@@ -42,22 +42,23 @@ def encode(value: bytes) -> bytes:
     return _HEAD.pack(0, _HEAD.size - _FRAME + len(body), -1, 2, calc_crc32c(body)) + body
 
 
-def decode(data: bytes, start: int) -> tuple[Record, ...]:
-    """The records from offset `start` on. Total: what cannot be read is void, an incomplete batch at the
-    end is left out, and after a header that makes no sense nothing more is read."""
-    found: list[Record] = []
+def decode(data: bytes, start: int) -> Iterator[list[Record]]:
+    """The records from offset `start` on, a batch at a time: a whole answer of a fetch would take a hundred
+    milliseconds. Total: what cannot be read is void, an incomplete batch at the end is left out, and after a
+    header that makes no sense nothing more is read."""
     position, expected = 0, start
     while len(data) - position >= _HEADER:
         base, length = struct.unpack_from(">qi", data, position)
         end = position + _FRAME + length
         if base < 0 or length < _HEADER - _FRAME or end > len(data):
             break
+        found: list[Record] = []
         for record in _records(data[position:end]):
             if record.offset >= expected:  # a batch may begin before the offset that was asked for
                 found.append(record)
                 expected = record.offset + 1
+        yield found
         position = end
-    return tuple(found)
 
 
 def _records(batch: bytes) -> list[Record]:

@@ -45,6 +45,7 @@ from agent.kafka.partition import (
 _ELSEWHERE = frozenset({3, 5, 6, 9, 56, 74, 75, 78, 100, 103})
 _PAUSE = 0.05  # before the leader is looked for again; doubled each time in vain
 _LONGEST_PAUSE = 1.0  # a topic may be missing for days
+SLICE = 500  # records that are decoded in one go, some milliseconds
 _REPLICAS_SHARE = 0.8  # what in-sync replicas get of the deadline, so that the leader's answer still arrives
 
 
@@ -133,7 +134,7 @@ class PartitionLog:
             raise LogTruncated(part.diverging_epoch.epoch, part.diverging_epoch.end_offset)
         self.log_start, self.high_watermark = part.log_start_offset, part.high_watermark
         data = part.records or b""
-        records = self._read(data, offset)
+        records = await self._read(data, offset)
         if records and len(data) < min_bytes and records[-1].offset + 1 < self.high_watermark:
             records += await self._next_segment(asked[-1], records[-1], until)
         return records
@@ -155,7 +156,7 @@ class PartitionLog:
         part = fetched(answer)
         if part.error_code != NONE or part.diverging_epoch.epoch >= 0:
             return ()
-        return self._read(part.records or b"", last.offset + 1)
+        return await self._read(part.records or b"", last.offset + 1)
 
     async def bounds(self) -> tuple[int, int]:
         """The first offset that retention has left, and the high watermark: the offset after the last
@@ -185,8 +186,14 @@ class PartitionLog:
         check("list_offsets", part.error_code)
         return int(part.offset)
 
-    def _read(self, data: bytes, offset: int) -> tuple[Record, ...]:
-        records = decode(data, offset)
+    async def _read(self, data: bytes, offset: int) -> tuple[Record, ...]:
+        records: list[Record] = []
+        turn = SLICE
+        for batch in decode(data, offset):
+            records += batch
+            if len(records) >= turn:  # others get the event loop
+                turn = len(records) + SLICE
+                await asyncio.sleep(0)
         if data and not records:
             raise KafkaUnreachable(
                 f"the leader of {self.topic}", f"{len(data)} bytes hold no batch at {offset}"
@@ -194,7 +201,7 @@ class PartitionLog:
         self.void += sum(1 for record in records if record.void)
         for record in records:
             self._epochs.saw(record.offset, record.leader_epoch)
-        return records
+        return tuple(records)
 
     async def _out_of_range(self, offset: int) -> NoReturn:
         start, end = await self.bounds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import chain
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -11,7 +12,13 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.kafka.batches import Record, decode, encode
+from agent.kafka import batches
+from agent.kafka.batches import Record, encode
+
+
+def decode(data: bytes, start: int) -> tuple[Record, ...]:
+    """All of them."""
+    return tuple(chain.from_iterable(batches.decode(data, start)))
 
 
 def _stored(batch: bytes, base: int = 0, epoch: int = 0) -> bytes:

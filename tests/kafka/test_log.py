@@ -42,7 +42,7 @@ from kio.static.primitive import Records, i32, i32Timedelta, i64
 from agent.kafka.batches import encode
 from agent.kafka.connection import Security
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable, LogRecreated, LogTruncated
-from agent.kafka.log import PartitionLog
+from agent.kafka.log import SLICE, PartitionLog
 from agent.kafka.metadata import show_id
 
 _PRODUCE, _FETCH, _OFFSETS, _CLUSTER, _TOPIC = 0, 1, 2, 60, 75
@@ -330,3 +330,22 @@ async def test_void_batches_are_counted() -> None:
         (record,) = await log.fetch(0, max_wait_ms=10, min_bytes=1)
 
         assert (record.void, log.void) == ("checksum does not match", 1)
+
+
+async def test_a_large_answer_is_decoded_in_slices() -> None:
+    """4 MiB of small batches take a hundred milliseconds, and beats cannot wait so long."""
+    log = PartitionLog(["127.0.0.1:1"], Security(), "t", client_id="c")
+    data = b"".join(struct.pack(">q", offset) + encode(b"x")[8:] for offset in range(5 * SLICE))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(others())
+    records = await log._read(data, 0)
+    counting.cancel()
+    assert [record.offset for record in records] == list(range(5 * SLICE))
+    assert turns == 5
