@@ -45,6 +45,10 @@ class Topic:
         """What is open."""
         return self.claims
 
+    def own_claim(self, number: int) -> OneClaim | None:
+        """The one that is open."""
+        return self.claims.get(number)
+
     async def release(self, number: int, outcome: str) -> None:
         """Close it."""
         del self.claims[number]

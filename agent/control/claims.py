@@ -109,11 +109,6 @@ def is_called(claim: Claim, number: int) -> bool:
     return claim.id == number or (number < REDECLARED <= claim.id and claim.stamp == number % STAMPS)
 
 
-def called(claims: Mapping[int, Claim], number: int) -> Claim | None:
-    """The one of these, by their ids, that has this id, or had it."""
-    return claims.get(number) or next((c for c in claims.values() if is_called(c, number)), None)
-
-
 def redeclared_id(offset: int, index: int) -> int:
     """The id of the claim that item `index` of the join at `offset` became."""
     return (index + 1) * REDECLARED + offset

@@ -11,6 +11,7 @@ from agent.control.duties import Duties
 from agent.control.fold import Verdict
 from agent.control.gossip import Gossip
 from agent.control.membership import Membership
+from agent.control.past import Past
 from agent.control.state import State
 from agent.control.times import Settings
 from agent.control.unrest import Unrest
@@ -31,7 +32,7 @@ class Hearing:
         self.boot = around.boot or around.clock
         self.member = Membership(settings, self.boot())
         self.duties = Duties(settings.agent, settings.mark_every)
-        self.gossip, self.unrest = Gossip(), Unrest()
+        self.gossip, self.unrest, self.past = Gossip(), Unrest(), Past()
         self.keeping = Keeping(around.memory, settings.agent)
         self.pen = Pen(log, PATIENCE, self.failed)
         self.ended: dict[int, str] = {}  # why claims were closed, the latest ones
@@ -52,6 +53,7 @@ class Hearing:
         self.duties.saw(state, verdict, self.member.session, self.boot())
         self.gossip.saw(state, verdict)
         self.unrest.saw(state, verdict)
+        self.past.saw(state, verdict)
         self.keeping.saw(verdict)
         self._compare()
         if verdict.marked is not None:

@@ -12,7 +12,7 @@ from agent.control import words
 from agent.control.bodies import MAX_PLAN, SINCE
 from agent.control.budgets import WAITING
 from agent.control.carried import lost_effect
-from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK, called
+from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK
 from agent.control.gossip import Peer
 from agent.control.lost import Lost
 from agent.control.overview import overview
@@ -228,7 +228,7 @@ class ControlTopic:
 
     def claim_called(self, claim_id: int) -> Claim | None:
         """The open claim that has this id, or had it before a lost tail, whoever holds it."""
-        return called(self.state.claims, claim_id)
+        return self._life.hearing.past.called(self.state.claims, claim_id)
 
     def end_of(self, claim_id: int) -> str:
         """Why a claim was closed, as far as is remembered."""
@@ -286,7 +286,11 @@ class ControlTopic:
 
     def own_claim(self, claim_id: int) -> Claim | None:
         """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
-        return called(self.own_claims(), claim_id)
+        return self._life.hearing.past.called(self.own_claims(), claim_id)
+
+    def former_holders(self, claim: Claim) -> frozenset[str]:
+        """The agents that held it before who has it now, as far as this one has read the log."""
+        return self._life.hearing.past.holders(claim)
 
     def pauses(self) -> list[str]:
         """What people have paused for all agents, a sentence each."""

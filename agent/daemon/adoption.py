@@ -63,7 +63,8 @@ class Adoption:
             return await self._unfenced(known, healed=healed)
         if self._writes is None:
             self._writes = ClaimWrites(fence, self._number, self._means.ports.node_id)
-            self._writes.suspect(self._via)
+            for node in self._suspects():
+                self._writes.suspect(node)
         ports = self._writes.ports(self._means.ports, _never, lambda: stop_file(self._means))
         if not self._has_effect:
             return await self._undo_what_is_stamped(fence, self._writes, ports)
@@ -77,12 +78,15 @@ class Adoption:
             if self._writes.doubt is None:
                 return f"{self._whose()}: nothing of what it set stands", "done" if healed else "undone"
 
-    @property
-    def _via(self) -> int:
-        """The broker by which its holder sent: its own, where no intent says another; and not of who told
-        the log of what a lost tail took along."""
-        via, agent = self._claim.via, self._effect.owner if self._has_effect else self._claim.agent
-        return int(agent.removeprefix("broker-")) if via is None else via
+    def _suspects(self) -> list[int]:
+        """The brokers to which a holder may have sent something last. The first one, and not who told the log
+        of what a lost tail took along, sent by its own, where no intent says another; who adopted it before
+        sent what is no broker's own by its own."""
+        agent = self._effect.owner if self._has_effect else self._claim.agent
+        via = _node(agent) if self._claim.via is None else self._claim.via
+        by_any = any(not change.resource.startswith("broker/") for change in self._effect.changes)
+        others = self._control.former_holders(self._claim) if by_any else ()
+        return sorted({via, *map(_node, others)})
 
     async def _undo_what_is_stamped(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> tuple[str, str]:
         """Its effect is not known; rates that end in its stamp, where its plan has rates, are the claim's."""
@@ -145,6 +149,10 @@ class Adoption:
 
     def _tell(self, words: str) -> None:
         log.info("claim %s, %s: %s", self._number, self._whose(), words)
+
+
+def _node(agent: str) -> int:
+    return int(agent.removeprefix("broker-"))
 
 
 async def _never() -> str | None:

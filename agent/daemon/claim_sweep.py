@@ -53,8 +53,10 @@ class Sweep:
         tokens = {claim.token for claim in unheld.values()}
         self._adoptions = {token: one for token, one in self._adoptions.items() if token in tokens}
         self._unheld = {number: self._unheld.get(number, 0) + 1 for number in unheld}
+        renamed = map(self._control.own_claim, self._closing)  # by a join, since it is being closed
+        closing = {claim.id for claim in renamed if claim is not None}
         for number, looks in self._unheld.items():
-            if (looks >= LOOKS or unheld[number].adoptions) and number not in self._closing:
+            if (looks >= LOOKS or unheld[number].adoptions) and number not in closing:
                 work = self._close(number, unheld[number])
                 self._closing[number] = asyncio.create_task(work, name=f"closing of claim {number}")
 

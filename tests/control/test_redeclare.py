@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 from scribe import Scribe, Written, effect
 
-from agent.control.claims import REDECLARED, called
+from agent.control.claims import REDECLARED
+from agent.control.past import Past
 from agent.control.state import Claim
 from agent.control.times import LAB
 
@@ -93,10 +94,60 @@ def test_the_id_that_a_join_gave_a_claim_is_not_taken_for_the_offset_of_another(
     again = log.join("broker-1", redeclare=mine)
     assert again == first, "the first has this stamp, and the second an id that ends so"
     brought_back = 2 * REDECLARED + again
-    assert called(log.state.claims, first) == log.state.claims[REDECLARED + again]
-    assert called(log.state.claims, second) == log.state.claims[brought_back]
+    assert Past().called(log.state.claims, first) == log.state.claims[REDECLARED + again]
+    assert Past().called(log.state.claims, second) == log.state.claims[brought_back]
     assert log.release(again, brought_back, "undone").void is None
-    assert called(log.state.claims, brought_back) is None
+    assert Past().called(log.state.claims, brought_back) is None
+
+
+def test_section_2_a_claim_that_was_brought_back_twice_is_reached_under_each_id_that_it_had() -> None:
+    log, one, _ = two()
+    past = Past()
+    first, other = log.dirty(one, "x:topic/a", problem="p"), log.dirty(one, "x:topic/b", problem="q")
+    mine = [item(log, other), item(log, first)]
+    lose_tail(log, 4)
+    log.join("broker-1", redeclare=mine)
+    past.saw(log.state, log.last)
+    _, middle = sorted(log.state.claims)
+    assert log.state.claims[middle].problem == "p"
+    mine = [item(log, claim) for claim in (middle, min(log.state.claims))]
+    lose_tail(log, 1)
+    log.epoch = 2
+    log.beat(one)
+    again = log.join("broker-1", redeclare=mine)
+    past.saw(log.state, log.last)
+    last = log.state.claims[REDECLARED + again]
+    assert last.problem == "p"
+    assert middle not in log.state.claims
+    for number in (first, middle, last.id):
+        assert past.called(log.state.claims, number) == last
+    assert Past().called(log.state.claims, middle) is None, "who has not read the join cannot know"
+
+
+def test_section_4_rule_5_who_held_a_claim_before_is_known_across_a_lost_tail() -> None:
+    log, one, other = two()
+    past = Past()
+    claim = log.orphan(one, "x:topic/a")
+    past.saw(log.state, log.last)  # it starts here
+    assert past.holders(log.state.claims[claim]) == frozenset(), "its only holder is the last one"
+    log.adopt(other, claim)
+    past.saw(log.state, log.last)
+    assert past.holders(log.state.claims[claim]) == {"broker-1"}
+    log.say(other, "leave")
+    past.saw(log.state, log.last)
+    third = log.join("broker-3")
+    past.saw(log.state, log.last)
+    log.adopt(third, claim)
+    past.saw(log.state, log.last)
+    assert past.holders(log.state.claims[claim]) == {"broker-1", "broker-2"}
+    lose_tail(log, 4)  # the second one's adoption is gone, what it did under it is not
+    log.beat(other)
+    past.saw(log.state, log.last)
+    third = log.join("broker-3")
+    past.saw(log.state, log.last)
+    log.adopt(third, claim)
+    past.saw(log.state, log.last)
+    assert past.holders(log.state.claims[claim]) >= {"broker-1", "broker-2"}
 
 
 def test_section_2_redeclared_effects_may_exceed_a_cap() -> None:

@@ -58,6 +58,30 @@ def test_nothing_is_touched_before_it_is_settled() -> None:
     play(story)
 
 
+def test_section_4_rule_5_what_an_adopter_sent_last_is_waited_for_too() -> None:
+    """Agent 2 dies with an undo of a topic's list in its broker's buffer, and its broker is stopped."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        fleet.cut, before = {3}, fleet.cluster.writes
+        await fleet.agents[1].die()
+        fleet.cluster.fate = "never"
+        async with asyncio.timeout(600):
+            while fleet.cluster.writes == before:
+                await asyncio.sleep(0.1)
+        await fleet.agents[2].die()
+        fleet.cluster.fate, fleet.cut = "done", set()
+        fleet.cluster.dead.add(2)
+        with pytest.raises(TimeoutError):
+            await fleet.closed(3)
+        fleet.cluster.dead.clear()
+        back = boot_ms()
+        assert await fleet.closed(3) - back >= TIMES.e_controller
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
 @pytest.mark.parametrize("cut", [2, 3])
 def test_who_does_not_reach_the_brokers_leaves_it_to_who_does(cut: int) -> None:
     async def story(fleet: Fleet) -> None:

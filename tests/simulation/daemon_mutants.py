@@ -24,7 +24,7 @@ DAEMONS = (
         "an adopter waits till settled",
         "daemon-gap",
         (
-            (D + "adoption.py", "            self._writes.suspect(self._via)\n", ""),
+            (D + "adoption.py", "                self._writes.suspect(node)\n", "                pass\n"),
             (D + "holding.py", "            self._writes.suspect()\n", "            pass\n"),
         ),
         seed=BY_HAND,
