@@ -88,7 +88,7 @@ class Counters:
         """All that a pattern found in lines, in their order; None: it did not."""
         rule, values = self._rules[columns.pattern.name], self.values
         if rule.value is not None:
-            self._add_numbers(columns, [groups for groups in found if groups is not None])
+            self._add_numbers(columns, found)
             return
         known, over = rule.known, 0
         for groups, lines in Counter(found).items() if len(found) > _FEW else zip(found, repeat(1)):
@@ -113,16 +113,17 @@ class Counters:
             self._add_values(hit.pattern, hit.labels, kept, [hit.value])
         return kept == hit.labels
 
-    def _add_numbers(self, columns: Columns, found: Sequence[Groups]) -> None:
+    def _add_numbers(self, columns: Columns, found: Sequence[Groups | None]) -> None:
         at, pattern = columns.number, columns.pattern
         assert at is not None
-        same: dict[Groups, list[Groups]] = {}
+        same: dict[Groups, list[bytes]] = {}
         for groups in found:
-            same.setdefault((*groups[:at], *groups[at + 1 :]), []).append(groups)
-        for lines in same.values():
-            labels = columns.labels(lines[0])
-            kept = self._add(pattern, labels, len(lines))
-            self._add_values(pattern, labels, kept, columns.numbers([groups[at] for groups in lines]))
+            if groups is not None:
+                same.setdefault(columns.others(groups), []).append(groups[at])
+        for others, texts in same.items():
+            labels = columns.labels_of(others)
+            kept = self._add(pattern, labels, len(texts))
+            self._add_values(pattern, labels, kept, columns.numbers(texts))
 
     def _add(self, pattern: LogPattern, labels: Labels, lines: int) -> Labels:
         """Count lines with these labels, or without any where there are too many; the labels that remain."""

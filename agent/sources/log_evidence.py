@@ -60,16 +60,17 @@ class Evidence:
         start = chunk.rfind(b"\n", 0, end) + 1
         limit = start + _BYTES
         until = chunk.find(_RECORD, end, limit)
-        more = False
-        if until < 0:  # no other record begins near: what belongs to this one has to be looked at
+        if until >= 0:
+            shown = Shown(path, chunk[start:until])
+        else:  # no other record begins near: what belongs to this one has to be looked at
             trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
             until = max(end, trace.end() - 1) if trace else end
             more = end > limit or (trace is not None and trace.end() == limit < len(chunk))
-        shown = Shown(path, chunk[start : min(until, limit)], more)
+            shown = Shown(path, chunk[start : min(until, limit)], more)
+            if until + 1 >= len(chunk):
+                self._open[path] = shown
         with self._lock:
             self._put(series, shown)
-        if until + 1 >= len(chunk):
-            self._open[path] = shown
 
     def go_on(self, chunk: bytes, path: str) -> None:
         """What the next chunk of a file begins with may still be the trace of the last one's end."""

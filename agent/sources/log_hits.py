@@ -48,7 +48,11 @@ class Columns:
 
     def labels(self, groups: Groups) -> Labels:
         """What is no UTF-8 is replaced."""
-        return _labels(self._names, self.others(groups))
+        return self.labels_of(self.others(groups))
+
+    def labels_of(self, others: Groups) -> Labels:
+        """The labels where the number is left out already."""
+        return _labels(self._names, others)
 
     def value(self, groups: Groups) -> float | None:
         """The number; None where it is none, or negative and must not be."""
@@ -57,7 +61,7 @@ class Columns:
     def numbers(self, texts: Sequence[bytes]) -> list[float | None]:
         """The number that each text is."""
         falls = bool(self.pattern.sets)
-        return [_number(text, falls) for text in texts]
+        return [float(text) if text.isdigit() and len(text) <= 30 else _number(text, falls) for text in texts]
 
 
 @lru_cache(_REMEMBERED)
@@ -67,8 +71,6 @@ def _labels(names: tuple[str, ...], groups: Groups) -> Labels:
 
 
 def _number(text: bytes, falls: bool) -> float | None:
-    if text.isdigit() and len(text) <= 30:
-        return float(text)
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return value if math.isfinite(value) and (falls or value >= 0) else None
 

@@ -15,6 +15,7 @@ from typing import Any
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
 
 PACKED = ".gz"
+_AT_ONCE = 2  # times LINE_LIMIT: what is searched at once costs less, and takes memory
 _NEAR = 256  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file
@@ -45,11 +46,19 @@ class Plain:
         return os.pread(self.fd, HEAD, start)
 
     def read(self, offset: int) -> bytes | None:
-        """LINE_LIMIT bytes from there, fewer at the end, or where a line ends near; None: ask again."""
-        # Up to a line's end: else the whole lines are copied to be without what is behind them.
-        near = LINE_LIMIT - LINE_LIMIT // _NEAR
-        end = os.pread(self.fd, LINE_LIMIT - near, offset + near).rfind(b"\n") + 1
-        return os.pread(self.fd, near + end if end else LINE_LIMIT, offset)
+        """Whole lines, none over LINE_LIMIT; or LINE_LIMIT bytes from there, fewer at the end of the file.
+        None: ask again."""
+        whole = 0
+        for _ in range(_AT_ONCE):
+            whole += self._lines(offset + whole)
+        return os.pread(self.fd, whole or LINE_LIMIT, offset)
+
+    def _lines(self, offset: int) -> int:
+        """How long the lines there are, up to the last that ends just before LINE_LIMIT; 0: none does."""
+        # To read no more than these spares the copy of them that is without the rest.
+        just = LINE_LIMIT // _NEAR
+        end = os.pread(self.fd, just, offset + LINE_LIMIT - just).rfind(b"\n") + 1
+        return end and LINE_LIMIT - just + end
 
     def next_data(self, offset: int) -> int:
         """Where the hole at `offset` ends: a writer that does not append may leave gigabytes."""

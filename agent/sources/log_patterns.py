@@ -130,9 +130,6 @@ def _shown(ends: Sequence[int], found: Sequence[Groups | None]) -> list[tuple[Gr
     """The lines to keep as evidence: all where they are few, else of the last ones two that differ."""
     if len(ends) <= _SHOWN:
         return [(groups, end) for groups, end in zip(found, ends, strict=True) if groups is not None]
-    different: dict[Groups | None, int] = {None: -1}
-    for groups, end in zip(found[: -_SHOWN - 1 : -1], ends[: -_SHOWN - 1 : -1], strict=True):
-        different.setdefault(groups, end)
-        if len(different) > _OF_MANY:
-            break
-    return [(groups, end) for groups, end in different.items() if groups is not None][::-1]
+    last = dict(zip(found[-_SHOWN:], ends[-_SHOWN:], strict=True))
+    different = sorted((end, groups) for groups, end in last.items() if groups is not None)
+    return [(groups, end) for end, groups in different[-_OF_MANY:]]

@@ -74,7 +74,7 @@ class Trail:
         self._close_quiet(now)
 
     def take(self) -> bytes | None:
-        """The next whole lines, at most LINE_LIMIT bytes, perhaps none; None where there is no more now."""
+        """The next whole lines, some MiB at most, perhaps none; None where there is no more now."""
         for each in list(self._files.values()):
             lines = self._take(each)
             if lines is not None:

@@ -28,7 +28,7 @@ from agent.sources.readable import readable
 _log = logging.getLogger(__name__)
 
 _BUDGET = 2.0  # seconds of a reading; what is left waits for the next
-_DEADLINE = 5.0  # seconds for one piece of work, a MiB of each file: beyond it a disk hangs
+_DEADLINE = 5.0  # seconds for one piece of work, some MiB of each file: beyond it a disk hangs
 _GLANCE = 0.05  # seconds of a glance
 _GAP = 0.02  # seconds between two glances at least
 _REST = 10  # times as long as a glance took is rested after it, so that a busy log costs a tenth of a core
