@@ -51,6 +51,8 @@ class Alerts:
         self._live: set[int] = set()  # the rules that have alerts
         self._tasks = 0
         self._turned_at = 0
+        self._changed_at: dict[str, int] = {}  # by metric: when its samples last said something new
+        self._all_changed_at: int | None = None  # of the others: when it was not known what had changed
         self._named: dict[str, list[RuleState]] = defaultdict(list)
         self._writers: dict[str, list[RuleState]] = defaultdict(list)
         for state in self._rules:
@@ -87,9 +89,13 @@ class Alerts:
         those whose time has come."""
         set_back = now < self._turned_at  # the clock: no timer means anything any more
         self._turned_at = now
+        if touched is None or set_back or self._all_changed_at is None:
+            self._all_changed_at = now
+            self._changed_at.clear()
         if touched is None or set_back:
             due = set(range(len(self._rules)))
         else:
+            self._changed_at.update(dict.fromkeys(touched.changed, now))
             due = self._readers.of(touched.changed)
             due |= self._restless(self._readers.of(touched.names - touched.changed) - due, now)
         due.update(self._left, self._timers.due(now))
@@ -100,7 +106,14 @@ class Alerts:
         """Of rules whose newest values are as they were, those that must be judged all the same."""
         if self._idle_ms is None:
             return readers
-        return {index for index in readers if not self._rules[index].rest(now)}
+        return {index for index in readers if not self._rules[index].rest(now, self._same_since)}
+
+    def _same_since(self, expression: Expression) -> int:
+        """Since when what it reads says the same; for what is recorded, or read by pattern, nobody looks."""
+        if self._all_changed_at is None or expression.nameless or expression.names & self._writers.keys():
+            return self._turned_at
+        changed = (self._changed_at.get(name, 0) for name in expression.names)
+        return max([self._all_changed_at, *changed])
 
     def next(self, turn: Turn) -> Task | None:
         """The next rule of the turn; the one before it must have been taken, if it records."""
@@ -137,6 +150,7 @@ class Alerts:
         """Of these metrics series gave way to what a recording rule gave: as what they are judged on in this
         turn does not know of it, their readers come with the next one."""
         turn.left |= self._readers.of(names)
+        self._changed_at.update(dict.fromkeys(names, turn.now))
 
     def postpone(self, task: Task) -> None:
         """It cannot be judged now: it is due in the next turn."""

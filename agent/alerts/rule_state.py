@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import inf
 
 from msgspec import Struct, field
 
@@ -59,16 +60,20 @@ class RuleState(Struct):
         else:
             yield from self._recorded(finding)
 
-    def rest(self, now: int) -> bool:
+    def rest(self, now: int, same_since: Callable[[Expression], int]) -> bool:
         """Take it for judged `now` where the same values again can tell nothing new; False where they can.
+        `same_since`: since when all that an expression reads has said the same.
 
         One that is not well may become so by time alone, and what is recorded is to have its samples.
         """
-        well = self.health is RuleHealth.OK
-        rests = well and self.expression.timeless and isinstance(self.rule, AlertRule)
-        if rests:
-            self.judged_at = now
-        return rests
+        steady = self.expression.steady_ms
+        if self.health is not RuleHealth.OK or steady == inf or isinstance(self.rule, RecordRule):
+            return False
+        seen = (self.evaluated_at or 0) - self.rule.offset_ms
+        if steady and seen - steady <= same_since(self.expression):
+            return False
+        self.judged_at = now
+        return True
 
     def _recorded(self, finding: Finding) -> Iterator[Sample]:
         gone = dict.fromkeys(self.written - finding.series.keys(), STALE)

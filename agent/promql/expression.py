@@ -14,7 +14,7 @@ from agent.promql.binary import COMPARISONS
 from agent.promql.duration_arithmetic import seconds_of
 from agent.promql.errors import BadExpression
 from agent.promql.lower import Lowering
-from agent.promql.needs import Reach, histories, reaches, timeless
+from agent.promql.needs import Reach, histories, reaches, steady_ms
 from agent.promql.nodes import SUBQUERY_STEP_MS, Binary, Node, Number, Selector, kind
 
 _MAX_LENGTH = 10_000
@@ -38,8 +38,8 @@ class Expression(Struct, frozen=True):
     `window_ms`: how far back it reads, lookback and offset included; a store must keep that much.
     `history_ms`: how long the store must have been filled before a result can be trusted; 0 where nothing
     but the newest samples matter. `threshold`: the number that the result is compared with, else None.
-    `timeless`: samples that say what those before them said leave the result as it was, for as long as none
-    gets older than the lookback.
+    `steady_ms`: where for so long each sample has said what the one before it said, one more that does leaves
+    the result as it was, for as long as none gets older than the lookback; infinite where nothing says so.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Expression(Struct, frozen=True):
     window_ms: int
     history_ms: int
     threshold: float | None
-    timeless: bool
+    steady_ms: float
 
 
 def compile(  # noqa: A001  as in re.compile
@@ -75,7 +75,7 @@ def compile(  # noqa: A001  as in re.compile
         window_ms=max([0, *(each.window_ms + each.offset_ms for each in selectors)]),
         history_ms=max(histories(node), default=0),
         threshold=_threshold(node),
-        timeless=timeless(node),
+        steady_ms=steady_ms(node),
     )
 
 

@@ -25,6 +25,7 @@ class Over(Struct, frozen=True):
 
     `whole`: it misleads while the store does not cover its whole window. `named`: it keeps the metric name.
     `now`: it is told the time of each step (ms) after its scalar arguments. `counter`: it is meant for those.
+    `steady`: of samples that are all the same it comes to the same, however many and whenever taken.
     """
 
     apply: OverTime
@@ -33,6 +34,7 @@ class Over(Struct, frozen=True):
     named: bool = False
     now: bool = False
     counter: bool = False
+    steady: bool = False
 
 
 class Of(Struct, frozen=True):
@@ -178,16 +180,16 @@ def _now(_args: Sequence[Value], _call: Call, scope: Scope) -> Value:
 
 
 FUNCTIONS: Mapping[str, Over | Of] = {
-    "rate": Over(ranges.extrapolated(counter=True, per_second=True), 2, counter=True),
-    "increase": Over(ranges.extrapolated(counter=True, per_second=False), 2, counter=True),
-    "delta": Over(ranges.extrapolated(counter=False, per_second=False), 2),
-    "irate": Over(ranges.instant(counter=True), 2, whole=False),
-    "idelta": Over(ranges.instant(counter=False), 2, whole=False),
+    "rate": Over(ranges.extrapolated(counter=True, per_second=True), 2, counter=True, steady=True),
+    "increase": Over(ranges.extrapolated(counter=True, per_second=False), 2, counter=True, steady=True),
+    "delta": Over(ranges.extrapolated(counter=False, per_second=False), 2, steady=True),
+    "irate": Over(ranges.instant(counter=True), 2, whole=False, steady=True),
+    "idelta": Over(ranges.instant(counter=False), 2, whole=False, steady=True),
     "deriv": Over(ranges.slope, 2),
     "predict_linear": Over(ranges.predicted, 2, now=True),
     "double_exponential_smoothing": Over(ranges.smoothed, 2),
-    "max_over_time": Over(ranges.maximum),
-    "min_over_time": Over(ranges.minimum),
+    "max_over_time": Over(ranges.maximum, steady=True),
+    "min_over_time": Over(ranges.minimum, steady=True),
     "avg_over_time": Over(ranges.average),
     "sum_over_time": Over(ranges.summed),
     "count_over_time": Over(ranges.count),
@@ -195,15 +197,15 @@ FUNCTIONS: Mapping[str, Over | Of] = {
     "stddev_over_time": Over(ranges.deviation),
     "stdvar_over_time": Over(ranges.variance),
     "mad_over_time": Over(ranges.median_deviation),
-    "last_over_time": Over(ranges.last, whole=False, named=True),
-    "first_over_time": Over(ranges.first, named=True),
-    "present_over_time": Over(ranges.present),
+    "last_over_time": Over(ranges.last, whole=False, named=True, steady=True),
+    "first_over_time": Over(ranges.first, named=True, steady=True),
+    "present_over_time": Over(ranges.present, steady=True),
     "ts_of_first_over_time": Over(ranges.time_of_first),
     "ts_of_last_over_time": Over(ranges.time_of_last, whole=False),
     "ts_of_max_over_time": Over(ranges.time_of(ranges.maximum)),
     "ts_of_min_over_time": Over(ranges.time_of(ranges.minimum)),
-    "changes": Over(ranges.changes),
-    "resets": Over(ranges.resets),
+    "changes": Over(ranges.changes, steady=True),
+    "resets": Over(ranges.resets, steady=True),
     "absent": Of(_absent),
     "absent_over_time": Of(_absent),  # its range has been asked for presence by then
     "vector": Of(_vector),
@@ -250,3 +252,9 @@ def whole(name: str) -> bool:
     """Whether a function misleads while the store does not cover its whole window."""
     function = FUNCTIONS[name]
     return name in ABOUT_ABSENCE or (isinstance(function, Over) and function.whole)
+
+
+def steady(name: str) -> bool:
+    """Whether a function of a range comes to the same of samples that are all the same."""
+    function = FUNCTIONS[name]
+    return isinstance(function, Over) and function.steady

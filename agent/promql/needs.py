@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from msgspec import Struct
 
-from agent.promql.functions import ABOUT_ABSENCE, ABOUT_TIME, whole
-from agent.promql.nodes import Binary, Call, Node, Range, Selector, Subquery, children
+from agent.promql.functions import ABOUT_ABSENCE, ABOUT_TIME, steady, whole
+from agent.promql.nodes import LOOKBACK_MS, Binary, Call, Node, Range, Selector, Subquery, children
 from agent.promql.vectors import Store
 
 
@@ -51,17 +52,30 @@ def histories(node: Node, *, all_of_it: bool = False) -> Iterator[int]:
         yield from histories(child, all_of_it=inside or (all_of_it and not isinstance(node, Call)))
 
 
-def timeless(node: Node) -> bool:
-    """Whether only the newest values decide, and not when they were taken or when they are looked at."""
+def steady_ms(node: Node) -> float:
+    """How long all that is read must have said the same until more of it leaves the result as it is: 0 where
+    only the newest values decide, infinite where it matters when they were taken or are looked at.
+
+    A function that needs two samples finds them in any window of LOOKBACK_MS: one that comes later than a
+    quarter of that is a change (agent/series/block.py).
+    """
     match node:
-        case Range() | Subquery():
-            return False
         case Selector():
-            return node.offset_ms == 0 and node.at is None
+            return 0 if node.offset_ms == 0 and node.at is None else inf
+        case Call() if steady(node.function):
+            return max(map(_steady_range, node.args))
+        case Range() | Subquery():
+            return inf
         case Call() if node.function in ABOUT_TIME:
-            return False
+            return inf
         case _:
-            return all(map(timeless, children(node)))
+            return max(map(steady_ms, children(node)), default=0)
+
+
+def _steady_range(node: Node) -> float:
+    if isinstance(node, Range) and node.offset_ms == 0 and node.at is None and node.window_ms >= LOOKBACK_MS:
+        return node.window_ms
+    return inf
 
 
 def unmatched(node: Node, store: Store, at: int, window_ms: int = 0, offset_ms: int = 0) -> tuple[Reach, ...]:

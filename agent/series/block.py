@@ -27,9 +27,8 @@ from agent.promql.vectors import (
 from agent.series.columns import AT_ONCE, padded, parts, stacked
 
 _FIRST_COLUMNS = 16
-_SILENT_MS = (
-    LOOKBACK_MS // 2
-)  # after this long a sample is news, whatever it says: the one before may be too old
+# After so long a sample is news, whatever it says: the one before may be too old, or alone in a window.
+_SILENT_MS = LOOKBACK_MS // 4
 _MAX_SELECTIONS = 256  # remembered; rules have few, people's queries may have many
 
 Selection = tuple[Indices, Rows]

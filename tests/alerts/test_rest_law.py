@@ -155,6 +155,67 @@ def test_what_rests_comes_to_what_is_judged_always(
         assert resting.health == always.health
 
 
+STEADY = (
+    "increase(a[5m]) > 0",
+    "rate(a[6m]) == 0",
+    "sum(irate(a[5m])) == 0 or b > 1",
+    "delta(a[5m]) < 0 or -idelta(b[5m]) > 0",
+    "changes(a[5m]) > 0 and on (n) b == 0",
+    "abs(resets(a[10m])) == 0",
+    "max_over_time(a[5m]) > 1 unless on () min_over_time(b[5m]) < 1",
+    "last_over_time(a[5m]) > 0",
+    "first_over_time(b[5m]) > 0 or present_over_time(a[5m]) > 0",
+    # what does not rest
+    "increase(a[2m]) == 0",
+    "max_over_time(a[5m] offset 1m) > 0",
+    "max_over_time(a[5m] @ 300) > 0",
+    "max_over_time(a[5m:1m]) > 0",
+    "count_over_time(a[5m]) > 0",
+    "sum_over_time(a[5m]) > 0",
+    "avg_over_time(a[5m]) > 0.5",
+    "increase(recorded[5m]) > 0",
+    'increase({__name__=~"a|b"}[5m]) > 0',
+    "time() - ts_of_last_over_time(a[5m]) > 20",
+)
+NONE = st.just(dict[tuple[str, str], float]())
+RARE = st.one_of(NONE, NONE, NONE, CHANGES)
+GAPS = st.sampled_from([5_000, 30_000, 75_000, 75_000, 75_001, 150_000])
+
+
+@settings(max_examples=EXAMPLES // 3)
+@given(st.lists(st.tuples(GAPS, RARE), min_size=8, max_size=16), st.sampled_from([0, 9_000]))
+def test_what_looks_back_rests_where_nothing_has_changed_for_as_long(
+    rounds: Sequence[tuple[int, Values]], for_ms: int
+) -> None:
+    """Whatever a window holds beside: new series, those that ended, samples far apart, a restart's."""
+    own = rules(*STEADY, for_ms=for_ms)
+    always, resting = Host(own, False), Host(own, True)
+    for at, values, down in scrapes([(gap, changes, frozenset()) for gap, changes in rounds]):
+        always.see(at, values, down)
+        resting.see(at, values, down)
+        assert resting.active == always.active
+        assert resting.health == always.health
+
+
+def test_what_looks_back_is_judged_less_often_after_its_window() -> None:
+    hosts = [Host(rules("increase(a[5m]) > 0"), rests) for rests in (False, True)]
+    for at in range(5_000, 905_000, 5_000):
+        for host in hosts:
+            host.see(at, {("a", "1"): float(at >= 150_000)}, frozenset())
+    always, resting = (host.sight.alerts.judged[RuleHealth.OK] for host in hosts)
+    assert always - resting == 60  # of 90 from 455 s on: each third comes by time alone
+
+
+def test_one_change_is_seen_for_as_long_as_it_is_in_sight() -> None:
+    """By a burst that ended, with readings now and then a little late."""
+    hosts = [Host(rules(*STEADY), rests) for rests in (False, True)]
+    for number, at in enumerate(range(5_000, 705_000, 5_000)):
+        values = {("a", "1"): float(at < 150_000), ("b", "1"): 2.0}
+        for host in hosts:
+            host.see(at + 2_000 * (number % 3 == 1), values, frozenset())
+        assert hosts[1].active == hosts[0].active
+
+
 PAUSES = st.sampled_from([1_000, 5_000, 11_000, LOOKBACK_MS - 5_000, LOOKBACK_MS, LOOKBACK_MS + 30_000])
 
 
@@ -263,7 +324,7 @@ def test_no_function_of_time_rests() -> None:
     written = {
         name: compiled(CALLS.get(name, f"{name}(a)")) for name, f in FUNCTIONS.items() if isinstance(f, Of)
     }
-    timeless = {name for name, each in written.items() if each.timeless}
+    timeless = {name for name, each in written.items() if not each.steady_ms}
     assert {"abs", "absent", "sort", "histogram_quantile"} <= timeless
     found = []
     for taken, seen in ((1_000_000, 1_000_001), (1_100_000, 1_233_002)):
