@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from agent.control.open_claims import counted, limit_of
 from agent.control.state import Claim, ClaimState, State
 from agent.control.times import Budget
 
@@ -33,9 +34,20 @@ def occupied(claims: Iterable[Claim], *states: ClaimState) -> Counter[str]:
 
 def over_cap(state: State, claim: Claim) -> str | None:
     """The scope whose cap in force leaves no room for `claim` beside what others may have in the world."""
-    others = (c for c in state.claims.values() if c.id != claim.id)
-    standing = occupied(others, *STANDING)
-    return next((s for s in claim.scopes if standing[s] + 1 > budget_of(state, s).cap), None)
+    own = state.claims.get(claim.id)
+    for scope in claim.scopes:
+        standing = held(state, scope, STANDING)
+        if own is not None and own.state in STANDING:
+            standing -= own.scopes.count(scope)
+        if standing + 1 > budget_of(state, scope).cap:
+            return scope
+    return None
+
+
+def held(state: State, scope: str, states: Iterable[ClaimState]) -> int:
+    """How many open claims in one of `states` hold the scope."""
+    claims = counted(state.claims)
+    return sum([claims.with_scope(each, scope) for each in states])
 
 
 def rates(state: State, claim: Claim) -> Iterator[tuple[str, int, int]]:
@@ -46,15 +58,11 @@ def rates(state: State, claim: Claim) -> Iterator[tuple[str, int, int]]:
         if budget.rate:
             yield scope, budget.rate, budget.window
     if claim.limit:
-        name = _limited(claim)
+        name = limit_of(claim)
         yield name, claim.limit.rate, claim.limit.window
         budget = budget_of(state, name)
         if budget.rate:
             yield name, budget.rate, budget.window
-
-
-def _limited(claim: Claim) -> str:
-    return f"limit/{claim.limit.name}" if claim.limit else ""
 
 
 def rated_names(state: State, claim: Claim) -> tuple[str, ...]:
@@ -66,11 +74,10 @@ def over_rate(state: State, claim: Claim) -> str | None:
     """The rate that one more like `claim` would exceed, in words; what waits or was granted counts too."""
     for name, rate, window in rates(state, claim):
         began = [b.at for b in state.began if name in b.names and b.at > state.clock - window]
-        waiting = sum(
-            name in other.scopes or name == _limited(other)
-            for other in state.claims.values()
-            if other.id != claim.id and other.state in WAITING
-        )
+        waiting = sum(counted(state.claims).with_name(each, name) for each in WAITING)
+        own = state.claims.get(claim.id)
+        if own is not None and own.state in WAITING and (name in own.scopes or name == limit_of(own)):
+            waiting -= 1
         if len(began) + waiting >= rate:
             free = f", one is free in {(began[0] + window - state.clock) // 1_000} s" if began else ""
             told = f"{len(began)} began, {waiting} wait{free}"

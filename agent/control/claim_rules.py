@@ -21,6 +21,7 @@ from agent.control.claims import (
     open_claim,
 )
 from agent.control.memory import cooldown, is_full, is_handled
+from agent.control.open_claims import counted
 from agent.control.pauses import paused
 from agent.control.records import Record
 from agent.control.state import Claim, Limit, State
@@ -75,7 +76,7 @@ def problem_not_handled(state: State, r: Record) -> str | None:
 def stamp_free(state: State, _: Record) -> str | None:
     """A stamp names one claim, as long as its values may stand somewhere."""
     stamp = state.offset % STAMPS
-    taken = any(c.stamp == stamp for c in state.claims.values()) or any(
+    taken = counted(state.claims).with_stamp(stamp) or any(
         c.stamp == stamp and c.until > state.clock for c in state.closed.values()
     )
     return "its stamp is taken: claim again" if taken else None
@@ -83,9 +84,10 @@ def stamp_free(state: State, _: Record) -> str | None:
 
 def not_too_many(state: State, r: Record) -> str | None:
     """Six a session, 256 in the queue, and what can be remembered."""
-    if sum(c.session == r.s for c in state.claims.values()) >= CLAIMS_A_SESSION:
+    claims = counted(state.claims)
+    if claims.of_session(r.s) >= CLAIMS_A_SESSION:
         return "too many claims of this session"
-    if sum(c.state is QUEUED for c in state.claims.values()) >= QUEUE:
+    if claims.of_state(QUEUED) >= QUEUE:
         return "the queue is full"
     return "the memory is full" if is_full(state) else None
 

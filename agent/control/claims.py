@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agent.control.budgets import STANDING, WAITING
 from agent.control.memory import begin, handle, remember_closed
+from agent.control.open_claims import counted
 from agent.control.state import Claim, ClaimState, Move, State
 
 QUEUED, GRANTED, DIRTY, ORPHAN, STUCK, CLOSED = ClaimState
@@ -68,11 +69,7 @@ def open_claim(state: State, claim: Claim, event: str) -> State:
 
 
 def _noted(state: State, claim: Claim, before: ClaimState | None, event: str, session: int) -> State:
-    claims = dict(state.claims)
-    if claim.state is CLOSED:
-        del claims[claim.id]
-    else:
-        claims[claim.id] = claim
+    claims = counted(state.claims).changed(claim)
     told = Move(claim.id, before, claim.state, event, session)
     return replace(state, claims=claims, moves=(*state.moves, told))
 

@@ -55,6 +55,11 @@ def begin(state: State, claim: Claim) -> State:
 
 def is_full(state: State, more: int = 1) -> bool:
     """Whether so many problems more could not be remembered; what is open will have to be, too."""
+    if (
+        max(max(len(state.handled), len(state.closed)) + len(state.claims), len(state.began)) + more
+        <= MEMORIES
+    ):
+        return False  # not even with those that lapsed
     handled = sum(until > state.clock for until in state.handled.values())
     closed = sum(c.until > state.clock for c in state.closed.values())
     began = sum(b.at > state.clock - WEEK for b in state.began)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from agent.control.budgets import OCCUPYING, budget_of, occupied
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from agent.control.budgets import OCCUPYING, budget_of, held, occupied
 from agent.control.claims import ORPHAN, QUEUED, STUCK, move
+from agent.control.open_claims import counted
 from agent.control.pauses import paused
-from agent.control.state import State
+from agent.control.state import Claim, ClaimState, State
 
 
 def schedule(before: State, state: State) -> State:
     """Grants what has room, by priority and age; `before` is the state before this record, scheduled."""
     if not state.claims or state.barrier or state.clock < state.settled_at or not _may_differ(before, state):
         return state
-    queue = [c for c in state.claims.values() if c.state is QUEUED and not paused(state, c)]
-    taken = occupied(state.claims.values(), *OCCUPYING)
-    left = occupied(state.claims.values(), ORPHAN, STUCK)
+    queue = [c for c in _candidates(before, state) if c.state is QUEUED and not paused(state, c)]
+    if not queue:
+        return state
+    taken, left = _holding(state, queue, *OCCUPYING), _holding(state, queue, ORPHAN, STUCK)
     blocked: set[str] = set()
     for claim in sorted(queue, key=lambda c: (c.priority, c.id)):
         full = {scope for scope in claim.scopes if taken[scope] >= budget_of(state, scope).cap}
@@ -29,11 +34,40 @@ def schedule(before: State, state: State) -> State:
     return state
 
 
+def _candidates(before: State, state: State) -> Iterable[Claim]:
+    """Those that may be granted now. Where all that changed is that one claim came, only that one, if nobody
+    else waits for a scope of its; for the others less is free than before."""
+    if len(state.moves) == 1 and not _rules_differ(before, state):
+        (only,) = state.moves
+        new = state.claims.get(only.claim)
+        if new is not None and (only.before, only.after) == (None, QUEUED):
+            claims = counted(state.claims)
+            alone = all(claims.with_scope(QUEUED, scope) == 1 for scope in new.scopes)
+            if alone or any(_is_full(state, scope) for scope in new.scopes):
+                return (new,)
+    return state.claims.values()
+
+
+def _holding(state: State, queue: Sequence[Claim], *states: ClaimState) -> Counter[str]:
+    """How many claims in one of `states` hold each scope that somebody in the queue waits for."""
+    if len(queue) > 1:
+        return occupied(state.claims.values(), *states)
+    return Counter({scope: held(state, scope, states) for scope in queue[0].scopes})
+
+
+def _is_full(state: State, scope: str) -> bool:
+    return held(state, scope, OCCUPYING) >= budget_of(state, scope).cap
+
+
 def _may_differ(before: State, state: State) -> bool:
-    """Whether anything that a grant depends on changed. Time alone only blocks more, but for these ends."""
+    """Whether anything that a grant depends on changed."""
+    return before.claims is not state.claims or _rules_differ(before, state)
+
+
+def _rules_differ(before: State, state: State) -> bool:
+    """Whether anything else than claims did. Time alone only blocks more, but for these ends."""
     if not (
-        before.claims is state.claims
-        and before.budgets is state.budgets
+        before.budgets is state.budgets
         and before.pauses is state.pauses
         and before.barrier is state.barrier
         and before.params is state.params

@@ -77,7 +77,7 @@ def memory_has_room(state: State, r: Record) -> str | None:
 def join(state: State, r: Record) -> State:
     """A new session, its offset the id; takes back what it redeclares, and ends this agent's older ones."""
     state = redeclare(state, r)  # before its claims go with the older sessions
-    for session in sorted(s.id for s in state.sessions.values() if s.agent == r.a):
+    for session in sorted(_live_of(state, r.a)):
         state = end(state, state.sessions[session])
     joined = _session(state, r)
     state = replace(
@@ -89,6 +89,11 @@ def join(state: State, r: Record) -> State:
         left = min(item["left"], cooldown_most(state))
         state = handled(state, item["problem"], state.clock + left)
     return state
+
+
+def _live_of(state: State, agent: str) -> list[int]:
+    """Its live sessions; none is looked for of an agent that never joined."""
+    return [s.id for s in state.sessions.values() if s.agent == agent] if agent in state.incarnations else []
 
 
 def _session(state: State, r: Record) -> Session:

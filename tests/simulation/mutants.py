@@ -223,8 +223,8 @@ SECTION_10 = (
         (
             (
                 C + "budgets.py",
-                "            if other.id != claim.id and other.state in WAITING\n",
-                "            if False\n",
+                "with_name(each, name) for each in WAITING)\n",
+                "with_name(each, name) for each in ())\n",
             ),
             (C + "claim_rules.py", "over_rate(state, found) if found.state is GRANTED else None", "None"),
         ),
