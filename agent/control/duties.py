@@ -84,9 +84,11 @@ class Duties:
             return "adopt", {"id": claim.id, "token": claim.token}
         if reaches and (left := self.to_adopt(state, session, boot)) is not None:
             return "adopt", {"id": left.id, "token": left.token}
-        if (found := self.restorer.next(state, session, lost, boot)) is not None:
+        votes = list(self._witness.votes(state, session))
+        silent = {state.sessions[vote.session].agent for vote in votes}
+        if (found := self.restorer.next(state, session, lost, boot, silent)) is not None:
             return "found", found
-        for vote in self._witness.votes(state, session):
+        for vote in votes:
             return "expire", vote.body()
         return ("beat", self.outbox.beat()) if self.due(state, session, heard) <= boot else None
 

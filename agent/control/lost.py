@@ -5,7 +5,7 @@ until then. Whether it stands its adopter finds out: what a request may yet do i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -94,17 +94,21 @@ def no_room(state: State, lost: Sequence[Lost], claim: Claim) -> str | None:
 class Restorer:
     """When this agent tells the log of what it lost. Mutable, without I/O; instants are own boot times in ms.
 
-    Its holder, if it lives, declares it again by its join, for which a third of SETTLE is left, or half of W
-    where all wait for that holder in the barrier. Nothing is granted meanwhile.
+    Its holder, if it lives, declares it again by its join, for which a third of SETTLE is left; and where all
+    wait for that holder in the barrier, as long as this agent would not vote to end its session. Nothing is
+    granted meanwhile.
     """
 
     def __init__(self) -> None:
         self._since: dict[tuple[int, int, str], int] = {}  # when each was first missed
         self._tried: dict[tuple[int, int, str], int] = {}
 
-    def next(self, state: State, session: int, lost: Sequence[Lost], boot: int) -> dict[str, object] | None:
-        """The body of the `found` that session `session` should write now; each one once in a while."""
-        for at, one in self._all(state, session, lost, boot):
+    def next(
+        self, state: State, session: int, lost: Sequence[Lost], boot: int, silent: Container[str] = ()
+    ) -> dict[str, object] | None:
+        """The body of the `found` that session `session` should write now; each one once in a while.
+        `silent`: the agents whose sessions it would vote to end."""
+        for at, one in self._all(state, session, lost, boot, silent):
             if boot >= at:
                 self._tried[one.identity] = boot
                 return {
@@ -117,23 +121,24 @@ class Restorer:
         return None
 
     def due(self, state: State, session: int, lost: Sequence[Lost], boot: int) -> int | None:
-        """When something is to be told."""
-        return min((at for at, _ in self._all(state, session, lost, boot)), default=None)
+        """When something is to be told, but for what waits for its holder."""
+        return min((at for at, _ in self._all(state, session, lost, boot, ())), default=None)
 
-    def _all(self, state: State, session: int, lost: Sequence[Lost], boot: int) -> Iterator[tuple[int, Lost]]:
+    def _all(
+        self, state: State, session: int, lost: Sequence[Lost], boot: int, silent: Container[str]
+    ) -> Iterator[tuple[int, Lost]]:
         """When each is due; not what an open claim changes, too: it would be void."""
         if not lost:
             return
-        awaited = {state.sessions[silent].agent for silent in state.barrier}
+        behind = (state.sessions[each].agent for each in state.barrier)
+        awaited = {agent for agent in behind if agent not in silent}
         held = {key for claim in state.claims.values() for key in keys_of(claim.effect)}
         for one in lost:
-            if held.isdisjoint(keys_of(one.effect)):
-                patience = state.params["settle"] // 3
-                if not awaited.isdisjoint((one.agent, one.holder)):
-                    patience = max(patience, state.params["w"] // 2)
-                at = self._since.setdefault(one.identity, boot) + patience
-                at += RANK_STEP * rank(state, -one.claim, session)  # a session may have the same offset
-                tried = self._tried.get(one.identity)
+            patience = state.params["settle"] // 3
+            at = self._since.setdefault(one.identity, boot) + patience
+            at += RANK_STEP * rank(state, -one.claim, session)  # a session may have the same offset
+            tried = self._tried.get(one.identity)
+            if awaited.isdisjoint((one.agent, one.holder)) and held.isdisjoint(keys_of(one.effect)):
                 yield (at if tried is None else max(at, tried + AGAIN)), one
 
 

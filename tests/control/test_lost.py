@@ -96,23 +96,28 @@ def test_section_9_an_offset_that_is_used_again_explains_nothing() -> None:
     assert unexplained([one], log.state) == (one,)
 
 
-def test_section_9_its_holder_has_longer_where_all_wait_for_it() -> None:
-    """But not until its session is ended: then grants resume."""
+def test_section_9_it_is_told_right_before_the_session_is_ended_for_which_all_wait() -> None:
+    """With that grants resume."""
     one = one_lost()
-    log, (session, other) = born("broker-1", "broker-2")
+    log, (session, _) = born("broker-1", "broker-2")
+    duties = Duties("broker-1")
+    duties.saw(log.state, log.last, session, 0)
     log.epoch += 1
-    log.beat(session)
-    assert other in log.state.barrier
-    restorer = Restorer()
-    due = restorer.due(log.state, session, [one], 0)
-    assert due is not None
-    assert LAB.settle // 3 < LAB.w // 2 <= due < LAB.w
-    assert restorer.next(log.state, session, [one], due - 1) is None
-    assert restorer.next(log.state, session, [one], due) is not None
-    log.say(other, "leave")
-    log.beat(session)
-    assert not log.state.barrier
-    assert (Restorer().due(log.state, session, [one], 0) or due) < due
+    told = []
+    for boot in range(500, LAB.w + 2_000, 500):
+        log.beat(session)
+        duties.saw(log.state, log.last, session, boot)
+        assert duties.restorer.due(log.state, session, [one], boot) is None
+        t, x = duties.next(log.state, session, (boot, None), boot, lost=unexplained([one], log.state)) or (
+            "",
+            {},
+        )
+        if t in ("found", "adopt", "expire"):
+            told.append((t, boot))
+            log.say(session, t, **x)
+            duties.saw(log.state, log.last, session, boot)
+    assert [t for t, _ in told] == ["found", "adopt", "expire"]
+    assert told[0][1] >= LAB.w
 
 
 def test_section_9_nothing_is_told_that_an_open_claim_changes() -> None:
