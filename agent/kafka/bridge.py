@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -46,7 +46,7 @@ class Call:
 
     `build` gets kio's module of the negotiated version (field names differ between versions) and returns
     its request. `write` says that repeating it, or not knowing its end, matters. With a `memory` the answer
-    is what that makes of kio's.
+    is what that makes of kio's. One that is asked again is not built again.
     """
 
     api: str  # kio's name, e.g. "describe_configs"
@@ -56,6 +56,7 @@ class Call:
     build: Callable[[ModuleType], Any]
     write: bool = False
     memory: Memory | None = None
+    _built: dict[int, Exchange] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def prepare(self, versions: Mapping[int, tuple[int, int]]) -> Exchange:
         """The newest version that both sides know; KafkaRefused if there is none. Called by aiokafka."""
@@ -67,8 +68,11 @@ class Call:
             offer = f"offers {low} to {high}" if self.key in versions else "does not offer it"
             needs = f"the broker {offer}; Ottla needs one of {self.oldest} to {self.newest}"
             raise KafkaRefused(self.api, UNSUPPORTED_VERSION, needs)
-        module, response = _messages(self.api, max(common))
-        return Exchange(self.build(module), response, self.memory)
+        version = max(common)
+        if version not in self._built:
+            module, response = _messages(self.api, version)
+            self._built[version] = Exchange(self.build(module), response, self.memory)
+        return self._built[version]
 
 
 @lru_cache

@@ -79,6 +79,7 @@ class PartitionLog:
         self._leader: Leader | None = None
         self._pause = _PAUSE
         self._epochs = Epochs()
+        self._newest: tuple[Leader, Reading, Call] | None = None  # what was fetched last
 
     async def append(self, value: bytes, *, apart: bool = False) -> int:
         """The offset of the new record, once every in-sync replica has it. `apart`: it has a connection of
@@ -123,7 +124,7 @@ class PartitionLog:
 
         def call(leader: Leader) -> Call:
             asked.append(leader)
-            return fetch(leader, reading)
+            return self._fetching(leader, reading)
 
         part = await self._at_leader(call, fetched, until)
         if part.error_code == OFFSET_OUT_OF_RANGE:
@@ -138,6 +139,12 @@ class PartitionLog:
         if records and len(data) < min_bytes and records[-1].offset + 1 < self.high_watermark:
             records += await self._next_segment(asked[-1], records[-1], until)
         return records
+
+    def _fetching(self, leader: Leader, reading: Reading) -> Call:
+        """Where nothing was written since, the very request of the fetch before: it takes long to build."""
+        if self._newest is None or self._newest[:2] != (leader, reading):
+            self._newest = leader, reading, fetch(leader, reading)
+        return self._newest[2]
 
     async def _next_segment(self, leader: Leader, last: Record, until: float) -> tuple[Record, ...]:
         """What follows `last`, the end of a segment: no answer goes beyond one, so who asks for the last

@@ -34,7 +34,7 @@ async def _measure(lab: Lab) -> None:
     await lab.up()
     print(f"cluster RUNNING after                       {time.monotonic() - begun:8.1f} s")
     admin = Admin(lab.bootstrap, Security(), client_id="ottla-bench", deadline=60)
-    await bench_topic(admin, PARTITIONS, 120)
+    await bench_topic(admin, PARTITIONS, 600)
     for interval in ("15s", "1s"):
         await _idle(Agents(lab, RULES, interval=interval), interval)
     await _speed(lab, admin)
