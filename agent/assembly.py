@@ -126,7 +126,7 @@ class Eyes:
         self._exporters = make_exporters(config)
         self.series = Series(WINDOW_MS)
         self.saved = Saved()
-        itself = AgentItself(self.series, self.saved, config.interval_ms)
+        itself = self._itself = AgentItself(self.series, self.saved, config.interval_ms)
         self._host = host_sources(config.host, config.broker.log_dirs, config.security, config.interval_ms)
         self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself, *self._host)
 
@@ -144,7 +144,7 @@ class Eyes:
         """Read what these rules name from now on."""
         asked, table = rules.names.asked(sight.names), rules.names.metrics
         self._facts.select(asked | world_names.NAMES)
-        for source in self._host:
+        for source in (self._itself, *self._host):
             source.wanted = asked
         if self._jmx is not None:
             self._jmx.select(asked, table)

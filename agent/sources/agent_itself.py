@@ -48,6 +48,7 @@ DAMAGED = MetricInfo(
 MEMORY = MetricInfo("ottla_process_resident_memory_bytes", "gauge", "bytes", "Resident memory of the agent")
 CPU = MetricInfo("ottla_process_cpu_seconds_total", "counter", "seconds", "Processor time of the agent")
 METRICS = (SERIES, BYTES, DROPPED, REFUSED, SHORTENED, SAVED_AT, SAVED_BYTES, FAILED, DAMAGED, MEMORY, CPU)
+_NAMES = frozenset(metric.name for metric in METRICS)
 
 
 class Saved(Struct):
@@ -60,7 +61,7 @@ class Saved(Struct):
 
 
 class AgentItself:
-    """Reads its own process. Never fails."""
+    """Reads its own process, where anything of METRICS is in `wanted`: at first nothing. Never fails."""
 
     name = "agent"
     partial = False
@@ -68,12 +69,13 @@ class AgentItself:
 
     def __init__(self, series: Series, saved: Saved, interval_ms: int) -> None:
         self.interval_ms = interval_ms
+        self.wanted = frozenset[str]()
         self._series = series
         self._saved = saved
 
     async def read(self, now: int) -> list[Sample]:
         """The samples of METRICS."""
-        return list(self.samples(now))
+        return list(self.samples(now)) if self.wanted & _NAMES else []
 
     def samples(self, now: int) -> Iterator[Sample]:
         """The same, for whoever wants them at another time."""

@@ -7,12 +7,12 @@ from agent.series import Series
 from agent.sources.agent_itself import METRICS, AgentItself, Saved
 
 
-async def test_the_largest_families_are_shown_and_the_others_summed_up() -> None:
+def test_the_largest_families_are_shown_and_the_others_summed_up() -> None:
     series = Series(3_600_000)
     for family in range(25):
         series.add(Sample(f"m{family}", (("n", f"{n}"),), 1, 1.0) for n in range(family + 1))
     source = AgentItself(series, Saved(), 1000)
-    samples = {(s.name, dict(s.labels).get("family")): s.value for s in await source.read(5)}
+    samples = {(s.name, dict(s.labels).get("family")): s.value for s in source.samples(5)}
     counts = {family: value for (name, family), value in samples.items() if name == "ottla_series"}
     assert len(counts) == 21
     assert (counts["m24"], counts["m5"], counts["others"]) == (25, 6, 1 + 2 + 3 + 4 + 5)
@@ -21,16 +21,24 @@ async def test_the_largest_families_are_shown_and_the_others_summed_up() -> None
     assert sum(counts.values()) == series.count
 
 
-async def test_what_was_dropped_is_told_by_family() -> None:
+def test_what_was_dropped_is_told_by_family() -> None:
     series = Series(3_600_000, limit=2)
     series.add(Sample("a", (("n", f"{n}"),), 1, 1.0) for n in range(5))
     series.add([Sample("a", (("n", "0"),), 1, 1.0)])
     found = {
         (s.name, dict(s.labels).get("family")): s.value
-        for s in await AgentItself(series, Saved(ignored=1), 1000).read(5)
+        for s in AgentItself(series, Saved(ignored=1), 1000).samples(5)
     }
     assert found["ottla_series_dropped_samples_total", "a"] == 3
     assert found["ottla_series_refused_samples_total", None] == 1
     assert found["ottla_snapshot_ignored_total", None] == 1
     assert ("ottla_snapshot_timestamp_seconds", None) not in found  # none was written yet
     assert {name for name, _ in found} | {"ottla_snapshot_timestamp_seconds"} == {m.name for m in METRICS}
+
+
+async def test_it_is_read_where_a_rule_asks_for_it() -> None:
+    source = AgentItself(Series(3_600_000), Saved(), 1000)
+    source.wanted = frozenset({"kafka_admin_brokers"})
+    assert await source.read(5) == []
+    source.wanted |= {"ottla_series"}
+    assert "ottla_series" in {sample.name for sample in await source.read(5)}
