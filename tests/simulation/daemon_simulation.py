@@ -92,7 +92,8 @@ class DaemonSimulation(Simulation):
         for node, agent in self.agents.items():
             if standing := agent.daemon.standing():
                 return f"I5: broker-{node} still carries {', '.join(standing)}"
-        return f"I3: left in the world: {wrong}" if (wrong := self.world.left()) else None
+        wrong = self.world.left(self.invariants.may_be_left())
+        return f"I3: left in the world: {wrong}" if wrong else None
 
     def check(self) -> None:
         """Raises Violation: what can be seen between two instants."""
