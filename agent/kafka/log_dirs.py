@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +42,7 @@ class LogDir(msgspec.Struct, frozen=True):
     cordoned: bool = False  # KIP-1066, Kafka 4.3
 
 
+@cache
 def describe_log_dirs() -> Call:
     """Asks for every log dir and replica. Only the broker asked answers for itself."""
 

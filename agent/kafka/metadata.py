@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -59,6 +60,7 @@ class PartitionInfo(msgspec.Struct, frozen=True, gc=False):
     leader_epoch: int = -1
 
 
+@cache
 def describe_cluster() -> Call:
     """Asks for every broker, fenced ones too where the broker knows how (v2, Kafka 4.0)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,7 @@ class Quorum(Struct, frozen=True):
     observers: tuple[QuorumNode, ...]
 
 
+@cache
 def describe_quorum() -> Call:
     """Asks for the quorum of the metadata log; brokers hand it on to the active controller."""
 

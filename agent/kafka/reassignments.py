@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,7 @@ from agent.kafka.bridge import Call
 from agent.kafka.errors import check
 
 
+@cache
 def list_partition_reassignments(timeout: float) -> Call:
     """Asks for every reassignment under way; the controller gets `timeout` seconds."""
 

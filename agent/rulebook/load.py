@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from stat import S_ISDIR
 
 from msgspec import Struct
 
@@ -134,10 +135,13 @@ def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]
 
     Asks the disk little: a running agent looks again all the time. `seen`: folders by device and inode.
     """
-    if depth > MAX_DEPTH or not Path(folder).is_dir():
+    if depth > MAX_DEPTH:
         return
-    status = os.stat(folder)  # noqa: PTH116
-    if (status.st_dev, status.st_ino) in seen:
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+    except FileNotFoundError:  # meanwhile
+        return
+    if not S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
