@@ -34,7 +34,7 @@ RULES = Path(__file__).parents[2] / "rules"
 MB = 1_000_000
 FILES = {"server.log": (85 * MB, 0.005), "storm.log": (21 * MB, 0.3)}
 FIRST = {"re2": 20 * MB, "literals": 20 * MB, "mtail": 5 * MB, "fail2ban-regex": 2 * MB}  # for the slow ones
-ROUNDS = 5  # of ours, in one process: the least is what it costs, the others met somebody else's work
+ROUNDS = 20  # of ours, in one process: the least is what it costs, the others met somebody else's work
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,16 @@ def test_a_line_is_reported_once_however_often_a_pattern_is_in_it() -> None:
     assert {n: len(places) for n, places in finder.find((b"x" * 1000 + b"\n") * 3).items()} == {0: 3}
 
 
+def test_the_texts_that_hyperscan_is_padded_with_are_never_reported() -> None:
+    """Wherever they are, only the pattern's own line counts."""
+    finder = hyperscan_finder({7: copy_of("ERROR x")})
+    chunk = b"".join(bytes((a, b)) * 4 for a in range(32) for b in range(32)) + b"\nERROR x\n"
+
+    if finder is None:
+        pytest.skip("hyperscan does not run here")
+    assert finder.find(chunk) == {7: [len(chunk) - 1]}
+
+
 def test_a_chunk_with_too_many_hits_is_refused_before_memory_grows() -> None:
     """It is searched in halves then: see Scanner."""
     fast = hyperscan_finder({n: copy_of("[xy]") for n in range(4)})
