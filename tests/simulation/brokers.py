@@ -48,8 +48,8 @@ class Request:
     connected: float  # true time at which its connection was authenticated
     answer: asyncio.Future[Any]
     process: Process
-    stood_still: float  # how long its machine's clocks had stood when it was about to be sent
-    frozen: bool = False  # … and they stood still then
+    stood_still: float  # how long its machine's clocks had stood when its process looked for the last time
+    frozen: bool = False  # … and they stood still after that
     left: float = 0.0  # true time at which its bytes left
 
     @property
@@ -75,7 +75,7 @@ class Sending:
     async def send(self) -> None:
         """The bytes leave, at once or when whatever befalls the process in this very step is over."""
         left = self._process.loop.create_future()
-        self._request.stood_still = self._process.machine.stood_still
+        self._request.stood_still = self._process.looked
         self._world.at_the_gap(self._request, left)
         await left
 

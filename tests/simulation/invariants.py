@@ -16,6 +16,7 @@ from agent.kafka.batches import Record
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
 from simulation.machines import Machine
 from simulation.partition import Partition
+from simulation.unheard import Unheard
 
 SLACK = 0.1  # seconds
 MOVES = {
@@ -74,6 +75,7 @@ class Canon:
             str, tuple[float, float]
         ] = {}  # problem → when a dirty claim of it was last closed,
         # and how far virtual time had run ahead by then
+        self.unheard = Unheard()
         self.dirty: dict[str, float] = {}  # problem → when a claim of it last became dirty, in true time and
         # what virtual time had run ahead of it
         self.ahead = 0.0
@@ -105,6 +107,8 @@ class Canon:
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
         del self.states[end:]
+        if not end:
+            self.unheard.made_again()
         self.seen["truncations"] += 1
         self._orders()
 
@@ -136,6 +140,8 @@ class Canon:
             seen["void: " + verdict.void.partition(":")[0]] += 1
         elif record is not None:
             seen[f"{record.t}s"] += 1
+            if record.t == "join":
+                self.unheard.joins(record.a)
             if record.t == "expire" and record.x["session"] not in state.sessions:
                 seen["expiries"] += 1
         if state.barrier and state.epoch != before.epoch:
@@ -146,7 +152,9 @@ class Canon:
             if move.after is DIRTY and move.before is GRANTED:
                 self.dirty[before.claims[move.claim].problem] = self.partition.kernel.now + self.ahead
             if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
-                self.closed[before.claims[move.claim].problem] = self.partition.kernel.now, self.ahead
+                problem = before.claims[move.claim].problem
+                self.closed[problem] = self.partition.kernel.now, self.ahead
+                self.unheard.closes(problem, state.offset)
 
 
 class Invariants:
@@ -215,9 +223,14 @@ class Invariants:
 
     def _i2_handled(self, effect: Effect, now: float) -> None:
         """Virtual time may run ahead of true time, by five seconds a record at most."""
-        closed, ahead = self.canon.closed.get(effect.problem.name, (-1e9, 0.0))
-        if now - closed + self.canon.ahead - ahead < self._cooldown - SLACK:
-            self._broken(effect, [], f"I2: {effect.problem.name} was closed {now - closed:.3f} s before")
+        name = effect.problem.name
+        closed, ahead = self.canon.closed.get(name, (-1e9, 0.0))
+        if now - closed + self.canon.ahead - ahead >= self._cooldown - SLACK:
+            return
+        if name in self.canon.unheard:
+            self.excused["handled in a log before, by nobody who has joined this one"] += 1
+        else:
+            self._broken(effect, [], f"I2: {name} was closed {now - closed:.3f} s before")
 
     def _i6(self, effect: Effect, now: float) -> None:
         e = E_OWN if effect.problem.local else E_CONTROLLER
@@ -248,6 +261,7 @@ class Invariants:
 
     def equal(self, agent: str, state: State) -> None:
         """I4: an agent's digest is that of a history that was."""
+        self.canon.unheard.reads(agent, state.offset)
         if state.offset >= 0 and state.digest not in self.canon.known.get(state.offset, ()):
             raise Violation(f"I4: {agent} has another digest at offset {state.offset}")
 

@@ -112,6 +112,7 @@ class Process:
         self._held: set[str] = set()
         self._timers: dict[int, float] = {}  # boot time, seconds
         self._armed = 0
+        self.looked = 0.0  # how long its machine's clocks had stood when it last began to look
         self.killed_by_deadman: Callable[[Machine], None] = lambda _: None
         self.in_the_middle: list[Callable[[], None]] = []  # what it does first when it is let go
 

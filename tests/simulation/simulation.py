@@ -139,6 +139,7 @@ class Simulation:
 
     def _look(self, process: Process) -> None:
         """… in the step in which it begins to look for the last time."""
+        process.looked = process.machine.stood_still
         if befalls := self.in_the_look.pop(process.machine.node, None):
             befalls(process.machine)
 
