@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,7 +69,20 @@ def clear(folder: Path) -> None:
         raise LabError(
             f"process {pids} does not end on SIGKILL", "thaw its disk with fsfreeze -u, then try again"
         )
-    disks.unmount_below(folder)
+    until = time.monotonic() + _END_SECONDS
+    while True:
+        disks.unmount_below(folder)
+        try:
+            _remove_all(folder)
+        except OSError as error:
+            # A `mount` that a killed `up` had begun may come through after we looked.
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+        else:
+            return
+
+
+def _remove_all(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
