@@ -25,6 +25,7 @@ from agent.control_topic import (
     Times,
 )
 from agent.control_topic.creation import configs, create
+from agent.control_topic.follower import Follower
 from agent.kafka.errors import KafkaRefused, LogRecreated
 
 # As LAB, but quick; the fold's ages are in log time.
@@ -351,6 +352,23 @@ async def test_a_lost_tail_is_seen_the_log_folded_anew_and_joined_again(
     assert claim not in one.state.claims or one.state.claims[claim].agent != "broker-1"
     end = min(one.state.offset, two.state.offset)
     assert [r.offset for r in cluster.log.records[: end + 1]] == list(range(end + 1))
+
+
+async def test_section_9_a_tail_that_is_lost_again_while_the_log_is_folded_anew_stops_nobody() -> None:
+    """The end that was asked before lies beyond the log's then, and nobody writes who waits for it."""
+    log = FakeLog(lambda: 1)
+    for _ in range(5):
+        await log.land(b"garbage")
+    follower = Follower(log, end=5)
+    await log.lose_tail(2)
+    for _ in range(2):
+        assert not follower.caught_up
+        async for _ in follower.read(eager=True):
+            pass
+    async for _ in follower.read(eager=True):
+        pass
+    assert follower.caught_up
+    assert follower.state.offset == 2
 
 
 async def test_a_leader_that_has_yet_to_catch_up_is_no_lost_tail(cluster: Cluster) -> None:

@@ -65,7 +65,10 @@ class Follower:
         """
         if self._end is None:
             self._end = (await self._log.bounds())[1]
-        for record in self._beyond(await self._fetch(eager)):
+        records = self._beyond(await self._fetch(eager))
+        if not records and not self.caught_up:
+            self.doubt()  # a tail may have been lost since the end was asked: nobody would write again
+        for record in records:
             for logged in self._with_unreadable(record):
                 if logged.offset % SLICE == 0:
                     await asyncio.sleep(0)

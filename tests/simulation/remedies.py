@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
+from agent.control.budgets import WAITING
 from agent.control.claims import DIRTY, changes_of, is_called
 from agent.control.doubt import Doubt, Look, Sent
 from agent.control.state import Claim
@@ -21,6 +23,7 @@ from simulation.problems import Problem, Problems
 
 TROUBLE = (NotAccepted, ClaimVoid, ControlUnavailable)
 LOOK = 0.5  # seconds between two looks at what is to be done
+LOOKS = 6  # until a claim that nobody works on is cancelled, as the daemon's sweep does
 AGAIN = 2.0  # seconds until a problem is claimed again
 
 
@@ -40,6 +43,7 @@ class Remedies:
         self._busy: set[str] = set()  # names of problems
         self._held: set[int] = set()  # claims that a task works on
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unheld: Counter[int] = Counter()  # claim → looks that found no task working on it
         self._number = 0
         self._sent_at = 0
         self._effects = Effects(topic, process)
@@ -52,13 +56,14 @@ class Remedies:
                     self._busy.add(problem.name)
                     self._do(self._remedy(problem))
             for claim in list(self.topic.own_claims().values()):
-                if (
-                    claim.state is DIRTY
-                    and not any(is_called(claim, held) for held in self._held)
-                    and claim.session == self._session()
-                ):
+                held = any(is_called(claim, held) for held in self._held)
+                if claim.state is DIRTY and not held and claim.session == self._session():
                     self._held.add(claim.id)
                     self._do(self._clean_up(claim))
+                elif claim.state in WAITING and not held:
+                    self._unheld[claim.id] += 1
+                    if self._unheld[claim.id] % LOOKS == 0:  # it landed after its writer had given up
+                        self._do(self._give_up(claim.id))
             await asyncio.sleep(LOOK)
 
     def _do(self, work: Any) -> None:
