@@ -14,7 +14,6 @@ from agent.control.state import Claim, State
 from agent.control.times import Budget
 from agent.kafka.batches import Record
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
-from simulation.machines import Machine
 from simulation.partition import Partition
 from simulation.unheard import Unheard
 
@@ -58,7 +57,6 @@ class Effect:
     def __init__(self, name: str, problem: Cause) -> None:
         self.name, self.problem = name, problem
         self.began = False
-        self.machine: Machine | None = None  # from which it was sent
         self.late = False  # its machine was frozen in the gap: I1, I2 and I6 are weakened
 
 
@@ -180,7 +178,6 @@ class Invariants:
         self.canon.seen["effects"] += 1
         effect = self.effects[request.effect]
         effect.late |= request.frozen
-        effect.machine = request.process.machine
         there = sorted(self.world.in_the_world() - {request.effect})
         others = [self.effects[name] for name in there if name in self.effects]
         self._i1(effect, others)

@@ -61,7 +61,7 @@ class Partition:
         self.kernel = kernel
         self.random = random
         self.topic_id = "topic-0"
-        self.replaced: dict[str, str] = {}  # topic id → the id of the one that was made in its place
+        self.made_again = 0  # how often the topic was
         self.view = View([])
         self.epoch = 0
         self.clock_off = 0.0  # seconds by which the leader's clock is wrong
@@ -101,9 +101,8 @@ class Partition:
 
     def recreate(self) -> None:
         """The topic is deleted and made again."""
-        new = f"topic-{len(self.replaced) + 1}"
-        self.replaced[self.topic_id] = new
-        self.topic_id, self.view, self.epoch = new, View([]), 0
+        self.made_again += 1
+        self.topic_id, self.view, self.epoch = f"topic-{self.made_again}", View([]), 0
         self.old.clear()
         self.truncated(0)
         self.serve()
