@@ -18,6 +18,7 @@ _TAG = "OTTLA_LAB_NODE"
 _DEAD = "ZX"
 _KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD of include/linux/sched.h
 _LOOKS = 20
+_LEADS_SECONDS = 1.0
 LAB_UID = 61_001  # an unprivileged user without a name; nothing on a Debian machine has it
 
 
@@ -28,6 +29,7 @@ class Process:
     pid: int
     started: int  # clock ticks since boot
     state: str  # ps's letter: R, S, D, T (stopped), ...
+    leads: bool  # its session: it was started by `start`, and is no child of what was
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,13 @@ class Command:
 def start(command: Command) -> None:
     """Start it in the background, as the lab's unprivileged user where we are root.
 
-    It is no child of ours: it outlives us, and nobody has to wait for it.
+    It is no child of ours: it outlives us, and nobody has to wait for it. When this returns it can be found,
+    unless it has ended by then.
     """
     _launch(command, ["setsid", "--fork"])
+    until = time.monotonic() + _LEADS_SECONDS
+    while find(command.tag) is None and time.monotonic() < until:  # setsid forks first, and leads then
+        time.sleep(0.001)
 
 
 def run(command: Command) -> None:
@@ -86,8 +92,8 @@ def _launch(command: Command, prefix: list[str]) -> None:
 
 
 def find(tag: str) -> Process | None:
-    """The live process that was started under this tag: the oldest, if it has children."""
-    return min(_tagged(lambda own: own == tag), key=lambda process: process.started, default=None)
+    """The live process that was started under this tag; its children, which may outlive it, are not it."""
+    return next((process for process in _tagged(lambda own: own == tag) if process.leads), None)
 
 
 def find_below(folder: Path) -> list[Process]:
@@ -174,7 +180,9 @@ def _has_environment(pid: int) -> bool:
 def _look(pid: int) -> Process | None:
     """The process as it is now; None when it is gone, or dead and only not yet waited for."""
     fields = _stat(pid)
-    return None if fields is None or fields[0] in _DEAD else Process(pid, int(fields[19]), fields[0])
+    if fields is None or fields[0] in _DEAD:
+        return None
+    return Process(pid, int(fields[19]), fields[0], leads=int(fields[3]) == pid)
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -48,6 +48,18 @@ def test_it_is_found_by_its_tag_and_by_its_folder(folder: Path) -> None:
     assert processes.find_below(folder / "a" / "deeper") == []
 
 
+def test_a_child_that_outlives_it_is_not_it(folder: Path) -> None:
+    """An agent's probing process may take a moment more to end; the next agent starts beside it."""
+    command = ["sh", "-c", "sleep 61 & exec sleep 60"]
+    processes.start(Command(command, process_tag(folder), folder / "output.txt", folder))
+    until(lambda: len(processes.find_below(folder)) == 2, "its child runs")
+    process = processes.find(process_tag(folder))
+    assert process is not None
+    assert processes.end([process], signal.SIGKILL, 5) == []
+    assert processes.find(process_tag(folder)) is None
+    assert len(processes.find_below(folder)) == 1
+
+
 def test_it_outlives_nobody_waiting_and_ends_when_told(folder: Path) -> None:
     """`end` comes back when it is gone, not when it was asked to go."""
     process = sleeper(folder)
