@@ -6,7 +6,7 @@ import ctypes
 import gc
 import mmap
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 # While a query computes, the loop gets the interpreter after this long (Python's own: 5 ms). Measured with
@@ -15,6 +15,7 @@ SWITCH_S = 0.001
 STARTED_S = (
     10.0  # by then all sources were read, patterns compiled and the control topic joined, if it is to be had
 )
+APART_S = 1.0  # between the two looks at what can be given back
 
 # glibc gives each thread that allocates an arena of its own, and gives none back: two are enough for threads
 # that mostly wait. From its malloc.h; other C libraries have no such thing, nor the need.
@@ -37,30 +38,42 @@ def give_back() -> None:
     """Once, STARTED_S later: free memory, and the pages of libraries that are as they are on disk.
 
     Most of these were only touched while a library was loaded, or lie beside such. They leave this process;
-    the page cache keeps them, and those that are in use come back from there. 30 ms of processor time: for a
-    thread.
+    the page cache keeps them, and those that are in use come back from there. 30 ms of processor time, and
+    APART_S: for a thread. A library that is just being loaded is not seen alike twice, and left alone.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "malloc_trim"):
         library.malloc_trim(0)
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    for start, end in _as_on_disk():
+    before = _as_on_disk(_smaps())
+    time.sleep(APART_S)
+    for start, end in map(_bounds, before & _as_on_disk(_smaps())):
         library.madvise(start, end - start, mmap.MADV_DONTNEED)  # refused of what is locked: it stays
 
 
-def _as_on_disk() -> Iterator[tuple[int, int]]:
-    """The private mappings of files that cannot be written, and of which no page ever was: others, such as
-    what the linker has relocated, would lose that. proc_pid_smaps(5); nothing where there is no such file."""
+def _smaps() -> str:
+    """proc_pid_smaps(5); nothing where there is no such file."""
     try:
-        lines = Path("/proc/self/smaps").read_text().splitlines()
+        return Path("/proc/self/smaps").read_text()
     except OSError:
-        return
-    bounds: str | None = None
-    for line in lines:
-        word, *rest = line.split(maxsplit=5)
+        return ""
+
+
+def _as_on_disk(smaps: str) -> set[str]:
+    """The lines of the private mappings of files that cannot be written, and of which no page ever was, in
+    memory or swapped out: others, such as what the linker has relocated, would lose that."""
+    found, mapping = set(), ""
+    for line in smaps.splitlines():
+        word, value, *rest = line.split(maxsplit=5)
         if not word.endswith(":"):
-            permissions, _, _, inode = rest[:4]
-            bounds = word if permissions in ("r--p", "r-xp") and inode != "0" else None
-        elif word == "Anonymous:" and rest[0] == "0" and bounds is not None:
-            start, _, end = bounds.partition("-")
-            yield int(start, 16), int(end, 16)
+            mapping = line
+            if value in ("r--p", "r-xp") and rest[2] != "0":
+                found.add(mapping)
+        elif word in ("Anonymous:", "Swap:") and value != "0":
+            found.discard(mapping)
+    return found
+
+
+def _bounds(mapping: str) -> tuple[int, int]:
+    start, _, end = mapping.split(maxsplit=1)[0].partition("-")
+    return int(start, 16), int(end, 16)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from agent.daemon.interpreter import _as_on_disk
+
 _LOADED = """
 import ssl
 from pathlib import Path
@@ -33,3 +35,32 @@ def test_libraries_work_as_before_with_fewer_pages() -> None:
     before, after, alike = said.stdout.split()
     assert int(after) < int(before) / 2
     assert alike == "True"
+
+
+_SMAPS = """\
+7f1000000000-7f1000021000 r--p 00000000 fe:00 1234                       /usr/lib/of disk.so
+Rss:                 132 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me sd
+7f1000021000-7f1000022000 r--p 00021000 fe:00 1234                       /usr/lib/of disk.so
+Anonymous:             4 kB
+Swap:                  0 kB
+7f1000022000-7f1000024000 r--p 00022000 fe:00 1234                       /usr/lib/of disk.so
+Anonymous:             0 kB
+Swap:                  8 kB
+7f1000024000-7f1000025000 rw-p 00024000 fe:00 1234                       /usr/lib/of disk.so
+Anonymous:             0 kB
+Swap:                  0 kB
+7f1000025000-7f1000026000 r--p 00000000 00:00 0
+Anonymous:             0 kB
+Swap:                  0 kB
+7f1000026000-7f1000027000 r-xp 00000000 00:00 0                          [vdso]
+Anonymous:             0 kB
+Swap:                  0 kB
+"""
+
+
+def test_what_was_written_is_never_given_back_be_it_swapped_out() -> None:
+    """Relocated pages are only readable by then, and in no file."""
+    assert [line.split()[0] for line in _as_on_disk(_SMAPS)] == ["7f1000000000-7f1000021000"]
