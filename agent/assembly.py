@@ -240,7 +240,12 @@ async def make_service(config: Config) -> Service:
     unread = [source.name for source in eyes.sources]
     daemon = Daemon(means, sight, judging.ask, unread)
     reload = Reload(make_reload(files, eyes, daemon, ledger), rules, stamp)
-    polled = [Polling(source, lambda s: daemon.take(eyes.told(s)), clock) for source in eyes.sources]
+
+    def polling(source: Source) -> Polling:
+        one = Polling(source, lambda samples: daemon.take(eyes.told(samples), one.began), clock)
+        return one
+
+    polled = [polling(source) for source in eyes.sources]
     lines = eyes.log_lines
     desk = Desk(_name(config), VERSION, means, daemon, polled, reload, config.stop_file, started, lines)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)

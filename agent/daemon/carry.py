@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from agent.actions import spec
+from agent.daemon.freshness import Freshness
 from agent.daemon.holding import Broken, Holding
 from agent.daemon.lease import Lease
 from agent.daemon.means import Means
@@ -35,6 +36,7 @@ class Carrier:
         self._resumed = False
         self._undo_asked: str | None = None
         self._lease = Lease()
+        self._stood = _ran()  # since when at the latest, once it is DONE
         self._holding = Holding(means, lambda: self.incident, self._tell)
         self.trouble = ""
 
@@ -80,19 +82,21 @@ class Carrier:
             else:
                 await self._record(Kind.FAILED, str(error))
         else:
+            self._stood = _ran()
             await self._record(Kind.DONE, "the effect stands")
 
     async def verify(self) -> None:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
         clock, since = Verification(), None
+        fresh = Freshness(self.incident.done_at or 0, self._stood)
         while True:
             early = self._early()
             if early is not None:
                 await self._undo(early)
                 return
             one, now = self.incident, self._means.clock()
-            view = self._means.sight().view(one.decision, one.done_at, now)
-            passed = replace(view, now=clock.now(one, now, _ran()))  # samples alone are of the wall clock
+            view = self._means.sight().view(one.decision, fresh, now)
+            passed = replace(view, now=clock.now(one, now, _ran()))  # samples are of the wall clock
             found = judge(one.decision, self._before, passed, one.done_at, since)
             since = found.since
             if found.verdict is not None:

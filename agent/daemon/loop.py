@@ -54,13 +54,13 @@ class Daemon:
         self._wake = asyncio.Event()
         self._stopping = False
 
-    def take(self, samples: list[Sample]) -> None:
-        """One reading of a source, its own series `ottla_source_up` included."""
+    def take(self, samples: list[Sample], began: float) -> None:
+        """One reading of a source, its own `ottla_source_up` included; it `began` by the loop's time."""
         before = frozenset(self._down)
         for sample in samples:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
-        touched = self.sight.take(samples)  # new samples wake just the rules that read them
+        touched = self.sight.take(samples, began * 1_000)  # new samples wake just the rules that read them
         switched = self.sight.given_by(before ^ self._down)  # a source that went or came those that need it
         touched |= Touched.by_change(switched)
         self._judge(self.sight, self._means.clock(), touched, frozenset(self._down))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
+from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.origins import Giving, Origins, from_jmx
 from agent.decide import fill, selects
 from agent.gate import Scene, World
@@ -69,7 +71,7 @@ class Sight:
         self.alerts = Alerts(book.rules, IDLE_MS)
         self.series = series
         self.world = world
-        self._newest: dict[str, int] = {}  # by name: from which instant the data that it rests on are
+        self._newest: dict[str, Taken] = {}  # by name: from which instant the data that it rests on are
         self.down: frozenset[str] = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self._origins = Origins(book, origin, giving)
@@ -106,10 +108,11 @@ class Sight:
             return "its rule was changed, and as it is now it does not fire"
         return "the alert ended"
 
-    def take(self, samples: Sequence[Sample]) -> Touched:
-        """Keep new samples; the metrics whose readers are to be judged."""
+    def take(self, samples: Sequence[Sample], ran: float = 0) -> Touched:
+        """Keep new samples of a reading that began at `ran`; the metrics whose readers are to be judged."""
         for sample in samples:
-            self._newest[sample.name] = max(sample.at, self._newest.get(sample.name, 0))
+            if sample.at > self._newest.get(sample.name, NEVER).at:
+                self._newest[sample.name] = Taken(sample.at, ran)
         return self.series.add(samples)
 
     def given_by(self, sources: frozenset[str]) -> frozenset[str]:
@@ -147,8 +150,9 @@ class Sight:
             self.alerts.disturb(changed - {finding.task.rule.name}, turn)
         if samples:  # it is no fresher than the oldest of what it rests on
             name = finding.task.rule.name
-            rests_on = (self._newest.get(each, 0) for each in self._origins.recorded[name])
-            self._newest[name] = min(rests_on, default=finding.task.now)
+            rests_on = [self._newest.get(each, NEVER) for each in self._origins.recorded[name]]
+            at = min((each.at for each in rests_on), default=finding.task.now)
+            self._newest[name] = Taken(at, min((each.ran for each in rests_on), default=math.inf))
         return changed
 
     def scene(
@@ -180,15 +184,15 @@ class Sight:
             control=local.control,
         )
 
-    def view(self, decision: Decision, done_at: int | None, now: int) -> View:
-        """What tells whether the action helped."""
+    def view(self, decision: Decision, fresh: Freshness | None, now: int) -> View:
+        """What tells whether the action helped; `fresh` None: it has not been taken to its end yet."""
         world = self.world()
         check = decision.verify
         known = decision.alert in self._alert_names
         rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
             now=now,
-            holds=check is not None and done_at is not None and self._holds(check.expr, done_at, now),
+            holds=check is not None and fresh is not None and self._holds(check.expr, fresh, now),
             value=next((a.value for a in self.alerts.active() if a.labels == decision.labels), None),
             threshold=rule.threshold if rule else None,
             worse_if=decision.worse_if is not None and self._has_result(decision.worse_if, now),
@@ -206,13 +210,13 @@ class Sight:
         """What fires now."""
         return tuple(a for a in self.alerts.active() if a.state is AlertState.FIRING)
 
-    def _holds(self, expr: str, done_at: int, now: int) -> bool:
+    def _holds(self, expr: str, fresh: Freshness, now: int) -> bool:
         """A result that rests on samples taken after the action: an old sample proves nothing."""
         expression = compiled(expr)
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
-        fresh = (self._newest.get(n, 0) > done_at for n in expression.names)
-        return not self._is_silent(expr) and all(fresh) and self._has_result(expr, now)
+        new = [fresh.has(name, self._newest.get(name, NEVER), now) for name in expression.names]
+        return not self._is_silent(expr) and all(new) and self._has_result(expr, now)
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:

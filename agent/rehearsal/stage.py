@@ -185,7 +185,8 @@ class Stage:
 
     async def _feed(self, daemon: Daemon) -> None:
         while True:
-            daemon.take(await self.scenery.read(self.now()))
+            began = asyncio.get_running_loop().time()
+            daemon.take(await self.scenery.read(self.now()), began)
             await asyncio.sleep((self.scenery.next_read(self.now()) - self.now()) / 1000)
             await asyncio.sleep(0)  # what the story changes at this very instant is seen
 

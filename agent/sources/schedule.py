@@ -49,6 +49,7 @@ class Polling:
         self.source = source
         self.last_error: str | None = None
         self.read_at: int | None = None  # ms since the epoch, of the last reading that succeeded
+        self.began = 0.0  # by the loop's time: the reading, or the glance, whose samples are handed on
         self._eager = source if isinstance(source, Eager) else None
         self._on_samples = on_samples
         self._clock = clock
@@ -82,6 +83,7 @@ class Polling:
         """One reading, handed on. Only failures to read are caught; a fault of ours is raised."""
         loop = asyncio.get_running_loop()
         now, began = self._clock(), loop.time()
+        self.began = began
         self._begun_at = self._begun_at or now
         samples: list[Sample] = []
         stale: list[Sample] = []
@@ -120,6 +122,7 @@ class Polling:
             try:
                 async with asyncio.timeout_at(due):
                     await self._eager.stirred()
+                self.began = loop.time()
                 async with asyncio.timeout(self._deadline):
                     samples = await self._eager.glance(self._clock())
             except (SourceFailed, TimeoutError, OSError):

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
+from agent.daemon.freshness import Freshness
 from agent.daemon.sight import Sight
 from agent.model import AlertState, Decision, RuleHealth, Sample, Verify
 from agent.rulebook import load
@@ -61,7 +62,7 @@ def test_a_verify_without_a_name_proves_nothing(tmp_path: Path) -> None:
     sight.judge(500_000, sight.take([Sample("host_log_dir_used_ratio", DISK, 500_000, 0.9)]), frozenset())
 
     def holds(expr: str) -> bool:
-        return sight.view(replace(DRAIN, verify=Verify(expr, 1, 0)), 400_000, 500_000).holds
+        return sight.view(replace(DRAIN, verify=Verify(expr, 1, 0)), Freshness(400_000, -1), 500_000).holds
 
     assert holds('host_log_dir_used_ratio{path="/d"} > 0')
     assert not holds('{path="/d"} > 0')

@@ -47,11 +47,11 @@ def test_a_source_that_comes_or_goes_wakes_the_rules_that_rest_on_it(
     """They are not to wait until their own time comes: nothing else tells them."""
     daemon, touched = asked
 
-    daemon.take([up("jmx", 1, 1)])
-    daemon.take([up("host", 2, 1)])
-    daemon.take([up("host", 3, 1)])
-    daemon.take([up("host", 4, 0)])
-    daemon.take([up("host", 5, 0)])
+    daemon.take([up("jmx", 1, 1)], 0)
+    daemon.take([up("host", 2, 1)], 0)
+    daemon.take([up("host", 3, 1)], 0)
+    daemon.take([up("host", 4, 0)], 0)
+    daemon.take([up("host", 5, 0)], 0)
 
     woken = [USED in which.changed for which in touched]
     assert woken == [False, True, False, True, False]
@@ -61,10 +61,10 @@ def test_a_sample_wakes_the_rules_that_read_it(asked: tuple[Daemon, list[Touched
     """The same sample once more is none; a later one that says the same is no change."""
     daemon, touched = asked
 
-    daemon.take([Sample(USED, DISK, 1, 0.5)])
-    daemon.take([Sample(USED, DISK, 1, 0.5)])
-    daemon.take([Sample(USED, DISK, 2, 0.5)])
-    daemon.take([Sample(USED, DISK, 3, 0.6)])
+    daemon.take([Sample(USED, DISK, 1, 0.5)], 0)
+    daemon.take([Sample(USED, DISK, 1, 0.5)], 0)
+    daemon.take([Sample(USED, DISK, 2, 0.5)], 0)
+    daemon.take([Sample(USED, DISK, 3, 0.6)], 0)
 
     assert [USED in which.names for which in touched] == [True, False, True, True]
     assert [USED in which.changed for which in touched] == [True, False, False, True]
@@ -83,6 +83,6 @@ async def test_peers_are_told_what_fires_once_and_when_it_is_other(tmp_path: Pat
     daemon = Daemon(cast(Means, means), Sight(book, Series(3_600_000), lambda: None, 1))
     for value in (0.5, 0.5, 0.9, 0.9, 0.5, 0.5):
         now[0] += 5_000
-        daemon.take([Sample(USED, DISK, now[0], value)])
+        daemon.take([Sample(USED, DISK, now[0], value)], 0)
         await daemon._round()
     assert told == [(), ("LogDirFillingUp",), ()]

@@ -170,7 +170,8 @@ class DaemonAgent:
             machine, now = self.process.machine, self._now()
             if machine.node not in self.world.cut:
                 self._seen = World(now, machine.node)
-            self.daemon.take(self._lags.samples(machine.node, now))
+            began = asyncio.get_running_loop().time()
+            self.daemon.take(self._lags.samples(machine.node, now), began)
             await asyncio.sleep(READ)
 
     async def _sweep(self) -> None:

@@ -1,0 +1,37 @@
+"""Which samples were taken after an effect stood, whatever the wall clock is set to."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+
+class Taken(Struct, frozen=True):
+    """A metric's newest sample: `at` is its own time, `ran` when its reading began (ms of any clock that only
+    goes on)."""
+
+    at: int
+    ran: float
+
+
+NEVER = Taken(0, -math.inf)
+
+
+class Freshness:
+    """Of one effect that stood at `done_at` by the wall clock, and at `ran` by the one that only goes on.
+
+    Where the wall clock was set back in between, a sample from before may be later by it; and where it is set
+    back afterwards, what is seen at an instant by it are older samples than those that were taken last.
+    """
+
+    def __init__(self, done_at: int, ran: float) -> None:
+        self._done_at = done_at
+        self._ran = ran
+        self._first: dict[str, int] = {}  # by metric: the time of a sample that was surely taken after it
+
+    def has(self, name: str, newest: Taken, now: int) -> bool:
+        """Whether this metric, as it is seen at `now`, was read after the effect stood."""
+        if newest.ran > self._ran and newest.at > self._done_at:
+            self._first.setdefault(name, newest.at)
+        return self._first.get(name, math.inf) <= now

@@ -1,0 +1,90 @@
+"""A verification rests on what was read after the effect stood, whatever the wall clock is set to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from stories import decision
+
+from agent.daemon.freshness import NEVER, Freshness, Taken
+from agent.daemon.sight import Sight
+from agent.model import Sample, Verify
+from agent.promql import evaluate
+from agent.rulebook import Rulebook
+from agent.rulebook.compiled import compiled
+from agent.series import Series
+
+NAME = "host_log_dir_used_ratio"
+OF = replace(decision(), verify=Verify(f"{NAME} >= 0", 60_000, 10_000))
+START = 10_000_000  # of the wall clock, as long as nobody sets it
+SET = st.integers(-30_000, 30_000)
+
+
+def blank() -> Sight:
+    """Without rules; what is verified is read."""
+    series = Series(3_600_000)
+    sight = Sight(Rulebook((), {}, (), "none"), series, lambda: None, 1)
+    series.want({NAME: 3_600_000})
+    return sight
+
+
+READINGS = st.lists(
+    st.tuples(st.integers(0, 8_000), st.integers(0, 6_000), SET, SET), min_size=1, max_size=12
+)
+
+
+@given(before=READINGS, in_flight=st.integers(0, 6_000), after=READINGS, off=SET)
+def test_what_holds_was_read_afterwards(
+    before: list[tuple[int, int, int, int]],
+    in_flight: int,
+    after: list[tuple[int, int, int, int]],
+    off: int,
+) -> None:
+    """Each reading: how long after the one before it begins, how long it takes, and by how much the wall
+    clock is off when it begins and when it ends. A sample's value is when its reading truly began."""
+    sight, ran = blank(), 1
+    for pause, takes, begins_off, _ in before:
+        ran += pause
+        sight.take([Sample(NAME, (), START + ran + begins_off, float(ran))], ran)
+        ran += takes
+    under_way = Sample(NAME, (), START + ran + before[-1][3], float(ran)), ran
+    ran += in_flight
+    stood, fresh = ran, Freshness(START + ran + off, ran)
+    sight.take([under_way[0]], under_way[1])
+    for pause, takes, begins_off, ends_off in after:
+        ran += 1 + pause
+        began, sample = ran, Sample(NAME, (), START + ran + begins_off, float(ran))
+        ran += takes
+        sight.take([sample], began)
+        now = START + ran + ends_off
+        if sight.view(OF, fresh, now).holds:
+            [seen] = evaluate(compiled(NAME), sight.series, now)
+            assert seen.value > stood
+
+
+def test_no_sample_from_before_is_fresh_by_a_clock_that_was_set_back() -> None:
+    sight = blank()
+    sight.take([Sample(NAME, (), START, 1.0)], 0)
+    fresh = Freshness(START - 600_000, 100)
+    assert not sight.view(OF, fresh, START - 599_000).holds
+    sight.take([Sample(NAME, (), START - 595_000, 1.0)], 5_000)  # the store has a later one, and drops it
+    assert not sight.view(OF, fresh, START - 595_000).holds
+    assert not sight.view(OF, fresh, START).holds
+    sight.take([Sample(NAME, (), START + 5_000, 1.0)], 605_000)
+    assert sight.view(OF, fresh, START + 5_000).holds
+
+
+def test_the_first_sample_afterwards_is_enough_where_nobody_sets_the_clock() -> None:
+    sight, fresh = blank(), Freshness(START, 0)
+    sight.take([Sample(NAME, (), START - 1, 1.0)], -1)  # its reading was under way
+    assert not sight.view(OF, fresh, START + 500).holds
+    sight.take([Sample(NAME, (), START + 1, 1.0)], 1)
+    assert sight.view(OF, fresh, START + 500).holds
+
+
+@pytest.mark.parametrize("newest", [NEVER, Taken(START, 2), Taken(START + 5, 1), Taken(START + 1_001, 2)])
+def test_neither_clock_alone_makes_it_fresh(newest: Taken) -> None:
+    """Told by the exporter itself to be old, read before, or of an instant that is yet to come."""
+    assert not Freshness(START, 1).has(NAME, newest, START + 1_000)
