@@ -32,7 +32,7 @@ METRICS = (
         "host_clock_offset_seconds",
         "gauge",
         "seconds",
-        "How far the system clock is off: as chrony has it where chronyc tells, else as the kernel does",
+        "How far the system clock is off: as chrony has it, else as the kernel does; absent if neither knows",
     ),
     MetricInfo(
         "host_timex_sync_status", "gauge", "", "1 if the kernel counts the clock as synchronised, else 0"
@@ -70,7 +70,9 @@ class ClockOffset:
             if chronyc is not None:
                 self._ask(chronyc)
         finally:
-            yield "host_clock_offset_seconds", (), self._chrony.get("offset_seconds", own["offset_seconds"])
+            known = {**(own if own["sync_status"] else {}), **self._chrony}
+            if (offset := known.get("offset_seconds")) is not None:
+                yield "host_clock_offset_seconds", (), offset
         for name, value in self._chrony.items():
             yield f"host_chrony_{name}", (), value
 
@@ -91,11 +93,13 @@ class ClockOffset:
 
 
 def tracking(text: str) -> Mapping[str, float]:
-    """`chronyc -c tracking`: one line of comma-separated values."""
+    """`chronyc -c tracking`: one line of comma-separated values. Before its first server has answered, chrony
+    says 0 for all; only its stratum, 0 as well, means that."""
     fields = text.strip().split(",")
     if len(fields) < 14:
         raise ValueError(f"chronyc said {text[:200]!r}")
-    return {name: float(fields[field]) for name, (field, _, _) in _CHRONY.items()}
+    found = {name: float(fields[field]) for name, (field, _, _) in _CHRONY.items()}
+    return found if found["stratum"] else {"stratum": 0.0}
 
 
 class _Timex(ctypes.Structure):
