@@ -12,7 +12,7 @@ from agent.control.canonical import canonical
 from agent.control.digests import digest_at
 from agent.control.fold import Verdict
 from agent.control.records import Record
-from agent.control.snapshot import BadSnapshot, load
+from agent.control.snapshot import AsMarked, BadSnapshot, load
 from agent.control.state import State
 
 
@@ -61,15 +61,18 @@ class Audit:
         found.live += record.s in state.sessions and record.b >= state.epoch_start
 
     def _snapshot(self, state: State, record: Record) -> None:
-        fault = ""
+        fault = "" if isinstance(record.x["state"], AsMarked) else self._fault(record)
+        told = {"offset": state.offset, "at": record.x["at"], "agent": record.a, "fault": fault}
+        self.snapshots.append(told)
+
+    def _fault(self, record: Record) -> str:
         try:
             load(record.x)
         except BadSnapshot as error:
-            fault = str(error)
-        if not fault and record.x["at"] != self._begun and canonical(record.x["state"]) != self._marked:
-            fault = "it is not what the log folds to"
-        told = {"offset": state.offset, "at": record.x["at"], "agent": record.a, "fault": fault}
-        self.snapshots.append(told)
+            return str(error)
+        if record.x["at"] != self._begun and canonical(record.x["state"]) != self._marked:
+            return "it is not what the log folds to"
+        return ""
 
     def faults(self) -> Iterator[str]:
         """What must not be in a log that all agents fold alike, a sentence each."""

@@ -16,7 +16,7 @@ from agent.control.records import BadRecord, Record, opened
 from agent.control.rule import objection
 from agent.control.schedule import schedule
 from agent.control.sessions import begin_epoch, hear, use_up
-from agent.control.snapshot import marked
+from agent.control.snapshot import marked, of_the_mark
 from agent.control.state import Move, State
 from agent.control.table import TABLE
 from agent.control.times import EVERY
@@ -46,7 +46,7 @@ class Verdict(Struct, frozen=True):
 
     void: str | None
     moves: tuple[Move, ...]  # of claims, those that the record made room for included
-    record: Record | None  # None where the bytes are none that this release can read
+    record: Record | None  # None where the bytes are none that this release can read; see `of_the_mark`
     marked: str | None = None  # the state's canonical text where this offset is a mark: a snapshot's `state`
 
 
@@ -81,7 +81,7 @@ def _advance(state: State, logged: Logged) -> State:
 def _judge(state: State, raw: bytes) -> tuple[State, str | None, Record | None]:
     """The state that the record's row of the table makes, or why it is void; and the record, if it is one."""
     try:
-        record = opened(raw)
+        record = of_the_mark(state, raw) or opened(raw)
     except BadRecord as bad:
         return state, str(bad), None
     if (void := objection(ADMISSION, state, record)) is not None:

@@ -13,7 +13,7 @@ from agent.control.bodies import FOLD
 from agent.control.carried import Carried
 from agent.control.confirmation import Confirmation, read, state_of
 from agent.control.fold import LogGap
-from agent.control.snapshot import BadSnapshot
+from agent.control.snapshot import BadSnapshot, is_snapshot
 from agent.control.state import State
 from agent.control.times import EVERY
 from agent.control_topic.follower import BeginningGone, Follower, ShorterLog
@@ -24,9 +24,6 @@ _LOG = logging.getLogger(__name__)
 STEP, LONGEST_STEP = 1_000, 64_000  # offsets read backwards in one go: the first time, and at most
 WITHIN = 5_000  # records behind a snapshot in which another's stamp is looked for: agents beat every minute
 TRIED = 20  # snapshots in vain, until folding from the log's start is the shorter way
-_ENVELOPE = 512  # of a record's first bytes, in which its type stands
-_SNAPSHOT = b',"t":"snapshot",'
-
 
 Kept = Callable[[], Awaitable[Carried]]
 
@@ -98,7 +95,7 @@ class Start:
         """Of the snapshots from `low` on and before `end`: their bytes may be many."""
         found: list[int] = []
         while low < end and (records := await self._read(low)):
-            found += [r.offset for r in records if low <= r.offset < end and _is_snapshot(r.value)]
+            found += [r.offset for r in records if low <= r.offset < end and is_snapshot(r.value)]
             low = records[-1].offset + 1
         return found
 
@@ -144,10 +141,6 @@ class Start:
                     if why := confirmation.refused(follower.state):
                         return why
         return confirmation.at_the_end()
-
-
-def _is_snapshot(value: bytes) -> bool:
-    return _SNAPSHOT in value[:_ENVELOPE]
 
 
 async def beginning(log: Log, *, snapshot: bool, before: int | None = None) -> Begin:
