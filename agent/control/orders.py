@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from agent.control.budgets import budget_of
 from agent.control.claims import REDECLARED
+from agent.control.past import Past
 from agent.control.state import State
 from agent.control.words import claim_name
 
@@ -72,6 +75,17 @@ def _raise(state: State, x: Mapping[str, Any]) -> tuple[Body, str]:
 _MAKERS = MappingProxyType(
     {"pause": _pause, "budget": _budget, "params": _params, "resolve": _resolve, "raise": _raise}
 )
+
+
+def current_name(state: State, past: Past, name: str) -> str:
+    """The name of the one open claim that is known to have been called `name` before joins brought it back;
+    else `name`. That it has the stamp of such a claim is no proof: nobody may close another one by it."""
+    number = claim_id(name)
+    if number in state.claims:
+        return name
+    stampless = (replace(claim, stamp=-1) for claim in state.claims.values())
+    found = [claim for claim in stampless if past.called({claim.id: claim}, number)]
+    return claim_name(found[0].id) if len(found) == 1 else name
 
 
 def claim_id(name: str) -> int:

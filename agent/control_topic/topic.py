@@ -15,6 +15,7 @@ from agent.control.carried import lost_effect
 from agent.control.claims import DIRTY, GRANTED, ORPHAN, QUEUED, STUCK
 from agent.control.gossip import Peer
 from agent.control.lost import Lost
+from agent.control.orders import current_name
 from agent.control.overview import overview
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
@@ -229,6 +230,10 @@ class ControlTopic:
     def claim_called(self, claim_id: int) -> Claim | None:
         """The open claim that has this id, or had it before a lost tail, whoever holds it."""
         return self._life.hearing.past.called(self.state.claims, claim_id)
+
+    def current_name(self, claim: str) -> str:
+        """The name that an open claim has now, where this is the only one that was called so."""
+        return current_name(self.state, self._life.hearing.past, claim)
 
     def end_of(self, claim_id: int) -> str:
         """Why a claim was closed, as far as is remembered."""

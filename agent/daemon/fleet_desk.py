@@ -38,6 +38,7 @@ class FleetDesk(Struct, frozen=True):
         control = self._control()
         if control.degraded:
             raise Refused(f"nothing was ordered: {control.degraded}")
+        x, renamed = _renamed(control, t, x)
         try:
             record = body(control.state, t, x, who.expect)
             offset = await control.order(t, {**record, "reason": who.reason, "by": who.by})
@@ -51,7 +52,8 @@ class FleetDesk(Struct, frozen=True):
             raise Refused(words) from error
         except (Senseless, BadRecord) as error:
             raise Refused(str(error)) from error
-        return {"offset": offset, "remark": await self._journal(t, x, who, f"accepted at offset {offset}")}
+        unwritten = await self._journal(t, x, who, f"accepted at offset {offset}")
+        return {"offset": offset, "remark": "; ".join(filter(None, (renamed, unwritten)))}
 
     async def _journal(self, t: str, x: Plain, who: Who, outcome: str) -> str:
         """Why it is not in the journal; empty where it is."""
@@ -69,3 +71,11 @@ class FleetDesk(Struct, frozen=True):
         if self.means.control is None:
             raise Refused("this agent takes part in no control topic")
         return self.means.control
+
+
+def _renamed(control: ControlTopic, t: str, x: Plain) -> tuple[Plain, str]:
+    """The order with the name that its claim has now; in words, where that is another."""
+    now = control.current_name(x["claim"]) if t == "resolve" else ""
+    if t != "resolve" or now == x["claim"]:
+        return x, ""
+    return {**x, "claim": now}, f"claim {x['claim']} is called {now} by now"

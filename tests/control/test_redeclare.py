@@ -7,10 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 from scribe import Scribe, Written, effect
 
-from agent.control.claims import REDECLARED
+from agent.control.claims import REDECLARED, STAMPS
+from agent.control.orders import current_name
 from agent.control.past import Past
 from agent.control.state import Claim
 from agent.control.times import LAB
+from agent.control.words import claim_name
 
 
 def two() -> tuple[Scribe, int, int]:
@@ -121,6 +123,10 @@ def test_section_2_a_claim_that_was_brought_back_twice_is_reached_under_each_id_
     assert middle not in log.state.claims
     for number in (first, middle, last.id):
         assert past.called(log.state.claims, number) == last
+        assert current_name(log.state, past, claim_name(number)) == claim_name(last.id)
+    assert current_name(log.state, Past(), str(first)) == str(first), "a stamp alone is no proof"
+    assert current_name(log.state, past, str(first + STAMPS)) == str(first + STAMPS)
+    assert current_name(log.state, past, "none") == "none"
     assert Past().called(log.state.claims, middle) is None, "who has not read the join cannot know"
 
 

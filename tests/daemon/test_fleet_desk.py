@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from test_control_topic import Cluster, dirty, eventually
 
+from agent.control.words import claim_name
 from agent.control_topic import ControlTopic
 from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.means import Means
@@ -141,3 +142,23 @@ async def test_an_order_that_was_not_seen_in_time_is_in_doubt_and_said_to_be(clu
 async def test_an_agent_without_a_control_topic_says_so() -> None:
     with pytest.raises(Refused, match="takes part in no control topic"):
         desk(None)[0].show()
+
+
+async def test_a_claim_is_resolved_by_the_name_that_it_had_before_a_lost_tail(cluster: Cluster) -> None:
+    one, two = await cluster.start(1), await cluster.start(2)
+    claim = await dirty(one, "x:topic/a")
+    await cluster.log.lose_tail(len(cluster.log.records) - claim, b"another history")
+    await eventually(lambda: claim not in two.state.claims, "the loss")
+    await eventually(lambda: list(two.state.claims), "the new claim", 10)
+    await cluster.kill(one)
+    moved = cluster.agent(1, host="elsewhere")  # where nobody can adopt it
+    await moved.start()
+    await moved.barrier()
+    (now,) = two.state.claims
+    second, book = desk(two)
+    await second.fresh()
+
+    answer = await second.order("resolve", {"claim": str(claim)}, ANN)
+    assert answer["remark"] == f"claim {claim} is called {claim_name(now)} by now"
+    assert f"claim {claim_name(now)}: game day" in book.told[-1].reason
+    assert not two.state.claims
