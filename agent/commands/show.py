@@ -37,6 +37,7 @@ def unwell(status: Plain) -> list[str]:
     told += [f"{mode}: {modes[mode]}" for mode in ("paused", "degraded") if modes[mode]]
     told += [f"in the whole fleet {words}" for words in (status["control"] or {}).get("pauses", ())]
     told += (status["control"] or {}).get("unrest", ())
+    told += (status["control"] or {}).get("held_back", ())
     told += ((status["control"] or {}).get("snapshots") or {}).get("faults", ())
     told += [
         f"source {s['name']} is down: {s.get('why') or 'no reason'}" for s in status["sources"] if not s["up"]

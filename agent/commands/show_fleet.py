@@ -27,6 +27,7 @@ def fleet(answer: Plain, now: int) -> str:
     lines = [_title(answer, now), *(style(f"! {words}", fg="red") for words in troubles(answer))]
     if answer["settles_in_ms"]:
         lines.append(f"the log settles for {_rounded(answer['settles_in_ms'])}: nothing is granted before")
+    lines += [f"{answer['agent']} waits: {words}" for words in answer.get("held_back", ())]
     lines += _section("agents", [*_agents(answer["agents"], now), *_gone(answer["gone"])])
     lines += _section("claims", [line for c in answer["claims"] for line in _claim(c, now)] or ["none"])
     lines += _section("budgets", _table([list(_budget(b, now)) for b in answer["budgets"]]))

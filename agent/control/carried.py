@@ -16,6 +16,7 @@ from agent.control.budgets import STANDING
 from agent.control.canonical import canonical
 from agent.control.claims import DIRTY, ORPHAN, in_order
 from agent.control.digests import digest_at
+from agent.control.former import Followed
 from agent.control.lost import Lost, as_lost, identity_of, remembered
 from agent.control.memory import cooldown
 from agent.control.state import Claim, State
@@ -38,6 +39,7 @@ class Carried(Struct, frozen=True):
     cluster: str = ""  # whose log it is; empty where its genesis does not say
     others: tuple[Lost, ...] = ()  # what others' claims hold in it
     lost: tuple[Lost, ...] = ()  # what they held before the log was lost, until that knows it again
+    followed: Followed | None = None  # the last log whose end was seen
 
 
 def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str] | None = None) -> Carried:
@@ -62,6 +64,7 @@ def carried(state: State, agent: str, before: Carried, effects: Mapping[int, str
         cluster=state.cluster,
         others=tuple(as_lost(c) for c in in_order(state) if _is_anothers(c, agent))[-MAX_LOST:],
         lost=remembered(before.lost, state),
+        followed=before.followed if before.followed and before.followed.log != state.log else None,
     )
 
 

@@ -109,6 +109,10 @@ class Hearing:
         self.pen.abandon(why, joins=True)
         self.after_trouble()
 
+    def gone(self, state: State) -> None:
+        """The log is gone: whether it was followed to its end counts in the one that is made in its place."""
+        self.keeping.gone(state, self.duties.hold.since, self.boot())
+
     def halted(self, why: str) -> None:
         """Nothing is read any more."""
         _LOG.error("control topic: %s", why)

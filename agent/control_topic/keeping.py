@@ -16,6 +16,7 @@ from agent.control.carried import (
     unpack,
 )
 from agent.control.fold import Verdict
+from agent.control.former import Followed, followed
 from agent.control.state import State
 from agent.control_topic.ports import ControlUnavailable, Memory
 
@@ -30,6 +31,7 @@ class Keeping:
         self._memory = memory
         self._agent = agent
         self._stale = True
+        self._followed: Followed | None = None
 
     async def load(self) -> None:
         """What a former life kept. Raises ControlUnavailable."""
@@ -62,11 +64,16 @@ class Keeping:
             await self._save(owing(self.kept))
         return self.kept
 
+    def gone(self, state: State, newest: int | None, boot: int) -> None:
+        """The log is gone; `newest` as `followed` has it."""
+        self._followed = followed(state, self._agent, self.kept.followed, newest, boot)
+
     async def losing(self, state: State) -> None:
         """The state is about to be dropped. A log that was not read as far as a former life had read it knows
         less than what is kept. Raises ControlUnavailable."""
         if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
-            await self._save(owing(carried(state, self._agent, self.kept)))
+            lost = owing(carried(state, self._agent, self.kept))
+            await self._save(replace(lost, followed=self._followed) if self._followed else lost)
         elif self.kept.log:
             await self._save(owing(self.kept))
 

@@ -11,6 +11,7 @@ from typing import Any
 from agent.control.adopter import own_orphans
 from agent.control.carried import Carried
 from agent.control.duties import Duty, holds
+from agent.control.former import not_heard
 from agent.control.hold import objection
 from agent.control.lost import Lost, no_room, unexplained
 from agent.control.membership import NOT_JOINED, Key
@@ -39,7 +40,14 @@ class Life:
         self.hearing = hears = Hearing(log, settings, around, self.nudge)
         self.member, self.duties = hears.member, hears.duties
         listener = Listener(
-            hears.saw, hears.failed, hears.losing, hears.lost, hears.halted, self._turn, self._kept
+            hears.saw,
+            hears.failed,
+            hears.losing,
+            hears.lost,
+            hears.halted,
+            hears.gone,
+            self._turn,
+            self._kept,
         )
         self.reader = Reader(log, settings, hears.boot, listener)
         hears.fold_again = self.reader.fold_again
@@ -86,6 +94,8 @@ class Life:
     def _stamped(self, t: str, x: Mapping[str, object]) -> tuple[Key, bytes]:
         if why := self.member.degraded:
             raise ControlUnavailable(why)
+        if t == "claim" and (why := self.not_heard(str(x["kind"]))):
+            raise NotAccepted(why)
         key, raw = self.member.stamp(self.reader.state, t, x)
         self.duties.hold.created(key[1], key[2], self.hearing.boot())
         return key, raw
@@ -103,6 +113,10 @@ class Life:
         differing = None if undo else self.duties.agreement.differing()
         why = differing or objection(state, claim, self.member.session, hold, boot, undo=undo)
         return why if why or undo else self.lost_holds(claim)
+
+    def not_heard(self, kind: str | None = None) -> str | None:
+        """Why nothing of that kind, or of any, is begun yet in a log that was made again, in words."""
+        return not_heard(self.reader.state, self.hearing.keeping.kept.followed, kind)
 
     def lost(self) -> tuple[Lost, ...]:
         """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,

@@ -13,7 +13,7 @@ from agent.control.times import Settings
 from agent.control_topic.follower import BeginningGone, Follower, ShorterLog
 from agent.control_topic.ports import RETRY, Log
 from agent.control_topic.start import Begin, Kept, Start, nothing
-from agent.kafka.errors import KafkaError, LogRecreated, LogTruncated
+from agent.kafka.errors import KafkaError, LogGone, LogRecreated, LogTruncated
 
 _LOG = logging.getLogger(__name__)
 # Seconds until a start is looked for again, doubled each time: by then a peer may have confirmed a snapshot.
@@ -29,6 +29,7 @@ class Listener:
     losing: Callable[[State, str], Awaitable[None]]  # it is about to be dropped, and the log folded anew
     lost: Callable[[str], None]  # the state was dropped
     halted: Callable[[str], None]  # nothing is read any more
+    gone: Callable[[State], None]  # it is gone, and perhaps another one in its place: before `halted`
     turned: Callable[[], Awaitable[None]]  # after each read
     kept: Kept  # what the own journal knows of the log, once it was looked into
 
@@ -47,6 +48,7 @@ class Reader:
         self._again = AGAIN
         self._short_since: int | None = None
         self._doubted: str | None = None
+        self._gone = False  # when it was asked last
         self._own_counts = True  # what this agent had come to before: not where a peer says otherwise
 
     @property
@@ -81,6 +83,7 @@ class Reader:
                 await self._stumble(str(error), self._again)
                 self._again = min(2 * self._again, SELDOM)
             except (LogRecreated, LogGap) as error:
+                self._is_gone(error)
                 self._listener.halted(f"the control topic cannot be followed any more: {error}")
                 return await self._listener.losing(self.state, str(error))  # a later life will owe it
             except LogTruncated as error:
@@ -88,6 +91,7 @@ class Reader:
             except ShorterLog as error:
                 await self._wait_or_drop(str(error))
             except KafkaError as error:
+                self._is_gone(error)
                 await self._stumble(str(error))
             except Exception as bug:  # noqa: BLE001 - stop folding and say so, never skip a record
                 _LOG.exception("the fold failed after offset %d", self.state.offset)
@@ -104,10 +108,16 @@ class Reader:
     async def _read(self, eager: bool) -> None:
         async for verdict in self._follower.read(eager):
             self._listener.saw(self.state, verdict)
-        self._short_since = None
+        self._short_since, self._gone = None, False
         if self._doubted is not None:
             self._own_counts = False
             await self._drop(self._doubted)
+
+    def _is_gone(self, error: Exception) -> None:
+        """Tells once whether the log is: it ended by then, however long its topic is not made again."""
+        if isinstance(error, (LogGone, LogRecreated)) and not self._gone:
+            self._gone = True
+            self._listener.gone(self.state)
 
     def fold_again(self, why: str) -> None:
         """The state may be wrong: after this read it is dropped, as after a lost tail."""

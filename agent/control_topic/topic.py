@@ -54,6 +54,11 @@ class ControlTopic:
         """What goes on too often in the log, a sentence each: joins under one name, changes of its leader."""
         return list(self._life.hearing.unrest.words(self.state))
 
+    def held_back(self) -> list[str]:
+        """Why this agent begins nothing yet in a log that was made again, a sentence; mostly none."""
+        why = None if self.degraded else self._life.not_heard()
+        return [why] if why else []
+
     @property
     def caught_up(self) -> bool:
         """Whether everything readable was read."""
@@ -97,7 +102,8 @@ class ControlTopic:
         by_anyone: bool = False,
         plan: Sequence[tuple[str, str]] = (),
     ) -> int:
-        """Queues a claim; its id. Raises NotAccepted (no budget, rate, handled …) and ControlUnavailable.
+        """Queues a claim; its id. Raises NotAccepted (no budget, rate, handled, `held_back` …) and
+        ControlUnavailable.
 
         `by_anyone`: where its holder dies, any agent may finish or undo it, from the effect in its intent;
         else only one on this host. `plan`: where (resource, key) its stamp would stand, so that it is found

@@ -79,6 +79,7 @@ class Desk:
                 "voids": dict(control.state.voids),
                 "joins": control.joins,
                 "unrest": control.unrest(),
+                "held_back": control.held_back(),
                 "snapshots": control.snapshots(),
             },
             "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},

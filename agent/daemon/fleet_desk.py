@@ -23,7 +23,8 @@ class FleetDesk(Struct, frozen=True):
         """As far as this agent has read."""
         control = self._control()
         more = {"agent": self.name, "caught_up": control.caught_up, "degraded": control.degraded}
-        return control.overview() | more | {"unrest": control.unrest()}
+        told = {"unrest": control.unrest(), "held_back": control.held_back()}
+        return control.overview() | more | told
 
     async def fresh(self) -> Plain:
         """After a beat that was written and read back."""

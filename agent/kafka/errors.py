@@ -59,6 +59,13 @@ class LogTruncated(KafkaError):
         self.end_offset = end_offset
 
 
+class LogGone(KafkaUnreachable):
+    """The topic that was there is not there any more: it was deleted, and may be made anew."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"topic {topic}", "it is not there any more")
+
+
 class LogRecreated(KafkaError):
     """The topic was deleted and made anew; ids are Kafka's, as its tools print them."""
 

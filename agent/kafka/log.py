@@ -19,6 +19,7 @@ from agent.kafka.errors import (
     KafkaInDoubt,
     KafkaRefused,
     KafkaUnreachable,
+    LogGone,
     LogRecreated,
     LogTruncated,
     check,
@@ -246,6 +247,8 @@ class PartitionLog:
         call = describe_topic_partitions([self.topic])
         found = partitions_of(await self._cluster.ask(call, purpose="locate", deadline=until - _now()))
         mine = next((p for p in found if p.partition == self.partition), None)
+        if mine is None and self.topic_id:
+            raise LogGone(self.topic)
         if mine is None:
             raise KafkaUnreachable(f"topic {self.topic}", f"it has no partition {self.partition}")
         if self.topic_id and mine.topic_id != self.topic_id:

@@ -250,6 +250,14 @@ def test_a_mistake_is_a_sentence_and_exit_code_2(
     assert said in " ".join(ran.output.split())
 
 
+def test_whom_an_agent_waits_for_in_a_log_that_was_made_again_is_told_and_is_no_trouble() -> None:
+    told = overview(STATE) | {"agent": "broker-1", "held_back": ["the log was made again"]}
+    text = click.unstyle(show_fleet.fleet(told, round(time.time() * 1000)))
+
+    assert "\nbroker-1 waits: the log was made again\n" in text
+    assert show_fleet.troubles(told) == show_fleet.troubles({**told, "held_back": []})
+
+
 def test_what_an_agent_writes_cannot_steer_the_terminal() -> None:
     told = overview(STATE) | {"agent": "broker-1", "caught_up": False, "degraded": "a\x1b[2Jb"}
     text = click.unstyle(show_fleet.fleet(told, round(time.time() * 1000)))

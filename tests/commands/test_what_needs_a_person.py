@@ -53,6 +53,13 @@ def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
     assert "! in the whole fleet * is paused by ann: x" in unstyle(show.status(status))
 
 
+def test_whom_it_waits_for_in_a_log_that_was_made_again_is_shown() -> None:
+    status = FakeSurface().status()
+    well: dict[str, object] = {"caught_up": True, "degraded": None, "peers": [], "pauses": []}
+    status["control"] = {**well, "held_back": ["the log was made again"]}
+    assert show.unwell(status) == ["the log was made again"]
+
+
 def test_records_without_effect_are_counted_by_reason() -> None:
     status = FakeSurface().status()
     well: dict[str, object] = {"caught_up": True, "degraded": None, "peers": [], "pauses": []}

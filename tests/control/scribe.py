@@ -63,11 +63,12 @@ class Scribe:
         fold: int = FOLD,
         budgets: Mapping[str, Budget] | None = None,
         every: int = EVERY,
+        after: str = "",
     ) -> Scribe:
-        """A log after genesis."""
+        """A log after genesis, in place of the log `after`."""
         self = cls(every=every)
         settings = Settings("broker-1", "h", times=times, budgets=budgets or {}, fold_max=fold)
-        self.put("genesis", "broker-1", -1, genesis(LOG, settings))
+        self.put("genesis", "broker-1", -1, genesis(LOG, settings, after))
         return self
 
     def raw(self, value: bytes) -> Verdict:

@@ -14,7 +14,7 @@ import pytest
 from agent.kafka.admin import Admin
 from agent.kafka.configs import ConfigChange
 from agent.kafka.connection import Security
-from agent.kafka.errors import KafkaRefused, LogRecreated, LogTruncated
+from agent.kafka.errors import KafkaRefused, LogGone, LogRecreated, LogTruncated
 from agent.kafka.log import PartitionLog
 from agent.kafka.log_dirs import LogDir
 from agent.kafka.metadata import PartitionInfo
@@ -275,7 +275,7 @@ async def test_reading_beyond_the_end_is_a_lost_tail(log: PartitionLog) -> None:
 
 
 async def test_a_topic_made_anew_is_another_log(admin: Admin, log: PartitionLog) -> None:
-    """Told to readers and writers alike."""
+    """Told to readers and writers alike; that it is gone, before."""
     await log.append(b"x")
     await admin.delete_topics([log.topic])
 
@@ -283,6 +283,8 @@ async def test_a_topic_made_anew_is_another_log(admin: Admin, log: PartitionLog)
         return not await admin.partitions([log.topic])
 
     await _until("the topic gone", gone, bool)
+    with pytest.raises(LogGone):
+        await log.fetch(1, max_wait_ms=300, min_bytes=1)
     await _create(admin, log.topic)
     with pytest.raises(LogRecreated):
         await log.fetch(1, max_wait_ms=300, min_bytes=1)

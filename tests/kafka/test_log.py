@@ -41,7 +41,14 @@ from kio.static.primitive import Records, i32, i32Timedelta, i64
 
 from agent.kafka.batches import encode
 from agent.kafka.connection import Security
-from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable, LogRecreated, LogTruncated
+from agent.kafka.errors import (
+    KafkaInDoubt,
+    KafkaRefused,
+    KafkaUnreachable,
+    LogGone,
+    LogRecreated,
+    LogTruncated,
+)
 from agent.kafka.log import SLICE, PartitionLog
 from agent.kafka.metadata import show_id
 
@@ -51,7 +58,8 @@ _ID, _NEW_ID = uuid.UUID(int=7), uuid.UUID(int=8)
 _Log = tuple[PartitionLog, SimpleNamespace]
 
 
-def _located(topic_id: uuid.UUID, leader: int) -> Any:
+def _located(topic_id: uuid.UUID | None, leader: int) -> Any:
+    """Without an id the topic is not there."""
     partition = DescribeTopicPartitionsResponsePartition(
         error_code=ErrorCode.none,
         partition_index=i32(0),
@@ -59,7 +67,10 @@ def _located(topic_id: uuid.UUID, leader: int) -> Any:
         leader_epoch=i32(leader),
     )
     topic = DescribeTopicPartitionsResponseTopic(
-        error_code=ErrorCode.none, name=TopicName("t"), topic_id=topic_id, partitions=(partition,)
+        error_code=ErrorCode.none if topic_id else ErrorCode.unknown_topic_or_partition,
+        name=TopicName("t"),
+        topic_id=topic_id,
+        partitions=(partition,) if topic_id else (),
     )
     return DescribeTopicPartitionsResponse(throttle_time=_NO_TIME, topics=(topic,))
 
@@ -290,6 +301,23 @@ async def test_a_topic_made_anew_is_told() -> None:
 
         assert (caught.value.old_id, caught.value.new_id) == (show_id(_ID), show_id(_NEW_ID))
         assert log.topic_id == show_id(_ID)
+
+
+async def test_a_topic_that_was_there_and_is_not_is_told_and_it_may_come_back() -> None:
+    unknown = _fetched(ErrorCode.unknown_topic_id)
+    answers = {_FETCH: lambda count: _fetched() if count else unknown, _OFFSETS: lambda _: _offset(0)}
+    async with _log(answers) as (log, now):
+        now.topic_id = None
+        with pytest.raises(KafkaUnreachable) as never_seen:
+            await log.fetch(5, max_wait_ms=10, min_bytes=1)
+        assert not isinstance(never_seen.value, LogGone)
+        now.topic_id = _ID
+        await log.bounds()
+        now.topic_id = None
+        with pytest.raises(LogGone, match="not there any more"):
+            await log.fetch(5, max_wait_ms=10, min_bytes=1)
+        now.topic_id = _ID
+        assert not await log.fetch(5, max_wait_ms=10, min_bytes=1)
 
 
 async def test_an_offset_that_retention_deleted_is_refused() -> None:

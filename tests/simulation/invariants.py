@@ -15,7 +15,6 @@ from agent.control.times import Budget
 from agent.kafka.batches import Record
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
 from simulation.partition import Partition
-from simulation.unheard import Unheard
 
 SLACK = 0.1  # seconds
 MOVES = {
@@ -73,7 +72,6 @@ class Canon:
             str, tuple[float, float]
         ] = {}  # problem → when a dirty claim of it was last closed,
         # and how far virtual time had run ahead by then
-        self.unheard = Unheard()
         self.dirty: dict[str, float] = {}  # problem → when a claim of it last became dirty, in true time and
         # what virtual time had run ahead of it
         self.ahead = 0.0
@@ -105,8 +103,6 @@ class Canon:
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
         del self.states[end:]
-        if not end:
-            self.unheard.made_again()
         self.seen["truncations"] += 1
         self._orders()
 
@@ -138,8 +134,6 @@ class Canon:
             seen["void: " + verdict.void.partition(":")[0]] += 1
         elif record is not None:
             seen[f"{record.t}s"] += 1
-            if record.t == "join":
-                self.unheard.joins(record.a)
             if record.t == "expire" and record.x["session"] not in state.sessions:
                 seen["expiries"] += 1
         if state.barrier and state.epoch != before.epoch:
@@ -152,7 +146,6 @@ class Canon:
             if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
                 problem = before.claims[move.claim].problem
                 self.closed[problem] = self.partition.kernel.now, self.ahead
-                self.unheard.closes(problem, state.offset)
 
 
 class Invariants:
@@ -222,11 +215,7 @@ class Invariants:
         """Virtual time may run ahead of true time, by five seconds a record at most."""
         name = effect.problem.name
         closed, ahead = self.canon.closed.get(name, (-1e9, 0.0))
-        if now - closed + self.canon.ahead - ahead >= self._cooldown - SLACK:
-            return
-        if name in self.canon.unheard:
-            self.excused["handled in a log before, by nobody who has joined this one"] += 1
-        else:
+        if now - closed + self.canon.ahead - ahead < self._cooldown - SLACK:
             self._broken(effect, [], f"I2: {name} was closed {now - closed:.3f} s before")
 
     def _i6(self, effect: Effect, now: float) -> None:
@@ -258,7 +247,6 @@ class Invariants:
 
     def equal(self, agent: str, state: State) -> None:
         """I4: an agent's digest is that of a history that was."""
-        self.canon.unheard.reads(agent, state.offset)
         if state.offset >= 0 and state.digest not in self.canon.known.get(state.offset, ()):
             raise Violation(f"I4: {agent} has another digest at offset {state.offset}")
 

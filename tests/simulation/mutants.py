@@ -110,6 +110,8 @@ NOT_TOLD = (
     "    return tuple(one for one in lost if not _is_known(state, one)) if lost else ()\n",
     "    return ()\n",
 )
+# A release in which nobody waits for those who may know more of a log that was made again.
+NOT_AWAITED = (T + "life.py", 'if t == "claim" and (why', 'if t == "" and (why')
 LATE_TO_TELL = (C + "lost.py", 'patience = state.params["settle"] // 3', "patience = 30_000")
 BESIDE_WHAT_IS_LOST = (
     (T + "life.py", "return why if why or undo else self.lost_holds(claim)", "return why"),
@@ -246,7 +248,9 @@ SECTION_10 = (
     ),
     Mutant("E restarts after a silence; `via` in the intent", "stopped", (NO_RESTART, NO_VIA), True, seed=-2),
     Mutant("PROBATION", "tail", NO_PROBATION, True, seed=-3, release=(NOT_TOLD,)),
-    Mutant("settling after genesis", "recreated", (NO_SETTLING,), True, seed=-5, release=(NOT_TOLD,)),
+    Mutant(
+        "settling after genesis", "recreated", (NO_SETTLING,), True, seed=-5, release=(NOT_TOLD, NOT_AWAITED)
+    ),
 )
 
 OWN = (
@@ -376,6 +380,30 @@ OWN = (
         BESIDE_WHAT_IS_LOST,
         seed=887_603,
         release=(LATE_TO_TELL,),
+    ),
+    Mutant(
+        "in a log that was made again nothing is begun before all are heard who may know more",
+        "recreated",
+        (NOT_AWAITED,),
+        seed=880_368,
+    ),
+    Mutant(
+        "who had not followed the former log waits out the cool-down",
+        "recreated",
+        ((C + "former.py", "or missing == []", "or not missing"),),
+        seed=880_368,
+    ),
+    Mutant(
+        "who had followed the former log waits for those who lived in it",
+        "recreated",
+        (
+            (
+                C + "former.py",
+                "return [agent for agent in before.agents if agent not in state.incarnations]",
+                "return []",
+            ),
+        ),
+        seed=-8,
     ),
 )
 ALL = SECTION_10 + OWN

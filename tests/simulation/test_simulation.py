@@ -28,6 +28,8 @@ KEPT.add(102_098)  # a frozen machine sends what nobody's claim explains any mor
 KEPT.add(885_173)  # a join brings two claims back at the very offset that one of them had
 KEPT.add(888_171)  # … where the topic was made again: what stood was released, and never looked at
 KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
+KEPT.add(891_798)  # a topic is made again, and agents come back twelve seconds apart
+KEPT.add(892_203)  # …
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
 BLOCKS = 12  # which the workers of a run of tests share

@@ -86,4 +86,19 @@ LOST_TWICE = Schedule(
         Event(7.741, "problem", 1, 25.0, 52, "throttle#2"),
     ),
 )
-WRITTEN = (RUSH, HANGS, BEFORE_IT_IS_BACK, SAME_OFFSET, RECREATED, FROZEN, LOST_TWICE)
+# 2 begins in the moment in which 1 does not read, and is cut off; the topic is made again meanwhile.
+LAST_RECORDS = Schedule(
+    -8,
+    "recreated",
+    _agents(2),
+    True,
+    40.0,
+    (
+        Event(11.0, "pause", 1, 1.2, 4),
+        Event(11.1, "problem", 1, 20.0, LONG | 1 << 2, "throttle#1"),
+        Event(11.8, "cut", 2, 15.0, 4),
+        Event(11.9, "topic re-created", 1, 0.0, 24),
+        Event(14.0, "problem", 2, 20.0, 1 << 1, "throttle#2"),
+    ),
+)
+WRITTEN = (RUSH, HANGS, BEFORE_IT_IS_BACK, SAME_OFFSET, RECREATED, FROZEN, LOST_TWICE, LAST_RECORDS)
