@@ -28,7 +28,7 @@ from agent.daemon.service import Notes, Service, restored
 from agent.daemon.settling import ANSWER_S
 from agent.daemon.sight import Local, Sight
 from agent.daemon.snapshots import Snapshots
-from agent.deadman import Deadman
+from agent.deadman import Deadman, boot
 from agent.deadman import now as boot_time
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
@@ -230,7 +230,7 @@ async def make_service(config: Config) -> Service:
     ports = make_ports(config, admin, dirs, ledger)
     actions = {name: cls() for name, cls in load().items()}
     fence = make_fence(config, control, admin)
-    means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence)
+    means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence, boot=boot)
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
     snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved)

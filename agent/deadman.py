@@ -8,7 +8,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from agent.model import Boot
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _SIGEV_SIGNAL, _TIMER_ABSTIME = 0, 1  # asm-generic/siginfo.h, linux/time.h
 
 
@@ -79,3 +83,11 @@ class Deadman:
 def now() -> int:
     """Milliseconds since boot, suspends included."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+def boot() -> Boot:
+    """This instant, of this boot of the machine; nothing is known of it where the kernel does not tell."""
+    try:
+        return Boot(_BOOT.read_text(encoding="ascii").strip(), now())
+    except OSError:
+        return Boot()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from agent.model import Decision, Effect, Entry, Kind
+from agent.model import Boot, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
 KEPT_INCIDENTS = 2_000
@@ -113,6 +113,7 @@ class Incident(Struct, frozen=True):
     started_at: int | None = None
     done_at: int | None = None
     until: int | None = None
+    boot: Boot | None = None  # as `started_at`
     verdict: Kind | None = None
     answer: Answer | None = None  # used up by the start that it allowed
 
@@ -224,6 +225,7 @@ def _step(incident: Incident, entry: Entry) -> Incident:
             started_at=entry.at,
             done_at=None,
             until=entry.until,
+            boot=entry.boot,
             verdict=None,
             answer=None,
         )

@@ -303,6 +303,18 @@ class Kind(StrEnum):
     AGENT = "agent"  # the agent's own life: started, stopped, rules loaded or refused
 
 
+class Boot(msgspec.Struct, frozen=True):
+    """An instant by the kernel's own clock, which nobody sets: ms since boot `id`, suspends included. Without
+    an id nothing is known of it."""
+
+    id: str = ""
+    at: int = 0
+
+    def passed(self, now: Boot) -> int | None:
+        """Ms from this instant to `now`; None across a boot of the machine."""
+        return now.at - self.at if self.id and self.id == now.id else None
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One fact: the journal's line, the control topic's note and the status feed are all this."""
 
@@ -315,6 +327,7 @@ class Entry(msgspec.Struct, frozen=True):
     effect: Effect | None = None
     claim: int | None = None
     until: int | None = None  # the end of the lease, or of a pause
+    boot: Boot | None = None  # of a start: `at` once more
 
 
 class Blast(StrEnum):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from agent import gate, stop_file
+from agent import deadman, gate, stop_file
 from agent.actions import Ports, Stopped, load
 from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
@@ -97,7 +97,7 @@ class Undo:
         assert effect is not None, "what stands has an effect"
         writes = ClaimWrites(self._fence, incident.claim or 0, self._ports.node_id)
         ports = writes.ports(self._ports, _never, self._stopped)
-        if in_its_midst(incident, clock()):
+        if in_its_midst(incident, clock(), deadman.boot()):
             writes.suspect()
         seen = await action.undo(effect, ports)
         while (sent := writes.doubt) is not None:

@@ -17,7 +17,7 @@ from agent.daemon.claim_sweep import Sweep
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.sight import Local
 from agent.history import History
-from agent.model import Change, Effect, Entry, Operation, Policy
+from agent.model import Boot, Change, Effect, Entry, Operation, Policy
 from agent.rehearsal.virtual_time import run
 from agent.wire import encode_effect
 
@@ -62,6 +62,10 @@ class Agent:
     def clock(self) -> int:
         """Any time."""
         return boot_ms()
+
+    def boot(self) -> Boot:
+        """All agents are of one machine that never restarts."""
+        return Boot("machine", boot_ms())
 
     async def live(self) -> None:
         """Joins, and closes what nobody holds."""

@@ -11,6 +11,9 @@ import time
 
 import pytest
 
+from agent import deadman
+from agent.model import Boot
+
 ARMS = "from agent.deadman import Deadman, now; import time, sys\ndisarm = Deadman().arm(now() + {ms})\n"
 TIME_UP = 20.0  # a loaded machine schedules late; the kernel's timer itself is exact
 
@@ -63,3 +66,11 @@ def test_process_1_of_a_namespace_is_refused_in_words() -> None:
         pytest.skip(f"no PID namespace can be made here: {told.stderr}")
 
     assert "process 1 of a container is not killed by its own timer" in told.stdout
+
+
+def test_an_instant_is_of_this_boot_of_the_machine() -> None:
+    earlier, later = deadman.boot(), deadman.boot()
+    passed = earlier.passed(later)
+    assert passed is not None
+    assert 0 <= passed < 60_000
+    assert Boot().passed(Boot()) is None

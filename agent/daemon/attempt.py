@@ -145,7 +145,8 @@ class Attempt:
         lease = self._decision.lease_ms
         until = self._means.clock() + lease if lease is not None else None
         self._before = self._means.ledger.history
-        await self._record(Kind.STARTED, "nothing objects", effect=effect, claim=claim, until=until)
+        more = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
+        await self._record(Kind.STARTED, "nothing objects", **more)
         control = self._means.control
         try:
             if claim is not None and control is not None:

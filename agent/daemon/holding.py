@@ -12,7 +12,7 @@ from agent.daemon.last_look import last_look, still_fires, stop_file, without
 from agent.daemon.means import Means
 from agent.daemon.settling import settle
 from agent.history import Incident, Phase
-from agent.model import Seen
+from agent.model import Boot, Seen
 
 log = logging.getLogger(__name__)
 Observe = Callable[[], Awaitable[Seen]]
@@ -46,7 +46,7 @@ class Holding:
         self._resumed = resumed
         self._writes = ClaimWrites(means.fence, one.claim, means.ports.node_id)
         self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
-        if resumed and in_its_midst(one, means.clock()):
+        if resumed and in_its_midst(one, means.clock(), means.boot()):
             self._writes.suspect()
 
     @property
@@ -119,8 +119,16 @@ class Holding:
         return f"{refusal.question}: {refusal.reason}" if refusal else None
 
 
-def in_its_midst(one: Incident, now: int) -> bool:
+def in_its_midst(one: Incident, now: int, boot: Boot) -> bool:
     """Whether a former life may have had a request under way. That something is set or put back is written
-    down before; the latter not where the journal could not be written, and then a lease that ended tells."""
-    ended = one.phase is Phase.HELD if one.until is None else now >= one.until
+    down before; the latter not where the journal could not be written, and then a lease that may have ended
+    tells, whatever the wall clock was set to."""
+    ended = one.phase is Phase.HELD if one.until is None else _may_have_ended(one, now, boot)
     return ended or one.phase in (Phase.ACTING, Phase.UNDOING)
+
+
+def _may_have_ended(one: Incident, now: int, boot: Boot) -> bool:
+    passed = one.boot.passed(boot) if one.boot is not None else None
+    if passed is None or one.until is None or one.started_at is None:
+        return True
+    return max(now - one.started_at, passed) >= one.until - one.started_at

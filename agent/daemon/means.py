@@ -12,12 +12,14 @@ from agent.control_topic import ControlTopic
 from agent.daemon.fence import Fence
 from agent.daemon.ledger import Ledger
 from agent.daemon.sight import Local, Sight
+from agent.model import Boot
 
 
 class Means(Struct, frozen=True):
     """`sight` is asked for each time, since a reload replaces it; `local` reads anew. Without a `fence` the
     effects of claims are sent like any other: only a rehearsal, which has no kernel, does that. `claims` are
-    held by attempts and carriers now: the sweep leaves them alone."""
+    held by attempts and carriers now: the sweep leaves them alone. `boot`: the kernel's own clock, where that
+    is known."""
 
     ledger: Ledger
     sight: Callable[[], Sight]
@@ -28,3 +30,4 @@ class Means(Struct, frozen=True):
     clock: Callable[[], int]
     fence: Fence | None = None
     claims: set[int] = field(default_factory=set)
+    boot: Callable[[], Boot] = Boot

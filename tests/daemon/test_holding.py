@@ -8,19 +8,32 @@ from typing import Any
 import pytest
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, RATE, SET, UNSET, Fleet, play
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from stories import decision
 
 from agent.actions.throttle_replication import ThrottleReplication
-from agent.daemon.holding import Broken, Holding
+from agent.daemon.holding import Broken, Holding, in_its_midst
 from agent.history import History, Incident, replay
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Entry, Kind
+from agent.model import Boot, Entry, Kind
 
 
 def incident(claim: int, *after: Kind, until: int | None = None) -> Incident:
     """A throttle that stands under this claim."""
     of = decision(do="throttle_replication")
-    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim, until=until)
+    started = Entry(
+        0,
+        Kind.STARTED,
+        "so",
+        of.incident,
+        decision=of,
+        effect=EFFECT,
+        claim=claim,
+        until=until,
+        boot=Boot("machine", 0),
+    )
     history = replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
     return history.incidents[of.incident]
 
@@ -126,6 +139,23 @@ def test_no_sweep_closes_the_claim_of_an_ended_incident_before_nothing_can_land(
         assert not fleet.agents[1].claims
 
     play(story)
+
+
+@given(
+    length=st.integers(1, 600_000),
+    away=st.integers(0, 900_000),
+    off=st.integers(-3_600_000, 3_600_000),
+    began=st.sampled_from([None, Boot(), Boot("here", 7_000), Boot("before", 7_000)]),
+)
+def test_a_lease_that_may_have_ended_while_no_agent_ran_leaves_it_in_doubt(
+    length: int, away: int, off: int, began: Boot | None
+) -> None:
+    """So long after the start there is an agent again, and the wall clock was set by so much in between."""
+    one = replace(incident(3, Kind.DONE, Kind.HEALED, until=9_000 + length), started_at=9_000, boot=began)
+    doubted = in_its_midst(one, 9_000 + away + off, Boot("here", 7_000 + away))
+    known = began is not None and began.id == "here"
+    assert doubted == (not known or away >= length or away + off >= length)
+    assert doubted or away < length
 
 
 def test_what_stood_before_the_restart_is_in_no_doubt() -> None:

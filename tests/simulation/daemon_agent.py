@@ -20,7 +20,7 @@ from agent.daemon.means import Means
 from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.journal import JournalFailed
-from agent.model import Effect, Entry, Kind, Policy, Rate
+from agent.model import Boot, Effect, Entry, Kind, Policy, Rate
 from agent.series import Series
 from agent.wire import decode, decode_effect, encode
 from simulation.cluster_port import ClusterPort
@@ -135,7 +135,15 @@ class DaemonAgent:
         ports = Ports(port, machine.node, _no_disks, POLICY, self._now, asyncio.sleep, self._recorded)
         fence = Fence(topic, Told(topic, process, port, self), port, port.which_process)
         self.means = Means(
-            self.ledger, lambda: self.daemon.sight, self._local, ACTIONS, ports, topic, self._now, fence
+            self.ledger,
+            lambda: self.daemon.sight,
+            self._local,
+            ACTIONS,
+            ports,
+            topic,
+            self._now,
+            fence,
+            boot=lambda: Boot(machine.host, int(machine.boot() * 1_000)),
         )
         sight = Sight(BOOK, Series(WINDOW_MS), lambda: self._seen, machine.node)
         self.daemon = Watched(self.means, sight)
