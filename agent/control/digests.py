@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from agent.control.canonical import canonical
-from agent.control.state import Digests, State
+from agent.control.state import ClaimState, Digests, State
 
 KNOWN = 4_096
 _PIECE = 64  # a link more copies one piece, not all that are known
@@ -30,11 +29,15 @@ def link(state: State, epoch: int, raw: bytes, void: str | None) -> Digests:
     """The known digests with that of `state`, which `raw` led to. A reason's words behind its colon are not
     part of it: they may be said better in another release."""
     verdict = "" if void is None else void.partition(":")[0]  # words of ours: nothing in them is escaped
-    moves = canonical([[m.claim, m.before, m.after] for m in state.moves]) if state.moves else "[]"
+    moves = ",".join([f"[{m.claim},{_quoted(m.before)},{_quoted(m.after)}]" for m in state.moves])
     value = hashlib.sha256(raw).hexdigest()
     place = f"{state.offset},{epoch},{state.time}"
-    digest = sha256(f'["{state.digest}",{place},"{value}","{verdict}",{moves}]')  # canonical JSON
+    digest = sha256(f'["{state.digest}",{place},"{value}","{verdict}",[{moves}]]')  # canonical JSON
     *full, last = state.digests
     if len(last) < _PIECE:
         return (*full, (*last, digest))
     return (*state.digests[1 - _PIECES :], (digest,))
+
+
+def _quoted(state: ClaimState | None) -> str:
+    return "null" if state is None else f'"{state}"'

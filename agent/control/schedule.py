@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from agent.control.budgets import OCCUPYING, budget_of, held, occupied
 from agent.control.claims import ORPHAN, QUEUED, STUCK, move
-from agent.control.open_claims import counted
+from agent.control.open_claims import OpenClaims, counted
 from agent.control.pauses import paused
-from agent.control.state import Claim, ClaimState, State
+from agent.control.state import Claim, State
 
 
 def schedule(before: State, state: State) -> State:
@@ -19,7 +19,7 @@ def schedule(before: State, state: State) -> State:
     queue = [c for c in _candidates(before, state) if c.state is QUEUED and not paused(state, c)]
     if not queue:
         return state
-    taken, left = _holding(state, queue, *OCCUPYING), _holding(state, queue, ORPHAN, STUCK)
+    taken, claims = _holding(state, queue), counted(state.claims)
     blocked: set[str] = set()
     for claim in sorted(queue, key=lambda c: (c.priority, c.id)):
         full = {scope for scope in claim.scopes if taken[scope] >= budget_of(state, scope).cap}
@@ -27,7 +27,7 @@ def schedule(before: State, state: State) -> State:
         if not lacking:
             state = move(state, claim, "room", token=state.offset)
             taken.update(claim.scopes)
-        elif state.clock - claim.queued >= state.params["age"] and not any(left[scope] for scope in full):
+        elif state.clock - claim.queued >= state.params["age"] and not _left_behind(claims, full):
             blocked.update(claim.scopes)  # no starvation; but who waits for the dead must not stop the living
         else:
             blocked.update(lacking)
@@ -48,11 +48,16 @@ def _candidates(before: State, state: State) -> Iterable[Claim]:
     return state.claims.values()
 
 
-def _holding(state: State, queue: Sequence[Claim], *states: ClaimState) -> Counter[str]:
-    """How many claims in one of `states` hold each scope that somebody in the queue waits for."""
+def _holding(state: State, queue: Sequence[Claim]) -> Counter[str]:
+    """How many claims occupy each scope that somebody in the queue waits for."""
     if len(queue) > 1:
-        return occupied(state.claims.values(), *states)
-    return Counter({scope: held(state, scope, states) for scope in queue[0].scopes})
+        return occupied(state.claims.values(), *OCCUPYING)
+    return Counter({scope: held(state, scope, OCCUPYING) for scope in queue[0].scopes})
+
+
+def _left_behind(claims: OpenClaims, scopes: Iterable[str]) -> bool:
+    """Whether one of these scopes is held by an orphan, or by what is stuck."""
+    return any(claims.with_scope(ORPHAN, scope) or claims.with_scope(STUCK, scope) for scope in scopes)
 
 
 def _is_full(state: State, scope: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from msgspec.structs import replace
 from scribe import LOG, Scribe, Written
 
-from agent.control.digests import KNOWN
+from agent.control.canonical import canonical
+from agent.control.digests import KNOWN, sha256
 from agent.control.fold import CLOCK_STEP, LogGap, fold
 from agent.control.state import UNBORN, State
 from agent.control.times import LAB, PRODUCTION, Settings, genesis
@@ -214,3 +217,20 @@ def test_section_3_states_that_judge_or_grant_differently_have_another_digest_fr
     assert [verdict.void for _, verdict in states] == reasons
     assert [len(verdict.moves) for _, verdict in states] == [2, 1, 0, 0]
     assert len({state.digest for state, _ in states}) == 4
+
+
+def test_section_3_a_link_is_the_hash_of_canonical_json() -> None:
+    log = Scribe.born()
+    one = log.join("broker-1")
+    log.release(one, log.dirty(one, "x:topic/a"), "done")
+    state, moved = State(), 0
+    for record in log.log:
+        earlier, (state, verdict) = state.digest, fold(state, record)
+        moves = [[m.claim, m.before, m.after] for m in verdict.moves]
+        moved += len(moves)
+        place, value = (
+            [state.offset, record.leader_epoch, record.at],
+            hashlib.sha256(record.value).hexdigest(),
+        )
+        assert state.digest == sha256(canonical([earlier, *place, value, "", moves]))
+    assert (state, moved) == (log.state, 4)
