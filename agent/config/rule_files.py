@@ -31,7 +31,7 @@ class RuleFiles:
 
     def stamp(self) -> Stamp:
         """Of every file that `read` would read."""
-        return stamp((*rule_files(self.rules), *([self.names] if self.names else [])))
+        return stamp((*rule_files(self.rules), *([str(self.names)] if self.names else [])))
 
     def read(self) -> Rules:
         """All of them. Raises BadRules with what is wrong in any."""

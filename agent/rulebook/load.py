@@ -80,9 +80,10 @@ def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
     digest = hashlib.sha256()
     trees: dict[str, list[Node]] = {ALERTS: [], REMEDIES: [], LOGS: []}
     unread = False
-    for path, root in _files(paths, complaints):
+    for found, root in _files(paths, complaints):
+        path = Path(found)
         kind = path.name if path.name in (REMEDIES, LOGS) else ALERTS  # a name of its own: for alerts
-        name = path.name if path is root else path.relative_to(root).as_posix()
+        name = path.name if path == root else path.relative_to(root).as_posix()
         data = _bytes(path, complaints)
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
         node = compose(str(path), data, complaints)
@@ -97,8 +98,9 @@ def read(paths: Sequence[Path], actions: Mapping[str, ActionSpec]) -> Reading:
     return Reading(book, complaints, Marks(chain(*trees.values()), complaints.texts))
 
 
-def rule_files(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """The files that `load` would read, without reading them."""
+def rule_files(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The files that `load` would read, without reading them. No Paths: to make and to name one takes longer
+    than to ask the disk for it, and a running agent asks all the time."""
     return tuple(path for path, _ in _files(paths, Complaints()))
 
 
@@ -110,12 +112,12 @@ def _by_name(rules: Iterable[Rule]) -> Mapping[str, Sequence[AlertRule]]:
     return named
 
 
-def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[Path, Path]]:
+def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[str, Path]]:
     """Each with the root that it is under, or is itself."""
     count = 0
     for root in paths:
         try:
-            found = [root] if root.is_file() else sorted(map(Path, _below(str(root), 0, set())))
+            found = [str(root)] if root.is_file() else list(_below(str(root), 0, set()))
         except OSError as error:
             complaints.add(Place(str(error.filename or root), 1, 1), f"cannot be read: {error.strerror}")
             continue
@@ -131,7 +133,8 @@ def _files(paths: Sequence[Path], complaints: Complaints) -> Iterator[tuple[Path
 
 
 def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """Rule files by name. Dotted names are left out: a mounted ConfigMap keeps its old versions there.
+    """Rule files, by name in each folder. Dotted names are left out: a mounted ConfigMap keeps its old
+    versions there.
 
     Asks the disk little: a running agent looks again all the time. `seen`: folders by device and inode.
     """

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 # Path, device, inode, size, mtime and ctime in nanoseconds. ctime, since `cp -p` and rsync set mtime back.
 Stamp = tuple[tuple[str, int, int, int, int, int], ...]
 
 
-def stamp(files: Iterable[Path]) -> Stamp:
+def stamp(files: Iterable[str]) -> Stamp:
     """What tells these files from what stood there before. Links are followed: a ConfigMap swaps one.
 
     Blocks on the disk; a file that is not there, or may not be looked at, has zeros.
     """
-    return tuple(_of(str(path)) for path in files)
+    return tuple(_of(path) for path in files)
 
 
 def _of(path: str) -> tuple[str, int, int, int, int, int]:

@@ -29,6 +29,8 @@ def stacked(found: list[tuple[Times, Floats, Indices]]) -> tuple[Times, Floats, 
 
 
 def padded(matrix: npt.NDArray, more: tuple[int, int], fill: float) -> npt.NDArray:  # type: ignore[type-arg]  # of either dtype
-    """The matrix with so many more rows and columns."""
-    rows, columns = more
-    return np.pad(matrix, ((0, rows), (0, columns)), constant_values=fill)
+    """The matrix with so many more rows and columns. By hand: np.pad takes ten times as long."""
+    rows, columns = matrix.shape
+    wider = np.full((rows + more[0], columns + more[1]), fill, matrix.dtype)
+    wider[:rows, :columns] = matrix
+    return wider

@@ -109,7 +109,7 @@ def test_a_file_more_and_a_file_less_show(tmp_path: Path) -> None:
         seen.append(files.stamp())
 
     assert len(set(seen)) == 3
-    assert stamp([tmp_path / "nowhere"]) == ((str(tmp_path / "nowhere"), 0, 0, 0, 0, 0),)
+    assert stamp([str(tmp_path / "nowhere")]) == ((str(tmp_path / "nowhere"), 0, 0, 0, 0, 0),)
 
 
 class Mount:

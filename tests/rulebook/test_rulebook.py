@@ -12,6 +12,7 @@ from rule_files import ALERTS, REMEDIES, SPECS, complaints, write
 
 from agent.model import Limits, LogPattern, Mode, Place, Rate, Verify
 from agent.rulebook import BadRules, load
+from agent.rulebook.load import rule_files
 
 NAME = "LogDirFillingUp"
 SHIPPED = Path(__file__).parents[2] / "rules"
@@ -325,6 +326,18 @@ def test_hidden_folders_are_left_out_and_linked_ones_are_read(tmp_path: Path) ->
     assert [a.place.file for a in load([tmp_path / "disk"], {}).alerts][:1] == [
         str(tmp_path / "disk/alerts.yml")
     ]
+
+
+def test_files_are_read_in_the_order_of_their_paths_part_by_part(tmp_path: Path) -> None:
+    """`-` is less than `/`: as one text, a-b would come first, and the digest would be another one."""
+    for folder in ("b", "a-b", "a/c", "a"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "alerts.yml").write_text(ALERTS)
+    (tmp_path / "alerts.yml").write_text(ALERTS)
+
+    found = [Path(file).relative_to(tmp_path).as_posix() for file in rule_files([tmp_path])]
+
+    assert found == ["a/alerts.yml", "a/c/alerts.yml", "a-b/alerts.yml", "alerts.yml", "b/alerts.yml"]
 
 
 def test_the_digest_follows_the_content_and_not_the_folder(tmp_path: Path) -> None:
