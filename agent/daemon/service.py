@@ -84,6 +84,7 @@ class Service:
         end.cancel()
         for task in done - {end}:
             task.result()  # one that ended by itself is a fault: raise it, and be started anew
+            raise RuntimeError(f"the agent's part '{task.get_name()}' ended without an error")
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         loop = asyncio.get_running_loop()
@@ -130,8 +131,12 @@ class Service:
     def _obey_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.desk.end.set)
+            loop.add_signal_handler(number, self._end, number)
         loop.add_signal_handler(signal.SIGHUP, self.watch.hang_up)
+
+    def _end(self, number: signal.Signals) -> None:
+        log.info("%s: what is reversible is undone, then it ends", number.name)
+        self.desk.end.set()
 
     async def _wind_down(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         await self.daemon.stop(handover=self.desk.handover)

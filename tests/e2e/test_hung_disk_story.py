@@ -104,6 +104,7 @@ async def test_a_hung_disk_is_seen_while_all_else_goes_on_and_the_agent_ends(
     assert pid is not None
     await scene.agents.stop(BROKER)
     stopped = time.monotonic() - began
+    assert "SIGTERM: what is reversible is undone" in agent.output.read_text(), "why it ended is told"
     assert (await firing_of_another(scene)) == ("LogDirHung", hung), "its successor sees it as well"
     await fault.heal(scene.lab, BROKER, silent)
 
