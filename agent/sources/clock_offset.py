@@ -14,7 +14,8 @@ from agent.sources import MetricInfo
 from agent.sources.kernel import Reading
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_UNSYNC, _NANO, _ERROR = 0x0040, 0x2000, 5  # STA_UNSYNC, STA_NANO and TIME_ERROR of <sys/timex.h>
+_PLL, _UNSYNC, _NANO, _ERROR = 0x0001, 0x0040, 0x2000, 5  # STA_... and TIME_ERROR of <sys/timex.h>
+_OWN_CLOCK = "7F7F0101"  # the reference id with which chrony serves its own clock, for want of a server
 _CHRONY_EVERY = 60.0  # seconds; it asks its servers once a minute or less
 _CHRONY_DEADLINE = 1.5  # below the part's own
 _CHRONY = {
@@ -32,7 +33,8 @@ METRICS = (
         "host_clock_offset_seconds",
         "gauge",
         "seconds",
-        "How far the system clock is off: as chrony has it, else as the kernel does; absent if neither knows",
+        "How far the system clock is off: as chrony has it, else as the kernel does where ntpd or timesyncd"
+        " has it slew; absent if neither knows",
     ),
     MetricInfo(
         "host_timex_sync_status", "gauge", "", "1 if the kernel counts the clock as synchronised, else 0"
@@ -58,48 +60,58 @@ class ClockOffset:
 
     def __init__(self) -> None:
         self._chrony: Mapping[str, float] = {}
+        self._why = ""  # chrony told nothing when it was last asked
         self._due = 0.0
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
         """See Part. OSError where chronyc is there and chrony does not answer."""
-        own = kernel_clock()
+        own, offset = kernel_clock()
         for name, value in own.items():
             yield f"host_timex_{name}", (), value
-        chronyc = shutil.which("chronyc") if wanted & _OF_CHRONY else None
-        try:
-            if chronyc is not None:
-                self._ask(chronyc)
-        finally:
-            known = {**(own if own["sync_status"] else {}), **self._chrony}
-            if (offset := known.get("offset_seconds")) is not None:
-                yield "host_clock_offset_seconds", (), offset
+        if wanted & _OF_CHRONY and (chronyc := shutil.which("chronyc")):
+            self._ask(chronyc)
+        else:
+            self._chrony, self._why = {}, ""
+        offset = self._chrony.get("offset_seconds", offset)
+        if offset is not None:
+            yield "host_clock_offset_seconds", (), offset
         for name, value in self._chrony.items():
             yield f"host_chrony_{name}", (), value
+        if self._why:
+            raise OSError(self._why)
 
     def _ask(self, chronyc: str) -> None:
         if time.monotonic() < self._due:
             return
-        self._chrony, self._due = {}, time.monotonic() + _CHRONY_EVERY
-        command = [chronyc, "-c", "-n", "tracking"]
+        self._chrony, self._why, self._due = {}, "", time.monotonic() + _CHRONY_EVERY
         try:
-            done = subprocess.run(  # noqa: S603 a fixed command
-                command, capture_output=True, text=True, timeout=_CHRONY_DEADLINE, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"chronyc has not answered for {_CHRONY_DEADLINE:g} s") from None
-        if done.returncode:
-            raise OSError(f"chronyc: {(done.stdout or done.stderr).strip() or done.returncode}")
-        self._chrony = tracking(done.stdout)
+            self._chrony = tracking(_tracked(chronyc))
+        except (OSError, ValueError) as error:
+            self._why = str(error)
+
+
+def _tracked(chronyc: str) -> str:
+    command = [chronyc, "-c", "-n", "tracking"]
+    try:
+        done = subprocess.run(  # noqa: S603 a fixed command
+            command, capture_output=True, text=True, timeout=_CHRONY_DEADLINE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"chronyc has not answered for {_CHRONY_DEADLINE:g} s") from None
+    if done.returncode:
+        raise OSError(f"chronyc: {(done.stdout or done.stderr).strip() or done.returncode}")
+    return done.stdout
 
 
 def tracking(text: str) -> Mapping[str, float]:
     """`chronyc -c tracking`: one line of comma-separated values. Before its first server has answered, chrony
-    says 0 for all; only its stratum, 0 as well, means that."""
+    says 0 for all, of which only its stratum is meant; with `local stratum` it has one all the same, but what
+    it is off from its own clock is 0 whatever the time."""
     fields = text.strip().split(",")
     if len(fields) < 14:
         raise ValueError(f"chronyc said {text[:200]!r}")
     found = {name: float(fields[field]) for name, (field, _, _) in _CHRONY.items()}
-    return found if found["stratum"] else {"stratum": 0.0}
+    return found if found["stratum"] and fields[0] != _OWN_CLOCK else {"stratum": 0.0}
 
 
 class _Timex(ctypes.Structure):
@@ -116,17 +128,24 @@ class _Timex(ctypes.Structure):
     ]
 
 
-def kernel_clock() -> Mapping[str, float]:
-    """What adjtimex(2) says, by the metric's name without its prefix. OSError where it may not be asked."""
+def kernel_clock() -> tuple[Mapping[str, float], float | None]:
+    """What adjtimex(2) says, by the metric's name without its prefix, and how far off the clock is.
+
+    The kernel knows that only while its own loop slews the clock, as ntpd and systemd-timesyncd have it do
+    (STA_PLL): chrony and others steer by the frequency and leave its offset at 0. OSError where it may not be
+    asked.
+    """
     clock = _Timex()
     state = _LIBC.adjtimex(ctypes.byref(clock))
     if state < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"adjtimex: {os.strerror(number)}")
-    unit = 1e9 if clock.status & _NANO else 1e6
-    return {
-        "sync_status": float(state != _ERROR and not clock.status & _UNSYNC),
-        "offset_seconds": clock.offset / unit,
+    synchronised = state != _ERROR and not clock.status & _UNSYNC
+    offset = clock.offset / (1e9 if clock.status & _NANO else 1e6)
+    found = {
+        "sync_status": float(synchronised),
+        "offset_seconds": offset,
         "maxerror_seconds": clock.maxerror / 1e6,
         "estimated_error_seconds": clock.esterror / 1e6,
     }
+    return found, offset if synchronised and clock.status & _PLL else None

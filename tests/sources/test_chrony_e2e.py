@@ -19,6 +19,7 @@ pytestmark = pytest.mark.e2e
 _PORT = 31123
 _PATIENCE = 30.0
 _SERVER = f"local stratum 5\nallow 127.0.0.1\nport {_PORT}\ncmdport 0\nbindcmdaddress /\n"
+_ALONE = "local stratum 10\nport 0\nbindcmdaddress 127.0.0.1\n"
 _CLIENT = f"server 127.0.0.1 port {_PORT} iburst minpoll -4 maxpoll -4\nport 0\nbindcmdaddress 127.0.0.1\n"
 
 
@@ -79,3 +80,21 @@ async def test_its_offset_is_the_clocks_once_it_knows_one(chronyd: Path, tmp_pat
     assert after["host_clock_offset_seconds"] == after["host_chrony_offset_seconds"]
     assert abs(after["host_clock_offset_seconds"]) < 0.1, "both go by this host's clock"
     assert 0 < after["host_chrony_root_delay_seconds"] < 1
+
+
+async def test_one_that_goes_by_its_own_clock_knows_no_offset(chronyd: Path, tmp_path: Path) -> None:
+    """It has a stratum for its clients, and says that it is off by 0."""
+    with running(chronyd, tmp_path / "alone", _ALONE):
+        async with asyncio.timeout(_PATIENCE):
+            while "7F7F0101" not in (said := tracking_of_chronyc()):
+                await asyncio.sleep(0.1)
+        found = await told({"host_chrony_stratum"})
+    assert said.split(",")[2] == "10"
+    assert found["host_chrony_stratum"] == 0
+    assert "host_chrony_offset_seconds" not in found
+
+
+def tracking_of_chronyc() -> str:
+    """Its own words."""
+    command = ["chronyc", "-c", "-n", "tracking"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -199,9 +200,24 @@ TRACKING = (
 )
 
 
+class Adjtimex:
+    """adjtimex(2) of another host."""
+
+    def __init__(self, status: int, offset: int) -> None:
+        self.status, self.offset = status, offset
+
+    def adjtimex(self, clock: Any) -> int:
+        """Fill it in, as the kernel does; TIME_OK."""
+        clock._obj.status, clock._obj.offset = self.status, self.offset
+        return 0
+
+
+STA_PLL, STA_UNSYNC, STA_NANO = 0x0001, 0x0040, 0x2000
+
+
 @pytest.fixture
 def chronyc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """A stand-in for chronyc on the PATH, as a shell script."""
+    """A stand-in for chronyc on the PATH, as a shell script, where chrony keeps the clock."""
 
     def make(script: str) -> None:
         file = tmp_path / "chronyc"
@@ -209,7 +225,38 @@ def chronyc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(clock_offset, "_LIBC", Adjtimex(STA_NANO, 0))
     return make
+
+
+@pytest.mark.parametrize(
+    ("status", "offset", "known"),
+    [
+        (STA_PLL | STA_NANO, 700_000_000, 0.7),  # as systemd-timesyncd and ntpd leave it
+        (STA_PLL, 700_000, 0.7),
+        (STA_PLL | STA_NANO, 0, 0.0),
+        (STA_NANO, 0, None),  # chrony turns the kernel's loop off
+        (STA_PLL | STA_NANO | STA_UNSYNC, 0, None),
+    ],
+)
+@pytest.mark.parametrize("script", ["", "exec sleep 60"])
+def test_the_kernels_offset_counts_where_its_own_loop_slews(
+    status: int,
+    offset: int,
+    known: float | None,
+    script: str,
+    chronyc: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where chrony keeps the clock and chronyc is not here, or hangs, 0 would hide that it is off."""
+    monkeypatch.setattr(clock_offset, "_LIBC", Adjtimex(status, offset))
+    if script:
+        chronyc(script)
+        found, _ = failing(ClockOffset(), "host_clock_offset_seconds")
+    else:
+        monkeypatch.setenv("PATH", "/nonexistent")
+        found = readings(ClockOffset())
+    assert found.get("clock_offset_seconds") == known
 
 
 def test_chrony_is_asked_once_a_minute(chronyc: Callable[[str], None], tmp_path: Path) -> None:
@@ -231,7 +278,15 @@ def test_chrony_without_a_server_tells_no_offset(chronyc: Callable[[str], None])
     found = readings(ClockOffset())
     assert found["chrony_stratum"] == 0
     assert "chrony_offset_seconds" not in found
-    assert ("clock_offset_seconds" in found) == (found["timex_sync_status"] == 1)
+    assert "clock_offset_seconds" not in found
+
+
+def test_chrony_that_serves_its_own_clock_tells_no_offset(chronyc: Callable[[str], None]) -> None:
+    """`local stratum 10` without a server; what a real one says."""
+    chronyc("echo 7F7F0101,,10,1795930645.0,0.000000000,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,Normal")
+    found = readings(ClockOffset())
+    assert found["chrony_stratum"] == 0
+    assert not {"chrony_offset_seconds", "clock_offset_seconds"} & found.keys()
 
 
 @pytest.mark.parametrize(
@@ -246,14 +301,21 @@ def test_chrony_without_a_server_tells_no_offset(chronyc: Callable[[str], None])
 def test_a_chrony_that_does_not_tell_is_an_error_after_the_kernels_word(
     chronyc: Callable[[str], None], script: str, error: str
 ) -> None:
-    """And is not asked again for a minute."""
+    """Nor is it a good reading where it is not asked again for a minute: each minute would be news."""
     chronyc(script)
     part = ClockOffset()
     found, why = failing(part, "host_chrony_stratum")
     assert error in why
     assert "timex_sync_status" in found
-    kernels = found["timex_offset_seconds"] if found["timex_sync_status"] else None
-    assert found.get("clock_offset_seconds") == kernels, "for want of a better one, if it has one"
+    assert failing(part, "host_chrony_stratum")[1] == why
+
+
+def test_what_chrony_said_ends_with_it(chronyc: Callable[[str], None], tmp_path: Path) -> None:
+    """Its package may be removed while the agent runs."""
+    chronyc(f"printf '{TRACKING}'")
+    part = ClockOffset()
+    assert readings(part)["chrony_stratum"] == 4
+    (tmp_path / "chronyc").unlink()
     assert "chrony_stratum" not in readings(part)
 
 
