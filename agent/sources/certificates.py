@@ -35,7 +35,8 @@ METRICS = (
         "host_certificate_mismatch",
         "gauge",
         "",
-        "1 if the listener `address` serves none of the certificates in the files, else 0",
+        "1 if the listener `address` serves none of the certificates in the files, else 0; absent where one"
+        " of them cannot be read that may hold it",
     ),
     MetricInfo(
         "host_certificate_unread_total",
@@ -86,12 +87,13 @@ class Certificates:
 
     def _samples(self, found: Mapping[str, bytes], now: int) -> Iterator[Sample]:
         on_disk = {found[path] for path in self._files if path in found}
+        all_read = self._files.keys() <= found.keys()
         for name, der in found.items():
             served = name in self._listeners
             labels = (("address" if served else "path", name),)
             kind = "served" if served else "file"
             yield Sample(f"host_certificate_{kind}_not_after_seconds", labels, now, not_after(der))
-            if served and on_disk:
+            if served and (der in on_disk or (on_disk and all_read)):
                 yield Sample("host_certificate_mismatch", labels, now, float(der not in on_disk))
 
     def _counts(self, now: int) -> Iterator[Sample]:

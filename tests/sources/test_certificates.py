@@ -111,6 +111,20 @@ async def test_what_is_served_and_what_is_on_disk(tmp_path: Path) -> None:
     assert (after["unread_total", address], after["unread_total", str(cert)]) == (0, 0)
 
 
+async def test_what_a_file_that_cannot_be_read_may_hold_is_no_mismatch(tmp_path: Path) -> None:
+    """It may be the very one that is served; one that is the same settles it whatever the others are."""
+    cert, key = self_signed(tmp_path, "served")
+    other, _ = self_signed(tmp_path, "other")
+    gone = tmp_path / "gone.pem"
+    async with served(cert, key) as address:
+        seen = values(await source(address, files=(other, gone)).read(5))
+        same = values(await source(address, files=(cert, gone)).read(5))
+
+    assert seen["unread_total", str(gone)] == 1
+    assert ("mismatch", address) not in seen
+    assert same["mismatch", address] == 0
+
+
 async def test_an_expired_one_is_told_and_not_refused(tmp_path: Path) -> None:
     """It is what is looked for."""
     cert, key = self_signed(tmp_path, "past")
