@@ -31,7 +31,7 @@ METRICS = (
         "host_log_dir_unread_total",
         "counter",
         "",
-        "Readings that gave nothing: the log dir is missing, errs, or hangs",
+        "Readings that gave nothing: the log dir is missing, errs, or hangs, or its file system has no size",
     ),
 )
 
@@ -96,7 +96,7 @@ class LogDirs:
             self._unread[path] += 1
         else:
             values = {
-                "host_log_dir_used_ratio": 1 - space.usable / space.total if space.total else 1.0,
+                "host_log_dir_used_ratio": 1 - space.usable / space.total,
                 "host_log_dir_total_bytes": float(space.total),
                 "host_log_dir_usable_bytes": float(space.usable),
             }
@@ -107,13 +107,17 @@ class LogDirs:
 
 
 def measure(folder: LogDirPath) -> Space:
-    """The space of one log dir; blocks, perhaps for ever where the disk hangs. OSError where it errs."""
+    """The space of one log dir; blocks, perhaps for ever where the disk hangs. OSError where it errs, or says
+    what an automount says whose volume is gone."""
     stats = os.statvfs(folder.path)
+    total = stats.f_blocks * stats.f_frsize if folder.capacity is None else folder.capacity
+    if not stats.f_blocks or not total:
+        raise OSError(f"the file system of {folder.path} says that it has no blocks")
     inodes_used = 1 - stats.f_favail / stats.f_files if stats.f_files else None
     usable = stats.f_bavail * stats.f_frsize
-    if folder.capacity is None:
-        return Space(stats.f_blocks * stats.f_frsize, usable, inodes_used)
-    return Space(folder.capacity, max(0, min(folder.capacity - _usage(folder.path), usable)), inodes_used)
+    if folder.capacity is not None:
+        usable = max(0, min(folder.capacity - _usage(folder.path), usable))
+    return Space(total, usable, inodes_used)
 
 
 def _usage(path: str) -> int:

@@ -59,6 +59,15 @@ async def test_a_missing_log_dir_is_counted_and_hides_no_other(tmp_path: Path) -
         await dirs.free_bytes(str(gone))
 
 
+async def test_a_file_system_without_blocks_is_not_full() -> None:
+    """As where an automount is gone, and some of FUSE; here /proc. An alert with a remedy reads the ratio."""
+    for folder in (LogDirPath("/proc"), LogDirPath("/proc/sys", 1 << 20)):
+        dirs = LogDirs([folder], 1000)
+        assert values(await dirs.read(5), Path(folder.path)) == {"host_log_dir_unread_total": 1.0}
+        with pytest.raises(OSError, match=f"the file system of {folder.path} says that it has no blocks"):
+            await dirs.free_bytes(folder.path)
+
+
 async def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     """Actions ask only for this broker's own log dirs; the message names them."""
     with pytest.raises(SourceFailed, match=f"/d9 is not a log dir of this broker; it has {tmp_path}"):
