@@ -58,7 +58,12 @@ def _of_file(file: Path) -> int | None:
         return None
     if not text.isdecimal():
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
-    return int(text) if (_PROC / text).exists() else None
+    try:
+        return (
+            int(text) if _runs_kafka(_PROC / text) else None
+        )  # else a crash left it, and the pid is another's
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _of_port(port: int) -> int | None:
@@ -98,9 +103,7 @@ def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
     for pid in _pids():
         folder = _PROC / str(pid)
         try:
-            if folder.stat().st_uid in owners and _MAIN_CLASS in (folder / "cmdline").read_bytes().split(
-                b"\0"
-            ):
+            if folder.stat().st_uid in owners and _runs_kafka(folder):
                 found.append(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
@@ -111,6 +114,10 @@ def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
         f" user's, and that user runs {len(found)} brokers; run the agent as the broker's user, or name"
         " host.process.unit or pid_file"
     )
+
+
+def _runs_kafka(folder: Path) -> bool:
+    return _MAIN_CLASS in (folder / "cmdline").read_bytes().split(b"\0")
 
 
 def _pids() -> Iterator[int]:

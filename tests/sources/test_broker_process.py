@@ -115,13 +115,17 @@ def test_only_what_is_wanted_is_read(port: int) -> None:
     assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
 
 
-def test_by_a_pid_file(tmp_path: Path) -> None:
-    """None where there is no file or no process; what is no pid is an error that says so."""
+def test_by_a_pid_file(tmp_path: Path, port: int) -> None:
+    """None where there is no file or no process, or another one has the pid of a broker that crashed; what is
+    no pid is an error that says so."""
     file = tmp_path / "kafka.pid"
     at = BrokerAt(pid_file=str(file))
     assert find(at) is None
+    with listening(port, "kafka.Kafka", "server.properties") as process:
+        file.write_text(f"{process.pid}\n")
+        assert find(at) == process.pid
     file.write_text(f"{os.getpid()}\n")
-    assert find(at) == os.getpid()
+    assert find(at) is None
     file.write_text(str(2**22 + 1))
     assert find(at) is None
     file.write_text("-1\n")
