@@ -14,7 +14,8 @@ from agent.model import Sample
 from agent.sources import MetricInfo
 
 log = logging.getLogger(__name__)
-_REASONS = ("timeout", "unreachable")
+_REASONS = ("timeout", "connect_timeout", "unreachable")
+_ACCEPTS_S = 0.5  # its own listener does in microseconds, unless it is never asked
 
 METRICS = (
     MetricInfo(
@@ -33,7 +34,8 @@ METRICS = (
         "kafka_probe_failures_total",
         "counter",
         "",
-        "Probes without an answer, by `reason`: timeout (it accepts and does not answer) or unreachable",
+        "Probes without an answer, by `reason`: timeout (it accepts and does not answer), connect_timeout"
+        " (packets are dropped, or its accept queue is full) or unreachable",
     ),
 )
 _NAMES = frozenset(metric.name for metric in METRICS)
@@ -64,31 +66,46 @@ class ProtocolProbe:
             return []
         loop = asyncio.get_running_loop()
         began = loop.time()
-        answered = await self._answers(began)
+        failed = await self._ask()
+        took = loop.time() - began
+        if failed:
+            self._failures[await self._reason() if took >= self._deadline else "unreachable"] += 1
         values = [
-            Sample("kafka_probe_up", (), now, float(answered)),
-            Sample("kafka_probe_seconds", (), now, loop.time() - began),
+            Sample("kafka_probe_up", (), now, float(not failed)),
+            Sample("kafka_probe_seconds", (), now, took),
         ]
         return values + [
             Sample("kafka_probe_failures_total", (("reason", reason),), now, float(count))
             for reason, count in self._failures.items()
         ]
 
-    async def _answers(self, began: float) -> bool:
+    async def _ask(self) -> bool:
+        """Whether it does not answer."""
         broker = Broker(self._address, self._security, client_id="ottla-probe")
         try:
             await broker.ask(_API_VERSIONS, self._deadline)
         except KafkaRefused:
-            return True  # a refusal is an answer
+            return False  # a refusal is an answer
         except KafkaError as error:
-            late = asyncio.get_running_loop().time() - began >= self._deadline
-            self._failures["timeout" if late else "unreachable"] += 1
             self._tell(str(error))
-            return False
+            return True
         finally:
             broker.end()
         self._told = ""
-        return True
+        return False
+
+    async def _reason(self) -> str:
+        """Why it was late: whether it accepts is asked once more, as a login hides how far it came."""
+        host, _, port = self._address.rpartition(":")
+        try:
+            async with asyncio.timeout(_ACCEPTS_S):
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except TimeoutError:
+            return "connect_timeout"
+        except OSError:
+            return "unreachable"
+        writer.transport.abort()
+        return "timeout"
 
     def _tell(self, why: str) -> None:
         if why != self._told:

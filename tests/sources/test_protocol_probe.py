@@ -62,6 +62,21 @@ async def test_a_closed_port_is_unreachable_and_no_timeout() -> None:
     assert (seen["up"], seen["timeout"], seen["unreachable"]) == (0, 0, 1)
 
 
+async def test_a_connection_that_does_not_come_about_is_no_broker_that_accepts() -> None:
+    """Its accept queue is full, so that the kernel drops what asks to connect, as a firewall may."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        clients = [socket.socket() for _ in range(8)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        seen = await values(probe(f"127.0.0.1:{server.getsockname()[1]}", deadline=0.3))
+        for client in clients:
+            client.close()
+
+    assert (seen["up"], seen["connect_timeout"], seen["timeout"], seen["unreachable"]) == (0, 1, 0, 0)
+    assert 0.3 <= seen["seconds"] < 0.8
+
+
 async def test_why_it_is_not_answered_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """And again once it was answered meanwhile."""
     async with FakeBroker({}) as fake:
