@@ -32,11 +32,13 @@ class Exporter:
         self.asked: list[list[str]] = []
         self.headers: list[dict[str, str]] = []
         self.slow = False
+        self.delay = 0.0  # seconds before it answers
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One scrape."""
         self.asked.append(request.query.getall("name[]", []))
         self.headers.append(dict(request.headers))
+        await asyncio.sleep(self.delay)
         if self.reply is not None:
             return self.reply()
         text = self.filters(self.text, self.asked[-1]) if self.asked[-1] else self.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,7 +55,8 @@ class Exposition:
     What need not be read is not: a target that honours `name[]` is asked for names; from another one only
     the wanted families are parsed. Neither is taken on trust. The first reading, and each 40th, asks for
     everything and looks at every line; and where a name is missing that was there before, the same reading
-    looks again in this way. What turns out not to hold is not tried again.
+    looks again in this way. What turns out not to hold is not tried again. `deadline` (seconds) is for a
+    reading with all of that.
     """
 
     partial = True  # it tells the ends of its series itself
@@ -69,6 +71,7 @@ class Exposition:
         self.asks_names = target.filter_names
         self.grouped = True
         self._own_up = own_up
+        self._deadline = deadline
         self._fetch = Fetch(target, deadline)
         self._known = Known(self._labelled)
         self._live: Flags = np.zeros(0, np.bool_)  # the series that a stale marker would end
@@ -92,7 +95,7 @@ class Exposition:
     async def read(self, now: int) -> list[Sample]:
         """One scrape. SourceFailed, with the ends of all series, where there is none."""
         try:
-            body = await self._look()
+            body = await self._in_time()
         except SourceFailed as error:
             ended = self._ended(np.zeros(0, np.bool_), now)
             raise SourceFailed(error.why, (*ended, *self._own(now, up=False))) from error
@@ -104,12 +107,20 @@ class Exposition:
         self._forget(body)
         return samples + self._own(now, up=True)
 
+    async def _in_time(self) -> Body:
+        """One deadline for the whole reading, second look included: whoever polls must not give it up."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._look()
+        except TimeoutError as error:
+            why = f"{self.target.url} did not answer all within {self._deadline:g} s"
+            raise SourceFailed(why) from error
+
     async def _look(self) -> Body:
         """The body of this reading, verified as far as is due."""
         if self._until_whole == 0:
             body = await self._whole()
             self.grouped = body.grouped
-            self._until_whole = WHOLE_EVERY
         else:
             self._until_whole -= 1
             body = await self._part()
@@ -142,7 +153,12 @@ class Exposition:
         return again
 
     async def _whole(self) -> Body:
-        return await self._scrape((), whole=True)
+        self._until_whole = (
+            0  # where it fails, perhaps as a second look too late, the next reading begins with it
+        )
+        body = await self._scrape((), whole=True)
+        self._until_whole = WHOLE_EVERY
+        return body
 
     def _asked(self) -> tuple[str, ...]:
         names = tuple(sorted(name.decode() for name in self._wanted.families)) if self.asks_names else ()

@@ -183,6 +183,27 @@ async def test_a_failed_scrape_ends_every_series(exporter: Exporter) -> None:
     assert not own_source.may_give("c")
 
 
+async def test_a_second_look_that_comes_too_late_costs_one_reading(exporter: Exporter) -> None:
+    """The exporter answers in time, but not twice: a name is gone, which the same reading would make sure of.
+    That reading fails before the schedule's patience ends, and the next one looks at everything at once."""
+    exporter.filters = by_family
+    own_source = Exposition(Target(exporter.url), 1000, deadline=2)
+    own_source.select(WANTED)
+    await own_source.read(1)
+    exporter.text, exporter.delay = BODY.replace("b_total 3\n", ""), 1.2
+
+    failed = await failure(own_source)
+    assert "did not answer all within 2 s" in failed.why
+    assert own(list(failed.samples), "up") == {(): 0.0}
+    assert values(list(failed.samples)) == dict.fromkeys(SEEN, "stale")
+    left = {name: SEEN[name] for name in ("a{topic=x}", "a{topic=y}")}
+    for now in (3, 4):
+        samples = await own_source.read(now)
+        assert values(samples) == left
+        assert own(samples, "up") == {(): 1.0}
+    assert [bool(asked) for asked in exporter.asked] == [False, True, False, False, True]
+
+
 async def test_the_ends_of_a_failed_scrape_come_to_the_store(exporter: Exporter) -> None:
     """With the source's own series: it is down, and so are the names that it gave."""
     own_source, series = source(exporter), Series(60_000)
