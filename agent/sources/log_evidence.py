@@ -31,6 +31,7 @@ class Shown(msgspec.Struct):
     path: str
     text: bytes
     cut: bool = False  # there was more
+    kept: bool = True  # it is not forgotten yet
 
 
 class Evidence:
@@ -82,7 +83,7 @@ class Evidence:
         kept = more[: max(0, _BYTES - len(shown.text) - 1)]
         with self._lock:
             shown.cut = shown.cut or len(kept) < len(more)
-            if kept:
+            if kept and shown.kept:
                 shown.text += b"\n" + kept
                 self._bytes += 1 + len(kept)
                 self._forget()
@@ -96,13 +97,18 @@ class Evidence:
         lines.append(shown)
         self._bytes += len(shown.text)
         if len(lines) > _LINES:
-            self._bytes -= len(lines.popleft().text)
+            self._drop(lines.popleft())
         self._forget()
 
     def _forget(self) -> None:
-        while self._bytes > _ALL_BYTES:
-            _, lines = self._kept.popitem(last=False)
-            self._bytes -= sum(len(shown.text) for shown in lines)
+        while self._bytes > _ALL_BYTES and self._kept:
+            for shown in self._kept.popitem(last=False)[1]:
+                self._drop(shown)
+
+    def _drop(self, shown: Shown) -> None:
+        """Its trace may still go on in its file's next chunk, and is nobody's then."""
+        shown.kept = False
+        self._bytes -= len(shown.text)
 
 
 def _text(shown: Shown) -> list[str]:

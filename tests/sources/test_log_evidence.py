@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from log_lines import LINES
 
 from agent.model import LogPattern, Place
+from agent.sources import log_evidence
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_patterns import Scanner
@@ -104,6 +106,41 @@ def test_a_storm_leaves_a_mebibyte_at_most() -> None:
     assert sum(len(line["text"][0]) for line in kept) <= 1 << 20
     assert kept[-1]["labels"] == {"path": f"/d{399 % 90}"}
     assert len(kept) > 200
+
+
+def test_a_trace_whose_line_was_forgotten_is_nobodys() -> None:
+    """Two files with lines of one series: those of the one push out what the other's trace belongs to."""
+    log = Log(LogPattern("failed", "*", "failed", "", Place("logs.yml", 1, 1)))
+    for _ in range(300):
+        log.write("failed in a\n", "/logs/a.log").write("failed in b\n" * 8, "/logs/b.log")
+        log.write("failed in b\n" * 8, "/logs/b.log").write("\tat a\n" * 600, "/logs/a.log")
+    assert log.texts() == [["failed in b"]] * 5
+
+
+chunks = st.tuples(
+    st.sampled_from(["/logs/a.log", "/logs/b.log"]),
+    st.lists(
+        st.sampled_from(
+            ["dir /d1 failed\n", "dir /d1 failed\n" * 6, "dir /d2 failed\n", "\tat x\n" * 300, "[2]\n"]
+        ),
+        min_size=1,
+        max_size=3,
+    ).map("".join),
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(chunks, max_size=60))
+@example([("a.log", "dir /d1 failed\n"), ("b.log", "dir /d1 failed\n" * 6), ("a.log", "\tat x\n" * 300)])
+def test_what_is_held_is_what_is_counted(written: list[tuple[str, str]]) -> None:
+    """Whichever chunks of whichever files come in whichever order, within the bound."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_evidence, "_ALL_BYTES", 6000)
+        log = Log()
+        for path, text in written:
+            log.write(text, path)
+            held = sum(len(shown.text) for lines in log.evidence._kept.values() for shown in lines)
+            assert log.evidence._bytes == held <= 6000
 
 
 @settings(max_examples=50)
