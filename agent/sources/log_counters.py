@@ -10,12 +10,10 @@ from itertools import repeat
 from agent.model import Labels, LogPattern
 from agent.rulebook.log_files import MAX_SERIES
 from agent.sources import MetricInfo
-from agent.sources.log_hits import Columns, Groups, Hit, Series
+from agent.sources.log_hits import Columns, Groups, Hit, Series, is_short
 
 _FEW = 4  # lines that cost less one by one than to be counted by their groups
-_REMEMBERED = (
-    10_000  # groups beyond a pattern's series, so that a storm of them costs no more than one within
-)
+_REMEMBERED = 10_000  # groups within a pattern's series, and as many beyond: a storm of either costs the same
 
 METRICS = (
     MetricInfo(
@@ -58,6 +56,17 @@ class _Rule:
     known: dict[Groups, Series] = field(default_factory=dict)
     beyond: set[Groups] = field(default_factory=set)  # groups whose labels are dropped
 
+    def remember(self, groups: Groups, series: Series | None) -> None:
+        """That these groups are of this series, or beyond all; but not for ever more of them: many may
+        become one label."""
+        if not is_short(groups):
+            return
+        if series is None:
+            if len(self.beyond) < _REMEMBERED:
+                self.beyond.add(groups)
+        elif len(self.known) < _REMEMBERED:
+            self.known[groups] = series
+
 
 class Counters:
     """What each series stands at. `values` may be read at any time.
@@ -98,10 +107,8 @@ class Counters:
                 over += lines
             elif groups is not None:
                 labels = columns.labels(groups)
-                if self._add(columns.pattern, labels, lines) == labels:
-                    known[groups] = (rule.lines, labels)
-                elif len(rule.beyond) < _REMEMBERED:
-                    rule.beyond.add(groups)
+                kept = self._add(columns.pattern, labels, lines)
+                rule.remember(groups, (rule.lines, labels) if kept == labels else None)
         if over:
             self._own(METRICS[0].name, columns.pattern, over)
             self._raise((rule.lines, ()), over)

@@ -14,8 +14,9 @@ from agent.model import Labels, LogPattern, labels_of
 Groups = tuple[bytes, ...]
 Series = tuple[str, Labels]  # metric name and labels
 
-_REMEMBERED = 4096  # labels that groups have made; each is some hundred bytes
-_VALUE_LIMIT = 200  # characters of a label's value
+_REMEMBERED = 4096  # labels that short groups have made
+_SHORT = 256  # bytes of a line's groups together that are worth remembering: they may be a MiB
+_VALUE_LIMIT = 200  # characters of a label's value, each of up to four bytes
 _NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
 
 
@@ -52,7 +53,7 @@ class Columns:
 
     def labels_of(self, others: Groups) -> Labels:
         """The labels where the number is left out already."""
-        return _labels(self._names, others)
+        return (_known_labels if is_short(others) else _labels)(self._names, others)
 
     def value(self, groups: Groups) -> float | None:
         """The number; None where it is none, or negative and must not be."""
@@ -64,10 +65,17 @@ class Columns:
         return [float(text) if text.isdigit() and len(text) <= 30 else _number(text, falls) for text in texts]
 
 
-@lru_cache(_REMEMBERED)
+def is_short(groups: Groups) -> bool:
+    """Whether they may be remembered: what is bounded by number is bounded in bytes then, too."""
+    return sum(map(len, groups)) <= _SHORT
+
+
 def _labels(names: tuple[str, ...], groups: Groups) -> Labels:
-    texts = (text.decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
+    texts = (text[: 4 * _VALUE_LIMIT].decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
     return labels_of(dict(zip(names, texts, strict=True)))
+
+
+_known_labels = lru_cache(_REMEMBERED)(_labels)
 
 
 def _number(text: bytes, falls: bool) -> float | None:

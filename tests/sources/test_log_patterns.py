@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from agent.model import Labels, LogPattern, Place
+from agent.sources import log_counters, log_hits
 from agent.sources.log_counters import Counters, metrics_of
-from agent.sources.log_hits import Hit
+from agent.sources.log_hits import Columns, Hit
 from agent.sources.log_patterns import Scanner, Scanners
 
 
@@ -79,6 +82,52 @@ def test_a_pattern_makes_no_more_series_than_its_limit() -> None:
     assert values["log_y_total", (("n", "1"),)] == 1
     assert sum(value for (name, _), value in values.items() if name == "log_x_total") == 5 + 152
     assert not [series for series in values if series[0] == "log_gone_total"]
+
+
+def held(counters: Counters) -> int:
+    """Bytes of groups that are remembered."""
+    rules = counters._rules.values()
+    return sum(len(text) for rule in rules for groups in (*rule.known, *rule.beyond) for text in groups)
+
+
+@pytest.mark.parametrize("max_series", [1, 100])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"x" * 300 + b"%d",  # alike in all that a label holds
+        b"%d" + b"x" * 300,
+        b"n%s",  # bytes that are no text, all of them the same sign then
+    ],
+    ids=["end", "beginning", "bytes"],
+)
+def test_what_is_remembered_of_groups_is_bounded_in_bytes(
+    text: bytes, max_series: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever clients get into a log, every line counts."""
+    monkeypatch.setattr(log_counters, "_REMEMBERED", 500)
+    log_hits._known_labels.cache_clear()
+    x = pattern("x", r"f (?P<n>\C+)", max_series=max_series)
+    counters, scanner = Counters([x], {}), Scanner([x])
+    numbers = [bytes([128 + n // 64, 128 + n % 64]) if b"s" in text else n for n in range(2_000)]
+    for at in range(0, 2_000, 100):
+        scanner.count(b"".join(b"f " + text % n + b"\n" for n in numbers[at : at + 100]), counters)
+
+    values = counters.values
+    assert sum(count for (name, _), count in values.items() if name == "log_x_total") == 2_000
+    assert held(counters) <= 2 * 500 * 256
+    assert all(len(rule.known) <= 500 for rule in counters._rules.values())
+    assert log_hits._known_labels.cache_info().currsize <= 2_000 * (b"s" in text)
+
+
+@given(
+    st.lists(st.sampled_from(["é".encode(), "\U0001f600".encode(), b"a", b"\xf0", b"\xf0\x9f"]), max_size=900)
+)
+@example(["\U0001f600".encode()] * 201)
+def test_a_long_label_is_cut_where_it_would_be_if_all_of_it_were_decoded(pieces: list[bytes]) -> None:
+    """Whatever bytes it is cut in."""
+    text = b"".join(pieces)
+    labels = Columns(pattern("x", "(?P<n>.*)"), ["n"]).labels((text,))
+    assert labels == (("n", text.decode(errors="replace")[:200]),)
 
 
 def test_no_pattern_may_lift_the_ceiling() -> None:
