@@ -32,7 +32,7 @@ class LoneThread:
 
     async def run(self, call: Callable[[], T], deadline: float) -> T:
         """What `call` returns or raises; TimeoutError after `deadline` seconds, or at once while an earlier
-        call still hangs."""
+        call still hangs. OSError where no thread can be started."""
         try:
             async with asyncio.timeout(deadline), self._turn:
                 if self._busy:
@@ -58,12 +58,15 @@ class LoneThread:
             with suppress(RuntimeError):  # the loop was closed while the call hung
                 loop.call_soon_threadsafe(tell, settle)
 
-        self._busy = True
         with self._ending:
-            self._calls.put(work)
             if not self._lives:
+                try:
+                    threading.Thread(target=self._work_on, name=self._name, daemon=True).start()
+                except RuntimeError as error:  # no room for one more; there may be at the next call
+                    raise OSError(f"{self._name}: {error}") from error
                 self._lives = True
-                threading.Thread(target=self._work_on, name=self._name, daemon=True).start()
+            self._busy = True
+            self._calls.put(work)
         return future
 
     def _work_on(self) -> None:

@@ -65,6 +65,24 @@ async def test_one_thread_serves_call_after_call_and_ends_when_none_comes() -> N
     assert len(alive("served")) == 1
 
 
+async def test_where_no_thread_can_be_started_it_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit of processes is reached for a while, and the agent must not end by it."""
+
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lone = LoneThread("reading of /d1")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="reading of /d1: can't start new thread") as told:
+                await lone.run(lambda: 1, 30.0)
+            assert not isinstance(told.value, TimeoutError)
+    assert await lone.run(lambda: "again", 30.0) == "again"
+
+
 async def test_calls_that_come_when_the_thread_ends_are_served() -> None:
     """Whichever of the two is first."""
     lone = LoneThread("ending", idle=0.0001)
