@@ -23,7 +23,8 @@ Read = Callable[[int, int], bytes]  # of a descriptor, so many bytes at most
 
 class Kmsg:
     """Follows the kernel's ring. `place` is the boot's id and the next record's number in it. Where there is
-    none yet, what is there is skipped; else what is older than `window_ms`, which is counted."""
+    none yet, what is there when it is opened is skipped; else what is older than `window_ms`, which is
+    counted."""
 
     def __init__(
         self,
@@ -42,7 +43,6 @@ class Kmsg:
         self._next: int | None = (
             None  # the record that is due; what is missing before the next one was overwritten
         )
-        self._known = False  # whether there was a place when it was opened
         self._fd: int | None = None
 
     @property
@@ -58,10 +58,10 @@ class Kmsg:
         self._boot = _BOOT.read_text(encoding="ascii").strip()
         boot, _, number = self.place.partition(" ")
         self._next = int(number) if boot == self._boot else None
-        since_boot_ms = time.monotonic_ns() // 1_000_000
-        self._oldest_us = 1000 * (since_boot_ms - self._window_ms if self.place else since_boot_ms)
-        self._known = bool(self.place)
+        self._oldest_us = 1000 * (time.monotonic_ns() // 1_000_000 - self._window_ms)
         self._fd = fd
+        if not self.place:
+            self._pass_all()
 
     def take(self) -> bytes | None:
         """The texts of the next records."""
@@ -83,6 +83,17 @@ class Kmsg:
             os.close(self._fd)
             self._fd = None
 
+    def _pass_all(self) -> None:
+        """To the end, not by the records' times: printk's clock is not ours, and may lag. One by one,
+        since SEEK_END would not tell the next one's number, which is the place."""
+        while (record := self._record()) is not None:
+            if (numbers := _numbers(record)) is not None:
+                self._go_behind(numbers[0])
+
+    def _go_behind(self, number: int) -> None:
+        self._next = number + 1
+        self.place = f"{self._boot} {self._next}"
+
     def _record(self) -> bytes | None:
         while self._fd is not None:
             try:
@@ -97,19 +108,26 @@ class Kmsg:
 
     def _text(self, record: bytes) -> bytes:
         """The line of a record; nothing where it was read before, is too old, or is none."""
-        head, _, rest = record.partition(b";")
-        fields = head.split(b",")
-        if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+        numbers = _numbers(record)
+        if numbers is None:
             self._tally.refused += 1
             return b""
-        number, at_us = int(fields[1]), int(fields[2])
+        number, at_us = numbers
         if self._next is not None and number < self._next:
             return b""
         self._tally.lost += number - self._next if self._next is not None else 0
-        self._next = number + 1
-        self.place = f"{self._boot} {self._next}"
-        line = rest.partition(b"\n")[0] + b"\n"  # what follows is KEY=value of the device
+        self._go_behind(number)
+        # What follows the line is KEY=value of the device.
+        line = record.partition(b";")[2].partition(b"\n")[0] + b"\n"
         if at_us >= self._oldest_us:
             return line
-        self._tally.skipped += len(line) if self._known else 0
+        self._tally.skipped += len(line)
         return b""
+
+
+def _numbers(record: bytes) -> tuple[int, int] | None:
+    """A record's number and its microseconds; None where it is no record."""
+    fields = record.partition(b";")[0].split(b",")
+    if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+        return None
+    return int(fields[1]), int(fields[2])

@@ -200,8 +200,8 @@ def test_what_the_kernel_overwrote_is_counted(tmp_path: Path) -> None:
     (tmp_path / "kmsg").touch()
     ring, tally = Device(), Tally()
     feed = Kmsg(tally, HOUR_MS, tmp_path / "kmsg", ring.read)
+    ring.write(7, "old")
     feed.look(0)
-    ring.write(7, "old", at_us=0)
     ring.write(8, "line")
     ring.records.append(BrokenPipeError)
     ring.write(12, "line")
@@ -225,6 +225,23 @@ def test_what_the_kernel_overwrote_is_counted(tmp_path: Path) -> None:
     assert tally.lost == 3
     for each in (feed, again, rebooted):
         each.close()
+
+
+def test_the_kernel_s_log_begins_at_its_end_whatever_its_clock_says(tmp_path: Path) -> None:
+    """printk's clock may lag behind the one that we have: after a sleep of the machine by much."""
+    (tmp_path / "kmsg").touch()
+    ring, tally = Device(), Tally()
+    ring.write(7, "old")
+    ring.records.append(b"no record\n")
+    feed = Kmsg(tally, HOUR_MS, tmp_path / "kmsg", ring.read)
+    feed.look(0)
+    place = feed.place
+    now_us = time.monotonic_ns() // 1000
+    ring.write(8, "disk failed", at_us=max(0, now_us - 3_000_000))
+    assert feed.take() == b"disk failed\n"
+    assert place.endswith(" 8")  # also where nothing comes before the agent is started again
+    assert tally == Tally(bytes=len("disk failed\n"))
+    feed.close()
 
 
 def test_the_real_kernel_log() -> None:
