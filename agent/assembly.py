@@ -233,7 +233,7 @@ async def make_service(config: Config) -> Service:
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence, boot=boot)
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
-    snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved)
+    snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, tail.keep)
     await snapshots.load()
     eyes.look(rules, sight)
     judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,15 +18,29 @@ log = logging.getLogger(__name__)
 FILE = "series.snapshot"
 # Well within the five minutes that an instant selector looks back: after a crash nothing is cold either.
 EVERY_S = 120.0
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _DEADLINE_S = 30.0
 _LAST_S = 2.0  # at the end: a hung disk keeps nobody from stopping the agent
 
 
 class Snapshots:
-    """The snapshot in `folder`. Its thread is its own: a disk that hangs costs snapshots and nothing else."""
+    """The snapshot in `folder`. Its thread is its own: a disk that hangs costs snapshots and nothing else.
 
-    def __init__(self, series: Series, folder: Path, clock: Callable[[], int], saved: Saved) -> None:
+    `keep` saves what sources go on from, before a snapshot counts: no counter may be less after a restart
+    than the store remembers.
+    """
+
+    def __init__(
+        self,
+        series: Series,
+        folder: Path,
+        clock: Callable[[], int],
+        saved: Saved,
+        keep: Callable[[], Awaitable[None]],
+    ) -> None:
         self._series = series
+        self._beside = folder / f"{Path(FILE).stem}.new"
+        self._keep = keep
         self._file = folder / FILE
         self._clock = clock
         self._saved = saved
@@ -52,8 +66,11 @@ class Snapshots:
         """Write one now; what keeps it from being written is told and counted."""
         now = self._clock()
         try:
-            self._saved.bytes = await self._thread.run(self._write, deadline)
-            self._saved.at = now
+            size = await self._thread.run(self._write, deadline)
+            async with asyncio.timeout(deadline):
+                await self._keep()  # after it was written: samples come meanwhile
+            await self._thread.run(self._replace, deadline)
+            self._saved.bytes, self._saved.at = size, now
         except OSError as error:
             self._saved.failed += 1
             log.warning("%s was not written, the one before stands: %s", self._file, error)
@@ -63,22 +80,23 @@ class Snapshots:
             restore(self._series, stream, self._clock())
 
     def _write(self) -> int:
-        """All of it or nothing: beside it first, on the disk before it takes the old one's place."""
-        beside = self._file.with_suffix(".new")
+        """All of it beside the one that stands, and on the disk before it may take its place."""
         try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640), "wb") as stream:
+            with os.fdopen(os.open(self._beside, _NEW, 0o640), "wb") as stream:
                 for part in written(self._series):
                     stream.write(part)
                 size = stream.tell()
                 stream.flush()
                 os.fsync(stream.fileno())
-            beside.replace(self._file)
         except OSError:
             with suppress(OSError):
-                beside.unlink()
+                self._beside.unlink()
             raise
-        _sync(self._file.parent)
         return size
+
+    def _replace(self) -> None:
+        self._beside.replace(self._file)
+        _sync(self._file.parent)
 
 
 def _sync(folder: Path) -> None:

@@ -69,4 +69,4 @@ class Eager(Source, Protocol):
         Raises as `read`, and is never called while that runs."""
 
     async def keep(self) -> None:
-        """Called at the end: save what glances gave. Raises as `read`."""
+        """Save what glances gave: called at the end and before the window store is. Raises as `read`."""

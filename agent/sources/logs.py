@@ -117,6 +117,7 @@ class LogTail:
         self._told = Told(interval_ms)
         self._next_glance = 0.0  # loop time
         self._more = False  # there is more to read at once
+        self._one = asyncio.Lock()  # a reading, a glance or the saving of either
 
     @property
     def metrics(self) -> tuple[MetricInfo, ...]:
@@ -131,6 +132,10 @@ class LogTail:
 
     async def read(self, now: int) -> list[Sample]:
         """Read what was written since, for two seconds at most; TimeoutError where a disk hangs."""
+        async with self._one:
+            return await self._read(now)
+
+    async def _read(self, now: int) -> list[Sample]:
         state = self._state = self._state or await self._load()
         before = self._unshown(state)
         loop = asyncio.get_running_loop()
@@ -150,10 +155,14 @@ class LogTail:
             await readable(self._inputs.descriptors, self._patience())
 
     async def glance(self, now: int) -> list[Sample]:
-        """The counters that grew. What they grew by is saved by the next reading."""
+        """The counters that grew. What they grew by is saved by the next reading, or by `keep`."""
         if self._state is None:
             return []
-        before = self._unshown(self._state)
+        async with self._one:
+            return await self._read_quickly(self._state, now)
+
+    async def _read_quickly(self, state: _Snapshot, now: int) -> list[Sample]:
+        before = self._unshown(state)
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._more = await self._thread.run(partial(self._glance, now), _DEADLINE)
@@ -163,10 +172,12 @@ class LogTail:
         return list(self._told.news(self._counters.values, before, now))
 
     async def keep(self) -> None:
-        """Save what glances gave: after a restart no counter may be less than the window store remembers."""
-        if self._state is not None:
-            await self._thread.run(lambda: None, _DEADLINE)  # refused while a glance still counts
-            await self._save(self._state)
+        """Save what glances gave: after a restart no counter may be less than the window store remembers.
+        May be called whenever."""
+        async with self._one:
+            if self._state is not None:
+                await self._thread.run(lambda: None, _DEADLINE)  # refused while a glance still counts
+                await self._save(self._state)
 
     def close(self) -> None:
         """Close the files. What was read since the last reading is not lost: it is read again."""

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
 from agent.daemon.sight import Sight
+from agent.daemon.snapshots import Snapshots
 from agent.model import LogPattern, Place, RuleHealth, Sample
 from agent.rulebook import load
 from agent.series import Series
 from agent.series.snapshot import restore, written
+from agent.sources.agent_itself import Saved
 from agent.sources.logs import LogTail
 
 PATTERN = LogPattern("bad", "*", r"bad line of (?P<topic>\w+)", "Lines", Place("logs.yml", 1, 1))
@@ -47,16 +49,14 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.log = folder / "server.log"
         self.log.write_text("older line\n")
-        self.journal = Journal()
-        self.snapshot: bytes | None = None
+        self.folder, self.journal = folder, Journal()
         self.now, self.lines = 1_000_000_000, 0
-        self.live()
 
-    def live(self) -> None:
+    async def live(self) -> None:
         self.series = Series(60 * MINUTE)
-        if self.snapshot is not None:
-            restore(self.series, io.BytesIO(self.snapshot), self.now)
         self.tail = LogTail([str(self.log)], [PATTERN], self.journal, INTERVAL)
+        self.snapshots = Snapshots(self.series, self.folder, lambda: self.now, Saved(), self.tail.keep)
+        await self.snapshots.load()
 
     async def read(self) -> None:
         self.now += INTERVAL
@@ -73,16 +73,19 @@ class Host:
                 self.lines += 1
             case "read":
                 await self.read()
+            case "glance":
+                self.now += INTERVAL // 8
+                self.series.add(await self.tail.glance(self.now))
             case "snapshot":
-                self.snapshot = b"".join(written(self.series))
+                await self.snapshots.save()
             case "crash":
                 self.tail.close()
                 self.now += 250  # sooner than the interval
-                self.live()
+                await self.live()
             case "long gone":
                 self.tail.close()
                 self.now += 3 * MINUTE
-                self.live()
+                await self.live()
             case "full" | "room":
                 self.journal.full = what == "full"
 
@@ -101,15 +104,20 @@ class Host:
         return sum(steps), values[-1] - values[0]
 
 
-steps = st.sampled_from(["write", "write", "read", "read", "snapshot", "crash", "long gone", "full", "room"])
+steps = st.sampled_from(
+    ["write", "write", "read", "read", "glance", "glance", "snapshot", "crash", "long gone", "full", "room"]
+)
 
 
 @given(st.lists(steps, max_size=25))
 @example(["write", "read", "full", "write", "read", "snapshot", "crash"])  # a journal older than the store
 @example(["write", "read", "snapshot", "write", "read", "crash"])  # a newer one
+@example(["write", "read", "write", "glance", "snapshot", "long gone"])  # what no reading has saved yet
+@example(["write", "read", "full", "write", "glance", "snapshot", "long gone"])  # or can save
 @settings(max_examples=150)
 def test_a_counter_of_lines_grows_by_the_lines_whatever_is_newer(what: list[str]) -> None:
     async def story(host: Host) -> None:
+        await host.live()
         await host.read()
         for each in what:
             await host.do(each)

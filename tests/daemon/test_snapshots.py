@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,15 @@ def filled(count: int = 1) -> Series:
     return series
 
 
-def made(series: Series, folder: Path) -> tuple[Snapshots, Saved]:
+async def nothing() -> None:
+    """No source has anything to save."""
+
+
+def made(
+    series: Series, folder: Path, keep: Callable[[], Awaitable[None]] = nothing
+) -> tuple[Snapshots, Saved]:
     saved = Saved()
-    return Snapshots(series, folder, lambda: NOW + 1000, saved), saved
+    return Snapshots(series, folder, lambda: NOW + 1000, saved, keep), saved
 
 
 async def test_a_restart_finds_what_was_saved(tmp_path: Path) -> None:
@@ -75,6 +82,22 @@ async def test_where_it_cannot_be_written_the_one_before_stands(
     assert "No space left" in caplog.text
     assert (tmp_path / FILE).read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+async def test_none_counts_before_what_sources_go_on_from_is_saved(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a counter would begin lower in the next life than the store remembers, and grow twice."""
+    series = filled()
+
+    async def fail() -> None:
+        raise OSError("journal: no space left")
+
+    snapshots, saved = made(series, tmp_path, fail)
+    await snapshots.save()
+    assert (saved.failed, saved.at) == (1, Saved().at)
+    assert "journal: no space left" in caplog.text
+    assert not (tmp_path / FILE).exists()
 
 
 async def test_a_hung_disk_holds_nobody_up(tmp_path: Path) -> None:
