@@ -79,13 +79,14 @@ async def _watch(agents: Agents, what: str, seconds: int) -> None:
 
 
 async def _first_evaluation(agent: Agent) -> float:
-    """Seconds since the epoch; what the first answer with an evaluated rule says."""
+    """Seconds since the epoch; what the first answer with a rule says that was judged: one whose source was
+    not read yet has the time of that finding."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         while True:
             async with session.get(f"{agent.url}/api/v1/rules") as response:
                 groups = (await response.json())["data"]["groups"]
-            times = [rule["lastEvaluation"] for group in groups for rule in group["rules"]]
-            seen = [_seconds(each) for each in times if not each.startswith(("0001", "1970"))]
+            rules = [rule for group in groups for rule in group["rules"]]
+            seen = [_seconds(rule["lastEvaluation"]) for rule in rules if rule["judged"] == "ok"]
             if seen:
                 return min(seen)
             await asyncio.sleep(0.05)
