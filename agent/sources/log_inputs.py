@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from fnmatch import fnmatch
 from glob import glob, has_magic
 from itertools import islice
@@ -32,6 +33,7 @@ class Inputs:
         self, files: Sequence[str], feeds: Sequence[Feed], tally: Tally, window_ms: int | None
     ) -> None:
         self.failed: dict[str, str] = {}  # path or feed → why it could not be read last time
+        self.at = "their folders"  # what is being read
         self._files = tuple(files)
         self._feeds = tuple(feeds)
         self._tally = tally
@@ -40,16 +42,18 @@ class Inputs:
         self._trails: dict[str, Trail] = {}
         self._events = FileEvents()
 
-    def go_on(self, places: Places) -> None:
-        """From there."""
-        self._places = places
+    def go_on(self, places: Places) -> Places:
+        """From there, as far as it is of these."""
         for feed in self._feeds:
             feed.place = places.feeds.get(feed.key, "")
+        feeds = {feed.key: feed.place for feed in self._feeds}
+        self._places = Places(places.watched, places.marks, feeds) if self._files else Places([], {}, feeds)
+        return self._places
 
     def places(self) -> Places:
-        """Up to where all is read now."""
+        """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
-        marks = {path: trail.marks for path, trail in self._trails.items()}
+        marks = {path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()}
         self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
         return self._places
 
@@ -79,12 +83,13 @@ class Inputs:
 
     def look(self, now: int) -> None:
         """Find the files, and what happened to each."""
-        self.failed = {}
+        self.failed, self.at = {}, "their folders"
         self._events.drain()
         for path, file in islice(find(self._files, self._places.marks), _FILES):
             if path not in self._trails:
                 marks = self._places.marks.get(path, [] if file in self._places.watched else None)
-                self._trails[path] = Trail(path, marks, self._tally, self._window_ms)
+                known = marks if marks is None else [copy(mark) for mark in marks]
+                self._trails[path] = Trail(path, known, self._tally, self._window_ms)
         self._look_at(self._trails, now)
 
     def glance(self, now: int) -> None:
@@ -96,6 +101,7 @@ class Inputs:
 
     def _look_at(self, trails: Mapping[str, Trail], now: int) -> None:
         for key, _, each in self._each(trails):
+            self.at = key
             try:
                 each.look(now)
                 self.failed.pop(key, None)
@@ -108,7 +114,8 @@ class Inputs:
 
     def take(self) -> Iterator[tuple[str, bytes]]:
         """The next piece of each, with its name: whole lines, perhaps none. Nothing where all is read."""
-        for key, name, each in self._each(self._trails):
+        for key, name, each in list(self._each(self._trails)):
+            self.at = key
             try:
                 lines = each.take()
             except OSError as error:

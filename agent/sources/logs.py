@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, fields
-from functools import partial
+from dataclasses import astuple
 from typing import Protocol
 
 import msgspec
@@ -19,6 +18,7 @@ from agent.sources.log_evidence import Evidence
 from agent.sources.log_feed import Feed
 from agent.sources.log_hits import Series
 from agent.sources.log_inputs import Inputs, Places
+from agent.sources.log_lanes import DEADLINE, Lanes, Piece
 from agent.sources.log_marks import Tally
 from agent.sources.log_patterns import Scanners
 from agent.sources.log_told import Told
@@ -28,7 +28,6 @@ from agent.sources.readable import readable
 _log = logging.getLogger(__name__)
 
 _BUDGET = 2.0  # seconds of a reading; what is left waits for the next
-_DEADLINE = 5.0  # seconds for one piece of work, some MiB of each file: beyond it a disk hangs
 _GLANCE = 0.05  # seconds of a glance
 _GAP = 0.02  # seconds between two glances at least
 _REST = 10  # times as long as a glance took is rested after it, so that a busy log costs a tenth of a core
@@ -104,10 +103,9 @@ class LogTail:
     ) -> None:
         self.interval_ms = interval_ms
         self.patterns = tuple(patterns)  # may be replaced; the next reading goes by the new ones
-        self._tally = Tally()
-        self._inputs = Inputs(files, feeds(self._tally), self._tally, window_ms)
+        self._lanes = Lanes(files, feeds, window_ms)
         self._positions = positions
-        self._thread = LoneThread("reading of log files")
+        self._counting = LoneThread("counting of log lines")
         self._state: _Snapshot | None = None
         self._saved = b""
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
@@ -116,7 +114,6 @@ class LogTail:
         self.evidence = Evidence()
         self._told = Told(interval_ms)
         self._next_glance = 0.0  # loop time
-        self._more = False  # there is more to read at once
         self._one = asyncio.Lock()  # a reading, a glance or the saving of either
 
     @property
@@ -128,22 +125,19 @@ class LogTail:
     @property
     def failed(self) -> dict[str, str]:
         """Path or feed → why it could not be read last time."""
-        return self._inputs.failed
+        return self._lanes.failed
 
     async def read(self, now: int) -> list[Sample]:
-        """Read what was written since, for two seconds at most; TimeoutError where a disk hangs."""
+        """Read what was written since, for two seconds at most; TimeoutError where all that it reads from
+        hangs. What hangs beside others that do not is among `failed`."""
         async with self._one:
             return await self._read(now)
 
     async def _read(self, now: int) -> list[Sample]:
         state = self._state = self._state or await self._load()
         before = self._unshown(state)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _BUDGET
-        await self._thread.run(partial(self._inputs.look, now), _DEADLINE)
-        self._more = True
-        while self._more and loop.time() < until:
-            self._more = await self._thread.run(self._slice, _DEADLINE)
+        await self._take(_BUDGET, lambda inputs: inputs.look(now))
+        await self._lanes.measure()
         await self._save(state)
         return [*self._told.all(self._counters.values, before, now), *self._own(now)]
 
@@ -151,8 +145,9 @@ class LogTail:
         """Something was written, a counter may be shown again, or it is time to look at what is polled."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._next_glance - loop.time())
-        if not self._more:
-            await readable(self._inputs.descriptors, self._patience())
+        if not self._lanes.more:
+            descriptors = [fd for inputs in self._lanes.answering for fd in inputs.descriptors]
+            await readable(descriptors, self._patience())
 
     async def glance(self, now: int) -> list[Sample]:
         """The counters that grew. What they grew by is saved by the next reading, or by `keep`."""
@@ -165,9 +160,9 @@ class LogTail:
         before = self._unshown(state)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._more = await self._thread.run(partial(self._glance, now), _DEADLINE)
+        await self._take(_GLANCE, lambda inputs: inputs.glance(now))
         ended = loop.time()
-        rest = ended - began if self._more else min(_LONGEST_REST, _REST * (ended - began))
+        rest = ended - began if self._lanes.more else min(_LONGEST_REST, _REST * (ended - began))
         self._next_glance = ended + max(_GAP, rest)
         return list(self._told.news(self._counters.values, before, now))
 
@@ -176,19 +171,19 @@ class LogTail:
         May be called whenever."""
         async with self._one:
             if self._state is not None:
-                await self._thread.run(lambda: None, _DEADLINE)  # refused while a glance still counts
+                await self._count()  # what a glance took that was given up
                 await self._save(self._state)
 
     def close(self) -> None:
         """Close the files. What was read since the last reading is not lost: it is read again."""
-        self._inputs.close()
+        self._lanes.close()
 
     def _patience(self) -> float | None:
         """Seconds to wait for a descriptor; None: for ever."""
         if self._state is None:
             return None
-        waits = [_POLL] if self._inputs.polled else []
-        if self._inputs.restless:
+        waits = [_POLL] if any(inputs.polled for inputs in self._lanes.answering) else []
+        if any(inputs.restless for inputs in self._lanes.answering):
             waits.append(_UNREST)
         if self._told.owed_ms is not None:
             waits.append(self._told.owed_ms / 1000)
@@ -210,15 +205,12 @@ class LogTail:
             _log.warning(
                 "the saved places in the log files are unreadable (%s): reading from their ends", error
             )
-        for field in fields(Tally):
-            setattr(self._tally, field.name, getattr(state.tally, field.name))
-        self._inputs.go_on(state)
+        self._lanes.go_on(state, state.tally)
         return state
 
     async def _save(self, state: _Snapshot) -> None:
-        places = self._inputs.places()
+        places, state.tally = self._lanes.places, self._lanes.tally
         state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
-        state.tally = self._tally
         state.counts = [(*series, count) for series, count in self._counters.values.items()]
         value = msgspec.json.encode(state)
         if value != self._saved:
@@ -230,28 +222,37 @@ class LogTail:
         self._counted, self._scanners = self.patterns, Scanners(self.patterns)
         self._counters = Counters(self.patterns, values)
 
-    def _glance(self, now: int) -> bool:
-        """What has happened and was written since; whether there is more. Runs in the thread."""
-        until = time.monotonic() + _GLANCE
-        self._inputs.glance(now)
-        more = self._slice()
-        while more and time.monotonic() < until:
-            more = self._slice()
-        return more
+    async def _take(self, seconds: float, begin: Callable[[Inputs], None]) -> None:
+        """Take and count until nothing is left or the time is over, first what came late."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        await self._count()
+        await self._lanes.take(begin)
+        await self._count()
+        while self._lanes.more and loop.time() < until:
+            await self._lanes.take_more()
+            await self._count()
 
-    def _slice(self) -> bool:
-        """Count a piece of each input; whether there was any. Runs in the thread."""
-        more = False
-        for name, lines in self._inputs.take():
-            more = True
-            if lines and (scanner := self._scanners.of(name)) is not None:
-                scanner.count(lines, self._counters, self.evidence, name)
-        return more
+    async def _count(self) -> None:
+        """Count what was taken."""
+        lanes = self._lanes.taken()
+        every = [lane.taken.pieces for lane in lanes if lane.taken is not None]
+        if self._counting.busy or any(every):
+            await self._counting.run(lambda: self._count_pieces(every), DEADLINE)
+        for lane in lanes:
+            lane.settle()
+
+    def _count_pieces(self, every: Sequence[deque[Piece]]) -> None:
+        """Runs in the thread; each is taken out first, so that it counts once where the time is over."""
+        for pieces in every:
+            while pieces:
+                name, lines = pieces.popleft()
+                if lines and (scanner := self._scanners.of(name)) is not None:
+                    scanner.count(lines, self._counters, self.evidence, name)
 
     def _own(self, now: int) -> Iterator[Sample]:
         """The tailer's own series, those of _OWN in their order."""
-        inputs = self._inputs
-        gauges = (inputs.behind(), inputs.count, len(inputs.failed), inputs.polled)
-        for metric, value in zip(_OWN, (*astuple(self._tally), *gauges), strict=True):
+        values = (*astuple(self._lanes.tally), *self._lanes.gauges)
+        for metric, value in zip(_OWN, values, strict=True):
             yield Sample(metric.name, (), now, float(value))
         yield from self._scanners.samples(now)

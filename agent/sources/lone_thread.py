@@ -30,6 +30,11 @@ class LoneThread:
         self._ending = threading.Lock()  # held by who looks whether the thread lives, or ends it
         self._lives = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs; once `run` has ended it is one that hangs."""
+        return self._busy
+
     async def run(self, call: Callable[[], T], deadline: float) -> T:
         """What `call` returns or raises; TimeoutError after `deadline` seconds, or at once while an earlier
         call still hangs. OSError where no thread can be started."""

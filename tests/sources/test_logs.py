@@ -14,7 +14,7 @@ import pytest
 from log_memory import Memory, value
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_marks, log_open, log_trail
+from agent.sources import log_lanes, log_marks, log_open, log_trail
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -365,6 +365,26 @@ async def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None
     assert value(samples, "log_any_total") == 1
     assert value(samples, "ottla_log_unreadable_files") == 1
     assert "Not a directory" in tailed.tail.failed[bad]
+
+
+async def test_many_files_are_read_to_their_ends_however_little_is_held_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one reading: what is left of a round is taken up by the next."""
+    monkeypatch.setattr(log_lanes, "_AT_ONCE", 1)
+    paths = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
+    for path in paths:
+        path.touch()
+    tail = LogTail([str(path) for path in paths], [ANY], Memory(), 1000)
+    await tail.read(1_000_000)
+    for path in paths[:2]:
+        path.write_text("line\n" * 3)
+    assert value(await tail.read(1_001_000), "log_any_total") == 6
+    for path in paths:
+        path.write_text("line\n" * 3 + "more\n")
+    assert value(await tail.read(1_002_000), "log_any_total") == 6 + 1 + 1 + 4
+    assert not tail._lanes.more
+    tail.close()
 
 
 async def test_a_named_pipe_in_the_place_of_a_file_does_not_hang_it(tailed: Tailed) -> None:

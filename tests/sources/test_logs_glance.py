@@ -46,7 +46,7 @@ class Watched:
     async def rest(self) -> None:
         """Until names have settled: then only what is written stirs it."""
         async with asyncio.timeout(WAIT_S):
-            while self.tail._inputs.restless:
+            while any(inputs.restless for inputs in self.tail._lanes.answering):
                 await self.tail.stirred()
                 await self.tail.glance(next(self.clock))
 
