@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from agent.model import Boot, Decision, Effect, Entry, Kind
+from agent.model import Boot, Called, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
 KEPT_INCIDENTS = 2_000
@@ -116,6 +116,14 @@ class Incident(Struct, frozen=True):
     boot: Boot | None = None  # as `started_at`
     verdict: Kind | None = None
     answer: Answer | None = None  # used up by the start that it allowed
+    claim_epoch: int | None = None  # as an entry has it
+
+    @property
+    def claimed(self) -> Called | None:
+        """Its claim, so that no other one is taken for it where its entries tell that."""
+        if self.claim is None or self.claim_epoch is None:
+            return self.claim
+        return self.claim, self.claim_epoch
 
     @property
     def why_undone(self) -> str:
@@ -222,6 +230,7 @@ def _step(incident: Incident, entry: Entry) -> Incident:
             moved,
             effect=entry.effect,
             claim=entry.claim,
+            claim_epoch=entry.claim_epoch,
             started_at=entry.at,
             done_at=None,
             until=entry.until,
@@ -232,7 +241,7 @@ def _step(incident: Incident, entry: Entry) -> Incident:
     if entry.kind is Kind.PROPOSED:
         return replace(moved, effect=entry.effect)
     if entry.kind is Kind.WAITING:
-        return replace(moved, claim=entry.claim)
+        return replace(moved, claim=entry.claim, claim_epoch=entry.claim_epoch)
     if entry.kind is Kind.DONE:
         return replace(moved, done_at=entry.at)
     return replace(moved, verdict=entry.kind) if entry.kind in VERDICTS else moved

@@ -315,6 +315,9 @@ class Boot(msgspec.Struct, frozen=True):
         return now.at - self.at if self.id and self.id == now.id else None
 
 
+Called = int | tuple[int, int]  # a claim: its id and its record's leader epoch; older journals tell no epoch
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One fact: the journal's line, the control topic's note and the status feed are all this."""
 
@@ -328,6 +331,7 @@ class Entry(msgspec.Struct, frozen=True):
     claim: int | None = None
     until: int | None = None  # the end of the lease, or of a pause
     boot: Boot | None = None  # of a start: `at` once more
+    claim_epoch: int | None = None  # the leader epoch of the claim's record: offsets are used again
 
 
 class Blast(StrEnum):

@@ -95,7 +95,7 @@ class Undo:
         the deadman; and it is undone only once nothing can land any more, nor the agent's last request."""
         action, effect = load()[incident.decision.do](), incident.effect
         assert effect is not None, "what stands has an effect"
-        writes = ClaimWrites(self._fence, incident.claim or 0, self._ports.node_id)
+        writes = ClaimWrites(self._fence, incident.claimed or 0, self._ports.node_id)
         ports = writes.ports(self._ports, _never, self._stopped)
         if in_its_midst(incident, clock(), deadman.boot()):
             writes.suspect()

@@ -7,9 +7,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from stage import Brake, Disk
 from stories import decision
 
+from agent.control.past import Past
 from agent.control_topic import ClaimState
 from agent.daemon.claim_sweep import sweep_claims
 from agent.history import History, replay
@@ -30,6 +32,7 @@ class OneClaim:
     stamp: int = 7
     token: int = 7
     adoptions: int = 0
+    epoch: int = 0
 
 
 @dataclass
@@ -45,12 +48,18 @@ class Topic:
         """What is open."""
         return self.claims
 
-    def own_claim(self, number: int) -> OneClaim | None:
+    def own_claim(self, name: Any) -> Any:
         """The one that is open."""
-        return self.claims.get(number)
+        claims: Any = self.claims
+        return Past().called(claims, name)
 
-    async def release(self, number: int, outcome: str) -> None:
+    def is_called(self, claim: Any, name: Any) -> bool:
+        """As who has read none of the joins that brought claims back knows it."""
+        return Past().is_called(claim, name)
+
+    async def release(self, name: Any, outcome: str) -> None:
         """Close it."""
+        number = self.own_claim(name).id
         del self.claims[number]
         self.released.append((number, outcome))
 
@@ -82,13 +91,12 @@ class Parts:
         return 9
 
 
-def story(*told: Kind) -> History:
-    """An incident that holds claim 7."""
+def story(*told: Kind, epoch: int | None = None) -> History:
+    """An incident that holds claim 7, of this leader epoch."""
     of = decision()
-    return replay(
-        Entry(n, k, "so", of.incident, decision=of, effect=EFFECT if k is Kind.STARTED else None, claim=7)
-        for n, k in enumerate(told)
-    )
+    begun = Entry(0, told[0], "so", of.incident, decision=of, effect=EFFECT, claim=7, claim_epoch=epoch)
+    after = (Entry(1 + n, kind, "so", of.incident, decision=of) for n, kind in enumerate(told[1:]))
+    return replay([begun, *after])
 
 
 def close(
@@ -153,3 +161,29 @@ def test_a_claim_that_a_lost_tail_renamed_is_still_its_incidents() -> None:
     again = OneClaim(id=1_000_000_000_000_044, stamp=7)
 
     assert close(story(Kind.STARTED, Kind.DONE), Disk(brake="on"), claim=again)[0].released == []
+
+
+@pytest.mark.parametrize(("epoch", "released"), [(0, [(7, "undone")]), (1, []), (None, [])])
+def test_an_adopted_claim_at_the_offset_of_an_own_one_is_closed_by_its_adopter(
+    epoch: int | None, released: list[tuple[int, str]]
+) -> None:
+    """Offsets are used again: the own incident has claim 7 of epoch 0, or 1, or an older journal that tells
+    none; the adopted one is of epoch 1."""
+    disk, adopted = Disk(brake="on"), OneClaim(epoch=1, adoptions=1)
+
+    topic, _ = close(story(Kind.STARTED, Kind.DONE, epoch=epoch), disk, claim=adopted)
+
+    assert topic.released == released
+    assert disk.brake == (None if released else "on")
+
+
+def test_how_the_own_incident_ended_tells_nothing_of_an_adopted_claim_at_its_offset() -> None:
+    """What healed would be released as done, with the effect of another standing."""
+    disk = Disk(brake="on")
+    healed = story(Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE, epoch=0)
+
+    topic, book = close(healed, disk, claim=OneClaim(epoch=1, adoptions=1))
+
+    assert topic.released == [(7, "undone")]
+    assert disk.brake is None
+    assert "the journal does not know it" in book.told[0]

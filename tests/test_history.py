@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
 from agent.history import KEPT_MS, STANDING, TRANSITIONS, History, ImpossibleTransition, Phase, fold, replay
@@ -131,3 +132,14 @@ def test_an_answer_counts_for_one_start() -> None:
 
     assert [i.answer for i in begun.incidents.values()] == [None]
     assert fold(History(), word) == History()
+
+
+@pytest.mark.parametrize("epoch", [4, None], ids=["now", "older journals"])
+def test_a_claim_is_known_by_its_leader_epoch_too(epoch: int | None) -> None:
+    """Its id is an offset, and offsets are used again; older journals tell no epoch."""
+    line = encode(replace(entry(1, Kind.STARTED), claim=70, claim_epoch=4))
+    line = line if epoch else line.replace(b',"claim_epoch":4', b"")
+    (incident,) = replay([decode(line)]).incidents.values()
+
+    assert incident.claimed == ((70, 4) if epoch else 70)
+    assert (incident.claim, incident.claim_epoch) == (70, epoch)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from agent.control.claims import is_called, redeclared_id
+from agent.control.claims import REDECLARED, is_called, redeclared_id
 from agent.control.fold import Verdict
 from agent.control.state import Claim, State
+from agent.model import Called
 
 REMEMBERED = 1_024  # claims, the latest ones
 
@@ -19,7 +20,7 @@ class Past:
 
     def __init__(self) -> None:
         self._holders: dict[Identity, dict[int, str]] = {}  # by session
-        self._called: dict[Identity, tuple[int, ...]] = {}
+        self._called: dict[Identity, tuple[Identity, ...]] = {}  # the newest first
         self._offset = -1
 
     def saw(self, state: State, verdict: Verdict) -> None:
@@ -38,12 +39,24 @@ class Past:
         sessions = self._holders.get((claim.id, claim.epoch), {})
         return frozenset(agent for session, agent in sessions.items() if session != claim.session)
 
-    def called(self, claims: Mapping[int, Claim], number: int) -> Claim | None:
-        """The one of these, by their ids, that has this id, or had it."""
-        return claims.get(number) or next((c for c in claims.values() if self._was(c, number)), None)
+    def called(self, claims: Mapping[int, Claim], name: Called) -> Claim | None:
+        """The one of these, by their ids, that is called so, or was; by an id alone first the one that has
+        it now."""
+        now = claims.get(name if isinstance(name, int) else name[0])
+        if now is not None and self.is_called(now, name):
+            return now
+        return next((claim for claim in claims.values() if self.is_called(claim, name)), None)
 
-    def _was(self, claim: Claim, number: int) -> bool:
-        return is_called(claim, number) or number in self._called.get((claim.id, claim.epoch), ())
+    def is_called(self, claim: Claim, name: Called) -> bool:
+        """Whether the claim is called so, or was. Where the joins that brought it back were not all read its
+        stamp tells: another claim had the same offset at most in another epoch."""
+        before = self._called.get((claim.id, claim.epoch), ())
+        if isinstance(name, int):
+            return is_called(claim, name) or any(number == name for number, _ in before)
+        if name == (claim.id, claim.epoch) or name in before:
+            return True
+        all_read = claim.id < REDECLARED or bool(before and before[-1][0] < REDECLARED)
+        return not all_read and claim.id != name[0] and is_called(claim, name[0])
 
     def _note(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -59,5 +72,5 @@ class Past:
             claim = state.claims.get(redeclared_id(state.offset, index))
             if claim is not None:
                 before, now = (item["claim"], item["epoch"]), (claim.id, claim.epoch)
-                self._called[now] = (item["claim"], *self._called.get(before, ()))
+                self._called[now] = (before, *self._called.get(before, ()))
                 self._holders[now] = dict(self._holders.get(before, {}))

@@ -1,6 +1,5 @@
 """The control topic's reader and writer: joins the log, folds it, and waits for its order to decide."""
 
-from agent.control.claims import is_called
 from agent.control.gossip import Peer
 from agent.control.lost import Lost
 from agent.control.state import Claim, ClaimState, Limit, State
@@ -45,5 +44,4 @@ __all__ = [
     "State",
     "Surroundings",
     "Times",
-    "is_called",
 ]

@@ -26,6 +26,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent.control_topic.ports import ControlUnavailable, InDoubt, NotAccepted
 from agent.control_topic.topic import ControlTopic
+from agent.model import Called
 
 # Of the time until the deadman kills: a last look or a send that takes longer is given up in words. The rest
 # is for a loop that lags, which is no reason to be killed.
@@ -73,7 +74,7 @@ class Effects:
 
     async def apply(
         self,
-        claim: int,
+        claim: Called,
         ready: Callable[[], Awaitable[Request[_Answer]]],
         look: LastLook,
         sent: Callable[[int], None],
@@ -95,7 +96,7 @@ class Effects:
 
     async def undo(
         self,
-        claim: int,
+        claim: Called,
         ready: Callable[[], Awaitable[Request[_Answer]]],
         look: LastLook,
         sent: Callable[[int], None],
@@ -115,7 +116,7 @@ class Effects:
         finally:
             await request.close()
 
-    async def _readable(self, claim: int) -> bool:
+    async def _readable(self, claim: Called) -> bool:
         """Whether the log, which can be read, has nothing against this undo; False: it cannot be used. A join
         that is under way is waited for, also where the beat itself tells that the session has ended: until
         then another may have adopted the claim."""
@@ -131,17 +132,17 @@ class Effects:
             else:
                 return True
 
-    def _token(self, claim: int) -> int | None:
+    def _token(self, claim: Called) -> int | None:
         own = self._control.own_claim(claim)
         return own.token if own else None
 
-    def _objection(self, claim: int, token: int | None) -> str | None:
+    def _objection(self, claim: Called, token: int | None) -> str | None:
         """One that was adopted meanwhile, by this very agent perhaps, may be in another task's hands."""
         if self._token(claim) != token:
             return "its session ended since this effect was decided"
         return self._control.objection(claim)
 
-    def _objection_to_undo(self, claim: int) -> str | None:
+    def _objection_to_undo(self, claim: Called) -> str | None:
         if self._control.joining:
             return "its session ended since this undo was decided"
         return None if self._control.degraded else self._control.objection(claim, undo=True)

@@ -21,6 +21,7 @@ from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
 from agent.control_topic.life import Life
 from agent.control_topic.ports import ClaimVoid, ControlUnavailable, Log, NotAccepted, Surroundings
+from agent.model import Called
 
 MAX_WORDS = 512  # of a claim's `why`
 GOODBYE = 2.0  # seconds for the last record
@@ -152,28 +153,33 @@ class ControlTopic:
         """The effect (JSON) of a claim whose intent went with a lost tail, where this agent had read it."""
         return lost_effect(self._life.hearing.keeping.kept, claim)
 
-    async def granted(self, claim_id: int) -> int:
+    def named(self, claim_id: int) -> Called:
+        """What an open claim is called whatever becomes of the log: ids are used again."""
+        claim = self.state.claims.get(claim_id)
+        return claim_id if claim is None else (claim.id, claim.epoch)
+
+    async def granted(self, name: Called) -> int:
         """Waits till the log's order grants the claim and its effect may begin; its token.
 
         A granted claim still waits behind a barrier, while the log settles, in its session's probation, while
         it is paused, till peers agree on the log, and while what went with a lost tail may have its room.
         Raises ClaimVoid, ControlUnavailable.
         """
-        await self._life.until(lambda: not self._waits(claim_id))
-        claim = self.own_claim(claim_id)
+        await self._life.until(lambda: not self._waits(name))
+        claim = self.own_claim(name)
         if claim is None:
-            raise ClaimVoid(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
+            raise ClaimVoid(self._why_none(name))
         if claim.state is ORPHAN or claim.adoptions:
             raise ClaimVoid("its session ended while it may have begun: it is only closed now")
-        if self.degraded or self._waits(claim_id):
+        if self.degraded or self._waits(name):
             raise ControlUnavailable(self.degraded or "the control topic was closed")
         return claim.token
 
-    def _waits(self, claim_id: int) -> bool:
-        claim = self.own_claim(claim_id)
+    def _waits(self, name: Called) -> bool:
+        claim = self.own_claim(name)
         if claim is None or self.degraded:
             return False
-        return claim.state is QUEUED or (claim.state is GRANTED and bool(self.blockers(claim_id)))
+        return claim.state is QUEUED or (claim.state is GRANTED and bool(self.blockers(claim.id)))
 
     def blockers(self, claim_id: int) -> tuple[str, ...]:
         """For whom or what a claim waits that has not begun, one sentence each."""
@@ -183,13 +189,13 @@ class ControlTopic:
         more = self._life.duties.not_ready(self.state), self._life.lost_holds(claim_id)
         return (*words.blockers(self.state, claim_id), *(why for why in more if why))
 
-    async def intent(self, claim_id: int, effect_json: str, *, via: int | None = None) -> None:
+    async def intent(self, name: Called, effect_json: str, *, via: int | None = None) -> None:
         """The effect (as wire.encode_effect writes it) is in the log before it is in the world.
 
         On a claim that is dirty already it extends the effect. `via` is the node the effect is sent to, the
         own one unless named. Raises NotAccepted; after ControlUnavailable the claim may be dirty.
         """
-        claim = self._own(claim_id)
+        claim = self._own(name)
         node = self._node if via is None else via
         effect = json.loads(effect_json)
         await self._life.write(
@@ -197,7 +203,7 @@ class ControlTopic:
         )
         await self._life.keep()
 
-    async def barrier(self, claim_id: int | None = None, *, undo: bool = False) -> None:
+    async def barrier(self, name: Called | None = None, *, undo: bool = False) -> None:
         """A beat, written and seen accepted: all that was in the log before it has been folded.
 
         With a claim it waits as long as the barrier after a change of leader stands, and raises NotAccepted
@@ -205,19 +211,19 @@ class ControlTopic:
         there is no room under the cap in force; the last two stop no `undo`.
         """
         await self._beat()
-        while claim_id is not None and self.state.barrier:
+        while name is not None and self.state.barrier:
             await self._life.until(lambda: not self.state.barrier or self.degraded is not None)
             await self._beat()
-        if claim_id is not None and (why := self.objection(claim_id, undo=undo)):
+        if name is not None and (why := self.objection(name, undo=undo)):
             raise NotAccepted(why)
 
     async def _beat(self) -> None:
         await self._life.write("beat", self._life.duties.outbox.beat())
 
-    def objection(self, claim_id: int, *, undo: bool = False) -> str | None:
+    def objection(self, name: Called, *, undo: bool = False) -> str | None:
         """Why no effect of the claim, or no undo of it, may start at this instant, as far as was read."""
-        claim = self.own_claim(claim_id)
-        return self._life.objection(claim.id if claim else claim_id, undo=undo)
+        claim = self.own_claim(name)
+        return self._life.objection(claim.id if claim else -1, undo=undo)
 
     @property
     def params(self) -> Mapping[str, int]:
@@ -233,17 +239,24 @@ class ControlTopic:
         """Waits till no join is under way any more."""
         await self._life.until(lambda: not self.joining)
 
-    def claim_called(self, claim_id: int) -> Claim | None:
-        """The open claim that has this id, or had it before a lost tail, whoever holds it."""
-        return self._life.hearing.past.called(self.state.claims, claim_id)
+    def claim_called(self, name: Called) -> Claim | None:
+        """The open claim that is called so, or was before a lost tail, whoever holds it."""
+        return self._life.hearing.past.called(self.state.claims, name)
+
+    def is_called(self, claim: Claim, name: Called) -> bool:
+        """Whether the claim is called so, or was before a lost tail."""
+        return self._life.hearing.past.is_called(claim, name)
 
     def current_name(self, claim: str) -> str:
         """The name that an open claim has now, where this is the only one that was called so."""
         return current_name(self.state, self._life.hearing.past, claim)
 
-    def end_of(self, claim_id: int) -> str:
+    def end_of(self, name: Called) -> str:
         """Why a claim was closed, as far as is remembered."""
-        return self._life.hearing.ended.get(claim_id, "closed")
+        return self._life.hearing.ended.get(_id(name), "closed")
+
+    def _why_none(self, name: Called) -> str:
+        return self._life.hearing.ended.get(_id(name), "this agent has no such open claim")
 
     def act_by(self) -> int:
         """Own boot time (ms) by which an effect that is about to start must have left this process."""
@@ -254,14 +267,14 @@ class ControlTopic:
         """Own boot time in ms, suspends included."""
         return self._life.hearing.boot()
 
-    async def release(self, claim_id: int, outcome: str) -> None:
+    async def release(self, name: Called, outcome: str) -> None:
         """Close an own claim: `done`, `undone` or `cancelled`; one that is closed already is left at that.
 
         `cancelled` of a claim that became dirty after all (its intent was in doubt) counts as `undone`.
         """
         for last in (False, True):
-            await self._life.until(lambda: not self._is_orphan(claim_id) or self.degraded is not None)
-            claim = self.own_claim(claim_id)
+            await self._life.until(lambda: not self._is_orphan(name) or self.degraded is not None)
+            claim = self.own_claim(name)
             if claim is None:
                 return
             end = "undone" if outcome == "cancelled" and claim.state is DIRTY else outcome
@@ -272,8 +285,8 @@ class ControlTopic:
                 if last:
                     raise
 
-    def _is_orphan(self, claim_id: int) -> bool:
-        claim = self.own_claim(claim_id)
+    def _is_orphan(self, name: Called) -> bool:
+        claim = self.own_claim(name)
         return claim is not None and claim.state is ORPHAN
 
     async def note(self, entry_line: str) -> None:
@@ -295,9 +308,9 @@ class ControlTopic:
         adoptable = claim.state is not ORPHAN or claim.host in ("", self._host)
         return claim.holder == self._agent and claim.state is not STUCK and adoptable
 
-    def own_claim(self, claim_id: int) -> Claim | None:
-        """The own open claim that has this id, or had it before a lost tail: it was declared again since."""
-        return self._life.hearing.past.called(self.own_claims(), claim_id)
+    def own_claim(self, name: Called) -> Claim | None:
+        """The own open claim that is called so, or was before a lost tail: it was declared again since."""
+        return self._life.hearing.past.called(self.own_claims(), name)
 
     def former_holders(self, claim: Claim) -> frozenset[str]:
         """The agents that held it before who has it now, as far as this one has read the log."""
@@ -320,8 +333,12 @@ class ControlTopic:
         """The other live agents by name, and what they last said."""
         return self._life.hearing.gossip.peers(self.state, self._agent)
 
-    def _own(self, claim_id: int) -> Claim:
-        claim = self.own_claim(claim_id)
+    def _own(self, name: Called) -> Claim:
+        claim = self.own_claim(name)
         if claim is None:
-            raise NotAccepted(self._life.hearing.ended.get(claim_id, "this agent has no such open claim"))
+            raise NotAccepted(self._why_none(name))
         return claim
+
+
+def _id(name: Called) -> int:
+    return name if isinstance(name, int) else name[0]

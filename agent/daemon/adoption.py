@@ -28,14 +28,11 @@ _Seen = TypeVar("_Seen", bound=Hashable)
 class Adoption:
     """One claim that this agent holds without having begun it in this life."""
 
-    def __init__(
-        self, means: Means, control: ControlTopic, number: int, claim: Claim, effect: str | None
-    ) -> None:
+    def __init__(self, means: Means, control: ControlTopic, claim: Claim, effect: str | None) -> None:
         """`effect` None: nobody knows it. Raises BadEntry where this release does not know the action, or
         where nothing tells what is the claim's: a person must look."""
         self._means = means
         self._control = control
-        self._number = number
         self._claim = claim
         if effect is None:
             may_be_looked_for(claim)
@@ -62,7 +59,8 @@ class Adoption:
         if fence is None:
             return await self._unfenced(known, healed=healed)
         if self._writes is None:
-            self._writes = ClaimWrites(fence, self._number, self._means.ports.node_id)
+            name = self._claim.id, self._claim.epoch
+            self._writes = ClaimWrites(fence, name, self._means.ports.node_id)
             for node in self._suspects():
                 self._writes.suspect(node)
         ports = self._writes.ports(self._means.ports, _never, lambda: stop_file(self._means))
@@ -140,7 +138,7 @@ class Adoption:
         try:
             await self._action.undo(replace(self._effect, changes=topics), ports)
         except (KafkaError, Stopped) as error:
-            log.info("claim %s: its topics are undone later: %s", self._number, error)
+            log.info("claim %s: its topics are undone later: %s", self._claim.id, error)
 
     def _whose(self) -> str:
         claim = self._claim
@@ -148,7 +146,7 @@ class Adoption:
         return "of a former life" if own else f"adopted from {claim.agent}"
 
     def _tell(self, words: str) -> None:
-        log.info("claim %s, %s: %s", self._number, self._whose(), words)
+        log.info("claim %s, %s: %s", self._claim.id, self._whose(), words)
 
 
 def _node(agent: str) -> int:

@@ -15,7 +15,7 @@ from agent.daemon.last_look import last_look, still_fires
 from agent.daemon.means import Means
 from agent.history import same_step
 from agent.kafka.errors import KafkaError
-from agent.model import Decision, Effect, Entry, Kind, Rate, Refusal
+from agent.model import Called, Decision, Effect, Entry, Kind, Rate, Refusal
 from agent.wire import encode_effect
 
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
@@ -30,7 +30,7 @@ class Attempt:
         self._means = means
         self._decision = decision
         self._action = means.actions[decision.do]
-        self._claim = -1
+        self._claim: Called = -1
         self._plan: Effect | None = None  # the last one
         self._before = means.ledger.history  # without the own start: cooldown must not object to itself
 
@@ -105,10 +105,11 @@ class Attempt:
         try:
             why = f"{decision.do} on {decision.target}"
             limit, anyone = self._limit(), spec(type(self._action)).adoptable
-            self._claim = claim = await control.claim(
+            claim = await control.claim(
                 decision.do, scopes, problem, why, limit=limit, by_anyone=anyone, plan=stamps
             )
-            self._means.claims.add(claim)
+            self._claim = control.named(claim)
+            self._means.claims.add(self._claim)
             return claim if await self._await_grant(control, claim) else None
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             await self._refuse(Refusal("cluster's claim", str(error)))
@@ -124,13 +125,13 @@ class Attempt:
         return remedy.limits.per_cluster if remedy else None
 
     async def _await_grant(self, control: ControlTopic, claim: int) -> bool:
-        grant = asyncio.ensure_future(control.granted(claim))
+        grant = asyncio.ensure_future(control.granted(self._claim))
         told, patience = "", GRANT_S
         try:
             while not (await asyncio.wait({grant}, timeout=patience))[0]:
                 words = "; ".join(control.blockers(claim)) or "the log's order has not granted it yet"
                 if not still_fires(self._means, self._decision):
-                    await self._withdraw(claim)
+                    await self._withdraw()
                     return False
                 if words != told:
                     await self._record(Kind.WAITING, words, claim=claim)
@@ -150,10 +151,10 @@ class Attempt:
         control = self._means.control
         try:
             if claim is not None and control is not None:
-                await control.intent(claim, encode_effect(effect))
+                await control.intent(self._claim, encode_effect(effect))
                 if self._means.fence is not None:
                     return True  # each effect looks once more by itself, the first one too
-                await control.barrier(claim)
+                await control.barrier(self._claim)
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
         refusal = await last_look(self._means, self._decision, self._before)
@@ -162,18 +163,18 @@ class Attempt:
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
         await self._refuse(refusal)
         if claim is not None:
-            await self._release(claim, outcome)
+            await self._release(outcome)
         return False
 
-    async def _release(self, claim: int, outcome: str) -> None:
+    async def _release(self, outcome: str) -> None:
         if self._means.control is not None:
             try:
-                await self._means.control.release(claim, outcome)
+                await self._means.control.release(self._claim, outcome)
             except (NotAccepted, ControlUnavailable):
                 return  # the claim stays ours; the next join of this agent finds it and closes it
 
-    async def _withdraw(self, claim: int) -> None:
-        await self._release(claim, "cancelled")
+    async def _withdraw(self) -> None:
+        await self._release("cancelled")
         await self._record(Kind.WITHDRAWN, "the alert ended while the claim waited")
 
     async def _refuse(self, refusal: Refusal) -> bool:
@@ -193,4 +194,5 @@ class Attempt:
 
     async def _record(self, kind: Kind, reason: str, **more: Any) -> None:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
-        await self._means.ledger.record(replace(entry, **more))
+        epoch = None if isinstance(self._claim, int) or more.get("claim") is None else self._claim[1]
+        await self._means.ledger.record(replace(entry, claim_epoch=epoch, **more))

@@ -185,7 +185,7 @@ class Carrier:
         self.trouble = ""
 
     def _claim_held(self) -> bool:
-        claim, control = self.incident.claim, self._means.control
+        claim, control = self.incident.claimed, self._means.control
         return claim is None or (control is not None and control.own_claim(claim) is not None)
 
     async def _undo(self, reason: str) -> None:

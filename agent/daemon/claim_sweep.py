@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from agent.actions import Stopped
+from agent.control.past import Identity
 from agent.control.records import BadRecord
-from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted, is_called
+from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.adoption import Adoption
 from agent.daemon.means import Means
 from agent.history import Incident
@@ -28,8 +28,8 @@ class Sweep:
     def __init__(self, means: Means, control: ControlTopic) -> None:
         self._means = means
         self._control = control
-        self._unheld: dict[int, int] = {}  # claim → how many looks in a row found nobody holding it
-        self._closing: dict[int, asyncio.Task[None]] = {}
+        self._unheld: dict[Identity, int] = {}  # claim → how many looks in a row found nobody holding it
+        self._closing: dict[Identity, asyncio.Task[None]] = {}
         self._adoptions: dict[int, Adoption] = {}  # by token
 
     async def run(self) -> None:
@@ -48,54 +48,57 @@ class Sweep:
             await asyncio.gather(*self._closing.values(), return_exceptions=True)
 
     def _look(self) -> None:
-        open_ = self._control.own_claims().items()  # an orphan is adopted before anybody closes it
-        unheld = {n: c for n, c in open_ if c.state is not ClaimState.ORPHAN and not self._held(c)}
+        own = self._control.own_claims().values()  # an orphan is adopted before anybody closes it
+        open_ = [claim for claim in own if claim.state is not ClaimState.ORPHAN]
+        unheld = {(claim.id, claim.epoch): claim for claim in open_ if not self._held(claim)}
         tokens = {claim.token for claim in unheld.values()}
         self._adoptions = {token: one for token, one in self._adoptions.items() if token in tokens}
-        self._unheld = {number: self._unheld.get(number, 0) + 1 for number in unheld}
+        self._unheld = {name: self._unheld.get(name, 0) + 1 for name in unheld}
         renamed = map(self._control.own_claim, self._closing)  # by a join, since it is being closed
         closing = {claim.id for claim in renamed if claim is not None}
-        for number, looks in self._unheld.items():
-            if (looks >= LOOKS or unheld[number].adoptions) and number not in closing:
-                work = self._close(number, unheld[number])
-                self._closing[number] = asyncio.create_task(work, name=f"closing of claim {number}")
+        for name, looks in self._unheld.items():
+            claim = unheld[name]
+            if (looks >= LOOKS or claim.adoptions) and claim.id not in closing:
+                work = self._close(name, claim)
+                self._closing[name] = asyncio.create_task(work, name=f"closing of claim {claim.id}")
 
     def _held(self, claim: Claim) -> bool:
         standing = self._means.ledger.history.standing()
-        held = (i.claim for i in standing if i.claim is not None)
-        return any(is_called(claim, number) for number in (*self._means.claims, *held))
+        held = (i.claimed for i in standing if i.claimed is not None)
+        return any(self._control.is_called(claim, name) for name in (*self._means.claims, *held))
 
-    async def _close(self, number: int, claim: Claim) -> None:
+    async def _close(self, name: Identity, claim: Claim) -> None:
+        number = claim.id
         try:
-            words, outcome = await self._end(number, claim)
-            await self._control.release(number, outcome)
+            words, outcome = await self._end(claim)
+            await self._control.release(name, outcome)
         except (KafkaError, Stopped, OSError, BadEntry, BadRecord, NotAccepted, ControlUnavailable) as error:
             log.warning("claim %s is not closed yet: %s", number, error)
             return
         entry = Entry(self._means.clock(), Kind.AGENT, f"claim {number} closed: {words}")
         await self._means.ledger.record(entry)
 
-    async def _end(self, number: int, claim: Claim) -> tuple[str, str]:
+    async def _end(self, claim: Claim) -> tuple[str, str]:
         """Why it may be closed, and its outcome. Not dirty: cancelled. Else as its incident ended, once
         nothing of it can land any more, since who carried it may have left it in doubt. Unknown: undone from
         its intent's effect; where that went with a lost tail (it only waited when its session ended in a
         barrier), from what the journal or the lost log had, or by its stamp."""
-        known = _latest(self._means.ledger.history.incidents, claim)
+        known = self._latest(claim)
         if claim.state is not ClaimState.DIRTY:
             return "nothing was begun under it", "cancelled"
         if claim.token not in self._adoptions:  # what is tried again need not settle again
             effect = claim.effect or self._effect_of(known) or self._control.lost_effect(claim)
-            self._adoptions[claim.token] = Adoption(self._means, self._control, number, claim, effect)
+            self._adoptions[claim.token] = Adoption(self._means, self._control, claim, effect)
         return await self._adoptions[claim.token].finish(known)
 
     @staticmethod
     def _effect_of(known: Incident | None) -> str | None:
         return encode_effect(known.effect) if known and known.effect else None
 
-
-def _latest(incidents: Mapping[str, Incident], claim: Claim) -> Incident | None:
-    known = [i for i in incidents.values() if i.claim and is_called(claim, i.claim)]
-    return known[-1] if known else None
+    def _latest(self, claim: Claim) -> Incident | None:
+        incidents = self._means.ledger.history.incidents.values()
+        known = [i for i in incidents if i.claimed and self._control.is_called(claim, i.claimed)]
+        return known[-1] if known else None
 
 
 async def sweep_claims(means: Means, control: ControlTopic) -> None:

@@ -16,6 +16,7 @@ from agent.control_topic.effects import LastLook
 from agent.daemon.fenced_admin import FencedAdmin, Moves
 from agent.kafka.configs import ConfigChange, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
+from agent.model import Called
 
 CONTROLLER = "the controller"
 _Answer = TypeVar("_Answer")
@@ -54,7 +55,7 @@ class Fence(Struct, frozen=True):
 class ClaimWrites:
     """What one claim writes, sent by its holder's own broker `node`, and what of it is in doubt."""
 
-    def __init__(self, fence: Fence, claim: int, node: int) -> None:
+    def __init__(self, fence: Fence, claim: Called, node: int) -> None:
         self.begun = False  # whether anything was sent
         self.refused = ""  # why the protocol let the last write not begin
         self._fence = fence

@@ -83,7 +83,7 @@ class Found:
         action, effect = self._means.actions[one.decision.do], one.effect
         assert effect is not None, "only what has an effect is looked at"
         host = "" if spec(type(action)).adoptable else self._control.host
-        problem = f"found/{one.claim}/{effect.owner}"  # not `Lost.found_as`: the journal tells no epoch
+        problem = f"found/{one.claim}/{effect.owner}"  # not `Lost.found_as`: older journals tell no epoch
         return Trace(one.id, one.decision.do, action.scopes(effect), problem, effect, host)
 
     def _held(self) -> set[tuple[str, str]]:

@@ -41,10 +41,10 @@ class Holding:
         """Once the incident is carried; `resumed`: it was begun by a former life, which may have died with a
         request under way."""
         means, one = self._means, self._incident()
-        if one.claim is None or means.fence is None:
+        if one.claimed is None or means.fence is None:
             return
         self._resumed = resumed
-        self._writes = ClaimWrites(means.fence, one.claim, means.ports.node_id)
+        self._writes = ClaimWrites(means.fence, one.claimed, means.ports.node_id)
         self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
         if resumed and in_its_midst(one, means.clock(), means.boot()):
             self._writes.suspect()
@@ -68,14 +68,14 @@ class Holding:
         if (control := self._fenced_by()) is None:
             return
         await control.joined()
-        claim = self._incident().claim or -1
+        claim = self._incident().claimed or -1
         other = None if control.degraded else control.claim_called(claim)
         if other is not None and control.own_claim(claim) is None:
             raise Broken(f"{other.holder or other.agent} has its claim, and closes it: {other.state}")
 
     def closed(self) -> str | None:
         """How the claim ended, where the log can be read and has it open no more; None where it may be."""
-        control, claim = self._fenced_by(), self._incident().claim or -1
+        control, claim = self._fenced_by(), self._incident().claimed or -1
         if control is None or control.degraded or not control.caught_up:
             return None
         return control.end_of(claim) if control.claim_called(claim) is None else None
@@ -83,7 +83,7 @@ class Holding:
     async def give_back(self, outcome: str, undo: Undo | None, observe: Observe) -> None:
         """Releases the claim once nothing of it can land any more (rule 5). What landed late is put back by
         `undo`; None where it may stand."""
-        control, claim = self._means.control, self._incident().claim
+        control, claim = self._means.control, self._incident().claimed
         if claim is None or control is None:
             return
         self._means.claims.add(claim)  # its incident has ended, and yet no sweep may close it
@@ -91,7 +91,8 @@ class Holding:
             await self._settled(undo, observe)
             await control.release(claim, outcome)
         except (NotAccepted, ControlUnavailable) as error:
-            log.info("%s: claim %s is left to the sweep: %s", self._incident().id, claim, error)
+            one = self._incident()
+            log.info("%s: claim %s is left to the sweep: %s", one.id, one.claim, error)
         finally:
             self._means.claims.discard(claim)
 

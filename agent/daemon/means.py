@@ -12,7 +12,7 @@ from agent.control_topic import ControlTopic
 from agent.daemon.fence import Fence
 from agent.daemon.ledger import Ledger
 from agent.daemon.sight import Local, Sight
-from agent.model import Boot
+from agent.model import Boot, Called
 
 
 class Means(Struct, frozen=True):
@@ -29,5 +29,5 @@ class Means(Struct, frozen=True):
     control: ControlTopic | None
     clock: Callable[[], int]
     fence: Fence | None = None
-    claims: set[int] = field(default_factory=set)
+    claims: set[Called] = field(default_factory=set)
     boot: Callable[[], Boot] = Boot

@@ -130,6 +130,30 @@ def test_section_2_a_claim_that_was_brought_back_twice_is_reached_under_each_id_
     assert Past().called(log.state.claims, middle) is None, "who has not read the join cannot know"
 
 
+def test_section_2_another_claim_at_the_offset_of_a_lost_one_is_not_taken_for_it() -> None:
+    """broker-1 claims where broker-2's claim was, and that is declared again; then broker-2 adopts both."""
+    log, one, two_ = two()
+    past = Past()
+    lost = log.dirty(two_, "x:topic/a", problem="p"), log.epoch
+    mine = [item(log, lost[0])]
+    lose_tail(log, 2)
+    assert log.claimed(one, "x:topic/b", problem="q") == lost[0]
+    again = log.join("broker-2", redeclare=mine)
+    past.saw(log.state, log.last)
+    log.beat(one)
+    assert log.intent(one, lost[0], "l").void is None
+    log.say(one, "leave")
+    log.adopt(again, lost[0])
+    claims = log.state.claims
+    assert {claim.holder for claim in claims.values()} == {"broker-2"}
+    for known in (past, Past()):  # a start from a snapshot has read neither record
+        assert known.called(claims, lost) == claims[REDECLARED + again]
+        assert known.called(claims, (lost[0], log.epoch)) == claims[lost[0]]
+        assert not known.is_called(claims[lost[0]], lost)
+        assert known.called(claims, lost[0]) == claims[lost[0]], "an id alone tells no more"
+        assert known.is_called(claims[REDECLARED + again], lost[0])
+
+
 def test_section_4_rule_5_who_held_a_claim_before_is_known_across_a_lost_tail() -> None:
     log, one, other = two()
     past = Past()

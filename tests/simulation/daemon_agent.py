@@ -20,7 +20,7 @@ from agent.daemon.means import Means
 from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.journal import JournalFailed
-from agent.model import Boot, Effect, Entry, Kind, Policy, Rate
+from agent.model import Boot, Called, Effect, Entry, Kind, Policy, Rate
 from agent.series import Series
 from agent.wire import decode, decode_effect, encode
 from simulation.cluster_port import ClusterPort
@@ -74,21 +74,21 @@ class Told(Effects):
         self._process, self._port, self._agent = process, port, agent
 
     async def apply(
-        self, claim: int, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
+        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
     ) -> Any:
         """As it is."""
         ready, look = self._ready(claim, ready, undo=False), self._look(look)
         return await super().apply(claim, ready, look, sent)
 
     async def undo(
-        self, claim: int, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
+        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
     ) -> Any:
         """As it is."""
         ready, look = self._ready(claim, ready, undo=True), self._look(look)
         return await super().undo(claim, ready, look, sent)
 
     def _ready(
-        self, claim: int, ready: Callable[[], Awaitable[Request[Any]]], *, undo: bool
+        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], *, undo: bool
     ) -> Callable[[], Awaitable[Request[Any]]]:
         async def made_ready() -> Request[Any]:
             port = self._port
@@ -129,7 +129,7 @@ class DaemonAgent:
         self.begins: Callable[[str, Effect, str], None] = lambda *_: None
         self.stop_file: Callable[[], str | None] = lambda: None
         self._lags = lags
-        self._names: dict[int, str] = {}  # claims of which effects are known
+        self._names: dict[Called, str] = {}  # claims of which effects are known
         self._seen: World | None = None
         machine = process.machine
         ports = Ports(port, machine.node, _no_disks, POLICY, self._now, asyncio.sleep, self._recorded)
@@ -161,13 +161,15 @@ class DaemonAgent:
         )
         await asyncio.gather(*tasks)
 
-    def whose(self, claim: int) -> str:
+    def whose(self, claim: Called) -> str:
         """The name of a claim's effect, as the log has it, or the own journal."""
         own = self.topic.own_claim(claim)
         if own is not None and own.effect is not None:
             self._names[claim] = self.world.name_of(decode_effect(own.effect))
         elif claim not in self._names:
-            known = [i.effect for i in self.ledger.history.incidents.values() if i.claim == claim]
+            known = [
+                i.effect for i in self.ledger.history.incidents.values() if claim in (i.claim, i.claimed)
+            ]
             if known and known[-1] is not None:
                 self._names[claim] = self.world.name_of(known[-1])
         return self._names.get(claim, f"claim {claim}")
