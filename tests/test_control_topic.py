@@ -579,6 +579,24 @@ async def test_rule_11_after_a_lost_tail_the_effect_is_declared_again_and_kept(c
     await within(two.granted(waiting), 10)
 
 
+async def test_rule_11_effects_that_one_join_has_no_room_for_keep_their_slots(cluster: Cluster) -> None:
+    one, two = await cluster.start(1, Shelf()), await cluster.start(2)
+    first = len(cluster.log.records)
+    for scope in ("x:topic/a", "x:topic/b"):
+        claim = await one.claim("throttle_replication", [scope], scope, "too slow")
+        await one.granted(claim)
+        await one.intent(claim, EFFECT.replace('"k"', f'"{scope}"').replace('"1"', f'"{"1" * 30_000}"'))
+    await two._life.stop()  # who had read it would tell of it, too
+    await cluster.log.lose_tail(len(cluster.log.records) - first)
+    await eventually(lambda: not one.own_claims(), "the loss")
+    both = {"x:topic/a", "x:topic/b"}
+    await eventually(
+        lambda: {scope for c in one.own_claims().values() for scope in c.scopes} == both, "both claims", 10
+    )
+    await eventually(lambda: {c.state for c in one.own_claims().values()} == {"dirty"}, "the adoption")
+    assert one.lost() == ()
+
+
 async def test_rule_11_a_release_closes_no_other_claim_whose_stamp_is_the_offset_of_the_join(
     cluster: Cluster,
 ) -> None:

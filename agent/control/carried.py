@@ -38,7 +38,9 @@ class Carried(Struct, frozen=True):
     owed: bool = False
     cluster: str = ""  # whose log it is; empty where its genesis does not say
     others: tuple[Lost, ...] = ()  # what others' claims hold in it
-    lost: tuple[Lost, ...] = ()  # what they held before the log was lost, until that knows it again
+    lost: tuple[
+        Lost, ...
+    ] = ()  # what they held before it was lost, or no join had room for; until it is known
     followed: Followed | None = None  # the last log whose end was seen
 
 
@@ -72,6 +74,31 @@ def owing(carried_: Carried) -> Carried:
     """The log that it was taken from is lost: the next join tells it, and what others held is looked for."""
     held = {one.identity: one for one in (*carried_.lost, *carried_.others)}
     return replace(carried_, owed=True, others=(), lost=tuple(held.values())[-MAX_LOST:])
+
+
+def told(carried_: Carried, state: State, agent: str) -> Carried:
+    """A join that carried it was accepted. Own effects for which its record had no room are as lost as
+    others' until the log knows them: another join would take an adoption from each that it brought back."""
+    taken, _ = for_join(carried_)
+    left = [item for item in carried_.redeclare if carried_.owed and item not in taken]
+    lost = (*carried_.lost, *(_untold(item, state, agent) for item in left))
+    return replace(carried_, owed=False, lost=lost[-MAX_LOST:])
+
+
+def _untold(item: Mapping[str, Any], state: State, agent: str) -> Lost:
+    known = state.claims.get(item["claim"])
+    return Lost(
+        item["claim"],
+        item["epoch"],
+        known.agent if known is not None and known.epoch == item["epoch"] else agent,
+        item["kind"],
+        tuple(item["scopes"]),
+        item["problem"],
+        item["host"],
+        canonical(item["effect"]),
+        item["stamp"],
+        agent,
+    )
 
 
 def lost_effect(carried_: Carried, claim: Claim) -> str | None:

@@ -13,6 +13,7 @@ from agent.control.carried import (
     lost_changes,
     owing,
     pack,
+    told,
     unpack,
 )
 from agent.control.fold import Verdict
@@ -78,10 +79,10 @@ class Keeping:
             await self._save(owing(self.kept))
 
     async def joined(self, state: State) -> None:
-        """A join that carried it was accepted: nothing is owed any more. Raises ControlUnavailable."""
+        """A join that carried it was accepted: no other one owes it any more. Raises ControlUnavailable."""
         for name in lost_changes(self.kept, state) if self.kept.owed else ():
             _LOG.warning("control topic: an operator's change was lost with its tail: %s", name)
-        await self._save(carried(state, self._agent, replace(self.kept, owed=False)))
+        await self._save(carried(state, self._agent, told(self.kept, state, self._agent)))
 
     async def keep(self, state: State) -> None:
         """Saves what is stale. Raises ControlUnavailable."""

@@ -119,8 +119,7 @@ class Life:
         return not_heard(self.reader.state, self.hearing.keeping.kept.followed, kind)
 
     def lost(self) -> tuple[Lost, ...]:
-        """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,
-        was lost."""
+        """As ControlTopic tells it."""
         return unexplained(self.hearing.keeping.kept.lost, self.reader.state)
 
     def lost_holds(self, claim: int) -> str | None:

@@ -145,8 +145,8 @@ class ControlTopic:
         return self._host
 
     def lost(self) -> tuple[Lost, ...]:
-        """Others' claims of which something stood, and of which the log knows nothing since it, or its tail,
-        was lost."""
+        """Claims of which something stood, and of which the log knows nothing since it, or its tail, was
+        lost: others', and own ones for which a join had no room."""
         return self._life.lost()
 
     def lost_effect(self, claim: Claim) -> str | None:

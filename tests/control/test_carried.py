@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from scribe import Scribe, effect
 
 from agent.control.admission import OTHER_HISTORY
+from agent.control.adopter import adopts_after
 from agent.control.agreement import STAMPS, Agreement
 from agent.control.bodies import MAX_HANDLED, MAX_REDECLARED
 from agent.control.carried import (
@@ -19,10 +20,11 @@ from agent.control.carried import (
     lost_effect,
     owing,
     pack,
+    told,
     unpack,
 )
 from agent.control.digests import KNOWN
-from agent.control.lost import unexplained
+from agent.control.lost import Restorer, no_room, unexplained
 from agent.control.records import MAX_BYTES
 from agent.control.times import LAB
 
@@ -66,8 +68,8 @@ def test_rule_11_what_is_owed_stays_owed_until_it_is_told() -> None:
     again.join("broker-2")
     kept = carried(again.state, "broker-1", owed)
     assert (kept.owed, kept.redeclare, kept.handled) == (True, owed.redeclare, owed.handled)
-    told = carried(again.state, "broker-1", replace(owed, owed=False))
-    assert (told.owed, told.redeclare, told.handled) == (False, (), ())
+    last = carried(again.state, "broker-1", replace(owed, owed=False))
+    assert (last.owed, last.redeclare, last.handled) == (False, (), ())
 
 
 def test_rule_11_only_a_join_after_a_loss_carries_it_and_the_log_takes_it() -> None:
@@ -96,6 +98,40 @@ def test_rule_11_a_join_carries_what_fits_into_a_record_and_effects_first() -> N
     assert len(json.dumps([redeclare, handled])) < MAX_BYTES
     again = Scribe.born()
     again.join("broker-1", redeclare=redeclare, handled=handled)
+
+
+def test_rule_11_what_a_join_has_no_room_for_is_told_as_what_others_lost() -> None:
+    """Two effects of 30 KB: the record takes one, and the other keeps its slot."""
+    log, one, _ = two()
+    for scope in ("x:a", "x:b"):
+        claim = log.claimed(one, scope)
+        long = effect(scope, new="a" * 30_000)
+        assert log.intent(one, claim, effect=long).void is None
+    kept = owing(carried(log.state, "broker-1", NOTHING))
+    redeclare, handled = for_join(kept)
+    assert [item["scopes"] for item in redeclare] == [["x:a"]]
+    again = Scribe.born()
+    again.epoch = 1
+    session = again.join("broker-1", redeclare=redeclare, handled=handled)
+    after = told(kept, again.state, "broker-1")
+    assert not after.owed
+    (left,) = unexplained(after.lost, again.state)
+    assert (left.scopes, left.claim, left.agent, left.holder) == (("x:b",), claim, "broker-1", "broker-1")
+    assert unexplained(carried(again.state, "broker-1", after).lost, again.state) == (left,)
+    other = again.join("broker-2")
+    again.beat(other)  # the claim's stamp is no other one's
+    waits = again.claimed(other, "x:b", problem="q")
+    assert "x:b may be held by claim" in str(no_room(again.state, [left], again.state.claims[waits]))
+    restorer = Restorer()
+    assert restorer.next(again.state, session, [left], 0) is None
+    body = restorer.next(again.state, session, [left], 60_000)
+    assert body is not None
+    assert again.say(session, "found", **body).void is None
+    found = again.state.claims[again.state.offset]
+    assert found.effect == left.effect == log.state.claims[claim].effect
+    assert adopts_after(again.state, found, session) == 0
+    assert carried(again.state, "broker-1", after).lost == ()
+    assert told(replace(kept, owed=False), again.state, "broker-1").lost == ()
 
 
 def test_rule_11_a_shorter_log_or_another_history_is_a_lost_one() -> None:
