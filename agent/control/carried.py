@@ -138,13 +138,23 @@ def _problems(state: State) -> dict[str, int]:
 
 
 def is_lost(carried_: Carried, state: State) -> bool:
-    """Whether the log, read to its end, is not the one that was carried from: shorter, or another history."""
+    """Whether the log, read to its end, is not the one that was carried from: shorter, or another history.
+    Where no digest of so long ago is known, an own claim tells that was neither kept nor closed."""
     if not carried_.log or carried_.log != state.log:
         return False
     if carried_.offset > state.offset:
         return True
     digest = digest_at(state.digests, state.offset, carried_.offset)
-    return digest is not None and digest != carried_.digest
+    if digest is None:
+        return any(_is_gone(item, state) for item in carried_.redeclare)
+    return digest != carried_.digest
+
+
+def _is_gone(item: Mapping[str, Any], state: State) -> bool:
+    """Nothing was lost under the leader that took it. One closed longer ago than claims are remembered
+    counts as gone, too: to look at what it set once more does less harm than to forget it."""
+    known = state.claims.get(item["claim"]) or state.closed.get(item["claim"])
+    return state.epoch != item["epoch"] and (known is None or known.epoch != item["epoch"])
 
 
 def lost_changes(carried_: Carried, state: State) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from msgspec.structs import replace
 from scribe import Scribe, effect
 
@@ -23,7 +24,7 @@ from agent.control.carried import (
     told,
     unpack,
 )
-from agent.control.digests import KNOWN
+from agent.control.digests import KNOWN, digest_at
 from agent.control.lost import Restorer, no_room, unexplained
 from agent.control.records import MAX_BYTES
 from agent.control.times import LAB
@@ -147,6 +148,50 @@ def test_rule_11_a_shorter_log_or_another_history_is_a_lost_one() -> None:
         shorter.join(f"broker-{number}", rack="r")
     assert is_lost(kept, shorter.state)
     assert not is_lost(NOTHING, shorter.state)
+
+
+def _long_after(log: Scribe) -> Scribe:
+    """More records than digests are known, in little time."""
+    log.step = 1
+    for _ in range(KNOWN + 10):
+        log.raw(b"noise")
+    return log
+
+
+def test_rule_11_after_a_long_absence_an_own_claim_that_the_log_does_not_know_tells_of_the_loss() -> None:
+    log, one, _ = two()
+    log.dirty(one, "x:a")
+    kept = carried(log.state, "broker-1", NOTHING)
+    other = Scribe.born()
+    other.join("broker-1")
+    other.epoch = 1
+    log = _long_after(other)
+    assert digest_at(log.state.digests, log.state.offset, kept.offset) is None
+    assert is_lost(kept, log.state)
+    assert not is_lost(replace(kept, redeclare=()), log.state), "nobody can tell, and nothing is owed"
+
+
+@pytest.mark.parametrize("outcome", ["", "undone"])
+def test_rule_11_after_a_long_absence_a_claim_that_is_open_or_was_closed_tells_of_no_loss(
+    outcome: str,
+) -> None:
+    log, one, _ = two()
+    claim = log.dirty(one, "x:a")
+    kept = carried(log.state, "broker-1", NOTHING)
+    if outcome:
+        log.release(one, claim, outcome)
+    log.epoch = 1
+    assert not is_lost(kept, _long_after(log).state)
+    item = {**kept.redeclare[0], "epoch": -1}  # its offset was used again
+    assert is_lost(replace(kept, redeclare=(item,)), log.state)
+
+
+def test_rule_11_under_one_leader_nothing_is_lost_however_long_ago_a_claim_was_closed() -> None:
+    log, one, _ = two()
+    log.release(one, log.dirty(one, "x:a"), "undone")
+    gone = {"claim": -5, "epoch": log.epoch}
+    kept = replace(carried(log.state, "broker-1", NOTHING), redeclare=(gone,))
+    assert not is_lost(kept, _long_after(log).state)
 
 
 def test_rule_11_operators_changes_that_were_lost_are_named() -> None:
