@@ -95,12 +95,14 @@ class Fleet:
     async def _reaches(self, node: int) -> bool:
         return node not in self.cut
 
-    async def start(self, node: int) -> Agent:
-        """One more, or again."""
+    async def start(self, node: int, *, actions: bool = True) -> Agent:
+        """One more, or again; without `actions` its release knows none."""
         settings = Settings(f"broker-{node}", f"host-{node}", times=TIMES, create=True)
         around = Surroundings(boot_ms, boot=boot_ms, reaches=lambda: self._reaches(node))
         topic = ControlTopic(self.log, settings, around)
         self.agents[node] = Agent(node, topic, self.cluster)
+        if not actions:
+            self.agents[node].actions = {}
         await self.agents[node].live()
         return self.agents[node]
 

@@ -57,6 +57,9 @@ class Topic:
         """As who has read none of the joins that brought claims back knows it."""
         return Past().is_called(claim, name)
 
+    def adopts_where(self, able: Any) -> None:
+        """All are adopted already."""
+
     async def release(self, name: Any, outcome: str) -> None:
         """Close it."""
         number = self.own_claim(name).id

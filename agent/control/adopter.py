@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from agent.control.claims import ORPHAN, in_order
 from agent.control.fold import Verdict
 from agent.control.state import Claim, State
 from agent.control.witness import RANK_STEP, rank
 
+Able = Callable[[Claim], bool]  # whether this agent could finish or undo what it would adopt
 OTHERS = 10_000  # ms that the patient's own host is ahead of the others
 
 
-def own_orphans(state: State, own: int) -> Iterator[Claim]:
+def anyone(_: Claim) -> bool:
+    """Able to finish whatever there is."""
+    return True
+
+
+def own_orphans(state: State, own: int, able: Able = anyone) -> Iterator[Claim]:
     """What this agent's former life, or its own session in a barrier, left: to be adopted at once."""
     session = state.sessions[own]
     for claim in in_order(state):
-        if claim.state is ORPHAN and claim.holder == session.agent and claim.host in ("", session.host):
+        left = claim.state is ORPHAN and claim.holder == session.agent
+        if left and claim.host in ("", session.host) and able(claim):
             yield claim
 
 
@@ -46,15 +53,15 @@ class Adopter:
             if move.after is ORPHAN:
                 self._since[move.claim] = boot
 
-    def others_orphans(self, state: State, own: int, boot: int) -> Iterator[Claim]:
-        """What others left, where it is session `own`'s turn now. One with neither an effect nor a plan that
-        says where its stamp would stand is left to who made it: what it did, if anything, only that agent's
-        journal knows."""
+    def others_orphans(self, state: State, own: int, boot: int, able: Able = anyone) -> Iterator[Claim]:
+        """What others left, where it is session `own`'s turn and it is able to finish it. One with neither
+        an effect nor a plan that says where its stamp would stand is left to who made it: what it did, if
+        anything, only that agent's journal knows."""
         for claim in in_order(state):
             if claim.state is not ORPHAN:
                 continue
             after = adopts_after(state, claim, own)
             since = self._since.setdefault(claim.id, boot)
             known = claim.effect is not None or claim.plan
-            if after is not None and known and boot - since >= after:
+            if after is not None and known and boot - since >= after and able(claim):
                 yield claim

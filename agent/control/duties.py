@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from agent.control.adopter import Adopter, own_orphans
+from agent.control.adopter import Able, Adopter, anyone, own_orphans
 from agent.control.agreement import Agreement
 from agent.control.beats import epoch_jitter
 from agent.control.fold import Verdict
@@ -30,6 +30,7 @@ class Duties:
         self.outbox = Outbox()
         self.snapshots = SnapshotDuty(mark_every)
         self.restorer = Restorer()
+        self.able: Able = anyone
         self._witness = Witness()
         self._adopter = Adopter()
         self._agent = agent
@@ -66,7 +67,11 @@ class Duties:
         is undone."""
         if self.not_ready(state) is not None:
             return None
-        return next(self._adopter.others_orphans(state, session, boot), None)
+        return next(self._adopter.others_orphans(state, session, boot, self.able), None)
+
+    def own_left(self, state: State, session: int) -> Claim | None:
+        """What the own former life left, to be adopted at once."""
+        return next(own_orphans(state, session, self.able), None)
 
     def next(
         self,
@@ -80,8 +85,8 @@ class Duties:
     ) -> Duty | None:
         """What session `session` should write now; None while nothing is due. `reaches`: whether this agent
         could undo what others left; `lost`: what the log does not know any more."""
-        for claim in own_orphans(state, session):
-            return "adopt", {"id": claim.id, "token": claim.token}
+        if (own := self.own_left(state, session)) is not None:
+            return "adopt", {"id": own.id, "token": own.token}
         if reaches and (left := self.to_adopt(state, session, boot)) is not None:
             return "adopt", {"id": left.id, "token": left.token}
         votes = list(self._witness.votes(state, session))

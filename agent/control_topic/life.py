@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from agent.control.adopter import own_orphans
 from agent.control.carried import Carried
 from agent.control.duties import Duty, holds
 from agent.control.former import not_heard
@@ -312,7 +311,7 @@ class Life:
         state = self.reader.state
         if self.hearing.ghosts or self.duties.outbox.next_note() is not None:
             return 0
-        if any(own_orphans(state, session)):
+        if self.duties.own_left(state, session) is not None:
             return 0
         boot = self.hearing.boot()
         due = self.duties.due(state, session, self.member.heard) - boot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -138,6 +138,10 @@ class ControlTopic:
             "effect": json.loads(effect_json),
         }
         return await self._life.write("found", body)
+
+    def adopts_where(self, able: Callable[[Claim], bool]) -> None:
+        """Orphans of which this is not so are left to whoever is able to finish them, or to a person."""
+        self._life.duties.able = able
 
     @property
     def host(self) -> str:

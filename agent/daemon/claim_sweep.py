@@ -31,6 +31,8 @@ class Sweep:
         self._unheld: dict[Identity, int] = {}  # claim → how many looks in a row found nobody holding it
         self._closing: dict[Identity, asyncio.Task[None]] = {}
         self._adoptions: dict[int, Adoption] = {}  # by token
+        self._told: dict[Identity, str] = {}  # what keeps each from being closed: said once
+        control.adopts_where(self._is_able)
 
     async def run(self) -> None:
         """For ever: a claim holds its budget until it is closed, so this is never given up."""
@@ -73,8 +75,9 @@ class Sweep:
             words, outcome = await self._end(claim)
             await self._control.release(name, outcome)
         except (KafkaError, Stopped, OSError, BadEntry, BadRecord, NotAccepted, ControlUnavailable) as error:
-            log.warning("claim %s is not closed yet: %s", number, error)
+            self._tell(claim, f"claim {number} is not closed yet: {error}")
             return
+        self._told.pop(name, None)
         entry = Entry(self._means.clock(), Kind.AGENT, f"claim {number} closed: {words}")
         await self._means.ledger.record(entry)
 
@@ -87,9 +90,28 @@ class Sweep:
         if claim.state is not ClaimState.DIRTY:
             return "nothing was begun under it", "cancelled"
         if claim.token not in self._adoptions:  # what is tried again need not settle again
-            effect = claim.effect or self._effect_of(known) or self._control.lost_effect(claim)
-            self._adoptions[claim.token] = Adoption(self._means, self._control, claim, effect)
+            self._adoptions[claim.token] = self._adoption(claim, known)
         return await self._adoptions[claim.token].finish(known)
+
+    def _adoption(self, claim: Claim, known: Incident | None) -> Adoption:
+        """Raises BadEntry where this agent cannot finish it."""
+        effect = claim.effect or self._effect_of(known) or self._control.lost_effect(claim)
+        return Adoption(self._means, self._control, claim, effect)
+
+    def _is_able(self, claim: Claim) -> bool:
+        """Before it is adopted: who holds what it cannot finish keeps peers and people from closing it."""
+        try:
+            self._adoption(claim, self._latest(claim))
+        except BadEntry as error:
+            self._tell(claim, f"claim {claim.id} of {claim.agent} is not adopted here: {error}")
+            return False
+        return True
+
+    def _tell(self, claim: Claim, words: str) -> None:
+        name = claim.id, claim.epoch
+        if self._told.get(name) != words:
+            log.warning("%s", words)
+        self._told[name] = words
 
     @staticmethod
     def _effect_of(known: Incident | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scribe import Scribe
 
-from agent.control.adopter import OTHERS, Adopter
+from agent.control.adopter import OTHERS, Adopter, own_orphans
 from agent.control.witness import RANK_STEP, rank
 
 
@@ -45,6 +45,16 @@ def test_others_wait_for_the_patients_own_host_and_then_for_their_rank() -> None
 def test_what_has_a_host_is_adopted_there_only(host: str, whose: list[bool]) -> None:
     left = Left(host)
     assert [bool(left.turns(session, 10**6)) for session in (left.two, left.three)] == whose
+
+
+def test_who_cannot_finish_it_leaves_it_to_who_can() -> None:
+    left = Left()
+    state = left.log.state
+    assert list(left.adopter.others_orphans(state, left.two, 10**6, lambda _: False)) == []
+    assert left.turns(left.three, 10**6) == [left.claim]
+    again = left.log.join("broker-1")
+    assert [c.id for c in own_orphans(left.log.state, again)] == [left.claim]
+    assert list(own_orphans(left.log.state, again, lambda _: False)) == []
 
 
 def test_without_an_effect_it_is_its_own_agents() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace as changed
 from stories import decision
 
 from agent.control.adopter import OTHERS
+from agent.control.witness import rank
 from agent.control_topic import ClaimState
 from agent.daemon.found import Found
 from agent.daemon.traces import may_be_looked_for
@@ -107,6 +108,80 @@ def test_where_nobody_reaches_the_brokers_it_stays_an_orphan_until_somebody_does
         fleet.cut = set()
         await fleet.closed(2)
         assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+def test_who_does_not_know_the_action_leaves_it_to_a_peer_that_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Releases are mixed; which of them comes first by rank, the session's offset tells."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        state = fleet.agents[2].control.state
+        nodes = {s.id: int(s.agent.removeprefix("broker-")) for s in state.sessions.values() if s.id > 1}
+        first, last = sorted((s for s in nodes if nodes[s] != 1), key=lambda s: rank(state, fleet.claim, s))
+        fleet.agents[nodes[first]].actions = {}
+        await fleet.agents[1].die()
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert fleet.agents[nodes[first]].told == []
+        assert len(fleet.agents[nodes[last]].told) == 1
+
+    play(story)
+    assert len([r for r in caplog.records if "is not adopted here" in r.message]) == 1
+
+
+def test_what_nobody_can_finish_stays_an_orphan_and_a_person_resolves_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        for node in (2, 3):
+            fleet.agents[node].actions = {}
+        await fleet.agents[1].die()
+        fleet.agents[1].actions = {}
+        await asyncio.sleep((TIMES.w + OTHERS) / 1_000 + 60)
+        control = fleet.agents[2].control
+        orphan = control.claim_called(fleet.claim)
+        assert orphan is not None
+        assert (orphan.state, orphan.adoptions) == (ClaimState.ORPHAN, 0)
+        told = [r.message for r in caplog.records if "is not adopted here" in r.message]
+        assert len(told) == 2, "each says it once"
+        assert told[0].startswith(f"claim {fleet.claim} of broker-1 is not adopted here: its action")
+        body = {"id": orphan.id, "token": orphan.token, "reason": "looked", "by": "ann"}
+        await control.order("resolve", body)
+        assert control.claim_called(fleet.claim) is None
+
+    play(story)
+
+
+def test_the_own_agent_that_does_not_know_its_action_any_more_leaves_it_to_its_peers() -> None:
+    """An older release was put back."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.agents[1].die()
+        again = await fleet.start(1, actions=False)
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+        assert again.told == []
+
+    play(story)
+
+
+def test_rule_9_an_orphan_whose_stamp_tells_nothing_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its intent is lost, and its rate would end like any round one."""
+    monkeypatch.setattr("agent.daemon.traces.ROUND", 1)
+
+    async def story(fleet: Fleet) -> None:
+        await intent_lost(fleet, 4, forgotten=True)
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        orphan = fleet.agents[2].control.claim_called(fleet.claim)
+        assert orphan is not None
+        assert (orphan.state, orphan.adoptions) == (ClaimState.ORPHAN, 0)
 
     play(story)
 
