@@ -7,15 +7,24 @@ from collections.abc import Callable, Iterator, Mapping
 from agent.promql import Expression
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
+from agent.sources import host_sources
 
+_HOST = "host"
 _PREFIXES = (
-    ("host_", "host"),
+    ("host_", _HOST),
     ("log_", "logs"),
     ("kafka_admin_", "cluster"),
     ("kafka_probe_", "protocol_probe"),
     ("ottla_", "agent"),
 )
 BROKER = "jmx"
+_ON_HOST: Mapping[str, frozenset[str]] = {
+    metric.name: frozenset({source})
+    for _, source, metrics in host_sources.TABLES
+    for metric in metrics
+    if metric.name.startswith("host_")
+}
+_ANY_ON_HOST = frozenset[str]().union(*_ON_HOST.values())
 _DEEPEST = 20  # recording rules that read recording rules
 
 
@@ -71,6 +80,8 @@ class Origins:
     def _givers(self, name: str) -> frozenset[str]:
         origin = self._origin(name)
         source = source_of(origin)
+        if source == _HOST:  # one signal, and several sources, each of which may fail alone
+            return _ON_HOST.get(origin, _ANY_ON_HOST)
         return self._giving(origin) if source == BROKER else frozenset({source})
 
     def _sources(self, name: str) -> Iterator[str]:

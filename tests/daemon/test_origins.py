@@ -1,0 +1,32 @@
+"""Which sources give what a rule reads, and which signal it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.daemon.origins import Origins
+from agent.promql import compile  # noqa: A004  as in Prometheus
+from agent.rulebook import Rulebook
+from agent.sources import host_sources
+
+ORIGINS = Origins(Rulebook((), {}, (), ""), str)
+DECLARED = [(source, metric.name) for _, source, metrics in host_sources.TABLES for metric in metrics]
+
+
+@pytest.mark.parametrize(("source", "name"), DECLARED)
+def test_each_metric_of_the_host_is_silent_with_the_source_that_declares_it(source: str, name: str) -> None:
+    others = {each for each, _ in DECLARED} - {source}
+    assert ORIGINS.silent(compile(name), frozenset({source}))
+    assert not ORIGINS.silent(compile(name), frozenset(others))
+
+
+def test_what_the_hosts_sources_give_is_one_signal_all_the_same() -> None:
+    """Two of them that agree prove no more than one."""
+    both = compile("host_log_dir_hung + host_log_dir_used_ratio + host_disk_io_now")
+    assert ORIGINS.of(both) == {"host"}
+
+
+def test_a_name_of_the_host_that_none_declares_is_silent_with_any_of_them() -> None:
+    """What it may come from nobody can tell."""
+    for source in ("host", "disk_probe", "kernel", "certificates"):
+        assert ORIGINS.silent(compile("host_unheard_of"), frozenset({source}))
