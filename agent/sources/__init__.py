@@ -51,7 +51,8 @@ class Source(Protocol):
 
     @property
     def partial(self) -> bool:
-        """Whether a reading leaves out what did not answer: then a series that is missing has not ended."""
+        """Whether a series that a reading has not, and the one before had, need not have ended: then the
+        source tells the ends of its series itself."""
 
     async def read(self, now: int) -> list[Sample]:
         """One reading. SourceFailed, TimeoutError and OSError mean that there is none this time."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from agent.promql.vectors import STALE
 from agent.sources import MetricInfo, kernel_file
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.kernel import Reading
@@ -69,21 +68,15 @@ class BrokerProcess:
         self._started = -1
         self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
         self._changes = 0
-        self._seen: set[str] = set()
         self._maps: tuple[float, int] | None = None  # due again (monotonic seconds), count
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
-        """See Part. The series of a process that is gone end at once."""
+        """See Part."""
         stat = self._stat()
         yield "host_broker_up", (), float(stat is not None)
         yield "host_broker_pid_changes_total", (), float(self._changes)
-        if stat is None or self._pid is None:
-            yield from ((name, (), STALE) for name in sorted(self._seen))
-            self._seen.clear()
-            return
-        for name, value in self._of(self._pid, stat, wanted):
-            self._seen.add(name)
-            yield name, (), value
+        if stat is not None and self._pid is not None:
+            yield from ((name, (), value) for name, value in self._of(self._pid, stat, wanted))
 
     def _stat(self) -> Stat | None:
         stat = self._alive(self._pid)

@@ -56,7 +56,7 @@ class Certificates:
     """
 
     name = "certificates"
-    partial = True
+    partial = False
     metrics = METRICS
 
     def __init__(

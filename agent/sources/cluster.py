@@ -36,12 +36,13 @@ class ClusterFacts:
     """Asks the cluster, each question in a task of its own.
 
     A reading gives what has been answered, with the time at which it was asked; what is not answered in time
-    comes with a later reading, or is counted and left out. That no broker answers at all is SourceFailed.
-    `facts` is the newest complete view for the gate, as old as its oldest part.
+    comes with a later reading, or is counted and left out: then the call's series end, as those of a scrape
+    that failed do in Prometheus. That no broker answers at all is SourceFailed. `facts` is the newest
+    complete view for the gate, as old as its oldest part.
     """
 
     name = "cluster"
-    partial = True
+    partial = True  # it tells the ends of its series itself
     metrics = METRICS
 
     def __init__(self, admin: FactsAdmin, node_id: int, interval_ms: int) -> None:
@@ -50,7 +51,7 @@ class ClusterFacts:
         self._admin = admin
         self._node_id = node_id
         self._patience = min(max(interval_ms / 2000, _PATIENCE[0]), _PATIENCE[1])
-        self._calls = Calls(BY_CALL)
+        self._calls = Calls(BY_CALL, lambda call, asked_at: self._took(call, (), asked_at))
         self._due = dict.fromkeys(BY_CALL, 0)
         self._settings = TopicSettings()
         self._fresh: list[Sample] = []
@@ -74,7 +75,7 @@ class ClusterFacts:
         self._calls.begin("brokers", now, self._ask_brokers)
         await self._calls.wait(self._patience)
         if self._no_broker or not self._brokers:
-            raise SourceFailed(f"no broker answers: {self._no_broker or 'not yet'}")
+            raise SourceFailed(f"no broker answers: {self._no_broker or 'not yet'}", self._new())
         for name, call in (
             ("partitions", self._ask_partitions),
             ("reassignments", self._ask_reassignments),
@@ -86,8 +87,12 @@ class ClusterFacts:
                 self._calls.begin(name, now, call)
         await self._calls.wait(self._patience)
         self._look()
+        return self._new() + self._of_calls(now)
+
+    def _new(self) -> list[Sample]:
+        """What answers and failures told since the last reading."""
         fresh, self._fresh = self._fresh, []
-        return fresh + self._of_calls(now)
+        return fresh
 
     def _needs(self, call: str) -> bool:
         wanted = self._wanted

@@ -53,7 +53,7 @@ class DiskProbe:
     """
 
     name = "disk_probe"
-    partial = True
+    partial = False
     metrics = METRICS
 
     def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:

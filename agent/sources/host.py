@@ -62,7 +62,7 @@ class LogDirs:
     """
 
     name = "host"
-    partial = True
+    partial = False
     metrics = METRICS
 
     def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:
@@ -73,7 +73,7 @@ class LogDirs:
         self._deadline = deadline
 
     async def read(self, now: int) -> list[Sample]:
-        """One reading of all log dirs; what gives nothing is counted and left out."""
+        """One reading of all log dirs; what gives nothing is counted and left out, so that its series end."""
         readings = await asyncio.gather(*(self._read_one(path, now) for path in self._folders))
         return [sample for reading in readings for sample in reading]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
 from agent.model import Labels, Sample
+from agent.promql.vectors import STALE
 from agent.sources import MetricInfo
 from agent.sources.lone_thread import LoneThread
 
@@ -46,10 +47,13 @@ class Kernel:
 
     A part that hangs keeps that thread to itself, and the others get another one. What errs or hangs is
     counted, told once, and hides no other. `deadline` (seconds) is for all that one thread reads.
+
+    What a part gave before and does not give now ends, also where it errs or hangs, as Prometheus ends all
+    series of a scrape that failed. Parts that were not begun, since another hung before them, end nothing.
     """
 
     name = "kernel"
-    partial = True
+    partial = True  # it tells the ends of its series itself
 
     def __init__(self, parts: Sequence[Part], interval_ms: int, deadline: float = 4.0) -> None:
         self.interval_ms = interval_ms
@@ -61,6 +65,7 @@ class Kernel:
         self._threads = dict.fromkeys(self._parts, LoneThread("reading of the host"))
         self._unread = dict.fromkeys(self._parts, 0)
         self._told: dict[str, str] = {}
+        self._given: dict[str, set[tuple[str, Labels]]] = {}  # by part
 
     async def read(self, now: int) -> list[Sample]:
         """One reading of what is wanted."""
@@ -68,9 +73,18 @@ class Kernel:
         threads = dict.fromkeys(self._threads[name] for name in asked)
         rounds = [_Round([self._parts[n] for n in asked if self._threads[n] is thread]) for thread in threads]
         await asyncio.gather(*(self._run(each, thread) for each, thread in zip(rounds, threads, strict=True)))
-        readings = [reading for each in rounds for reading in each.found]
+        readings = [r for each in rounds for part, found in each.found for r in self._with_ends(part, found)]
         readings += [("host_unread_total", (("part", name),), float(self._unread[name])) for name in asked]
         return [Sample(name, labels, now, value) for name, labels, value in readings]
+
+    def _with_ends(self, part: str, found: list[Reading]) -> Iterator[Reading]:
+        """What a part gave, and the end of what it gave the time before and now does not."""
+        before, self._given[part] = (
+            self._given.get(part, set()),
+            {(name, labels) for name, labels, _ in found},
+        )
+        yield from ((name, labels, STALE) for name, labels in before - self._given[part])
+        yield from found
 
     async def _run(self, each: _Round, thread: LoneThread) -> None:
         try:
@@ -109,12 +123,12 @@ class _Round:
         self.failed: dict[str, str] = {}
         self.at: str | None = None  # the part that is being read
         self._parts = parts
-        self._found: list[Reading] = []
+        self._found: dict[str, list[Reading]] = {}
 
     @property
-    def found(self) -> list[Reading]:
-        """So far."""
-        return list(self._found)
+    def found(self) -> list[tuple[str, list[Reading]]]:
+        """So far, of each part that was begun."""
+        return [(part, list(found)) for part, found in list(self._found.items())]
 
     def ahead(self) -> list[str]:
         """The part that is being read, and those behind it."""
@@ -124,7 +138,8 @@ class _Round:
         """All parts; what keeps one from being read is in `failed`."""
         for part in self._parts:
             self.at = part.name
+            found = self._found[part.name] = []
             try:
-                self._found.extend(part.read(wanted))
+                found.extend(part.read(wanted))
             except (OSError, ValueError, IndexError) as error:
                 self.failed[part.name] = str(error) or type(error).__name__

@@ -48,7 +48,7 @@ class ProtocolProbe:
     """
 
     name = "protocol_probe"
-    partial = True
+    partial = False
     metrics = METRICS
 
     def __init__(self, address: str, security: Security, interval_ms: int, deadline: float = 5.0) -> None:

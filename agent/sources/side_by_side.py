@@ -11,12 +11,14 @@ from agent.kafka.errors import KafkaError
 class Calls:
     """Each call by name: how often it failed, and when it was last answered (ms).
 
-    Calls end by themselves, at their own deadlines; one that runs is not begun a second time.
+    `failed` is told of each that fails, and when it was asked. Calls end by themselves, at their own
+    deadlines; one that runs is not begun a second time.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], failed: Callable[[str, int], None]) -> None:
         self.unanswered = dict.fromkeys(names, 0)
         self.answered_at: dict[str, int] = {}
+        self._failed = failed
         self._running: dict[str, asyncio.Task[None]] = {}
         self._begun: list[asyncio.Task[None]] = []  # since the last wait
 
@@ -42,5 +44,6 @@ class Calls:
             await call(now)
         except KafkaError:
             self.unanswered[name] += 1
+            self._failed(name, now)
         else:
             self.answered_at[name] = now

@@ -20,6 +20,7 @@ import pytest
 from agent.promql.vectors import STALE
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
+from agent.sources.kernel import Kernel
 from agent.sources.process_limits import rlimit
 
 ROOT = Path(__file__).parents[2]
@@ -93,18 +94,26 @@ def test_a_stopped_process_is_seen(port: int) -> None:
             until(f"stopped to be {stopped}", lambda stopped=stopped: values(part)["stopped"] == stopped)  # type: ignore[misc]
 
 
-def test_its_end_ends_its_series_and_another_one_is_a_change(port: int) -> None:
+async def test_its_end_ends_its_series_and_another_one_is_a_change(port: int) -> None:
     """By stale markers: the last value of a dead process must not go on for five minutes."""
     part = BrokerProcess(BrokerAt(port=port))
+    source = Kernel([part], 1000)
+    source.wanted = ALL
+
+    async def read() -> dict[str, float]:
+        """As `values`, of the source that the part belongs to."""
+        samples = [s for s in await source.read(1) if s.name != "host_unread_total"]
+        return {s.name.removeprefix("host_broker_"): s.value for s in samples}
+
     with listening(port):
-        first = values(part)
-    gone = values(part)
+        first = await read()
+    gone = await read()
     assert (gone.pop("up"), gone.pop("pid_changes_total")) == (0, 0)
     assert gone.keys() == first.keys() - {"up", "pid_changes_total"}
     assert {repr(value) for value in gone.values()} == {repr(STALE)}
-    assert values(part).keys() == {"up", "pid_changes_total"}, "once"
+    assert (await read()).keys() == {"up", "pid_changes_total"}, "once"
     with listening(port) as process:
-        again = values(part)
+        again = await read()
         assert (again["pid"], again["pid_changes_total"]) == (process.pid, 1)
 
 

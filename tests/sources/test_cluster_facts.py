@@ -105,12 +105,13 @@ def facts(cluster: FakeCluster) -> ClusterFacts:
 
 
 def values(samples: list[Sample]) -> dict[str, float]:
-    """By name without its prefix, and the label's value where there is one."""
+    """By name without its prefix, and the label's value where there is one; a stale marker is none."""
     return {
         ":".join(
             [sample.name.removeprefix("kafka_admin_"), *(value for _, value in sample.labels)]
         ): sample.value
         for sample in samples
+        if not math.isnan(sample.value)
     }
 
 
@@ -329,6 +330,27 @@ async def test_a_call_without_an_answer_leaves_out_only_its_own(
     assert sum(n for name, n in part.items() if name.startswith("unanswered_total")) == 1
     assert facts.facts is not None
     assert facts.facts.at == (2000 if silent in {"configs", "log_dirs", "quorum"} else 1000)
+
+
+async def test_what_is_not_answered_ends_at_once_and_only_that(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """Its last values must not pass for new ones for five minutes; nor do those of a call that is not due."""
+    cluster.dirs = (LogDir("/d1", 56, 1000, 500, ()),)  # offline: asked once a minute
+    whole = {(s.name, s.labels) for s in await facts.read(1000)}
+    cluster.silent.add("quorum")
+
+    ended = [s for s in await facts.read(2000) if math.isnan(s.value)]
+    left_out = "ottla_cluster_left_out", (("call", "quorum"),)
+    of_quorum = {each for each in whole if each[0].startswith("kafka_admin_quorum_")}
+    assert {(s.name, s.labels) for s in ended} == of_quorum | {left_out}
+    assert {s.at for s in ended} == {2000}
+    assert [s for s in await facts.read(3000) if math.isnan(s.value)] == []
+
+    cluster.silent = {"brokers"}
+    with pytest.raises(SourceFailed) as failed:
+        await facts.read(4000)
+    assert {s.name for s in failed.value.samples} == {"kafka_admin_brokers", "kafka_admin_fenced_brokers"}
 
 
 async def test_a_broker_that_tells_no_default_is_not_taken_for_one_with_a_low_one(

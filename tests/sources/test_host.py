@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from agent.model import Sample
 from agent.sources import SourceFailed
 from agent.sources.host import LogDirPath, LogDirs
+from agent.sources.schedule import Polling
 
 
 def values(samples: list[Sample], path: Path) -> dict[str, float]:
@@ -94,3 +96,17 @@ async def test_a_hung_disk_is_counted_and_hides_no_other(
             assert values(samples, tmp_path)["host_log_dir_total_bytes"] > 0
     finally:
         release.set()
+
+
+async def test_the_series_of_a_log_dir_that_gives_nothing_end(tmp_path: Path) -> None:
+    """Its last values must not pass for new ones for five minutes, beside those of the others."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    batches: list[list[Sample]] = []
+    times = iter((1000, 2000))
+    polling = Polling(LogDirs([LogDirPath(str(gone))], 1000), batches.append, lambda: next(times))
+    await polling.once()
+    gone.rmdir()
+    await polling.once()
+    ended = {s.name for s in batches[1] if math.isnan(s.value) and s.labels == (("path", str(gone)),)}
+    assert ended == values(batches[0], gone).keys() - {"host_log_dir_unread_total"}

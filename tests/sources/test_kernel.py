@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from agent.model import Sample
+from agent.promql.nodes import LOOKBACK_MS
+from agent.series import Series
 from agent.sources import MetricInfo
 from agent.sources.kernel import Kernel, Reading
 
@@ -23,14 +25,24 @@ class SomePart:
         self.reads = 0
         self.go = threading.Event()
         self.go.set()
+        self.known = True
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
         """See Part."""
         self.reads += 1
-        yield f"host_{self.name}", (), 1.0
+        if self.known:
+            yield f"host_{self.name}", (), 1.0
         self.go.wait(60)
         if self.error is not None:
             raise self.error
+
+
+async def seen(series: Series, own: Kernel, at: int) -> dict[str, float]:
+    """What rules see right after a reading."""
+    series.add(await own.read(at))
+    newest = series.latest(None, (), at - LOOKBACK_MS, at)
+    names = [dict(labels)["__name__"] for labels in newest.rows.labels]
+    return {n: v for n, v, f in zip(names, newest.values.tolist(), newest.found, strict=True) if f}
 
 
 def kernel(*parts: SomePart, deadline: float = 20.0) -> Kernel:
@@ -109,3 +121,33 @@ async def test_a_part_that_hangs_is_alone_from_then_on() -> None:
             await asyncio.sleep(0.01)
     assert values(await own.read(6))["unread hung"] == 3
     assert hung.reads == 2
+
+
+@pytest.mark.parametrize("error", [None, OSError("no answer")])
+async def test_what_a_part_does_not_know_any_more_ends(error: Exception | None) -> None:
+    """At once, whether it says so or fails: its last value must not pass for a new one for five minutes."""
+    part, other, series = SomePart("part"), SomePart("other"), Series(3_600_000)
+    own = kernel(part, other)
+    assert "host_part" in await seen(series, own, 1000)
+
+    part.known, part.error = False, error
+    assert (await seen(series, own, 2000)).keys() == {"host_other", "host_unread_total"}
+
+    part.known, part.error = True, None
+    assert "host_part" in await seen(series, own, 3000)
+
+
+async def test_of_parts_that_share_a_thread_only_the_one_that_hangs_ends() -> None:
+    """Those behind it were not begun: of them nobody knows anything, and the next reading has them again."""
+    hung, last, series = SomePart("hung"), SomePart("last"), Series(3_600_000)
+    own = kernel(hung, last, deadline=2.0)
+    assert {"host_hung", "host_last"} <= (await seen(series, own, 1000)).keys()
+    hung.go.clear()
+    hung.known = False
+    try:
+        for at in (2000, 3000):
+            found = await seen(series, own, at)
+            assert "host_last" in found
+            assert "host_hung" not in found
+    finally:
+        hung.go.set()
