@@ -37,11 +37,12 @@ def shifted(active: Mapping[Labels, Alert], gap_ms: int) -> dict[Labels, Alert]:
     """Alerts after a time in which nobody looked: it counts neither for `for` nor for `keep_firing_for`.
 
     What was pending has proved itself for as long as it was seen, and what fired without a result was missed
-    for as long as it was seen missing. Beyond OUTAGE_MS nothing is left: everything proves itself anew.
+    for as long as it was seen missing. Beyond OUTAGE_MS nothing is left: everything proves itself anew. A gap
+    below zero is a clock that was set back.
     """
     if gap_ms > OUTAGE_MS:
         return {}
-    return {labels: _shifted(alert, max(0, gap_ms)) for labels, alert in active.items()}
+    return {labels: _shifted(alert, gap_ms) for labels, alert in active.items()}
 
 
 def _shifted(alert: Alert, gap_ms: int) -> Alert:

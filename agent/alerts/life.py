@@ -51,6 +51,7 @@ class Alerts:
         self._live: set[int] = set()  # the rules that have alerts
         self._tasks = 0
         self._turned_at = 0
+        self._anew = False  # the next turn is to judge all, and what is under way comes to nothing
         self._changed_at: dict[str, int] = {}  # by metric: when its samples last said something new
         self._all_changed_at: int | None = None  # of the others: when it was not known what had changed
         self._named: dict[str, list[RuleState]] = defaultdict(list)
@@ -87,7 +88,9 @@ class Alerts:
     def begin(self, now: int, touched: Touched | None) -> Turn:
         """The rules that are due now: readers of what was touched (None: all rules) but those that rest, and
         those whose time has come."""
-        set_back = now < self._turned_at  # the clock: no timer means anything any more
+        if now < self._turned_at:
+            self._set_back(self._turned_at - now)
+        set_back, self._anew = self._anew or now < self._turned_at, False
         self._turned_at = now
         if touched is None or set_back or self._all_changed_at is None:
             self._all_changed_at = now
@@ -101,6 +104,18 @@ class Alerts:
         due.update(self._left, self._timers.due(now))
         self._left.clear()
         return Turn(now, due)
+
+    def begin_anew(self) -> None:
+        """What was seen is gone: what is found of it by now means nothing, and all rules are due next."""
+        self._anew = True
+        for state in self._rules:
+            state.taken = self._tasks
+
+    def _set_back(self, by_ms: int) -> None:
+        """The clock: no timer means anything any more, and alerts go on where they were."""
+        for state in (self._rules[index] for index in self._live):
+            if state.unseen_since is None:  # else that is counted when it is judged
+                state.shift(-by_ms)
 
     def _restless(self, readers: set[int], now: int) -> set[int]:
         """Of rules whose newest values are as they were, those that must be judged all the same."""
@@ -117,7 +132,7 @@ class Alerts:
 
     def next(self, turn: Turn) -> Task | None:
         """The next rule of the turn; the one before it must have been taken, if it records."""
-        index = turn.pop()
+        index = None if self._anew else turn.pop()
         if index is None:
             self._left |= turn.left
             return None

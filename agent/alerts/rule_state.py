@@ -53,12 +53,16 @@ class RuleState(Struct):
         if took_s is not None:
             self.cost_s = took_s if self.cost_s is None else self.cost_s + _NEWEST * (took_s - self.cost_s)
         if self.unseen_since is not None:
-            self.active = shifted(self.active, finding.task.now - self.unseen_since)
+            self.shift(finding.task.now - self.unseen_since)
         self.judged_at, self.unseen_since = finding.task.now, None
         if isinstance(self.rule, AlertRule):
             self.active = advance(self.rule, self.active, finding.results, finding.task.now)
         else:
             yield from self._recorded(finding)
+
+    def shift(self, gap_ms: int) -> None:
+        """See `shifted`."""
+        self.active = shifted(self.active, gap_ms)
 
     def rest(self, now: int, same_since: Callable[[Expression], int]) -> bool:
         """Take it for judged `now` where the same values again can tell nothing new; False where they can.

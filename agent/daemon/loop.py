@@ -60,10 +60,13 @@ class Daemon:
         for sample in samples:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
-        touched = self.sight.take(samples, began * 1_000)  # new samples wake just the rules that read them
+        now = self._means.clock()
+        touched = self.sight.take(
+            samples, began * 1_000, now
+        )  # new samples wake just the rules that read them
         switched = self.sight.given_by(before ^ self._down)  # a source that went or came those that need it
         touched |= Touched.by_change(switched)
-        self._judge(self.sight, self._means.clock(), touched, frozenset(self._down))
+        self._judge(self.sight, now, touched, frozenset(self._down))
         self.wake()
 
     def wake(self) -> None:

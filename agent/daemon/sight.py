@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,6 +36,7 @@ from agent.rulebook.windows import LEAST_MS, windows
 from agent.series import Series, Touched
 from agent.verify import View
 
+log = logging.getLogger(__name__)
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
@@ -108,12 +110,26 @@ class Sight:
             return "its rule was changed, and as it is now it does not fire"
         return "the alert ended"
 
-    def take(self, samples: Sequence[Sample], ran: float = 0) -> Touched:
-        """Keep new samples of a reading that began at `ran`; the metrics whose readers are to be judged."""
+    def take(self, samples: Sequence[Sample], ran: float = 0, now: int | None = None) -> Touched:
+        """Keep new samples of a reading that began at `ran`; the metrics whose readers are to be judged.
+        `now`: what the clock says."""
+        if now is not None:
+            self._look_at_clock(now)
         for sample in samples:
             if sample.at > self._newest.get(sample.name, NEVER).at:
                 self._newest[sample.name] = Taken(sample.at, ran)
         return self.series.add(samples)
+
+    def _look_at_clock(self, now: int) -> None:
+        """Where it was set back, nothing that was seen counts any more: how old it is nobody can say."""
+        if not self.series.see(now):
+            return
+        log.warning(
+            "the clock was set back: rules are cold until samples have come again for as long as needed"
+        )
+        self._newest.clear()
+        self._away_at = None if self._away_at is None else min(self._away_at, now)
+        self.alerts.begin_anew()
 
     def given_by(self, sources: frozenset[str]) -> frozenset[str]:
         """The names that rest on one of these sources."""
@@ -124,6 +140,7 @@ class Sight:
 
         `down`: the sources that do not answer.
         """
+        self._look_at_clock(now)
         self.down = down
         return self.ground(), self.alerts.begin(now, touched)
 

@@ -67,8 +67,11 @@ class Block:
             self._counts = np.concatenate([self._counts, np.zeros(more, np.intp)])
         return row
 
-    def append(self, row: int, at: int, value: float) -> bool | None:
-        """Add a sample: whether it says something new; None if it is not newer than the row's last."""
+    def append(self, row: int, at: int, value: float, now: int) -> bool | None:
+        """Add a sample: whether it says something new; None if it is not newer than the row's last.
+
+        Where there is no room, ages are counted from `now`, not from a sample that is ahead of it.
+        """
         end = int(self._counts[row])
         new = True
         if end:
@@ -77,12 +80,20 @@ class Block:
                 return None
             new = at - before > _SILENT_MS or not _same(value, self._values[row, end - 1])
         if end == self._times.shape[1]:
-            end = self._make_room(row, at)
+            end = self._make_room(row, min(at, now))
         self._times[row, end] = at
         self._values[row, end] = value
         self._counts[row] = end + 1
         self._newest = max(self._newest, at)
         return new
+
+    def cut(self, row: int, after: int) -> bool:
+        """Drop the row's samples that are later; whether there were any."""
+        count = int(self._counts[row])
+        kept = int(np.searchsorted(self._times[row, :count], after, side="right"))
+        self._times[row, kept:count] = NEVER
+        self._counts[row] = kept
+        return kept < count
 
     def match(self, matchers: tuple[Matcher, ...]) -> Selection:
         """The rows that meet all matchers, and their labels with the name; known until a series begins."""

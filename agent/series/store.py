@@ -17,6 +17,7 @@ from agent.series.block import Block, Selection
 
 _CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
+SET_BACK_MS = 5_000  # a clock that goes back by less was slewed, or stepped a little: samples wait for it
 
 
 class Touched(Struct, frozen=True):
@@ -47,9 +48,10 @@ class Series:
     """Samples of the metrics in `wanted`, each kept for as long (ms) as that says, for `window_ms` at most
     (None: all metrics, for that long), of at most `limit` series with `longest` samples each.
 
-    It has no clock: age is counted from the newest sample. What is not kept is counted: `dropped`, by name,
-    samples of series for which there is no room, `refused` ones that are not newer than the series' last, and
-    `shortened` ones that went before their time because a series had too many.
+    It has no clock: age is counted from the newest sample, or from what it was last told to be now (`see`)
+    where that sample is ahead. What is not kept is counted: `dropped`, by name, samples of series for which
+    there is no room, `refused` ones that are not newer than the series' last, and `shortened` ones that went
+    before their time because a series had too many.
 
     At the limit the newest name (that which began last) of those with more than their share gives way to a
     new series, its newest series first; where that is the new series' own name, the new series is dropped. A
@@ -69,13 +71,15 @@ class Series:
         self.limit = limit
         self.dropped: Counter[str] = Counter()
         self.refused = 0
+        self.set_back = 0  # times that all was forgotten, since the clock was set back
         self.first_at: int | None = None
         self.later: Mapping[str, int] = {}  # metrics that have been kept only since, or only back to then
         self._wanted = wanted
         self._longest = longest
         self._blocks: dict[str, Block] = {}  # the oldest name first
         self._count = 0
-        self._newest = 0
+        self._latest = 0  # of all samples
+        self._now = NEVER
         self._swept_at = 0
         self._dropped_at: dict[str, int] = {}
         self._changed: set[str] = set()  # in the call of add that is under way
@@ -85,6 +89,11 @@ class Series:
     def count(self) -> int:
         """How many series are held."""
         return self._count
+
+    @property
+    def _newest(self) -> int:
+        """From where ages are counted."""
+        return min(self._latest, self._now)
 
     @property
     def shortened(self) -> int:
@@ -111,6 +120,16 @@ class Series:
             if self._newest - self._swept_at > min(_SWEEP_MS, self.window_ms // 4):
                 self._sweep()
         return Touched(frozenset(touched | changed), frozenset(changed))
+
+    def see(self, now: int) -> bool:
+        """The wall clock says `now`. Whether it was set back: then nobody can say how old any sample is, so
+        that all of them are forgotten, and what they cover begins anew."""
+        before, self._now = self._newest, now
+        if before - now <= SET_BACK_MS:
+            return False
+        self.set_back += 1
+        self._empty()
+        return True
 
     def want(self, wanted: Mapping[str, int]) -> None:
         """Keep these metrics for so long from now on; what others left behind goes with its age.
@@ -140,11 +159,11 @@ class Series:
     def resume(self, held: Held, now: int) -> None:
         """Go on, empty yet, where another store ended: before its samples are put back and others come.
 
-        Where nobody looked for longer than an instant selector looks back, the samples are of use, but what
-        they cover begins anew with the next.
+        Where nobody looked for longer than an instant selector looks back, or the clock was set back, the
+        samples are of use, but what they cover begins anew with the next.
         """
-        self._newest = self._swept_at = now
-        if now - held.newest <= LOOKBACK_MS:
+        self._latest = self._swept_at = now
+        if -SET_BACK_MS <= now - held.newest <= LOOKBACK_MS:
             self.first_at, self.later = held.first_at, held.later
             self._wanted = held.wanted
 
@@ -163,9 +182,8 @@ class Series:
 
     def forget(self) -> None:
         """Be empty again."""
-        with self._lock:
-            self._blocks, self._count, self._newest, self._swept_at = {}, 0, 0, 0
-            self.first_at, self.later, self._wanted = None, {}, None
+        self._empty()
+        self._wanted = None
 
     def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
         """The samples with start < t <= end of every matching series; stale markers included."""
@@ -224,6 +242,11 @@ class Series:
         back = before.get(name, 0)
         return max(self.later.get(name, 0), self._newest - min(back, self.window_ms))
 
+    def _empty(self) -> None:
+        with self._lock:
+            self._blocks, self._count, self._latest, self._swept_at = {}, 0, 0, 0
+            self.first_at, self.later, self._dropped_at = None, {}, {}
+
     def _append(self, sample: Sample) -> bool:
         block = self._blocks.get(sample.name)
         row = block.rows.get(sample.labels) if block else None
@@ -237,13 +260,17 @@ class Series:
             row = block.begin(sample.labels)
             self._count += 1
         assert block is not None
-        new = block.append(row, sample.at, sample.value)
+        new = block.append(row, sample.at, sample.value, self._now)
+        if new is None and sample.at <= self._now and block.cut(row, self._now + SET_BACK_MS):
+            new = block.append(
+                row, sample.at, sample.value, self._now
+            )  # its last was of a clock set back since
         if new is None:
             self.refused += 1
             return False
         if new:
             self._changed.add(sample.name)
-        self._newest = max(self._newest, sample.at)
+        self._latest = max(self._latest, sample.at)
         self.first_at = sample.at if self.first_at is None else min(self.first_at, sample.at)
         return True
 

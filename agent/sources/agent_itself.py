@@ -34,6 +34,12 @@ SHORTENED = MetricInfo(
     "",
     "Samples dropped before their time: too many in one series",
 )
+SET_BACK = MetricInfo(
+    "ottla_series_set_back_total",
+    "counter",
+    "",
+    "Times that the store forgot all, since the wall clock was set back by more than 5 s",
+)
 SAVED_AT = MetricInfo(
     "ottla_snapshot_timestamp_seconds", "gauge", "seconds", "When the store was last written to disk"
 )
@@ -47,7 +53,20 @@ DAMAGED = MetricInfo(
 )
 MEMORY = MetricInfo("ottla_process_resident_memory_bytes", "gauge", "bytes", "Resident memory of the agent")
 CPU = MetricInfo("ottla_process_cpu_seconds_total", "counter", "seconds", "Processor time of the agent")
-METRICS = (SERIES, BYTES, DROPPED, REFUSED, SHORTENED, SAVED_AT, SAVED_BYTES, FAILED, DAMAGED, MEMORY, CPU)
+METRICS = (
+    SERIES,
+    BYTES,
+    DROPPED,
+    REFUSED,
+    SHORTENED,
+    SET_BACK,
+    SAVED_AT,
+    SAVED_BYTES,
+    FAILED,
+    DAMAGED,
+    MEMORY,
+    CPU,
+)
 _NAMES = frozenset(metric.name for metric in METRICS)
 
 
@@ -87,6 +106,7 @@ class AgentItself:
         values: dict[MetricInfo, float | None] = {
             REFUSED: self._series.refused,
             SHORTENED: self._series.shortened,
+            SET_BACK: self._series.set_back,
             SAVED_AT: None if self._saved.at is None else self._saved.at / 1000,
             SAVED_BYTES: self._saved.bytes,
             FAILED: self._saved.failed,

@@ -83,10 +83,10 @@ class ClusterFacts:
             ("log_dirs", self._ask_log_dirs),
             ("quorum", self._ask_quorum),
         ):
-            if self._needs(name) and now >= self._due[name]:
+            if self._needs(name) and self._is_due(name, now):
                 self._calls.begin(name, now, call)
         await self._calls.wait(self._patience)
-        self._look()
+        self._look(now)
         return self._new() + self._of_calls(now)
 
     def _new(self) -> list[Sample]:
@@ -97,6 +97,10 @@ class ClusterFacts:
     def _needs(self, call: str) -> bool:
         wanted = self._wanted
         return wanted is None or call in _ALWAYS or any(metric.name in wanted for metric in BY_CALL[call])
+
+    def _is_due(self, call: str, now: int) -> bool:
+        """A clock that was set back keeps none from being asked."""
+        return not 0 < self._due[call] - now <= _OFFLINE_PAUSE_MS
 
     async def _ask_brokers(self, now: int) -> None:
         """Of a peer, for this broker may be cut off and not know it; of anybody where none answers."""
@@ -174,10 +178,13 @@ class ClusterFacts:
         self._fresh += found
         self._fresh += (Sample(name, labels, now, STALE) for name, labels in before - series)
 
-    def _look(self) -> None:
-        """Make the gate's view of the newest answers."""
+    def _look(self, now: int) -> None:
+        """Make the gate's view of the newest answers. Those from ahead are of no known age: the clock was set
+        back."""
+        if self.facts is not None and self.facts.at > now:
+            self.facts = None
         asked = [self._calls.answered_at.get(name) for name in _ALWAYS]
-        known = [at for at in asked if at is not None]
+        known = [at for at in asked if at is not None and at <= now]
         if len(known) < len(_ALWAYS):
             return
         self.facts = World(
@@ -192,7 +199,7 @@ class ClusterFacts:
 
     def _peer(self, now: int) -> int:
         alive = sorted(node for node, broker in self._brokers.items() if not broker.fenced)
-        silent = {node for node, at in self._silent.items() if now - at < _AVOIDED_MS}
+        silent = {node for node, at in self._silent.items() if 0 <= now - at < _AVOIDED_MS}
         return peer(self._node_id, alive, silent)
 
     def _of_calls(self, now: int) -> list[Sample]:

@@ -37,7 +37,7 @@ class TopicSettings:
             await self._ask(topics, admin, ask, now)
         except KafkaError:
             oldest = min([*self._read_at.values(), *([self._default[0]] if self._default else [])], default=0)
-            if topics - self._own.keys() or self._default is None or now - oldest > _MAX_AGE_MS:
+            if topics - self._own.keys() or self._default is None or not 0 <= now - oldest <= _MAX_AGE_MS:
                 raise
 
     @property
@@ -52,7 +52,7 @@ class TopicSettings:
 
     async def _ask(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
         turn = _TURN_OF_FEW_MS if len(topics) <= _FEW else _TURN_MS
-        if self._default is None or now - self._default[0] >= turn:
+        if self._default is None or not 0 <= now - self._default[0] < turn:
             told = (await admin.effective_configs(f"broker/{ask}", [MIN_ISR])).get(MIN_ISR)
             if told is None:
                 raise KafkaUnreachable(f"broker {ask}", f"it did not tell its {MIN_ISR}")
@@ -60,7 +60,7 @@ class TopicSettings:
         new = sorted(topics - self._own.keys())
         for start in range(0, len(new), _NEW_AT_ONCE):
             await self._read(new[start : start + _NEW_AT_ONCE], admin, now)
-        old = [t for t, at in self._read_at.items() if now - at >= turn]
+        old = [t for t, at in self._read_at.items() if not 0 <= now - at < turn]
         if old:
             most = max(_AT_ONCE, len(topics) // 10)
             await self._read(sorted(old, key=self._read_at.__getitem__)[:most], admin, now)

@@ -35,30 +35,33 @@ READINGS = st.lists(
 )
 
 
-@given(before=READINGS, in_flight=st.integers(0, 6_000), after=READINGS, off=SET)
+@given(before=READINGS, in_flight=st.integers(0, 6_000), after=READINGS, off=SET, told=st.booleans())
 def test_what_holds_was_read_afterwards(
     before: list[tuple[int, int, int, int]],
     in_flight: int,
     after: list[tuple[int, int, int, int]],
     off: int,
+    told: bool,
 ) -> None:
     """Each reading: how long after the one before it begins, how long it takes, and by how much the wall
-    clock is off when it begins and when it ends. A sample's value is when its reading truly began."""
+    clock is off when it begins and when it ends. A sample's value is when its reading truly began. `told`:
+    the store hears what the clock says."""
     sight, ran = blank(), 1
-    for pause, takes, begins_off, _ in before:
+    for pause, takes, begins_off, ends_off in before:
         ran += pause
-        sight.take([Sample(NAME, (), START + ran + begins_off, float(ran))], ran)
+        began, sample = ran, Sample(NAME, (), START + ran + begins_off, float(ran))
         ran += takes
+        sight.take([sample], began, START + ran + ends_off if told else None)
     under_way = Sample(NAME, (), START + ran + before[-1][3], float(ran)), ran
     ran += in_flight
     stood, fresh = ran, Freshness(START + ran + off, ran)
-    sight.take([under_way[0]], under_way[1])
+    sight.take([under_way[0]], under_way[1], START + ran + off if told else None)
     for pause, takes, begins_off, ends_off in after:
         ran += 1 + pause
         began, sample = ran, Sample(NAME, (), START + ran + begins_off, float(ran))
         ran += takes
-        sight.take([sample], began)
         now = START + ran + ends_off
+        sight.take([sample], began, now if told else None)
         if sight.view(OF, fresh, now).holds:
             [seen] = evaluate(compiled(NAME), sight.series, now)
             assert seen.value > stood

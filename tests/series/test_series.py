@@ -158,6 +158,57 @@ def test_a_window_holds_just_the_samples_of_its_time(
     assert seen == {labels: kept for labels, kept in wanted.items() if kept}
 
 
+MINUTE = 60_000
+
+
+def test_after_the_clock_was_set_back_nothing_old_is_told_as_new() -> None:
+    """A step by more than the uptime, too: all is forgotten, and what is covered begins anew."""
+    series = Series(window_ms=60 * MINUTE)
+    for at in range(100 * MINUTE, 120 * MINUTE, 15_000):
+        assert not series.see(at)
+        series.add([Sample("x", A, at, 1.0), Sample("y", A, at, 1.0)])
+    now = 105 * MINUTE
+    assert series.see(now)
+    assert (series.set_back, series.count, series.first_at) == (1, 0, None)
+    assert evaluate(compile("x"), series, now) == ()
+    series.add([Sample("x", A, now, 2.0)])
+    assert [point.value for point in evaluate(compile("x"), series, now)] == [2.0]
+    assert (series.first_at, series.refused) == (now, 0)
+    assert not series.see(now + 15_000)
+
+
+def test_a_clock_that_is_slewed_changes_nothing() -> None:
+    """Nor one that is stepped by a few seconds, as NTP does at the start."""
+    series = Series(window_ms=60 * MINUTE)
+    series.see(100 * MINUTE)
+    series.add([Sample("x", A, 90 * MINUTE, 1.0), Sample("x", A, 100 * MINUTE, 1.0)])
+    assert not series.see(100 * MINUTE - 4_000)
+    assert (series.first_at, series.set_back, series.count) == (90 * MINUTE, 0, 1)
+
+
+def test_a_sample_whose_reading_began_before_the_clock_was_set_back_keeps_no_later_one_out() -> None:
+    series = Series(window_ms=60 * MINUTE)
+    series.see(120 * MINUTE)
+    series.add([Sample("x", A, 120 * MINUTE, 1.0)])
+    series.see(105 * MINUTE)
+    series.add([Sample("x", A, 120 * MINUTE, 1.0)])
+    series.see(105 * MINUTE + 15_000)
+    assert series.add([Sample("x", A, 105 * MINUTE + 15_000, 2.0)]) == Touched.by_change(frozenset({"x"}))
+    assert [p.value for p in evaluate(compile("x"), series, 105 * MINUTE + 15_000)] == [2.0]
+
+
+def test_an_exporter_that_is_ahead_costs_no_other_series_its_history() -> None:
+    """Prometheus takes samples up to ten minutes ahead: age is counted from now, and not from them."""
+    series = Series(window_ms=60 * MINUTE, wanted={"x": 5 * MINUTE, "ahead": 5 * MINUTE})
+    for step in range(100):
+        now = 1000 * MINUTE + step * 15_000
+        assert not series.see(now)
+        series.add([Sample("x", A, now, 15.0 * step), Sample("ahead", A, now + 9 * MINUTE, 15.0 * step)])
+    for name in ("x", "ahead"):
+        (point,) = evaluate(compile(f"increase({name}[5m])"), series, now)
+        assert point.value == pytest.approx(300, rel=0.01), name
+
+
 def test_comparing_a_thousand_series_takes_well_under_a_millisecond() -> None:
     """CPU time of the best of many, so that a busy machine does not matter."""
     series = Series(window_ms=600_000)

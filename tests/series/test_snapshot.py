@@ -88,6 +88,8 @@ def test_another_version_is_no_snapshot() -> None:
 def test_samples_beyond_the_window_and_of_a_clock_that_was_set_back_are_left_out() -> None:
     times = restored(saved(some()), NOW - 2 * MINUTE).select("a", (), 0, NOW + WINDOW).times
     assert times.max() == NOW - 2 * MINUTE  # else the next samples would be refused as older
+    assert restored(saved(some()), NOW - 2 * MINUTE).first_at is None  # how old they are nobody knows
+    assert restored(saved(some()), NOW - 2_000).first_at == NOW - 10 * MINUTE  # it was slewed
     late = restored(saved(some()), NOW + 118 * MINUTE).select("a", (), 0, NOW + WINDOW).times
     assert late.min() == NOW - MINUTE
 

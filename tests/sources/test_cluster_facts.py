@@ -400,6 +400,28 @@ async def test_alone_a_broker_is_asked_about_itself(cluster: FakeCluster, facts:
     assert facts.facts == World(1000, ME, frozenset({3}), alone=True)
 
 
+async def test_after_the_clock_was_set_back_all_is_asked_again_and_no_old_answer_is_new(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """No pause, silent peer or topic's settings last until the clock has come so far again."""
+    cluster.parts = tuple(partition("orders", n) for n in range(1_000))
+    cluster.dirs = (LogDir("/d1", 56, 1000, 500, ()),)  # offline: asked once a minute
+    cluster.silent_nodes = {3}
+    await facts.read(900_000)
+    await facts.read(901_000)
+    assert facts.facts == World(at=901_000, asked=1)
+    cluster.silent_nodes = set()
+    cluster.asked.clear()
+
+    cluster.silent.add("partitions")
+    await facts.read(1_000)
+    assert facts.facts is None
+    cluster.silent.clear()
+    await facts.read(2_000)
+    assert facts.facts == World(at=2_000, asked=1)  # the other did not answer just now
+    assert {"log_dirs", "effective_configs", "topic_configs"} <= {call for call, _ in cluster.asked}
+
+
 @given(st.integers(0, 9), st.frozensets(st.integers(0, 9)), st.frozensets(st.integers(0, 9)))
 def test_whom_to_ask(node: int, others: frozenset[int], silent: frozenset[int]) -> None:
     """Somebody else if anybody lives, not the silent one if there is a choice, else oneself."""
