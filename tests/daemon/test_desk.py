@@ -1,0 +1,91 @@
+"""Whether an agent says that it is ready: its sources, its journal, and the log it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from test_control_topic import Cluster, eventually
+
+from agent.control_topic import ControlTopic
+from agent.daemon.desk import Desk
+
+
+@dataclass
+class Ledger:
+    """Why its journal cannot be written."""
+
+    failed: str | None = None
+
+
+@dataclass
+class Source:
+    """By its name."""
+
+    name: str
+
+
+@dataclass
+class Polling:
+    """One source, and why its last read failed."""
+
+    source: Source
+    last_error: str | None = None
+
+
+@dataclass
+class Parts:
+    """What `ready` asks of the agent's means."""
+
+    control: ControlTopic | None
+    ledger: Ledger = field(default_factory=Ledger)
+
+
+def desk(parts: Parts, *pollings: Polling) -> Desk:
+    """No part of it but those is asked."""
+    unasked: Any = None
+    return Desk(
+        "broker-1", "0", cast(Any, parts), unasked, cast(Any, list(pollings)), unasked, Path("stop"), 0
+    )
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    it = Cluster()
+    yield it
+    for agent in it.agents:
+        await Cluster.kill(agent)
+
+
+async def test_an_agent_is_not_ready_while_the_log_cannot_be_used_and_is_again_after_it(
+    cluster: Cluster,
+) -> None:
+    """Degraded mode, with its reason in the words that /readyz answers."""
+    agent = await cluster.start(1)
+    own = desk(Parts(agent))
+    await eventually(lambda: own.ready() == (True, "ready"), "it to be ready")
+
+    cluster.log.unwritable = "it is down"
+    cluster.log.wake()
+    await eventually(lambda: not own.ready()[0], "degraded mode")
+    ready, words = own.ready()
+    assert (ready, words) == (False, agent.degraded)
+    assert words.startswith("control topic unreadable since ")
+
+    cluster.log.unwritable = ""
+    await eventually(lambda: own.ready() == (True, "ready"), "the fresh join")
+
+
+async def test_an_agent_that_has_not_joined_yet_is_not_ready(cluster: Cluster) -> None:
+    agent = cluster.agent(1)
+    assert desk(Parts(agent)).ready() == (False, "not joined yet")
+
+
+def test_a_source_that_is_down_and_a_journal_that_cannot_be_written_are_said_together() -> None:
+    down, up = Polling(Source("jmx"), "no answer"), Polling(Source("host"))
+    own = desk(Parts(None, Ledger("disk full")), down, up)
+    assert own.ready() == (False, "disk full; jmx: no answer")
+    assert desk(Parts(None), up).ready() == (True, "ready")
