@@ -236,6 +236,8 @@ class Story:
             self.intents.clear()
             try:
                 async for state, verdict in walk(log, follow=True):
+                    if self.state.log not in ("", state.log):  # it was made again
+                        self.read = 0
                     self.state = state
                     self._saw(verdict, state.offset)
             except (KafkaError, ShorterLog):  # while the leader changes
@@ -281,8 +283,13 @@ async def behind(scene: Scene, leader: int, patients: tuple[int, ...]) -> AsyncI
 
 def set_once(relays: Relays) -> bool:
     """Whether rates were set through the relays, and none twice: each one has its claim's number in it."""
-    rates = [rate for request in relays.passed for rate in _SETS_RATE.findall(request.raw)]
+    rates = rates_set(relays)
     return 0 < len(rates) == len(set(rates))
+
+
+def rates_set(relays: Relays) -> list[bytes]:
+    """By requests that came to brokers through the relays."""
+    return [rate for request in relays.passed for rate in _SETS_RATE.findall(request.raw)]
 
 
 def topic(patient: int) -> str:

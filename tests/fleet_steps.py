@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from scene import Scene, entries, open_scene, until
 
 from agent.kafka.configs import ConfigChange
 from agent.kafka.metadata import PartitionInfo
-from agent.lab.agents import Agent
+from agent.lab.agents import Agent, configuration
 from agent.lab.cluster import Lab
 from agent.lab.plan import Size
 from agent.model import Kind
@@ -127,6 +128,23 @@ async def partition(scene: Scene, *, ask: int | None = None) -> PartitionInfo:
     """The control topic's one, as a broker sees it."""
     (found,) = await scene.admin.partitions([TOPIC], ask=ask)
     return found
+
+
+async def operators_configuration(scene: Scene, folder: Path) -> Path:
+    """That file; no control topic is there."""
+    lab, agents = scene.lab, scene.agents
+    settings = yaml.safe_load(configuration(lab.plan, agents.agent(1), agents))
+    settings.pop("security", None)
+    file = folder / "ottla.yml"
+    file.write_text(yaml.safe_dump({**settings, "bootstrap_servers": list(lab.bootstrap)}))
+    await until("the last test's control topic to be gone", lambda: no_topic(scene), 30)
+    return file
+
+
+async def no_topic(scene: Scene) -> bool:
+    """Whether no broker shows it any more."""
+    shown = [await scene.admin.partitions([TOPIC], ask=node) for node in scene.lab.brokers]
+    return not any(shown)
 
 
 @asynccontextmanager

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml
-from fleet_steps import TOPIC, answered
+from fleet_steps import TOPIC, answered, operators_configuration
 from scene import Scene, until
 
 from agent.kafka.connection import Security
 from agent.kafka.log import PartitionLog
-from agent.lab.agents import Agent, configuration
+from agent.lab.agents import Agent
 
 pytestmark = pytest.mark.e2e
 NOTHING = "groups: []\n"
@@ -25,23 +24,6 @@ async def operator(scene: Scene, tmp_path: Path) -> Path:
     """The configuration file of a person who may do anything on the cluster."""
     scene.write_rules(NOTHING, "owner: test\nremedies: {}\n")
     return await operators_configuration(scene, tmp_path)
-
-
-async def operators_configuration(scene: Scene, folder: Path) -> Path:
-    """That file; no control topic is there."""
-    lab, agents = scene.lab, scene.agents
-    settings = yaml.safe_load(configuration(lab.plan, agents.agent(1), agents))
-    settings.pop("security", None)
-    file = folder / "ottla.yml"
-    file.write_text(yaml.safe_dump({**settings, "bootstrap_servers": list(lab.bootstrap)}))
-    await until("the last test's control topic to be gone", lambda: no_topic(scene), 30)
-    return file
-
-
-async def no_topic(scene: Scene) -> bool:
-    """Whether no broker shows it any more."""
-    shown = [await scene.admin.partitions([TOPIC], ask=node) for node in scene.lab.brokers]
-    return not any(shown)
 
 
 async def test_three_agents_one_log_people_who_order_them_and_a_log_in_its_place(

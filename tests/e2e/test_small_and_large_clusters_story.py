@@ -11,10 +11,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from fleet_steps import all_live, answered, cleared, forget, lab_of, live, said, throttles, write_rules
+from fleet_steps import (
+    all_live,
+    answered,
+    cleared,
+    forget,
+    lab_of,
+    live,
+    operators_configuration,
+    said,
+    throttles,
+    write_rules,
+)
 from scene import Scene, until
 from test_drain_story import peer
-from test_fleet_story import operators_configuration, ordered_through_any
+from test_fleet_story import ordered_through_any
 
 from agent.lab.agents import Agent
 
