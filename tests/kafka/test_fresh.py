@@ -148,11 +148,13 @@ async def test_without_those_options_nothing_is_sent(monkeypatch: pytest.MonkeyP
 
 
 _CUT = """
-import asyncio, subprocess
+import asyncio, subprocess, sys
 from agent.kafka.configs import ConfigChange, incremental_alter_configs
 from agent.kafka.connection import Security
 from agent.kafka.fresh import Write, fresh_request
 import struct
+
+how, ms = sys.argv[1], int(sys.argv[2])
 
 def lo(state):
     subprocess.run(["ip", "link", "set", "lo", state], check=True)
@@ -173,13 +175,16 @@ async def main():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     call = incremental_alter_configs("broker/1", [ConfigChange("broker/1", "k", "set", "1")])
-    request = await fresh_request(f"{host}:{port}", Security(), "test", Write(call, str, 2_000, 5.0))
+    request = await fresh_request(f"{host}:{port}", Security(), "test", Write(call, str, ms, 5.0))
     lo("down")
     await request.send()
-    await request.close()
+    await (request.close() if how == "closed" else asyncio.sleep(3))
     lo("up")
-    await asyncio.sleep(2.5)  # the kernel sends again after 0.2, 0.4, 0.8 s
-    print(f"{len(got)} bytes were delivered late")
+    for _ in range(25 if how == "closed" else 60):  # the kernel sends again at 0.2, 0.6, 1.4, 3, 6.2 s
+        if got:
+            break
+        await asyncio.sleep(0.1)
+    print("delivered late" if got else "never delivered")
 
 asyncio.run(main())
 """
@@ -189,11 +194,20 @@ asyncio.run(main())
     shutil.which("ip") is None or shutil.which("unshare") is None or os.geteuid() != 0,
     reason="a network namespace needs ip, unshare and root",
 )
-def test_a_cut_path_delivers_nothing_when_it_is_mended() -> None:
-    """On a real kernel, which had taken the whole request and dropped its packets."""
-    command = ["unshare", "--net", sys.executable, "-c", _CUT]
+@pytest.mark.parametrize(
+    ("how", "ms", "fate"),
+    [
+        ("closed", 60_000, "never delivered"),
+        ("open", 2_000, "never delivered"),
+        ("open", 60_000, "delivered late"),
+    ],
+)
+def test_a_cut_path_delivers_nothing_when_it_is_mended(how: str, ms: int, fate: str) -> None:
+    """On a real kernel, which had taken the whole request and dropped its packets: what was closed is gone by
+    SO_LINGER, what stays open for 3 s by TCP_USER_TIMEOUT, and without that in time it comes."""
+    command = ["unshare", "--net", sys.executable, "-c", _CUT, how, str(ms)]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if "Operation not permitted" in told.stderr:
         pytest.skip(f"no network namespace can be made here: {told.stderr}")
 
-    assert told.stdout == "0 bytes were delivered late\n", told.stderr
+    assert told.stdout == f"{fate}\n", told.stderr
