@@ -17,6 +17,7 @@ from agent.control.times import Budget, Settings, genesis
 
 SESSIONS = 1_000
 RECORDS = 12_000
+REMEMBERED, MEASURED = 1_500, 300  # claims that ended
 LOG = "bench"
 
 
@@ -25,7 +26,7 @@ class Line:
 
     def __init__(self) -> None:
         self.state = State()
-        self.spent: list[int] = []  # ns of processor time, a record
+        self.spent: dict[str, list[int]] = {}  # ns of processor time of each record, by type
         self._n: dict[int, int] = {}
 
     def put(self, t: str, agent: int, session: int, x: dict[str, object]) -> None:
@@ -36,14 +37,14 @@ class Line:
         logged = Logged(at, 0, 1_000_000 + 43 * at, raw)
         begun = time.thread_time_ns()
         self.state, verdict = fold(before, logged)
-        self.spent.append(time.thread_time_ns() - begun)
+        self.spent.setdefault(t, []).append(time.thread_time_ns() - begun)
         assert verdict.void is None, verdict
 
-    def told(self, what: str) -> None:
-        """The figures since the last ones."""
-        middle, mean = sorted(self.spent)[len(self.spent) // 2], sum(self.spent) / len(self.spent)
+    def told(self, t: str, what: str) -> None:
+        """The figures of this type's records since the last ones."""
+        spent = sorted(self.spent.pop(t))
+        middle, mean = spent[len(spent) // 2], sum(spent) / len(spent)
         print(f"{what:58}{middle / 1_000:8.1f} µs a record (p50), {mean / 1_000:.1f} on average")
-        self.spent = []
 
 
 class Logged:
@@ -55,28 +56,62 @@ class Logged:
 
 def main() -> None:
     """Every figure."""
+    line, sessions = _joined()
+    line.told("join", f"{SESSIONS} joins")
+    for number in range(RECORDS):
+        _beat(line, number % SESSIONS, sessions)
+    line.told("beat", f"beats, {SESSIONS} sessions (marks included)")
+    _with_claims(line, sessions)
+    print(f"{'state and digests, canonical':58}{len(dump(line.state)) / 1024:8.0f} KiB")
+    print(f"{'a mark':58}{_ms(lambda: dump(line.state)):8.1f} ms every 5,000 records")
+    _with_memories(*_joined())
+
+
+def _joined() -> tuple[Line, list[int]]:
     line = Line()
     settings = Settings("broker-0", "h", budgets={"quota": Budget(400)})
     line.put("genesis", 0, -1, genesis(LOG, settings))
     for agent in range(SESSIONS):
         line.put("join", agent, -1, _join(agent))
-    line.told(f"{SESSIONS} joins")
-    sessions = sorted(line.state.sessions)
-    for number in range(RECORDS):
+    return line, sorted(line.state.sessions)
+
+
+def _with_memories(line: Line, sessions: list[int]) -> None:
+    """Whole claims, one after the other: those of the first ones are still remembered at the last ones."""
+    for number in range(2 * SESSIONS):  # until nobody is in probation any more
         _beat(line, number % SESSIONS, sessions)
-    line.told(f"beats, {SESSIONS} sessions (marks included)")
-    _with_claims(line, sessions)
-    print(f"{'state and digests, canonical':58}{len(dump(line.state)) / 1024:8.0f} KiB")
-    print(f"{'a mark':58}{_ms(lambda: dump(line.state)):8.1f} ms every 5,000 records")
+    for number in range(REMEMBERED):
+        _whole_claim(line, number, sessions)
+    line.spent.clear()
+    for number in range(MEASURED):
+        _whole_claim(line, number, sessions)
+        _beat(line, number, sessions)
+        expect = line.state.changes.get("params", -1)
+        body = {"values": {"age": 60_000 + number}, "reason": "a bench", "by": "bench", "expect": expect}
+        line.put("params", 0, sessions[0], body)
+    beside = f"{SESSIONS} sessions, {len(line.state.handled):,} problems remembered"
+    for t in ("claim", "intent", "release", "params", "beat"):
+        line.told(t, f"{t}, {beside}")
+
+
+def _whole_claim(line: Line, number: int, sessions: list[int]) -> None:
+    agent = number % SESSIONS
+    line.put("claim", agent, sessions[agent], {**_claim(agent), "problem": f"Slow/{line.state.offset}"})
+    (claim,) = line.state.claims.values()
+    held = {"id": claim.id, "token": claim.token}
+    change = {"resource": f"broker/{agent}", "key": "rate", "operation": "set", "prior": None, "new": "1"}
+    effect = {"action": "throttle_replication", "owner": f"broker-{agent}", "changes": [change]}
+    line.put("intent", agent, sessions[agent], {**held, "effect": effect, "via": agent})
+    line.put("release", agent, sessions[agent], {**held, "outcome": "undone"})
 
 
 def _with_claims(line: Line, sessions: list[int]) -> None:
     for agent in range(500):
         line.put("claim", agent, sessions[agent], _claim(agent))
-    line.told("claims, up to 400 granted and 100 that wait")
+    line.told("claim", "claims, up to 400 granted and 100 that wait")
     for number in range(2_000):
         _beat(line, number % SESSIONS, sessions)
-    line.told("beats beside 500 claims")
+    line.told("beat", "beats beside 500 claims")
 
 
 def _beat(line: Line, agent: int, sessions: list[int]) -> None:
