@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 
@@ -16,7 +17,9 @@ from agent.lab.plan import DiskKind
 
 pytestmark = pytest.mark.e2e
 BROKER = 2
-SLACK = 3  # the promise, 5 s, is for two cores of its own; others may use them here
+# The promise is for two cores of their own, where it is asserted (OTTLA_QUIET=1); others may use them here.
+PROMISE_S = 5
+BOUND_S = PROMISE_S * (1 if os.environ.get("OTTLA_QUIET") == "1" else 3)
 ALERTS = """
 groups:
   - name: host
@@ -108,9 +111,9 @@ async def test_a_hung_disk_is_seen_while_all_else_goes_on_and_the_agent_ends(
     assert (await firing_of_another(scene)) == ("LogDirHung", hung), "its successor sees it as well"
     await fault.heal(scene.lab, BROKER, silent)
 
-    print(f"seen after {took:.1f} s; stopped in {stopped:.1f} s")
-    assert took < 5 * SLACK
-    assert stopped < 5 * SLACK
+    print(f"seen after {took:.1f} s, stopped in {stopped:.1f} s; of {PROMISE_S} s, asserted: {BOUND_S} s")
+    assert took < BOUND_S
+    assert stopped < BOUND_S
 
 
 async def firing_of_another(scene: Scene) -> tuple[str, str]:
