@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -59,7 +60,9 @@ class Stop:
 class Relays:
     """One before each broker, where its RELAYED listener says that it is."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, heard: Callable[[Request], None] = lambda _: None) -> None:
+        """`heard` is told of each request when it has come, before it goes on."""
+        self._heard = heard
         self.passed: list[Request] = []  # the changes of configuration that brokers got
         self._brokers = list(lab.brokers.values())
         self._cut: set[str] = set()
@@ -127,6 +130,7 @@ class Relays:
                 request = Request.read(await reader.readexactly(int.from_bytes(size)))
                 if not client.done():
                     client.set_result(request.client)
+                self._heard(request)
                 stop = next((stop for stop in self._stops if stop.matches(request)), None)
                 if stop is not None and not await stop.passes():
                     continue

@@ -88,6 +88,7 @@ class Agents:
     `rules` is a folder, `interval` that of their sources, `times` are those of the control topic. `folder`
     begins their folders' names: agents in others may run beside the same brokers. `servers` and
     `control_servers` are the brokers' addresses for all and for the control topic, unless the lab's own.
+    `per_host` is how often each may act.
     """
 
     lab: Lab
@@ -99,6 +100,7 @@ class Agents:
     folder: str = "agent"
     servers: tuple[str, ...] = ()
     control_servers: tuple[str, ...] = ()
+    per_host: str = "6/1h"
 
     def agent(self, broker: int) -> Agent:
         """The agent beside this broker."""
@@ -188,7 +190,7 @@ def configuration(plan: Plan, agent: Agent, agents: Agents) -> str:
         "stop_file": str(agent.folder / "stop"),
         "http": {"listen": "127.0.0.1:0"},
         "interval": agents.interval,
-        "policy": {"startup_grace": "2s"},
+        "policy": {"startup_grace": "2s", "per_host": agents.per_host},
         "control": {
             "topic": "ottla-control",
             "create": True,
