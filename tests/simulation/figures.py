@@ -28,6 +28,7 @@ COUNTED = (
     "raises",
     "snapshots",
     "starts from snapshots",
+    "half an hour late",
 )
 RARE = (  # too rare to be asked of 300
     "stuck",

@@ -77,7 +77,7 @@ class Canon:
         self.ahead = 0.0
         self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
         self.paused_since: float | None = None  # by a pause of everything
-        self.told = ""  # what the last record was
+        self.told, self.void = "", False  # what the last record was
         self._last = 0.0
         partition.grown = self.grown
         partition.truncated = self.truncated
@@ -96,7 +96,7 @@ class Canon:
         now = self.partition.kernel.now
         self.ahead += max((state.clock - before.clock) / 1_000 - (now - self._last), 0.0)
         self._last = now
-        self.told = _record(verdict)
+        self.told, self.void = _record(verdict), verdict.void is not None
         self._count(before, state, verdict)
         self._orders()
 

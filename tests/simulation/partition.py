@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -54,6 +55,15 @@ class Waiter:
         self.done = False
 
 
+@dataclass(eq=False)
+class Kept:
+    """A record, or a copy of one, that lands late."""
+
+    value: bytes
+    topic_id: str
+    until: float
+
+
 class Partition:
     """The log. Faults are attributes: set them, and unset them."""
 
@@ -69,17 +79,34 @@ class Partition:
         self.min_isr_lost = False
         self.old: dict[int, View] = {}  # node → what an old leader shows it
         self.waiting: list[Waiter] = []
+        self.kept: list[Kept] = []  # what lands late
         self.grown: Callable[[Record], None] = lambda _: None
         self.truncated: Callable[[int], None] = lambda _: None
 
-    def land(self, value: bytes, void: str = "") -> int:
-        """A record reaches the log."""
-        at = int((BORN + self.kernel.now + self.clock_off) * 1_000)
+    def land(self, value: bytes, void: str = "", when: float | None = None) -> int:
+        """A record reaches the log, now or, as its leader's clock has it, at another time."""
+        at = int((BORN + (self.kernel.now if when is None else when) + self.clock_off) * 1_000)
         record = Record(len(self.view.records), self.epoch, at, value, len(value) + OVERHEAD, void)
         self.view.add(record)
         self.grown(record)
         self.serve()
         return record.offset
+
+    def keep(self, value: bytes, seconds: float) -> None:
+        """A network, a broker or a retry keeps it for so long."""
+        kept = Kept(value, self.topic_id, self.kernel.now + seconds)
+        self.kept.append(kept)
+        self.kernel.after(seconds, self.land_kept, kept)
+
+    def land_kept(self, kept: Kept) -> bool:
+        """It is not kept any more; False where it finds no log."""
+        if kept not in self.kept:
+            return False
+        self.kept.remove(kept)
+        lands = kept.topic_id == self.topic_id and not self.down
+        if lands:
+            self.land(kept.value, when=kept.until)
+        return lands
 
     def unreadable_batch(self, count: int) -> None:
         """A batch of so many records, of which a reader gets one that is void, at its last offset."""
@@ -203,19 +230,14 @@ class Line:
         if self.cut() or self.node in partition.old or fault == "lost":
             return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
         if fault == "late":
-            self._kernel.after(delay, self._land_late, value, self.topic_id)
+            partition.keep(value, delay)
             return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
         offset = partition.land(value)
         if fault == "twice":
-            self._kernel.after(delay / 100, self._land_late, value, self.topic_id)
+            partition.keep(value, delay / 100)
         if fault == "unanswered":
             return self.fail(answer, KafkaInDoubt("produce", "no answer"), DEADLINE)
         return self.give(answer, self._kernel.now, offset)
-
-    def _land_late(self, value: bytes, topic_id: str) -> None:
-        """A copy that a network, a broker or a retry kept for so long."""
-        if topic_id == self._partition.topic_id and not self._partition.down:
-            self._partition.land(value)
 
     async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
         """A long poll."""

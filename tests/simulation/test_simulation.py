@@ -18,8 +18,10 @@ from simulation.mutants import ALL
 from simulation.play import play
 from simulation.schedules import Event, drawn
 from simulation.shrink import shrunk
+from simulation.written import HALF_AN_HOUR_LATE, WRITTEN
 
 KEPT = {mutant.seed for mutant in ALL if mutant.seed is not None}  # those that find our mutants
+KEPT |= {schedule.seed for schedule in WRITTEN}
 KEPT.add(192)  # a session ends, and is adopted by its own agent, while a request is made ready
 KEPT.add(114)  # a topic is made again before what others just began was kept
 KEPT.add(885_638)  # a machine is frozen between a claim's being dirty and its effect, which begins then
@@ -59,6 +61,14 @@ def test_no_invariant_is_broken(block: int, together: Path) -> None:
         figures = sum_of(pickle.loads(path.read_bytes()) for path in blocks)
         assert figures.schedules == len(SEEDS)
         assert not figures.missing()
+
+
+def test_records_half_an_hour_late_are_void() -> None:
+    """Where that time passes; in the other schedules they land when all is over."""
+    result = play(HALF_AN_HOUR_LATE)
+    assert result.violation is None
+    late = [line for line in result.trace if float(line[:9]) > 1_800.0 and "void: " in line]
+    assert [line.split()[6] for line in late] == ["claim", "beat", "claim"]
 
 
 def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:

@@ -101,4 +101,31 @@ LAST_RECORDS = Schedule(
         Event(14.0, "problem", 2, 20.0, 1 << 1, "throttle#2"),
     ),
 )
-WRITTEN = (RUSH, HANGS, BEFORE_IT_IS_BACK, SAME_OFFSET, RECREATED, FROZEN, LOST_TWICE, LAST_RECORDS)
+# A beat and two claims are kept for half an hour, which passes; their sessions and problems are long gone.
+HALF_AN_HOUR_LATE = Schedule(
+    -9,
+    "base",
+    _agents(2),
+    True,
+    1_850.0,
+    (
+        Event(7.9, "appends late", 2, 3.0, 7),
+        _wanted(8.0, "quota", 1, 2),
+        Event(14.0, "appends late", 1, 4.0, 7),
+        Event(16.0, "crash", 1, 6.0, 4),
+        Event(40.0, "appends late", 2, 3.0, 7),
+        _wanted(40.1, "quota", 2, 2),
+        Event(42.5, "crash", 2, 6.0, 4),
+    ),
+)
+WRITTEN = (
+    RUSH,
+    HANGS,
+    BEFORE_IT_IS_BACK,
+    SAME_OFFSET,
+    RECREATED,
+    FROZEN,
+    LOST_TWICE,
+    LAST_RECORDS,
+    HALF_AN_HOUR_LATE,
+)
