@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulation import daemon_written
 from simulation.daemon_written import BY_HAND
 from simulation.schedules import Event, Machinery, Schedule, drawn
@@ -118,6 +120,19 @@ HALF_AN_HOUR_LATE = Schedule(
         Event(42.5, "crash", 2, 6.0, 4),
     ),
 )
+# A machine is frozen between a claim's being dirty and the beat before its effect; its clocks do not tell.
+BEFORE_THE_BEAT = replace(
+    FROZEN, seed=-10, events=(Event(9.393, "freeze", 2, 32.0, 4), _wanted(9.0, "quota", 1, 2, 40.0))
+)
+# An agent is paused in the step in which its request leaves, until others have had its claim for a while.
+PAUSED = Schedule(
+    -11,
+    "gap",
+    _agents(3),
+    True,
+    50.0,
+    (Event(8.0, "pause in the gap", 2, 19.0, 1), _wanted(9.0, "quota", 1, 2, 40.0)),
+)
 WRITTEN = (
     RUSH,
     HANGS,
@@ -128,4 +143,6 @@ WRITTEN = (
     LOST_TWICE,
     LAST_RECORDS,
     HALF_AN_HOUR_LATE,
+    BEFORE_THE_BEAT,
+    PAUSED,
 )
