@@ -63,7 +63,9 @@ class DaemonSimulation(Simulation):
                 self.crash(node, 1.0, f"it ends: {error}")
 
     def _begins(self, name: str, effect: Effect, problem: str) -> None:
-        self.invariants.register(name, Throttle(problem, ACTIONS[effect.action].scopes(effect)))
+        self.invariants.register(
+            name, Throttle(problem, effect.action, ACTIONS[effect.action].scopes(effect))
+        )
 
     def _written(self, process: Process, entry: Entry) -> bool:
         """An entry is on disk; whether that was the last thing that its process did."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from agent.control.budgets import budget_of
 from agent.control.claims import CLOSED, DIRTY, GRANTED, ORPHAN
 from agent.control.fold import Verdict, fold
+from agent.control.pauses import in_force
 from agent.control.snapshot import dump
 from agent.control.state import Claim, State
 from agent.control.times import Budget
@@ -40,6 +42,11 @@ class Cause(Protocol):
         ...
 
     @property
+    def kind(self) -> str:
+        """Of its claim."""
+        ...
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """What it claims."""
         ...
@@ -59,6 +66,15 @@ class Effect:
         self.late = False  # its machine was frozen in the gap: I1, I2 and I6 are weakened
 
 
+@dataclass
+class Start:
+    """An intent: when it came, in true time and what virtual time had run ahead of it."""
+
+    at: float
+    offset: int
+    lost: bool = False  # with the log's tail
+
+
 class Canon:
     """The true log, folded once more by itself: the state at each offset, and what was counted on the way."""
 
@@ -72,11 +88,10 @@ class Canon:
             str, tuple[float, float]
         ] = {}  # problem → when a dirty claim of it was last closed,
         # and how far virtual time had run ahead by then
-        self.dirty: dict[str, float] = {}  # problem → when a claim of it last became dirty, in true time and
-        # what virtual time had run ahead of it
+        self.dirty: dict[str, Start] = {}  # problem → the last intent for it that the log has
         self.ahead = 0.0
         self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
-        self.paused_since: float | None = None  # by a pause of everything
+        self.paused_since: dict[str, float] = {}  # selector of a pause in force → since when
         self.told, self.void = "", False  # what the last record was
         self._last = 0.0
         partition.grown = self.grown
@@ -103,6 +118,10 @@ class Canon:
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
         del self.states[end:]
+        for problem, start in list(self.dirty.items()):
+            if start.offset >= end:
+                start.lost = True
+                del self.dirty[problem]
         self.seen["truncations"] += 1
         self._orders()
 
@@ -111,11 +130,7 @@ class Canon:
         state, now = self.state, self.partition.kernel.now
         if not self.budgets or self.budgets[-1][1] is not state.budgets:
             self.budgets.append((now, state.budgets))
-        pause = state.pauses.get("*")
-        if pause is None or not pause.on or (pause.until and state.clock >= pause.until):
-            self.paused_since = None
-        elif self.paused_since is None:
-            self.paused_since = now
+        self.paused_since = {selector: self.paused_since.get(selector, now) for selector in in_force(state)}
 
     def cap(self, scope: str) -> int:
         """The most that was in force since an agent may have looked that acts now."""
@@ -142,7 +157,8 @@ class Canon:
             if move.event in MOVES:
                 seen[MOVES[move.event]] += 1
             if move.after is DIRTY and move.before is GRANTED:
-                self.dirty[before.claims[move.claim].problem] = self.partition.kernel.now + self.ahead
+                at = self.partition.kernel.now + self.ahead
+                self.dirty[before.claims[move.claim].problem] = Start(at, state.offset)
             if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
                 problem = before.claims[move.claim].problem
                 self.closed[problem] = self.partition.kernel.now, self.ahead
@@ -156,7 +172,7 @@ class Invariants:
         self.canon = canon
         self.effects: dict[str, Effect] = {}
         self.excused: Counter[str] = Counter()
-        self._begun: list[tuple[float, Effect]] = []  # with when its claim became dirty
+        self._begun: list[tuple[Start, Effect]] = []
         self.first: str | None = None  # violation
         self._cooldown = cooldown  # seconds
         world.began = self.began
@@ -176,7 +192,7 @@ class Invariants:
         self._i1(effect, others)
         if not effect.began:
             effect.began = True
-            self._i1_rates(effect, now)
+            self._i1_rates(effect)
         self._i2(effect, others)
         self._i2_handled(effect, now)
         self._i6(effect, now)
@@ -189,15 +205,15 @@ class Invariants:
                 why = f"I1: {scope} holds {filled} effects of {cap} when {effect.name} begins"
                 self._broken(effect, holding, why)
 
-    def _i1_rates(self, effect: Effect, now: float) -> None:
+    def _i1_rates(self, effect: Effect) -> None:
         """Of those that became dirty in a window of virtual time at most so many have begun, however long
-        that took each; a lost tail may lose that they did."""
-        if self.canon.seen["truncations"]:
+        that took each. What the log lost is not counted: who began the next one could not know."""
+        if (start := self.canon.dirty.get(effect.problem.name)) is None:
             return
-        self._begun.append((self.canon.dirty.get(effect.problem.name, now + self.canon.ahead), effect))
+        self._begun = [(each, other) for each, other in [*self._begun, (start, effect)] if not each.lost]
         for scope in effect.problem.scopes:
             budget = budget_of(self.canon.state, scope)
-            those = [(at, other) for at, other in self._begun if scope in other.problem.scopes]
+            those = [(each.at, other) for each, other in self._begun if scope in other.problem.scopes]
             for end, _ in those:
                 begun = [other for at, other in those if 0 <= end - at < budget.window / 1_000 - SLACK]
                 if budget.rate and len(begun) > budget.rate:
@@ -220,9 +236,10 @@ class Invariants:
 
     def _i6(self, effect: Effect, now: float) -> None:
         e = E_OWN if effect.problem.local else E_CONTROLLER
-        since = self.canon.paused_since
-        if since is not None and now - since > ACT + e + SLACK:
-            self._broken(effect, [], f"I6: {effect.name} begins {now - since:.3f} s after a pause")
+        for selector, since in self.canon.paused_since.items():
+            if _selects(selector, effect.problem) and now - since > ACT + e + SLACK:
+                why = f"I6: {effect.name} begins {now - since:.3f} s after a pause of {selector}"
+                self._broken(effect, [], why)
 
     def _broken(self, effect: Effect, others: list[Effect], why: str) -> None:
         if effect.late or any(other.late for other in others):
@@ -270,6 +287,14 @@ class Invariants:
         """Effects whose machine was frozen between the check and the request: only the end of a SASL session
         keeps that from being executed on waking, and only a stamped rate is found again (rule 9)."""
         return set() if self.world.sasl else {name for name, effect in self.effects.items() if effect.late}
+
+
+def _selects(selector: str, cause: Cause) -> bool:
+    """As people mean it: everything, one kind, or a scope."""
+    kind, _, name = selector.partition(":")
+    if kind == "scope":
+        return any(s == name or (name.endswith("*") and s.startswith(name[:-1])) for s in cause.scopes)
+    return selector == "*" or (kind, name) == ("kind", cause.kind)
 
 
 def _told(claim: Claim) -> str:

@@ -100,6 +100,7 @@ class Throttle:
     """For what an effect of the daemon is (simulation.invariants.Cause)."""
 
     name: str
+    kind: str
     scopes: tuple[str, ...]
 
     @property

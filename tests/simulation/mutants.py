@@ -409,5 +409,23 @@ OWN = (
         ),
         seed=-8,
     ),
+    Mutant(
+        "a pause of a kind stops it",
+        "people",
+        ((C + "pauses.py", 'return name == {"kind"', 'return kind != "kind" and name == {"kind"'),),
+        seed=-12,
+    ),
+    Mutant(
+        "a pause of scopes stops what claims them",
+        "people",
+        (
+            (
+                C + "pauses.py",
+                '    if kind == "scope":\n',
+                '    if kind == "scope":\n        return False\n    if kind == "scope":\n',
+            ),
+        ),
+        seed=-13,
+    ),
 )
 ALL = SECTION_10 + OWN

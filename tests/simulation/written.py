@@ -133,6 +133,20 @@ PAUSED = Schedule(
     50.0,
     (Event(8.0, "pause in the gap", 2, 19.0, 1), _wanted(9.0, "quota", 1, 2, 40.0)),
 )
+# People pause one kind, and certain scopes; an agent wants just that meanwhile.
+KIND_PAUSED = Schedule(
+    -12,
+    "people",
+    _agents(3),
+    True,
+    35.0,
+    (Event(8.0, "operator pauses", 1, 24.0, 6), _wanted(18.0, "throttle", 1, 2, 10.0)),
+)
+SCOPES_PAUSED = replace(
+    KIND_PAUSED,
+    seed=-13,
+    events=(Event(8.0, "operator pauses", 1, 24.0, 3), _wanted(18.0, "throttle", 1, 2, 10.0)),
+)
 WRITTEN = (
     RUSH,
     HANGS,
@@ -145,4 +159,6 @@ WRITTEN = (
     HALF_AN_HOUR_LATE,
     BEFORE_THE_BEAT,
     PAUSED,
+    KIND_PAUSED,
+    SCOPES_PAUSED,
 )
