@@ -6,13 +6,11 @@ import hashlib
 import logging
 import multiprocessing
 import pickle
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import agent.control
-import agent.control_topic
-import agent.daemon
 from simulation.figures import Figures
 from simulation.play import play
 from simulation.written import schedule_of
@@ -36,10 +34,9 @@ def figures_of(seeds: Iterable[int]) -> Figures:
 
 def _code() -> str:
     """Of what is simulated, and of the simulation: a run goes on only with the same."""
-    real = (agent.control, agent.control_topic, agent.daemon)
-    folders = [*(path for package in real for path in package.__path__), str(Path(__file__).parent)]
-    sources = [path for folder in folders for path in sorted(Path(folder).glob("*.py"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    real = [str(module.__file__) for name, module in sys.modules.items() if name.partition(".")[0] == "agent"]
+    sources = [*sorted(real), *sorted(map(str, Path(__file__).parent.glob("*.py")))]
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in sources)).hexdigest()[:12]
 
 
 class Run:
