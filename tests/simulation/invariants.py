@@ -12,7 +12,7 @@ from agent.control.claims import CLOSED, DIRTY, GRANTED, ORPHAN
 from agent.control.fold import Verdict, fold
 from agent.control.pauses import in_force
 from agent.control.snapshot import dump
-from agent.control.state import Claim, State
+from agent.control.state import Claim, Limit, State
 from agent.control.times import Budget
 from agent.kafka.batches import Record
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
@@ -49,6 +49,11 @@ class Cause(Protocol):
     @property
     def scopes(self) -> tuple[str, ...]:
         """What it claims."""
+        ...
+
+    @property
+    def limit(self) -> Limit | None:
+        """Its remedy's own rate."""
         ...
 
     @property
@@ -214,11 +219,18 @@ class Invariants:
         for scope in effect.problem.scopes:
             budget = budget_of(self.canon.state, scope)
             those = [(each.at, other) for each, other in self._begun if scope in other.problem.scopes]
-            for end, _ in those:
-                begun = [other for at, other in those if 0 <= end - at < budget.window / 1_000 - SLACK]
-                if budget.rate and len(begun) > budget.rate:
-                    why = f"I1: {len(begun)} effects of {scope} began in {budget.window} ms"
-                    self._broken(effect, begun, why)
+            self._i1_rate(effect, scope, those, budget.rate, budget.window)
+        if limit := effect.problem.limit:
+            those = [(each.at, other) for each, other in self._begun if other.problem.limit == limit]
+            self._i1_rate(effect, limit.name, those, limit.rate, limit.window)
+
+    def _i1_rate(
+        self, effect: Effect, name: str, those: list[tuple[float, Effect]], rate: int, window: int
+    ) -> None:
+        for end, _ in those:
+            begun = [other for at, other in those if 0 <= end - at < window / 1_000 - SLACK]
+            if rate and len(begun) > rate:
+                self._broken(effect, begun, f"I1: {len(begun)} effects of {name} began in {window} ms")
 
     def _i2(self, effect: Effect, others: list[Effect]) -> None:
         for other in others:

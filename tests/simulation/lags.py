@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.control.state import Limit
 from agent.kafka.metadata import PartitionInfo
 from agent.model import AlertRule, Limits, Mode, Place, Rate, Remedy, Sample, Step, Verify, labels_of
 from agent.rulebook import Rulebook
@@ -102,6 +103,11 @@ class Throttle:
     name: str
     kind: str
     scopes: tuple[str, ...]
+
+    @property
+    def limit(self) -> Limit | None:
+        """None."""
+        return None
 
     @property
     def local(self) -> bool:

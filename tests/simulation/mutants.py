@@ -427,5 +427,11 @@ OWN = (
         ),
         seed=-13,
     ),
+    Mutant(
+        "a remedy's own limit",
+        "base",
+        ((C + "budgets.py", "    if claim.limit:\n", "    if False and claim.limit:\n"),),
+        seed=-14,
+    ),
 )
 ALL = SECTION_10 + OWN

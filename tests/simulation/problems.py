@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from agent.control.state import Limit
 from agent.control.times import Budget
 from simulation.brokers import Key
 from simulation.schedules import Event
@@ -16,6 +17,7 @@ BUDGETS = {
     "restart": Budget(1, 3, 30_000),
     "restart/*": Budget(1),
 }
+LIMIT = Limit("limited", 2, 20_000)  # of the kind `limited`, without a budget of its own; never drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Problem:
         return self.kind in ("drain", "restart")
 
     @property
+    def limit(self) -> Limit | None:
+        """Its remedy's own rate."""
+        return LIMIT if self.kind == LIMIT.name else None
+
+    @property
     def resource(self) -> str:
         """What its effect changes."""
         if self.local:
@@ -55,7 +62,8 @@ class Problem:
     def scopes(self) -> tuple[str, ...]:
         """What it claims."""
         rack = (f"restart/rack-{self.target % 2}",) if self.kind == "restart" else ()
-        return (self.kind, *rack, f"x:{self.resource}")
+        budget = () if self.limit else (self.kind,)
+        return (*budget, *rack, f"x:{self.resource}")
 
     @property
     def keys(self) -> tuple[Key, ...]:

@@ -91,7 +91,12 @@ class Remedies:
 
     async def _claim(self, problem: Problem) -> int:
         return await self.topic.claim(
-            problem.kind, problem.scopes, problem.name, "", by_anyone=not problem.local
+            problem.kind,
+            problem.scopes,
+            problem.name,
+            "",
+            limit=problem.limit,
+            by_anyone=not problem.local,
         )
 
     async def _give_up(self, claim: int) -> None:

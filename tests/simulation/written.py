@@ -147,6 +147,10 @@ SCOPES_PAUSED = replace(
     seed=-13,
     events=(Event(8.0, "operator pauses", 1, 24.0, 3), _wanted(18.0, "throttle", 1, 2, 10.0)),
 )
+# Five want what their remedy's own limit lets begin twice in 20 s.
+LIMITED = Schedule(
+    -14, "base", _agents(3), True, 35.0, tuple(_wanted(8.0, "limited", n, 1 + n % 3) for n in range(1, 6))
+)
 WRITTEN = (
     RUSH,
     HANGS,
@@ -161,4 +165,5 @@ WRITTEN = (
     PAUSED,
     KIND_PAUSED,
     SCOPES_PAUSED,
+    LIMITED,
 )
