@@ -12,6 +12,7 @@ from agent.model import Boot, Called, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
 KEPT_INCIDENTS = 2_000
+KEPT_VALUES = 5_000  # that we ever set; an older one that still stands somewhere is left to a person
 
 
 class Phase(StrEnum):
@@ -150,7 +151,7 @@ class History(Struct, frozen=True):
 
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     starts: tuple[Start, ...] = ()
-    written: frozenset[tuple[str, str, str]] = frozenset()  # (resource, key, value) that we ever set
+    written: Mapping[tuple[str, str, str], None] = field(default_factory=dict)  # (resource, key, value)
     unverified: int = 0  # verdicts in a row that were not `healed`
     pause: Entry | None = None
 
@@ -249,9 +250,15 @@ def _step(incident: Incident, entry: Entry) -> Incident:
 
 def _remember_start(history: History, incident: Incident) -> History:
     decision, effect = incident.decision, incident.effect
-    values = {(c.resource, c.key, c.new) for c in effect.changes if c.new is not None} if effect else set()
+    written = dict(history.written)
+    for change in effect.changes if effect else ():
+        if change.new is not None:
+            written.pop((change.resource, change.key, change.new), None)
+            written[change.resource, change.key, change.new] = None
+    while len(written) > KEPT_VALUES:
+        del written[next(iter(written))]
     start = Start(incident.at, decision.alert, decision.target)
-    return replace(history, starts=(*history.starts, start), written=history.written | values)
+    return replace(history, starts=(*history.starts, start), written=written)
 
 
 def _operator(history: History, entry: Entry) -> History:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
+from agent import history as history_module
 from agent.history import KEPT_MS, STANDING, TRANSITIONS, History, ImpossibleTransition, Phase, fold, replay
-from agent.model import Entry, Kind
+from agent.model import Change, Effect, Entry, Kind, Operation
 from agent.wire import decode, encode
 
 HAPPY = (Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE, Kind.CLOSED)
@@ -109,6 +110,20 @@ def test_open_incidents_are_never_forgotten() -> None:
 
     assert set(history.incidents) == {"other@5", "late@9"}
     assert [s.at for s in history.starts] == []
+
+
+def test_what_was_set_is_remembered_the_newest_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate is another value each time, and an agent lives for years."""
+
+    def start(n: int, value: str) -> Entry:
+        change = Change("broker/1", "rate", Operation.SET, None, value)
+        return replace(entry(n, Kind.STARTED, of=decision(f"d@{n}")), effect=Effect("rate", "b", (change,)))
+
+    monkeypatch.setattr(history_module, "KEPT_VALUES", 5)
+    values = [str(n) for n in range(7)]
+    history = replay(start(n, value) for n, value in enumerate([*values[:-1], "0", values[-1]]))
+
+    assert [value for _, _, value in history.written] == ["3", "4", "5", "0", "6"], "0 was set again since"
 
 
 def test_a_pause_ends_by_itself_or_by_a_person() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from agent.wire import encode_effect
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
 LOOK_S = 0.5
 MAX_NAME = 200  # characters, of a limit
+RETOLD_MS = 5 * 60_000  # so long a refusal stands as it was told, though its numbers change meanwhile
 
 
 class Attempt:
@@ -182,11 +184,9 @@ class Attempt:
         known = self._means.ledger.history.incidents.get(self._decision.incident)
         stands = known is not None and known.stands
         if known and not stands and same_step(known.decision, self._decision):
-            told = known.question, known.reason
-        else:
-            told = "", ""
-        if told == (refusal.question, refusal.reason):
-            return False
+            told, age = Refusal(known.question, known.reason), self._means.clock() - known.at
+            if told == refusal or (_sort(told) == _sort(refusal) and 0 <= age < RETOLD_MS):
+                return False
         asked = refusal.question == gate.APPROVAL and not stands
         kind, plan = (Kind.PROPOSED, self._plan) if asked else (Kind.REFUSED, None)
         await self._record(kind, refusal.reason, question=refusal.question, effect=plan)
@@ -196,3 +196,8 @@ class Attempt:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
         epoch = None if isinstance(self._claim, int) or more.get("claim") is None else self._claim[1]
         await self._means.ledger.record(replace(entry, claim_epoch=epoch, **more))
+
+
+def _sort(refusal: Refusal) -> tuple[str, str]:
+    """Without its numbers: a count that moves each few seconds would fill the journal, which is never cut."""
+    return refusal.question, re.sub(r"\d+", "", refusal.reason)
