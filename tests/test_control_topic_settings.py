@@ -29,16 +29,18 @@ class Topic:
     log: FakeLog
     values: dict[str, str] = field(default_factory=lambda: configs(3))
     partitions: int = 1
+    replicas: tuple[int, ...] = (1, 2, 3)
+    brokers: int = 3
     unreadable: bool = False
     asked: int = 0
 
-    async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str]]:
+    async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str], int]:
         """As Kafka tells it."""
         self.asked += 1
         if self.unreadable:
             raise KafkaUnreachable("broker 1", "no grant")
-        one = PartitionInfo("ottla-control", 0, "id", 1, (1, 2, 3), (1, 2, 3), (), ())
-        return [one] * self.partitions, self.values
+        one = PartitionInfo("ottla-control", 0, "id", 1, self.replicas, self.replicas, (), ())
+        return [one] * self.partitions, self.values, self.brokers
 
 
 def play(story: Callable[[Topic, ControlTopic], Coroutine[Any, Any, None]], **values: str) -> None:
@@ -78,6 +80,19 @@ def test_it_is_looked_at_every_five_minutes() -> None:
         await asyncio.sleep(EVERY / 2 + 1)
         assert topic.asked == before + 1
         assert "unclean.leader.election.enable is true" in (agent.degraded or "")
+
+    play(story)
+
+
+def test_fewer_replicas_than_there_are_brokers_for_deviate() -> None:
+    async def story(topic: Topic, agent: ControlTopic) -> None:
+        topic.replicas, topic.brokers = (1,), 1
+        topic.values = configs(1)
+        await asyncio.sleep(EVERY + 1)
+        assert agent.degraded is None, "one broker keeps one"
+        topic.brokers = 5
+        await asyncio.sleep(EVERY + 1)
+        assert "ottla-control is not as it must be: it has 1 of 3 replicas" in (agent.degraded or "")
 
     play(story)
 

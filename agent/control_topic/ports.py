@@ -86,8 +86,8 @@ def _nonce() -> str:
     return secrets.token_hex(16)
 
 
-# The topic's partitions, and its settings in effect.
-Describe = Callable[[], Awaitable[tuple[Sequence[PartitionInfo], Mapping[str, str]]]]
+# The topic's partitions, its settings in effect, and how many brokers its cluster has.
+Describe = Callable[[], Awaitable[tuple[Sequence[PartitionInfo], Mapping[str, str], int]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,14 +48,14 @@ class SettingsWatch:
     async def _look(self, describe: Describe) -> bool:
         """Whether it could be read. What cannot deviates from nothing, but somebody should know."""
         try:
-            partitions, effective = await describe()
+            partitions, effective, brokers = await describe()
         except KafkaError as error:
             self._tell(f"the settings of {self._topic} cannot be read: {error}")
             return False
         if not partitions:
             return False  # it is not made yet, or gone: the reader tells
         replicas = min((len(p.replicas) for p in partitions), default=0)
-        found = deviations(partitions, effective, replicas)  # how many replicas is told below
+        found = deviations(partitions, effective, brokers)
         self._member.deviate(f"{self._topic} is not as it must be: {'; '.join(found)}" if found else None)
         few = f"{self._topic} has {replicas} of {REPLICAS} replicas" if replicas < REPLICAS else ""
         self._tell("; ".join(found) or few)

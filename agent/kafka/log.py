@@ -174,14 +174,16 @@ class PartitionLog:
         self.high_watermark = await self._offset(LATEST, until)
         return self.log_start, self.high_watermark
 
-    async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str]]:
-        """The topic's partitions, and its settings in effect whatever their source."""
+    async def describe(self) -> tuple[Sequence[PartitionInfo], Mapping[str, str], int]:
+        """The topic's partitions, its settings in effect whatever their source, and how many brokers there
+        are, fenced ones too."""
         until = _now() + self._deadline
         call = describe_topic_partitions([self.topic])
         partitions = partitions_of(await self._cluster.ask(call, purpose="locate", deadline=until - _now()))
         call = describe_configs([f"topic/{self.topic}"], None)
         answer = await self._cluster.ask(call, purpose="locate", deadline=until - _now())
-        return partitions, values_of(answer, dynamic=False).get(self.topic, {})
+        values = values_of(answer, dynamic=False).get(self.topic, {})
+        return partitions, values, len(await self._cluster.brokers(until - _now()))
 
     async def close(self) -> None:
         """Close every connection."""
