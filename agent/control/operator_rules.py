@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from agent.control.claims import TRANSITIONS, handled, move
 from agent.control.memory import cooldown
-from agent.control.pauses import is_selector
+from agent.control.pauses import in_force, is_selector
 from agent.control.records import Record
 from agent.control.state import Coming, Pause, State
 from agent.control.times import Budget, params_fault
@@ -40,18 +40,32 @@ def _changed(state: State, r: Record) -> Mapping[str, int]:
 
 
 def selector_known(state: State, r: Record) -> str | None:
-    """It names something, and there are not too many of them."""
+    """It names something, and not too many of them are in force."""
     selector = r.x["selector"]
     if not is_selector(selector):
         return f"no such selector: {selector}"
-    return "too many pauses" if selector not in state.pauses and len(state.pauses) >= PAUSES else None
+    full = selector not in state.pauses and len(in_force(state)) >= PAUSES
+    return "too many pauses" if full else None
 
 
 def pause(state: State, r: Record) -> State:
     """Stops intents for so many seconds of log time, or lets them go again; never an undo."""
     until = state.clock + r.x["for"] * 1_000 if r.x["for"] else 0
     told = Pause(r.x["on"], until, r.x["reason"], r.x["by"])
+    if r.x["selector"] not in state.pauses and len(state.pauses) >= PAUSES:
+        state = _without_ended(state)
     return replace(state, pauses={**state.pauses, r.x["selector"]: told}, changes=_changed(state, r))
+
+
+def _without_ended(state: State) -> State:
+    """Without the pauses that are off or lapsed, and when they were changed: to make room for new ones."""
+    kept = set(in_force(state))
+    gone = {f"pause/{selector}" for selector in state.pauses if selector not in kept}
+    return replace(
+        state,
+        pauses={selector: pause for selector, pause in state.pauses.items() if selector in kept},
+        changes={thing: offset for thing, offset in state.changes.items() if thing not in gone},
+    )
 
 
 def budget_sound(state: State, r: Record) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 from scribe import Scribe
 
 from agent.control.bodies import FOLD
+from agent.control.operator_rules import PAUSES
 from agent.control.records import BadRecord
 from agent.control.times import LAB, Budget
 
@@ -90,6 +91,33 @@ def test_section_2_a_selector_that_names_nothing_is_refused(selector: str) -> No
     words = {"on": True, "selector": selector or "x", "for": 0}
     assert str(log.order(one, "pause", **words).void).startswith("no such selector")
     assert not log.state.pauses
+
+
+def test_section_2_pauses_that_ended_make_room_for_new_ones() -> None:
+    log, one, _ = two()
+    for number in range(PAUSES):
+        paused(log, one, f"kind:k{number}", seconds=100 if number else 0)
+    words = {"on": True, "selector": "kind:new", "for": 0}
+    assert log.order(one, "pause", **words).void == "too many pauses"
+    log.wait(one, 101_000)
+    offset = log.state.changes["pause/kind:k0"]
+    assert log.order(one, "pause", on=False, selector="kind:k0", expect=offset, **{"for": 0}).void is None
+    assert log.order(one, "pause", **words).void is None
+    assert set(log.state.pauses) == {"kind:new"}
+    assert set(log.state.changes) == {"pause/kind:new"}
+    paused(log, one, "kind:k0")
+
+
+def test_section_2_what_people_changed_is_remembered_within_bounds() -> None:
+    log, one, _ = two()
+    for number in range(3 * PAUSES):
+        offset = paused(log, one, f"kind:k{number}")
+        assert (
+            log.order(one, "pause", on=False, selector=f"kind:k{number}", expect=offset, **{"for": 0}).void
+            is None
+        )
+    assert len(log.state.pauses) <= PAUSES
+    assert len(log.state.changes) <= PAUSES
 
 
 def test_section_2_what_is_paused_does_not_keep_others_from_what_it_waits_for() -> None:
