@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from agent import deadman, gate, stop_file
-from agent.actions import Ports, Stopped, load
+from agent.actions import Ports, Stopped, blind_without_log, load
 from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
 from agent.daemon.carry import left_alone
@@ -78,6 +78,8 @@ class Undo:
                 raise Stopped(why)
             if incident.claim is None:
                 seen = await self._plain(incident)
+            elif incident.effect is not None and (why := blind_without_log(incident.effect)) is not None:
+                raise Stopped(why)
             else:
                 if incident.phase is not Phase.UNDOING:  # a crash in its midst leaves it in doubt
                     await ledger.record(Entry(clock(), Kind.UNDOING, "undone offline", incident.id))

@@ -15,7 +15,7 @@ from agent.actions import Ports
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.fence import Fence
 from agent.history import History, replay
-from agent.model import Entry, Kind, Policy
+from agent.model import Change, Effect, Entry, Kind, Operation, Policy
 from agent.recovery import Undo
 from agent.rehearsal.virtual_time import run
 
@@ -32,10 +32,10 @@ class Ledger:
         self.written.append(entry)
 
 
-def standing(*after: Kind, claim: int | None = 3) -> History:
+def standing(*after: Kind, claim: int | None = 3, effect: Effect = EFFECT) -> History:
     """A throttle of the agent that died after the last of these entries."""
-    of = decision(do="throttle_replication")
-    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=EFFECT, claim=claim)
+    of = decision(do=effect.action)
+    started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=effect, claim=claim)
     return replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
 
 
@@ -111,6 +111,17 @@ def test_the_stop_file_stops_it() -> None:
     assert (entry.kind, entry.reason) == (Kind.FAILED, "not undone: the stop file stands: hands off")
     assert scene.cluster.values == SET
     assert scene.written == []
+
+
+def test_section_8_what_does_not_tell_whose_it_is_waits_for_the_log() -> None:
+    scene = Scene()
+    cleared = Change("broker/1", RATE.key, Operation.DELETE, "5000000", None)
+    effect = Effect("clear_leftover_throttle", "broker-1", (cleared,))
+    scene.cluster.values["broker/1"] = {}
+    (entry,) = scene.undo(standing(Kind.DONE, effect=effect))
+    assert entry.kind is Kind.FAILED
+    assert f"does not tell whose {RATE.key} of broker/1 is: it waits for the log" in entry.reason
+    assert scene.cluster.writes == 0
 
 
 def test_what_was_not_undone_stays_the_agents() -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 from msgspec import Struct
 
 from agent.actions.ports import Action, Ports, Stopped
-from agent.actions.stamps import is_stamped, restamp, stamped, stands_at
+from agent.actions.stamps import blind_without_log, is_stamped, restamp, stamped, stands_at
 from agent.actions.throttles import RATES
 from agent.model import ActionSpec, Blast, Parameter
 from agent.quantities import BytesPerSecond, Duration, Ratio, Size
@@ -24,6 +24,7 @@ __all__ = [
     "Ports",
     "Stopped",
     "action",
+    "blind_without_log",
     "is_stamped",
     "load",
     "restamp",

@@ -30,6 +30,18 @@ def is_stamped(change: Change) -> bool:
     return change.operation is Operation.SET and change.key in RATES and change.new is not None
 
 
+def blind_without_log(effect: Effect) -> str | None:
+    """Why it must not be undone while the log cannot be used: of what was removed nothing tells who removed
+    it, and the claim may have been closed by a peer since. Entries of a list name what they throttle, and
+    moves are of the own broker. None where each change tells."""
+    for change in effect.changes:
+        if not is_stamped(change) and change.operation not in (Operation.APPEND, Operation.MOVE):
+            return (
+                f"what stands does not tell whose {change.key} of {change.resource} is: it waits for the log"
+            )
+    return None
+
+
 def _stamp(change: Change, claim_id: int) -> Change:
     if not is_stamped(change):
         return change

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from agent.actions import Action, Ports, Stopped, configs, spec
 from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
-from agent.daemon.last_look import stop_file
+from agent.daemon.last_look import before_undo
 from agent.daemon.means import Means
 from agent.daemon.settling import ANSWER_S, once, settle
 from agent.daemon.traces import may_be_looked_for, stamped_by
@@ -63,7 +63,7 @@ class Adoption:
             self._writes = ClaimWrites(fence, name, self._means.ports.node_id)
             for node in self._suspects():
                 self._writes.suspect(node)
-        ports = self._writes.ports(self._means.ports, _never, lambda: stop_file(self._means))
+        ports = self._writes.ports(self._means.ports, _never, lambda: before_undo(self._means, self._effect))
         if not self._has_effect:
             return await self._undo_what_is_stamped(fence, self._writes, ports)
         await self._undo_what_others_feel(fence, ports)

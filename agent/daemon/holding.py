@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from agent.actions import Ports
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.fence import ClaimWrites
-from agent.daemon.last_look import last_look, still_fires, stop_file, without
+from agent.daemon.last_look import before_undo, last_look, still_fires, stop_file, without
 from agent.daemon.means import Means
 from agent.daemon.settling import settle
 from agent.history import Incident, Phase
@@ -45,7 +45,7 @@ class Holding:
             return
         self._resumed = resumed
         self._writes = ClaimWrites(means.fence, one.claimed, means.ports.node_id)
-        self.ports = self._writes.ports(means.ports, self._look, self.stop_file)
+        self.ports = self._writes.ports(means.ports, self._look, self._look_back)
         if resumed and in_its_midst(one, means.clock(), means.boot()):
             self._writes.suspect()
 
@@ -55,7 +55,7 @@ class Holding:
         return self._writes is not None
 
     async def stop_file(self) -> str | None:
-        """The stop file in words: the only thing that stops an undo."""
+        """The stop file in words: it stops an undo, too."""
         return await stop_file(self._means)
 
     def not_begun(self) -> str | None:
@@ -108,6 +108,9 @@ class Holding:
 
     def _fenced_by(self) -> ControlTopic | None:
         return self._means.control if self._writes else None
+
+    async def _look_back(self) -> str | None:
+        return await before_undo(self._means, self._incident().effect)
 
     async def _look(self) -> str | None:
         """The last look before one more effect; the first one wants the symptom, too."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from agent import gate
-from agent.actions import spec
+from agent.actions import blind_without_log, spec
 from agent.daemon.means import Means
 from agent.history import History, Incident, Start
-from agent.model import Decision, Refusal
+from agent.model import Decision, Effect, Refusal
 
 
 async def last_look(
@@ -25,8 +25,16 @@ async def last_look(
 
 
 async def stop_file(means: Means) -> str | None:
-    """The stop file in words: the only thing that stops an undo."""
+    """The stop file in words: it stops an undo, too."""
     return gate.stop_file((await means.local()).stop_file)
+
+
+async def before_undo(means: Means, effect: Effect | None) -> str | None:
+    """What keeps an undo under a claim from being sent: the stop file and, where the log cannot be used, that
+    nothing tells whose it is (section 8)."""
+    stop = await stop_file(means)
+    blind = means.control is not None and means.control.degraded
+    return stop or (blind_without_log(effect) if blind and effect else None)
 
 
 def still_fires(means: Means, decision: Decision) -> bool:

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import decision
 
+from agent.actions import Stopped
+from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.daemon.holding import Broken, Holding, in_its_midst
 from agent.history import History, Incident, replay
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Boot, Entry, Kind
+from agent.model import Boot, Change, Effect, Entry, Kind, Operation
 
 
-def incident(claim: int, *after: Kind, until: int | None = None) -> Incident:
+def incident(claim: int, *after: Kind, until: int | None = None, effect: Effect = EFFECT) -> Incident:
     """A throttle that stands under this claim."""
     of = decision(do="throttle_replication")
     started = Entry(
@@ -29,7 +31,7 @@ def incident(claim: int, *after: Kind, until: int | None = None) -> Incident:
         "so",
         of.incident,
         decision=of,
-        effect=EFFECT,
+        effect=effect,
         claim=claim,
         until=until,
         boot=Boot("machine", 0),
@@ -38,10 +40,16 @@ def incident(claim: int, *after: Kind, until: int | None = None) -> Incident:
     return history.incidents[of.incident]
 
 
-def holding(fleet: Fleet, *after: Kind, resumed: bool = True, until: int | None = None) -> Holding:
+def holding(
+    fleet: Fleet,
+    *after: Kind,
+    resumed: bool = True,
+    until: int | None = None,
+    effect: Effect = EFFECT,
+) -> Holding:
     """Agent 1's, of what it began under the fleet's claim."""
     means: Any = fleet.agents[1]
-    one = incident(fleet.claim, *after, until=until)
+    one = incident(fleet.claim, *after, until=until, effect=effect)
     it = Holding(means, lambda: one, fleet.agents[1].told.append)
     it.begin(resumed=resumed)
     return it
@@ -83,6 +91,38 @@ def test_where_the_log_cannot_be_used_nobody_is_waited_for() -> None:
         assert it.closed() is None
         await ThrottleReplication().undo(EFFECT, it.ports)
         assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+CLEARED = Effect(
+    "clear_leftover_throttle", "broker-1", (Change("broker/1", RATE.key, Operation.DELETE, "5000000", None),)
+)
+
+
+def test_section_8_without_the_log_nothing_is_put_back_that_does_not_tell_whose_it_is() -> None:
+    """Removed is removed, whoever did it: a peer may have closed the claim, and another begun since."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        one: Any = fleet.agents[1]
+        it = holding(fleet, Kind.DONE, effect=CLEARED)
+        fleet.cluster.values["broker/1"] = {}
+        fleet.log.unreadable = fleet.log.unwritable = "down"
+        await asyncio.sleep(TIMES.degraded / 1_000 + 2)
+        assert one.control.degraded
+        with pytest.raises(
+            Stopped, match=f"does not tell whose {RATE.key} of broker/1 is: it waits for the log"
+        ):
+            await ClearLeftoverThrottle().undo(CLEARED, it.ports)
+        assert fleet.cluster.values["broker/1"] == {}
+        fleet.log.unreadable = fleet.log.unwritable = ""
+        while one.control.degraded or one.control.own_claim(fleet.claim) is None:
+            await asyncio.sleep(0.1)
+        await one.control.barrier()
+        await it.ours()
+        await ClearLeftoverThrottle().undo(CLEARED, it.ports)
+        assert fleet.cluster.values["broker/1"] == {RATE.key: "5000000"}
 
     play(story)
 
