@@ -95,7 +95,8 @@ class ClaimWrites:
         return replace(ports, admin=write(apply, undo=False), undoing=write(undo, undo=True))
 
     async def _alter(self, changes: Sequence[ConfigChange], look: LastLook, *, undo: bool) -> None:
-        """A time-out is read back before anything else."""
+        """A time-out is read back before anything else. Only a value that tells whose it is proves that the
+        request was executed: what an undo wants, or a list's entries, may be there by somebody else."""
         node = node_of(changes[0].resource)
         via = self._node if node is None else node  # of another broker's settings only that one takes any
         targets = {f"broker {via}": await self._fence.process(via), CONTROLLER: None}
@@ -106,7 +107,8 @@ class ClaimWrites:
         except KafkaInDoubt:
             if not await writes.in_force(changes):
                 raise
-            self._open = before  # it was done, once
+            if not undo and all(change.operation == "set" for change in changes):
+                self._open = before  # it was done, once
 
     async def _move(self, broker: int, moves: Moves, look: LastLook, *, undo: bool) -> Moves:
         targets = {f"broker {broker}": await self._fence.process(broker)}

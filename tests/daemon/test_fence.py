@@ -117,6 +117,24 @@ def test_a_lost_answer_is_read_back_first() -> None:
     assert play(story).cluster.writes == 1
 
 
+def test_what_is_absent_proves_no_delete_of_ours() -> None:
+    """An operator removed the key, too; our request may still strip what the next one sets."""
+
+    async def story(scene: Scene) -> None:
+        await apply([CHANGE], scene.ports)
+        scene.cluster.fate, sent = "late", scene.cluster.writes
+        undoing, begun = asyncio.ensure_future(undo([CHANGE], scene.ports)), boot_ms()
+        while scene.cluster.writes == sent:
+            await asyncio.sleep(0.001)
+        scene.cluster.values["broker/1"].clear()
+        await undoing
+        assert scene.writes.doubt is not None
+        assert await scene.settled() == "absent"
+        assert boot_ms() - begun >= TIMES.e_controller
+
+    play(story)
+
+
 def test_what_lands_late_is_seen_before_it_is_called_settled() -> None:
     """Undone half a minute early it would stand for ever."""
 
