@@ -21,6 +21,7 @@ from agent.control_topic import (
     Surroundings,
     Times,
 )
+from agent.control_topic.effects import LEAST
 from agent.rehearsal.virtual_time import run
 
 QUICK = Times(beat_each=0, settle=0, probation=0, degraded=6_000)
@@ -179,6 +180,25 @@ def test_the_deadman_ends_with_act_or_with_the_hold_time() -> None:
         assert scene.topic.act_by() == scene.boot() + 200
 
     play(story)
+
+
+def test_an_effect_that_would_begin_right_before_the_hold_time_ends_is_not_begun() -> None:
+    """A loop that lags for some milliseconds would be killed in its midst."""
+
+    async def story(scene: Scene) -> None:
+        async def fire(left: int) -> None:
+            scene.topic._life.duties.hold.since = scene.boot() - QUICK.h + left
+            await Effects(scene.topic, scene)._fire(
+                scene, scene.look, lambda: None, lambda _: scene.told.append("in doubt")
+            )
+
+        for left in (0, 50, LEAST - 1):
+            with pytest.raises(NotAccepted, match="the hold time is over"):
+                await fire(left)
+        assert "armed" not in scene.told
+        await fire(LEAST)
+
+    assert play(story).told == ["armed", "looked", "in doubt", "sending", "sent", "disarmed"]
 
 
 def test_a_last_look_that_takes_too_long_is_given_up_before_the_deadman() -> None:

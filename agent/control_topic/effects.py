@@ -31,6 +31,7 @@ from agent.model import Called
 # Of the time until the deadman kills: a last look or a send that takes longer is given up in words. The rest
 # is for a loop that lags, which is no reason to be killed.
 PATIENCE = 0.6
+LEAST = 200  # ms before the deadman kills: with less left nothing is begun, since a loop may lag as long
 
 _Answer = TypeVar("_Answer")
 _Given_co = TypeVar("_Given_co", covariant=True)
@@ -157,8 +158,8 @@ class Effects:
         """Steps 3 to 6 without the answer."""
         at = self._control.act_by()
         left = at - self._control.boot
-        if left <= 0:
-            raise NotAccepted("the hold time is over: no own record was accepted in time")
+        if left < min(LEAST, self._control.params["act"] // 2):
+            raise NotAccepted("the hold time is over, or nearly so: no own record was accepted in time")
         disarm, leaving = self._deadman.arm(at), False
         try:
             async with asyncio.timeout(left * PATIENCE / 1_000):
