@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from agent.control.times import PRODUCTION
+from agent.kafka.connection import MAX_AGE
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text()
 
@@ -25,3 +28,12 @@ def test_what_is_only_the_labs_is_called_by_no_other_part() -> None:
     callers = {path for path in files if ".delete_topics(" in (ROOT / "agent" / path).read_text()}
 
     assert {str(p) for p in callers if p.parts[0] not in ("lab", "demo")} == {"commands/control_init.py"}
+
+
+def test_the_brokers_end_a_session_after_an_effect_had_time_and_before_others_act() -> None:
+    """And after the agent has made its lasting connections anew."""
+    (told,) = re.findall(r"connections\.max\.reauth\.ms=(\d+)", PAGE)
+    session = int(told)
+
+    assert 5 * PRODUCTION.act <= session < PRODUCTION.w + PRODUCTION.e_controller
+    assert session > MAX_AGE * 1_000
