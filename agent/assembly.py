@@ -21,6 +21,7 @@ from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
+from agent.daemon.own_standing import standing
 from agent.daemon.reload import Means as ReloadMeans
 from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
@@ -42,6 +43,7 @@ from agent.sources.agent_itself import AgentItself, Saved
 from agent.sources.broker_pid import BrokerAt
 from agent.sources.broker_process import which_process
 from agent.sources.cluster import ClusterFacts
+from agent.sources.control_standing import ControlStanding
 from agent.sources.exposition import Exposition
 from agent.sources.host import LogDirs
 from agent.sources.host_sources import host_sources
@@ -120,15 +122,19 @@ def make_dirs(config: Config) -> LogDirs:
 class Eyes:
     """The sources of an agent, set to read what the rules in force name, and nothing else."""
 
-    def __init__(self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail) -> None:
+    def __init__(
+        self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail, control: ControlTopic
+    ) -> None:
         self._config, self._facts, self._tail = config, facts, tail
         self._jmx = make_jmx(config)
         self._exporters = make_exporters(config)
         self.series = Series(WINDOW_MS)
         self.saved = Saved()
         itself = self._itself = AgentItself(self.series, self.saved, config.interval_ms)
+        self._control = ControlStanding(partial(standing, control), config.interval_ms)
         self._host = host_sources(config.host, config.broker.log_dirs, config.security, config.interval_ms)
-        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, itself, *self._host)
+        own = (itself, self._control)
+        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, *own, *self._host)
 
     def log_lines(self, metrics: Collection[str]) -> Sequence[Plain]:
         """The last log lines behind these metrics."""
@@ -144,7 +150,7 @@ class Eyes:
         """Read what these rules name from now on."""
         asked, table = rules.names.asked(sight.names), rules.names.metrics
         self._facts.select(asked | world_names.NAMES)
-        for source in (self._itself, *self._host):
+        for source in (self._itself, self._control, *self._host):
             source.wanted = asked
         if self._jmx is not None:
             self._jmx.select(asked, table)
@@ -221,7 +227,8 @@ async def make_service(config: Config) -> Service:
     admin, dirs = make_admin(config), make_dirs(config)
     control, started = make_control(config, admin, journal), clock()
     tail = make_tail(config, rules, journal)
-    eyes = Eyes(config, ClusterFacts(admin, config.broker.node_id, config.interval_ms), dirs, tail)
+    facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
+    eyes = Eyes(config, facts, dirs, tail, control)
 
     async def local() -> Local:
         stop = await asyncio.to_thread(stop_file.read, config.stop_file)

@@ -16,6 +16,21 @@ SNAPSHOTS = {  # of the log, by what is known of it
 }
 
 
+def standing(control: ControlTopic) -> dict[str, float]:
+    """The same as a source has it. Of the log nothing before it is read to its end: a counter would leap from
+    its first record to its last at each start."""
+    known: dict[str, float] = {
+        "ottla_control_degraded": control.degraded is not None,
+        "ottla_control_differs": control.differing is not None,
+    }
+    if control.caught_up:
+        snapshots = control.snapshots()
+        known |= {f"ottla_control_{name}": snapshots[name.removeprefix("snapshot_")] for name in SNAPSHOTS}
+        known["ottla_control_joins_total"] = control.joins
+        known["ottla_control_leader_epochs_total"] = max(0, control.state.epoch)
+    return known
+
+
 class OfControl(Collector):
     """The counters are the log's: an agent that starts later, or folds it again, tells the same."""
 

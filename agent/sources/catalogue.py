@@ -10,6 +10,7 @@ from agent.sources import (
     MetricInfo,
     agent_itself,
     cluster_metrics,
+    control_standing,
     exposition,
     host_sources,
     jolokia,
@@ -27,6 +28,7 @@ TABLES = (
     ("Exporters", "exposition", exposition.METRICS),
     ("The sources themselves, by `source`", "every source", schedule.METRICS),
     ("The agent itself", "agent", agent_itself.METRICS),
+    ("The control topic, as this agent has read it", "control", control_standing.METRICS),
 )
 OTHERS = tuple(metric for _, _, metrics in TABLES for metric in metrics)
 

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from test_control_topic import Cluster
+from test_control_topic import Cluster, eventually
 
 from agent.control_topic import ControlTopic
-from agent.daemon.own_standing import OfControl
+from agent.daemon.own_standing import OfControl, standing
+from agent.model import Sample
+from agent.sources.control_standing import METRICS, ControlStanding
 
 
 @pytest.fixture
@@ -50,3 +52,22 @@ async def test_void_records_by_reason_and_how_often_an_agent_of_this_name_joined
     again = await cluster.start(1)
     assert "ottla_control_joins_total 2.0" in exposed(again)
     assert exposed(one)[0] == "ottla_control_degraded 1.0"
+
+
+async def test_a_rule_reads_nothing_of_the_log_before_it_is_read_to_its_end(cluster: Cluster) -> None:
+    """A counter that leaps at each start would be a storm each time."""
+    control = cluster.agent(1)
+    assert standing(control) == {"ottla_control_degraded": True, "ottla_control_differs": False}
+    await control.start()
+    await eventually(lambda: control.degraded is None and control.caught_up, "the join", 20)
+    known = standing(control)
+    assert set(known) == {metric.name for metric in METRICS}
+    assert (known["ottla_control_degraded"], known["ottla_control_joins_total"]) == (False, 1)
+
+
+async def test_it_is_asked_only_where_a_rule_reads_it() -> None:
+    """As every source."""
+    source = ControlStanding(lambda: {"ottla_control_degraded": True}, 1_000)
+    assert await source.read(5) == []
+    source.wanted = frozenset({"ottla_control_degraded"})
+    assert await source.read(5) == [Sample("ottla_control_degraded", (), 5, 1.0)]
