@@ -137,14 +137,15 @@ def _problems(state: State) -> dict[str, int]:
     return left
 
 
-def is_lost(carried_: Carried, state: State) -> bool:
+def is_lost(carried_: Carried, state: State, there: str | None = None) -> bool:
     """Whether the log, read to its end, is not the one that was carried from: shorter, or another history.
-    Where no digest of so long ago is known, an own claim tells that was neither kept nor closed."""
+    `there`: the digest that was seen at that offset while it was folded. Where none of so long ago is known,
+    an own claim tells that was neither kept nor closed."""
     if not carried_.log or carried_.log != state.log:
         return False
     if carried_.offset > state.offset:
         return True
-    digest = digest_at(state.digests, state.offset, carried_.offset)
+    digest = there or digest_at(state.digests, state.offset, carried_.offset)
     if digest is None:
         return any(_is_gone(item, state) for item in carried_.redeclare)
     return digest != carried_.digest

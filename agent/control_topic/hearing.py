@@ -54,7 +54,7 @@ class Hearing:
         self.gossip.saw(state, verdict)
         self.unrest.saw(state, verdict)
         self.past.saw(state, verdict)
-        self.keeping.saw(verdict)
+        self.keeping.saw(state, verdict)
         self._compare()
         if verdict.marked is not None:
             self._nudge()

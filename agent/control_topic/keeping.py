@@ -33,6 +33,7 @@ class Keeping:
         self._agent = agent
         self._stale = True
         self._followed: Followed | None = None
+        self._there: str | None = None  # the digest at the kept offset, in the log as it was folded
 
     async def load(self) -> None:
         """What a former life kept. Raises ControlUnavailable."""
@@ -41,9 +42,11 @@ class Keeping:
         except OSError as error:
             raise ControlUnavailable(f"what this agent kept of the log cannot be read: {error}") from error
 
-    def saw(self, verdict: Verdict) -> None:
-        """A folded record: what moved a claim, or a person ordered, is worth keeping; and that this agent
-        came to the same state as a snapshot, by which it may start from it alone."""
+    def saw(self, state: State, verdict: Verdict) -> None:
+        """A folded record, and the state after it: what moved a claim, or a person ordered, is worth keeping;
+        and that this agent came to the same state as a snapshot, by which it may start from it alone."""
+        if state.offset == self.kept.offset:
+            self._there = state.digest
         record = verdict.record
         telling = record is not None and ("expect" in record.x or record.t == "snapshot")
         self._stale |= bool(verdict.moves) or (telling and verdict.void is None)
@@ -60,7 +63,7 @@ class Keeping:
 
     async def join(self, state: State) -> Carried:
         """What the next join must tell: durable before it is told. Raises ControlUnavailable."""
-        lost = is_lost(self.kept, state) or (bool(self.kept.log) and self.kept.log != state.log)
+        lost = is_lost(self.kept, state, self._there) or (bool(self.kept.log) and self.kept.log != state.log)
         if lost and not self.kept.owed:
             await self._save(owing(self.kept))
         return self.kept
@@ -77,6 +80,7 @@ class Keeping:
             await self._save(replace(lost, followed=self._followed) if self._followed else lost)
         elif self.kept.log:
             await self._save(owing(self.kept))
+        self._there = None
 
     async def joined(self, state: State) -> None:
         """A join that carried it was accepted: no other one owes it any more. Raises ControlUnavailable."""
@@ -97,4 +101,6 @@ class Keeping:
         except OSError as error:
             self._stale = True
             raise ControlUnavailable(f"what must outlive the log cannot be kept: {error}") from error
+        if kept.offset != self.kept.offset:
+            self._there = kept.digest  # all that is kept is of the log that is read
         self.kept = kept

@@ -25,9 +25,12 @@ from agent.control.carried import (
     unpack,
 )
 from agent.control.digests import KNOWN, digest_at
+from agent.control.fold import fold
 from agent.control.lost import Restorer, no_room, unexplained
 from agent.control.records import MAX_BYTES
+from agent.control.state import State
 from agent.control.times import LAB
+from agent.control_topic.keeping import Keeping
 
 NOTHING = Carried()
 
@@ -150,9 +153,9 @@ def test_rule_11_a_shorter_log_or_another_history_is_a_lost_one() -> None:
     assert not is_lost(NOTHING, shorter.state)
 
 
-def _long_after(log: Scribe) -> Scribe:
+def _long_after(log: Scribe, step: int = 1) -> Scribe:
     """More records than digests are known, in little time."""
-    log.step = 1
+    log.step = step
     for _ in range(KNOWN + 10):
         log.raw(b"noise")
     return log
@@ -184,6 +187,27 @@ def test_rule_11_after_a_long_absence_a_claim_that_is_open_or_was_closed_tells_o
     assert not is_lost(kept, _long_after(log).state)
     item = {**kept.redeclare[0], "epoch": -1}  # its offset was used again
     assert is_lost(replace(kept, redeclare=(item,)), log.state)
+
+
+async def test_rule_11_who_folds_over_what_it_kept_can_tell_however_long_ago_that_was() -> None:
+    """A claim that a peer closed hours ago, and that nobody remembers, is not taken for lost then."""
+    log, one, _ = two()
+    claim = log.dirty(one, "x:a")
+    kept = carried(log.state, "broker-1", NOTHING)
+    log.release(one, claim, "undone")
+    log.epoch = 1
+    _long_after(log, step=10_000).step = 100
+    again = log.join("broker-2")
+    log.release(again, log.claimed(again, "x:b"), "cancelled")  # older ones are forgotten with it
+    assert is_lost(kept, log.state), "who cannot compare is careful"
+    for held, lost in ((kept, False), (replace(kept, digest="f" * 32), True)):
+        keeping = Keeping(None, "broker-1")
+        keeping.kept = held
+        state = State()
+        for record in log.log:
+            state, verdict = fold(state, record)
+            keeping.saw(state, verdict)
+        assert (await keeping.join(state)).owed is lost
 
 
 def test_rule_11_under_one_leader_nothing_is_lost_however_long_ago_a_claim_was_closed() -> None:
