@@ -116,7 +116,7 @@ async def _all_followed() -> None:
     await fleet.make_again(1, 2, 3)
     await fleet.start(1, 2)
     why = await fleet.claim(1)
-    assert why.startswith("the log was made again, and broker-3 of the former has yet to join it")
+    assert why.startswith("the log was made again, and these of the former have yet to join it: broker-3;")
     assert fleet.agents[1].held_back() == [why]
     await fleet.start(3, 4)
     await asyncio.sleep(1)

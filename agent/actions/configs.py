@@ -121,7 +121,7 @@ async def _present(changes: Sequence[Change], ports: Ports) -> Values:
 
 async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks: int) -> None:
     """Write what is missing until nothing is. What is seen counts once it is seen `looks` times in a row, and
-    the same is not written twice."""
+    the same is not written twice, though one broker shows it sooner than another."""
     written: list[ConfigChange] = []
     before: list[ConfigChange] | None = None
     alike = 0
@@ -132,11 +132,11 @@ async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks:
         before = wanted
         if alike >= looks and not wanted:
             return
-        if alike >= looks and wanted != written:
-            await ports.admin.alter_configs(wanted)
-            written = wanted
+        if alike >= looks and (new := [w for w in wanted if w not in written]):
+            await ports.admin.alter_configs(new)
+            written += new
         await ports.sleep(_PAUSE_S)
-    what = ", ".join(f"{w.operation} {w.key} of {w.resource}" for w in written)
+    what = ", ".join(f"{w.operation} {w.key} of {w.resource}" for w in before or ())
     raise Stopped(f"the brokers took it, but it does not read back: {what}; see the broker's log")
 
 

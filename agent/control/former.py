@@ -76,4 +76,6 @@ def not_heard(state: State, before: Followed | None, kind: str | None = None) ->
         return f"{told} this agent had not followed the former to its end: it begins nothing until {until}"
     more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
     who = f"{', '.join(missing[:NAMED])}{more}"
-    return f"{told} {who} of the former has yet to join it: nothing is begun until then, or {until}"
+    return (
+        f"{told} these of the former have yet to join it: {who}; nothing is begun until they have, or {until}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pytest
 from fake_world import NODE, World, crashes, run
@@ -115,6 +116,36 @@ def test_a_crash_anywhere_then_again_is_the_same(
     _crash_then_again(world, at, after, lambda: configs.undo(changes, world.ports()))
 
     assert as_sets(world) == before
+
+
+@dataclass
+class Late(World):
+    """What is written to topic b is seen a look later than what is to topic a. `sent`: all writes."""
+
+    sent: list[ConfigChange] = field(default_factory=list)
+    hidden: int = 0
+
+    async def alter_configs(self, changes: Sequence[ConfigChange]) -> None:
+        await super().alter_configs(changes)
+        self.sent += changes
+        self.hidden = 1
+
+    async def topic_configs(
+        self, topics: Sequence[str], keys: Sequence[str] | None
+    ) -> Mapping[str, Mapping[str, str]]:
+        found = dict(await super().topic_configs(topics, keys))
+        if self.hidden:
+            self.hidden -= 1
+            found["b"] = {}
+        return found
+
+
+def test_what_one_resource_shows_later_is_not_sent_again() -> None:
+    """An operator might have taken it away by then."""
+    world = Late(values={"topic/a": {}, "topic/b": {}})
+    changes = [Change(f"topic/{t}", LEADER_LIST, Operation.SET, None, "0:2") for t in ("a", "b")]
+    run(configs.apply(changes, world.ports()))
+    assert [c.resource for c in world.sent] == ["topic/a", "topic/b"]
 
 
 def _crash_then_again(world: World, at: int, after: bool, work) -> None:  # type: ignore[no-untyped-def]  # any coroutine

@@ -44,10 +44,10 @@ def test_section_9_who_did_not_follow_the_former_log_waits_until_all_handled_the
 def test_section_9_who_followed_it_waits_for_all_who_lived_in_it_or_as_long() -> None:
     log = again()
     assert str(not_heard(log.state, BEFORE)).startswith(
-        "the log was made again, and broker-2, broker-3 of the former has yet to join it: nothing is begun"
+        "the log was made again, and these of the former have yet to join it: broker-2, broker-3; nothing is"
     )
     log.join("broker-3")
-    assert "broker-2 of the former" in str(not_heard(log.state, BEFORE))
+    assert "have yet to join it: broker-2;" in str(not_heard(log.state, BEFORE))
     session = log.join("broker-2")
     assert not_heard(log.state, BEFORE) is None
     log.say(session, "leave")
