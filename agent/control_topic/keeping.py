@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from msgspec.structs import replace
@@ -33,6 +34,8 @@ class Keeping:
         self._agent = agent
         self._stale = True
         self._followed: Followed | None = None
+        self._saving = asyncio.Lock()
+        self._telling = False  # a join is under way that tells what is owed, and its log was not lost since
         self._there: str | None = None  # the digest at the kept offset, in the log as it was folded
 
     async def load(self) -> None:
@@ -63,10 +66,12 @@ class Keeping:
 
     async def join(self, state: State) -> Carried:
         """What the next join must tell: durable before it is told. Raises ControlUnavailable."""
-        lost = is_lost(self.kept, state, self._there) or (bool(self.kept.log) and self.kept.log != state.log)
-        if lost and not self.kept.owed:
-            await self._save(owing(self.kept))
-        return self.kept
+        async with self._saving:
+            another = bool(self.kept.log) and self.kept.log != state.log
+            if not self.kept.owed and (another or is_lost(self.kept, state, self._there)):
+                await self._save(owing(self.kept))
+            self._telling = True
+            return self.kept
 
     def gone(self, state: State, newest: int | None, boot: int) -> None:
         """The log is gone; `newest` as `followed` has it."""
@@ -75,23 +80,30 @@ class Keeping:
     async def losing(self, state: State) -> None:
         """The state is about to be dropped. A log that was not read as far as a former life had read it knows
         less than what is kept. Raises ControlUnavailable."""
-        if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
-            lost = owing(carried(state, self._agent, self.kept))
-            await self._save(replace(lost, followed=self._followed) if self._followed else lost)
-        elif self.kept.log:
-            await self._save(owing(self.kept))
-        self._there = None
+        self._telling = False
+        async with self._saving:
+            if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
+                lost = owing(carried(state, self._agent, self.kept))
+                await self._save(replace(lost, followed=self._followed) if self._followed else lost)
+            elif self.kept.log:
+                await self._save(owing(self.kept))
+            self._there = None
 
     async def joined(self, state: State) -> None:
-        """A join that carried it was accepted: no other one owes it any more. Raises ControlUnavailable."""
-        for name in lost_changes(self.kept, state) if self.kept.owed else ():
-            _LOG.warning("control topic: an operator's change was lost with its tail: %s", name)
-        await self._save(carried(state, self._agent, told(self.kept, state, self._agent)))
+        """A join that carried it was accepted: no other one owes it any more, unless that went with the log's
+        tail before this was called. Raises ControlUnavailable."""
+        async with self._saving:
+            if not self._telling:
+                return
+            for name in lost_changes(self.kept, state) if self.kept.owed else ():
+                _LOG.warning("control topic: an operator's change was lost with its tail: %s", name)
+            await self._save(carried(state, self._agent, told(self.kept, state, self._agent)))
 
     async def keep(self, state: State) -> None:
         """Saves what is stale. Raises ControlUnavailable."""
-        if self._stale:
-            await self._save(carried(state, self._agent, self.kept))
+        async with self._saving:
+            if self._stale:
+                await self._save(carried(state, self._agent, self.kept))
 
     async def _save(self, kept: Carried) -> None:
         self._stale = False

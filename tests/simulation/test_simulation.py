@@ -29,6 +29,7 @@ KEPT.add(885_644)  # a host that goes at work is gone only after the faults are 
 KEPT.add(102_098)  # a frozen machine sends what nobody's claim explains any more
 KEPT.add(885_173)  # a join brings two claims back at the very offset that one of them had
 KEPT.add(888_171)  # … where the topic was made again: what stood was released, and never looked at
+KEPT.add(613_076)  # a tail is lost twice: the join that told of an effect goes with it
 KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
 KEPT.add(891_798)  # a topic is made again, and agents come back twelve seconds apart
 KEPT.add(892_203)  # …
