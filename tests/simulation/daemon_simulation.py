@@ -59,8 +59,8 @@ class DaemonSimulation(Simulation):
         try:
             await agent.run()
         except JournalFailed as error:
-            if process.alive:
-                self.crash(node, 1.0, f"it ends: {error}")
+            if process.alive:  # not at once: the crash ends this very task, too
+                self.kernel.after(0.0, self.crash, node, 1.0, f"it ends: {error}")
 
     def _begins(self, name: str, effect: Effect, problem: str) -> None:
         self.invariants.register(

@@ -19,6 +19,7 @@ from simulation.schedules import DAEMON, SETS, drawn
 SCHEDULES = int(os.environ.get("OTTLA_SIM_DAEMONS", "54"))
 KEPT = {mutant.seed for mutant in DAEMONS if mutant.seed is not None}  # those that find our mutants
 KEPT |= {
+    911_176,  # a journal that cannot be read or written ends a daemon at its start
     900_002,  # frozen in the midst of an undo, which another ends; a list that was absent is left empty
     900_126,  # an entry that failed to be written was written all the same
     900_186,  # the sweep gave back a claim whose last request was still in doubt
