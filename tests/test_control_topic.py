@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 from fake_log import FakeLog
+from shelf import Shelf
 
 from agent.control.bodies import FOLD
 from agent.control.carried import unpack
@@ -469,28 +470,6 @@ async def test_a_topic_that_exists_is_taken_and_another_refusal_is_told() -> Non
     await create(exists, "ottla-control")
     with pytest.raises(KafkaRefused):
         await create(forbidden, "ottla-control")
-
-
-class Shelf:
-    """A durable memory: one value, which outlives the process."""
-
-    def __init__(self) -> None:
-        self.value: bytes | None = None
-        self.broken = ""
-
-    async def load(self) -> bytes | None:
-        """What was saved last."""
-        self._check()
-        return self.value
-
-    async def save(self, value: bytes) -> None:
-        """Replace it."""
-        self._check()
-        self.value = value
-
-    def _check(self) -> None:
-        if self.broken:
-            raise OSError(self.broken)
 
 
 async def test_rule_7_a_dead_agent_is_expired_by_two_and_its_claim_is_an_orphan_that_keeps_its_room(

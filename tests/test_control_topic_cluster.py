@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from fake_log import FakeLog
+from shelf import Shelf
+from virtual_clock import now
 
 from agent.control_topic import ControlTopic, ControlUnavailable, Settings, Surroundings, Times
 from agent.control_topic.own_cluster import EVERY, PATIENCE
@@ -19,10 +21,6 @@ from agent.kafka.metadata import Place
 from agent.rehearsal.virtual_time import run
 
 TIMES = Times(settle=0, probation=0)
-
-
-def now() -> int:
-    return 1_000_000 + round(asyncio.get_running_loop().time() * 1_000)
 
 
 @dataclass
@@ -41,21 +39,6 @@ class Brokers:
         if self.fault:
             raise KafkaUnreachable("broker 1", self.fault)
         return self.place
-
-
-class Shelf:
-    """A memory."""
-
-    def __init__(self) -> None:
-        self.value: bytes | None = None
-
-    async def load(self) -> bytes | None:
-        """What was saved last."""
-        return self.value
-
-    async def save(self, value: bytes) -> None:
-        """Replace it."""
-        self.value = value
 
 
 @dataclass

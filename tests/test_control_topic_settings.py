@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fake_log import FakeLog
+from virtual_clock import now
 
 from agent.control_topic import ControlTopic, ControlUnavailable, Settings, Surroundings, Times
 from agent.control_topic.creation import configs
@@ -16,10 +17,6 @@ from agent.control_topic.settings_watch import AGAIN, EVERY
 from agent.kafka.errors import KafkaUnreachable
 from agent.kafka.metadata import PartitionInfo
 from agent.rehearsal.virtual_time import run
-
-
-def now() -> int:
-    return 1_000_000 + round(asyncio.get_running_loop().time() * 1_000)
 
 
 @dataclass

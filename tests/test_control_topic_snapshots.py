@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fake_log import FakeLog
 from msgspec.structs import replace as replaced
+from shelf import Shelf
+from virtual_clock import eventually, now
 
 from agent.control.canonical import canonical
 from agent.control.digests import sha256
@@ -27,32 +29,6 @@ from agent.rehearsal.virtual_time import run
 
 EVERY = 15
 TIMES = replace(LAB, settle=0, probation=0)
-
-
-def now() -> int:
-    return 1_000_000 + round(asyncio.get_running_loop().time() * 1_000)
-
-
-async def eventually(happened: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Waits for a condition; the failure says for which."""
-    until = asyncio.get_running_loop().time() + seconds
-    while not happened():
-        assert asyncio.get_running_loop().time() < until, f"waited {seconds} s for {what}"
-        await asyncio.sleep(0.3)
-
-
-class Shelf:
-    """What outlives a process."""
-
-    value: bytes | None = None
-
-    async def load(self) -> bytes | None:
-        """What was saved last."""
-        return self.value
-
-    async def save(self, value: bytes) -> None:
-        """Replace it."""
-        self.value = value
 
 
 class Fleet:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fake_log import FakeLog
-from test_control_topic import QUICK, Cluster, Shelf, eventually, now
+from shelf import Shelf
+from test_control_topic import QUICK, Cluster, eventually, now
 
 from agent.control.times import Settings
 from agent.control_topic.birth import AlreadyBorn, bear, folded, walk

@@ -38,9 +38,7 @@ class Carried(Struct, frozen=True):
     owed: bool = False
     cluster: str = ""  # whose log it is; empty where its genesis does not say
     others: tuple[Lost, ...] = ()  # what others' claims hold in it
-    lost: tuple[
-        Lost, ...
-    ] = ()  # what they held before it was lost, or no join had room for; until it is known
+    lost: tuple[Lost, ...] = ()  # … before it was lost, or what no join had room for; until it is known
     followed: Followed | None = None  # the last log whose end was seen
 
 

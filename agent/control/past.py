@@ -15,6 +15,16 @@ REMEMBERED = 1_024  # claims, the latest ones
 Identity = tuple[int, int]  # id and leader epoch
 
 
+def identity(claim: Claim) -> Identity:
+    """What an open claim is called whatever becomes of the log: ids are used again."""
+    return claim.id, claim.epoch
+
+
+def number_of(name: Called) -> int:
+    """The id that a claim was called by."""
+    return name if isinstance(name, int) else name[0]
+
+
 class Past:
     """Mutable, without I/O. It outlives a lost tail: what a lost record gave to somebody was used, too."""
 
@@ -36,13 +46,13 @@ class Past:
 
     def holders(self, claim: Claim) -> frozenset[str]:
         """The agents whose sessions held it before the one that has it now."""
-        sessions = self._holders.get((claim.id, claim.epoch), {})
+        sessions = self._holders.get(identity(claim), {})
         return frozenset(agent for session, agent in sessions.items() if session != claim.session)
 
     def called(self, claims: Mapping[int, Claim], name: Called) -> Claim | None:
         """The one of these, by their ids, that is called so, or was; by an id alone first the one that has
         it now."""
-        now = claims.get(name if isinstance(name, int) else name[0])
+        now = claims.get(number_of(name))
         if now is not None and self.is_called(now, name):
             return now
         return next((claim for claim in claims.values() if self.is_called(claim, name)), None)
@@ -50,10 +60,10 @@ class Past:
     def is_called(self, claim: Claim, name: Called) -> bool:
         """Whether the claim is called so, or was. Where the joins that brought it back were not all read its
         stamp tells: another claim had the same offset at most in another epoch."""
-        before = self._called.get((claim.id, claim.epoch), ())
+        before = self._called.get(identity(claim), ())
         if isinstance(name, int):
             return is_called(claim, name) or any(number == name for number, _ in before)
-        if name == (claim.id, claim.epoch) or name in before:
+        if name == identity(claim) or name in before:
             return True
         all_read = claim.id < REDECLARED or bool(before and before[-1][0] < REDECLARED)
         return not all_read and claim.id != name[0] and is_called(claim, name[0])
@@ -61,7 +71,7 @@ class Past:
     def _note(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
             if claim.holder:
-                self._holders.setdefault((claim.id, claim.epoch), {})[claim.session] = claim.holder
+                self._holders.setdefault(identity(claim), {})[claim.session] = claim.holder
 
     def _renamed(self, state: State, verdict: Verdict) -> None:
         """What a join brought back under another id."""
@@ -71,6 +81,6 @@ class Past:
         for index, item in enumerate(record.x["redeclare"]):
             claim = state.claims.get(redeclared_id(state.offset, index))
             if claim is not None:
-                before, now = (item["claim"], item["epoch"]), (claim.id, claim.epoch)
+                before, now = (item["claim"], item["epoch"]), identity(claim)
                 self._called[now] = (before, *self._called.get(before, ()))
                 self._holders[now] = dict(self._holders.get(before, {}))

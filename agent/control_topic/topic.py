@@ -17,6 +17,7 @@ from agent.control.gossip import Peer
 from agent.control.lost import Lost
 from agent.control.orders import current_name
 from agent.control.overview import overview
+from agent.control.past import identity, number_of
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Settings
 from agent.control_topic.life import Life
@@ -160,7 +161,7 @@ class ControlTopic:
     def named(self, claim_id: int) -> Called:
         """What an open claim is called whatever becomes of the log: ids are used again."""
         claim = self.state.claims.get(claim_id)
-        return claim_id if claim is None else (claim.id, claim.epoch)
+        return claim_id if claim is None else identity(claim)
 
     async def granted(self, name: Called) -> int:
         """Waits till the log's order grants the claim and its effect may begin; its token.
@@ -257,10 +258,10 @@ class ControlTopic:
 
     def end_of(self, name: Called) -> str:
         """Why a claim was closed, as far as is remembered."""
-        return self._life.hearing.ended.get(_id(name), "closed")
+        return self._life.hearing.ended.get(number_of(name), "closed")
 
     def _why_none(self, name: Called) -> str:
-        return self._life.hearing.ended.get(_id(name), "this agent has no such open claim")
+        return self._life.hearing.ended.get(number_of(name), "this agent has no such open claim")
 
     def act_by(self) -> int:
         """Own boot time (ms) by which an effect that is about to start must have left this process."""
@@ -342,7 +343,3 @@ class ControlTopic:
         if claim is None:
             raise NotAccepted(self._why_none(name))
         return claim
-
-
-def _id(name: Called) -> int:
-    return name if isinstance(name, int) else name[0]

@@ -10,6 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from agent.actions import Action, Ports, Stopped, configs, spec
+from agent.control.past import identity
 from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.last_look import before_undo
@@ -59,8 +60,7 @@ class Adoption:
         if fence is None:
             return await self._unfenced(known, healed=healed)
         if self._writes is None:
-            name = self._claim.id, self._claim.epoch
-            self._writes = ClaimWrites(fence, name, self._means.ports.node_id)
+            self._writes = ClaimWrites(fence, identity(self._claim), self._means.ports.node_id)
             for node in self._suspects():
                 self._writes.suspect(node)
         ports = self._writes.ports(self._means.ports, _never, lambda: before_undo(self._means, self._effect))

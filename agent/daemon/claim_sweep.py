@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from agent.actions import Stopped
-from agent.control.past import Identity
+from agent.control.past import Identity, identity
 from agent.control.records import BadRecord
 from agent.control_topic import Claim, ClaimState, ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.adoption import Adoption
@@ -52,7 +52,7 @@ class Sweep:
     def _look(self) -> None:
         own = self._control.own_claims().values()  # an orphan is adopted before anybody closes it
         open_ = [claim for claim in own if claim.state is not ClaimState.ORPHAN]
-        unheld = {(claim.id, claim.epoch): claim for claim in open_ if not self._held(claim)}
+        unheld = {identity(claim): claim for claim in open_ if not self._held(claim)}
         tokens = {claim.token for claim in unheld.values()}
         self._adoptions = {token: one for token, one in self._adoptions.items() if token in tokens}
         self._unheld = {name: self._unheld.get(name, 0) + 1 for name in unheld}
@@ -108,7 +108,7 @@ class Sweep:
         return True
 
     def _tell(self, claim: Claim, words: str) -> None:
-        name = claim.id, claim.epoch
+        name = identity(claim)
         if self._told.get(name) != words:
             log.warning("%s", words)
         self._told[name] = words

@@ -61,10 +61,9 @@ class Daemon:
             if sample.name == "ottla_source_up":
                 (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
         now = self._means.clock()
-        touched = self.sight.take(
-            samples, began * 1_000, now
-        )  # new samples wake just the rules that read them
-        switched = self.sight.given_by(before ^ self._down)  # a source that went or came those that need it
+        # New samples wake just the rules that read them, a source that went or came those that need it.
+        touched = self.sight.take(samples, began * 1_000, now)
+        switched = self.sight.given_by(before ^ self._down)
         touched |= Touched.by_change(switched)
         self._judge(self.sight, now, touched, frozenset(self._down))
         self.wake()

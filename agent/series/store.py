@@ -262,9 +262,7 @@ class Series:
         assert block is not None
         new = block.append(row, sample.at, sample.value, self._now)
         if new is None and sample.at <= self._now and block.cut(row, self._now + SET_BACK_MS):
-            new = block.append(
-                row, sample.at, sample.value, self._now
-            )  # its last was of a clock set back since
+            new = block.append(row, sample.at, sample.value, self._now)  # set back since its last
         if new is None:
             self.refused += 1
             return False

@@ -58,10 +58,8 @@ def _of_file(file: Path) -> int | None:
         return None
     if not text.isdecimal():
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
-    try:
-        return (
-            int(text) if _runs_kafka(_PROC / text) else None
-        )  # else a crash left it, and the pid is another's
+    try:  # a crash may have left the file, and its pid be another's
+        return int(text) if _runs_kafka(_PROC / text) else None
     except (FileNotFoundError, ProcessLookupError):
         return None
 

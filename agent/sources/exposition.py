@@ -153,9 +153,7 @@ class Exposition:
         return again
 
     async def _whole(self) -> Body:
-        self._until_whole = (
-            0  # where it fails, perhaps as a second look too late, the next reading begins with it
-        )
+        self._until_whole = 0  # where this fails, be it too late as a second look, the next reading begins so
         body = await self._scrape((), whole=True)
         self._until_whole = WHOLE_EVERY
         return body
