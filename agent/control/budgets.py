@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from agent.control.lapsing import beginnings
 from agent.control.open_claims import counted, limit_of
 from agent.control.state import Claim, ClaimState, State
 from agent.control.times import Budget
@@ -73,7 +74,7 @@ def rated_names(state: State, claim: Claim) -> tuple[str, ...]:
 def over_rate(state: State, claim: Claim) -> str | None:
     """The rate that one more like `claim` would exceed, in words; what waits or was granted counts too."""
     for name, rate, window in rates(state, claim):
-        began = [b.at for b in state.began if name in b.names and b.at > state.clock - window]
+        began = beginnings(state.began).of(name, state.clock - window)
         waiting = sum(counted(state.claims).with_name(each, name) for each in WAITING)
         own = state.claims.get(claim.id)
         if own is not None and own.state in WAITING and (name in own.scopes or name == limit_of(own)):

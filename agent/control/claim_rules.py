@@ -20,6 +20,7 @@ from agent.control.claims import (
     move,
     open_claim,
 )
+from agent.control.lapsing import closed_claims
 from agent.control.memory import cooldown, is_full, is_handled
 from agent.control.open_claims import counted
 from agent.control.pauses import paused
@@ -76,9 +77,8 @@ def problem_not_handled(state: State, r: Record) -> str | None:
 def stamp_free(state: State, _: Record) -> str | None:
     """A stamp names one claim, as long as its values may stand somewhere."""
     stamp = state.offset % STAMPS
-    taken = counted(state.claims).with_stamp(stamp) or any(
-        c.stamp == stamp and c.until > state.clock for c in state.closed.values()
-    )
+    taken = counted(state.claims).with_stamp(stamp)
+    taken = taken or closed_claims(state.closed).has_stamp(stamp, state.clock)
     return "its stamp is taken: claim again" if taken else None
 
 

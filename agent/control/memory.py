@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agent.control.bodies import WEEK
 from agent.control.budgets import rated_names
+from agent.control.lapsing import beginnings, closed_claims, handled_problems
 from agent.control.state import Began, Claim, Closed, State
 
 MEMORIES = 4_096
@@ -27,17 +28,15 @@ def is_handled(state: State, problem: str) -> bool:
 
 def handle(state: State, problem: str, until: int) -> State:
     """The problem is remembered until then, or as long as it was already."""
-    handled = {p: u for p, u in state.handled.items() if u > state.clock}
-    handled[problem] = max(until, handled.get(problem, 0))
-    return replace(state, handled=handled)
+    until = max(until, state.handled.get(problem, 0))
+    return replace(state, handled=handled_problems(state.handled).having(problem, until, state.clock))
 
 
 def remember_closed(state: State, claim: Claim) -> State:
     """Its identity and stamp, for the cool-down: it may be redeclared, its values may still be found."""
-    closed = {i: c for i, c in state.closed.items() if c.until > state.clock}
     until = state.clock + cooldown(state, claim.kind)
-    closed[claim.id] = Closed(claim.epoch, claim.stamp, claim.agent, claim.problem, until)
-    return replace(state, closed=closed)
+    one = Closed(claim.epoch, claim.stamp, claim.agent, claim.problem, until)
+    return replace(state, closed=closed_claims(state.closed).having(claim.id, one, state.clock))
 
 
 def remembered(state: State, claim: int) -> Closed | None:
@@ -48,9 +47,9 @@ def remembered(state: State, claim: int) -> Closed | None:
 
 def begin(state: State, claim: Claim) -> State:
     """Something of it may stand from now on: its rates count that, however it came to be."""
-    recent = tuple(b for b in state.began if b.at > state.clock - WEEK)
     names = rated_names(state, claim)
-    return replace(state, began=(*recent, Began(state.clock, names)) if names else recent)
+    one = Began(state.clock, names) if names else None
+    return replace(state, began=beginnings(state.began).having(one, state.clock - WEEK))
 
 
 def is_full(state: State, more: int = 1) -> bool:

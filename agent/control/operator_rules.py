@@ -93,7 +93,8 @@ def times_still_fit(state: State, r: Record) -> str | None:
 def params(state: State, r: Record) -> State:
     """New times; all votes are cleared, for they were given by the old ones."""
     now, coming = _parted(state, r.x["values"])
-    sessions = {i: replace(s, votes=()) for i, s in state.sessions.items()}
+    voted = {i: replace(s, votes=()) for i, s in state.sessions.items() if s.votes}
+    sessions = {**state.sessions, **voted} if voted else state.sessions
     return replace(state, params=now, coming=coming, sessions=sessions, changes=_changed(state, r))
 
 

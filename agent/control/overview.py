@@ -10,6 +10,7 @@ from agent.control.bodies import FOLD
 from agent.control.budgets import OCCUPYING, WAITING, budget_of, occupied
 from agent.control.claims import QUEUED, in_order
 from agent.control.gossip import Gossip
+from agent.control.lapsing import beginnings
 from agent.control.pauses import in_force
 from agent.control.state import Claim, Session, State
 from agent.control.times import Budget
@@ -114,7 +115,7 @@ def _budgets(state: State) -> Iterator[Plain]:
 def _rate(state: State, name: str, budget: Budget) -> Plain:
     """How much of a rate is used up; `free_at` where all of it is, None where something is free."""
     since = state.clock - budget.window if budget.rate else -1
-    began = [b.at for b in state.began if name in b.names and b.at > since]
+    began = beginnings(state.began).of(name, since)
     waiting = sum(_counts(c, name) for c in state.claims.values() if c.state in WAITING)
     full = budget.rate and began and len(began) + waiting >= budget.rate
     return {
