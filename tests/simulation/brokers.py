@@ -100,6 +100,7 @@ class Node:
     stopped: bool = False
     lives: int = 0  # how often its process was started again
     kept: list[Request] = field(default_factory=list)  # what it will execute when it wakes
+    asked: list[Callable[[], None]] = field(default_factory=list)  # looks that it will answer when it wakes
     slow: float = 0.0  # up to so many seconds until a request is executed …
     loses: bool = False  # … if at all
     silent: bool = False  # executes, but does not answer writes
@@ -118,6 +119,7 @@ class World:
         self.flying: Counter[str] = Counter()  # effect → requests that may yet be executed
         self.cut: set[int] = set()  # machines that reach no node
         self.guarded = False  # agents look whether another's value stands
+        self.looks_wait = False  # in the sockets of who is stopped; else they are lost
         self.sasl = True  # the broker ends sessions that are too old
         self.at_the_look: Callable[[Process], None] = lambda _: None
         self.at_the_gap = self.leave  # between the last look and the bytes
@@ -233,6 +235,9 @@ class World:
         """It answers at once, and executes what its sockets hold some tens of milliseconds later."""
         node = self.nodes[number]
         node.stopped = False
+        asked, node.asked = node.asked, []
+        for look in asked:
+            look()
         kept, node.kept = node.kept, []
         for request in kept:
             delay = 0.01 + 0.07 * self.random.random()
@@ -241,7 +246,7 @@ class World:
     def restart(self, number: int) -> None:
         """Another process: what its sockets held is gone."""
         node = self.nodes[number]
-        kept, node.kept = node.kept, []
+        kept, node.kept, node.asked = node.kept, [], []
         node.stopped, node.lives = False, node.lives + 1
         for request in kept:
             self._drop(request, "its node died")
@@ -261,10 +266,18 @@ class World:
     def _see(
         self, process: Process, resources: tuple[str, ...], targets: set[int], answer: asyncio.Future[Any]
     ) -> None:
-        if process.machine.node in self.cut or any(self.nodes[number].stopped for number in targets):
+        if process.machine.node in self.cut:
             return
-        seen = {key: value for key, value in self.settings.items() if key[0] in resources}
-        _end(process, answer, seen)
+        if stopped := [self.nodes[number] for number in sorted(targets) if self.nodes[number].stopped]:
+            if self.looks_wait:
+                stopped[0].asked.append(lambda: self._see(process, resources, targets, answer))
+            return
+        shown = [resource for resource in resources if self._is_shown(process, resource)]
+        _end(process, answer, {key: value for key, value in self.settings.items() if key[0] in shown})
+
+    def _is_shown(self, process: Process, resource: str) -> bool:
+        """What was done to one host is seen, and undone, by the agent of that host only."""
+        return self.home(resource) in (0, process.machine.node)
 
     def lives(self, resources: tuple[str, ...], via: int) -> tuple[int, ...]:
         """How often each of the targets was started: told by its start time and broker epoch."""

@@ -5,8 +5,8 @@ daemon itself plays the schedules in which they are found."""
 
 from __future__ import annotations
 
-from simulation.daemon_written import BY_HAND
 from simulation.mutants import ALL, NOT_TOLD, C, Mutant, T
+from simulation.schedules import BY_HAND
 
 D, A = "agent/daemon/", "agent/actions/"
 NO_SWEEP = (D + "found.py", "                await self._tell(traces[name])\n", "                pass\n")

@@ -3,9 +3,7 @@ seeds are from BY_HAND on."""
 
 from __future__ import annotations
 
-from simulation.schedules import Event, Machinery, Schedule
-
-BY_HAND = 1_000_000_000
+from simulation.schedules import BY_HAND, Event, Machinery, Schedule
 
 
 def _schedule(number: int, faults: str, agents: int, ends: float, *events: Event) -> Schedule:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from agent.control.carried import unpack
 from agent.kafka.batches import Record
 from simulation import people
+from simulation.later_faults import LATER_FAULTS
 from simulation.machines import Machine
 from simulation.partition import View
 from simulation.schedules import Event
@@ -334,5 +335,6 @@ FAULTS: Mapping[str, Callable[[Simulation, Event], None]] = MappingProxyType(
         "operator resolves": people.resolve,
         "confusion": people.confusion,
         "undo crashes": _undo_crashes,
+        **LATER_FAULTS,
     }
 )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from simulation.faults import FAULTS
-from simulation.schedules import SETS
+from simulation.schedules import BASE, LATER_SETS, OWN, SETS
 from simulation.simulation import Result
 
 MANY, ENOUGH = 300, 5_000  # schedules, from which on most things, and everything must have happened
@@ -120,7 +120,10 @@ class Figures:
         """What never happened although it should have."""
         if not self.enough:
             return []
-        wanted = [*COUNTED, *(f"void: {why}" for why in VOIDS), *(f"fault: {what}" for what in FAULTS)]
+        of_sets = {what for name in self.sets for what in (*BASE, *OWN[name.removeprefix("daemon-")])}
+        wanted = [f"fault: {what}" for what in FAULTS if what in of_sets]
+        if not self.sets.keys() <= set(LATER_SETS):  # their own faults are what they are for
+            wanted += [*COUNTED, *(f"void: {why}" for why in VOIDS)]
         excepted = {*(RARE if self.schedules < ENOUGH else ())}
         if all(name.startswith("daemon-") for name in self.sets):
             excepted.update(NOT_BY_DAEMONS)
@@ -131,7 +134,8 @@ class Figures:
         yield "| figure | count |"
         yield "|---|---|"
         yield f"| schedules | {self.schedules:,} |"
-        yield f"| of each set of faults | {self._counts(SETS, self.sets)} |"
+        sets = *SETS, *(name for name in LATER_SETS if self.sets[name])
+        yield f"| of each set of faults | {self._counts(sets, self.sets)} |"
         if daemons := {f"daemon-{name}" for name in SETS} & self.sets.keys():
             yield f"| … played by the daemon itself | {self._counts(sorted(daemons), self.sets)} |"
         yield f"| virtual hours | {self.seconds / 3_600:,.1f} |"

@@ -1,4 +1,5 @@
-"""I1 to I6 of coordination.md, asked of the simulated world and of the canonical state, never of an agent."""
+"""I1 to I6 of coordination.md, asked of the simulated world and of the canonical state, never of an agent;
+I7 and I8 in simulation.accepted."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from agent.control.snapshot import dump
 from agent.control.state import Claim, Limit, State
 from agent.control.times import Budget
 from agent.kafka.batches import Record
+from simulation.accepted import Accepted
 from simulation.brokers import ACT, E_CONTROLLER, E_OWN, Request, World
 from simulation.partition import Partition
 
@@ -98,6 +100,7 @@ class Canon:
         self.budgets: list[tuple[float, Mapping[str, Budget]]] = []  # in force from then on
         self.paused_since: dict[str, float] = {}  # selector of a pause in force → since when
         self.told, self.void = "", False  # what the last record was
+        self.accepted = Accepted()
         self._last = 0.0
         partition.grown = self.grown
         partition.truncated = self.truncated
@@ -118,11 +121,13 @@ class Canon:
         self._last = now
         self.told, self.void = _record(verdict), verdict.void is not None
         self._count(before, state, verdict)
+        self.accepted.grown(before, state, verdict, now)
         self._orders()
 
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
         del self.states[end:]
+        self.accepted.truncated(end)
         for problem, start in list(self.dirty.items()):
             if start.offset >= end:
                 start.lost = True
@@ -261,8 +266,8 @@ class Invariants:
 
     def check(self) -> None:
         """Raises the first Violation."""
-        if self.first:
-            raise Violation(self.first)
+        if first := self.first or self.canon.accepted.first:
+            raise Violation(first)
 
     def executed(self, before: str | None, request: Request) -> None:
         """An undo must not strip another's value."""

@@ -183,7 +183,8 @@ class Line:
         self.node = process.machine.node
         self.process = process
         self.cut: Callable[[], bool] = lambda: False
-        self.trouble: Callable[[], tuple[str, float]] = lambda: ("", 0.0)  # what befalls the next append
+        self.trouble: Callable[[bytes], tuple[str, float]] = lambda _: ("", 0.0)  # what befalls an append
+        self.made: Callable[[bytes], bytes] = lambda snapshot: snapshot  # what its process really wrote
         self._partition = partition
         self._kernel = partition.kernel
         self._random = process.machine.random
@@ -214,13 +215,14 @@ class Line:
     async def append(self, value: bytes, *, apart: bool = False) -> int:
         """Its offset once it is in the log."""
         answer = self.process.loop.create_future()
+        value = self.made(value) if apart else value
         self._kernel.after(self._trip(), self._arrive, value, answer)
         offset: int = await answer
         return offset
 
     def _arrive(self, value: bytes, answer: asyncio.Future[Any]) -> None:
         partition = self._partition
-        fault, delay = self.trouble()
+        fault, delay = self.trouble(value)
         if partition.down and not self.cut():
             return self.fail(answer, KafkaUnreachable("the leader", "it is down"))
         if self.topic_id != partition.topic_id:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 from agent.control.bodies import FOLD
 from agent.control.claims import DIRTY, ORPHAN, STUCK
+from agent.control.orders import Senseless, body
 from agent.control.records import Record, encode
 from agent.control.times import genesis
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted, Settings
@@ -58,6 +60,30 @@ def _resume(sim: Simulation, event: Event, selector: str) -> None:
     last = sim.canon.state.changes.get(f"pause/{selector}", -1)
     body = {"on": False, "selector": selector, "for": 0, "expect": last}
     _through(sim, event, "pause", {**BY, **body})
+
+
+def race(sim: Simulation, event: Event) -> None:
+    """Two people look at the same pause through agents of theirs, think for a while, and order: neither knows
+    of the other."""
+    random = Random(event.number)
+    selector = random.choice(("*", "kind:throttle", "scope:x:topic/*"))
+    nodes = [n for n in sorted(sim.topics) if sim.topics[n].degraded is None and not _held(sim, n)]
+    for node in random.sample(nodes, min(2, len(nodes))):
+        wanted = {"on": random.random() < 0.7, "selector": selector, "for": random.randint(1, 9)}
+        _look(sim, node, wanted, 1.5 * random.random())
+
+
+def _look(sim: Simulation, node: int, wanted: dict[str, object], thinks: float) -> None:
+    """What a person sees there is what the order means to replace."""
+    state, accepted = sim.topics[node].state, sim.canon.accepted
+    try:
+        order = body(state, "pause", wanted)
+    except Senseless as error:
+        return sim.say(f"a person sees that {error}")
+    seen, reason = state.pauses.get(str(wanted["selector"])), f"order {len(accepted.saw) + 1}"
+    accepted.saw[reason] = seen.reason if seen else ""
+    event = Event(sim.kernel.now, "", node)
+    return sim.kernel.after(thinks, _through, sim, event, "pause", {**BY, **order, "reason": reason})
 
 
 def cut_budget(sim: Simulation, event: Event) -> None:

@@ -11,8 +11,9 @@ from agent.control.times import EVERY
 MARKED = 7  # of so many schedules one has marks, and snapshots, at every SOON offsets
 SOON = 60
 SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
+LATER_SETS = ("woken", "votes", "orders", "forged")  # have seeds of their own: the others keep theirs
 SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
-EARLY = ("gap", "frozen", "stopped", "path")  # their faults take long to show
+EARLY = ("gap", "frozen", "stopped", "path", "woken")  # their faults take long to show
 MANY = 30  # agents, in one schedule of so many
 
 
@@ -61,7 +62,7 @@ class Schedule:
     @property
     def daemon(self) -> bool:
         """Whether the daemon itself plays it."""
-        return self.seed >= DAEMON
+        return DAEMON <= self.seed < LATER or self.seed >= BY_HAND
 
 
 # What befalls agents and the log in every set: how often, and how long it lasts at most.
@@ -115,6 +116,10 @@ OWN: dict[str, dict[str, tuple[int, float]]] = {
         "confusion": (9, 0.0),
         "undo crashes": (5, 40.0),
     },
+    "woken": {"node stops again": (9, 16.0), "host hangs": (2, 34.0), "node stops on arrival": (2, 15.0)},
+    "votes": {"votes late": (9, 40.0), "pause": (9, 13.0)},
+    "orders": {"operators race": (1, 0.0)},
+    "forged": {"snapshot forged": (9, 40.0), "crash": (9, 6.0)},
 }
 ON_NODES = frozenset(
     {
@@ -122,6 +127,7 @@ ON_NODES = frozenset(
         "host hangs",
         "node dies",
         "node stops on arrival",
+        "node stops again",
         "writes lost",
         "writes slow",
         "writes unanswered",
@@ -129,7 +135,9 @@ ON_NODES = frozenset(
 )
 KINDS = ("throttle", "throttle", "drain", "quota", "restart")
 
-DAEMON = 900_000  # the seeds from here on are played by the daemon itself (simulation.daemon_agent)
+DAEMON = 900_000  # the seeds from here on are played by the daemon itself (simulation.daemon_agent),
+LATER = 2_000_000  # those from here on are of the later sets,
+BY_HAND = 1_000_000_000  # and those from here on are written for the daemon (simulation.daemon_written)
 LAGS = ("Behind", "Behind", "Far", "Slow")
 # What befalls a daemon: it and its people have more to do with than the simulation's own driver.
 AT_DAEMONS: dict[str, tuple[int, float]] = {
@@ -142,10 +150,10 @@ AT_DAEMONS: dict[str, tuple[int, float]] = {
 
 def drawn(seed: int) -> Schedule:
     """The schedule of a seed."""
-    if seed >= DAEMON:
+    if DAEMON <= seed < LATER:
         return _drawn_for_daemons(seed)
     random = Random(seed)
-    faults = SETS[seed % len(SETS)]
+    faults = SETS[seed % len(SETS)] if seed < DAEMON else LATER_SETS[seed % len(LATER_SETS)]
     many = random.randrange(150) == 0
     agents = MANY if many else random.choice(SIZES)
     ends = 14.0 if many else random.uniform(40.0, 55.0) if faults in EARLY else random.uniform(20.0, 45.0)
@@ -160,6 +168,7 @@ def drawn(seed: int) -> Schedule:
     events = [*_problems(random, agents, ends), *_faults(random, faults, agents, ends)]
     events.sort(key=lambda event: event.at)
     every = SOON if seed % MARKED == MARKED - 1 else EVERY
+    every = SOON // 2 if faults == "forged" else every
     return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events), mark_every=every)
 
 

@@ -13,6 +13,7 @@ from agent.control.bodies import FOLD
 from agent.control.times import LAB
 from agent.control_topic import ControlTopic, Settings, Surroundings
 from simulation.brokers import E_CONTROLLER, E_OWN, Request, World
+from simulation.forged import forged
 from simulation.invariants import Canon, Invariants, Violation
 from simulation.machines import Machine, Process
 from simulation.partition import Line, Partition
@@ -24,6 +25,7 @@ from simulation.schedules import Schedule
 TIMES = replace(LAB, e_own=int(E_OWN * 1_000), e_controller=int(E_CONTROLLER * 1_000), age=10_000)
 PATIENCE = 150.0  # seconds after the last fault in which all must come to its end
 STEP = 0.5
+VOTE = b'"t":"expire"'
 
 
 class DiskMemory:
@@ -75,6 +77,7 @@ class Simulation:
         self.canon = Canon(self.partition, schedule.mark_every)
         self.world = self.make_world(Random(random.random()))
         self.world.sasl = schedule.sasl
+        self.world.looks_wait = schedule.faults == "woken"
         self.world.told = self._told
         self.invariants = Invariants(self.world, self.canon, TIMES.cooldown / 1_000)
         self.problems = Problems()
@@ -84,6 +87,8 @@ class Simulation:
         self.topics: dict[int, ControlTopic] = {}
         self.cut: Counter[int] = Counter()  # machines that do not reach the log
         self.trouble: dict[int, tuple[str, float]] = {}  # what befalls appends
+        self.votes_late = 0.0  # seconds that the network keeps each vote
+        self.forges: bool | None = None  # the next snapshot; whether it has the hash of what it says
         self.in_the_gap: dict[int, Callable[[Machine], None]] = {}  # what befalls a machine at its next gap,
         self.in_the_look: dict[int, Callable[[Machine], None]] = {}  # or its next last look
         self.at_work: dict[int, Callable[[], None]] = {}  # what befalls a machine after its next effect
@@ -185,7 +190,8 @@ class Simulation:
         machine, node = process.machine, process.machine.node
         line = Line(self.partition, process)
         line.cut = lambda: self.cut[node] > 0
-        line.trouble = lambda: self.trouble.get(node, ("", 0.0))
+        line.trouble = lambda value: self._trouble(node, value)
+        line.made = self._made
         settings = Settings(
             machine.agent,
             machine.host,
@@ -207,6 +213,18 @@ class Simulation:
         self.topics[node] = topic
         return topic
 
+    def _trouble(self, node: int, value: bytes) -> tuple[str, float]:
+        if self.votes_late and VOTE in value:
+            return "late", self.votes_late
+        return self.trouble.get(node, ("", 0.0))
+
+    def _made(self, snapshot: bytes) -> bytes:
+        consistent, self.forges = self.forges, None
+        if consistent is None:
+            return snapshot
+        self.say(f"a snapshot is forged, {'and' if consistent else 'but not'} its hash")
+        return forged(snapshot, consistent=consistent)
+
     def heal(self) -> None:
         """The faults are over: everybody comes back, and nothing is wrong any more."""
         self.say("the faults are over")
@@ -215,6 +233,7 @@ class Simulation:
         self.partition.old.clear()
         self.cut.clear()
         self.trouble.clear()
+        self.votes_late, self.forges = 0.0, None
         self.in_the_gap.clear()
         self.in_the_look.clear()
         self.at_work.clear()

@@ -16,12 +16,13 @@ from simulation.figures import sum_of
 from simulation.long_run import figures_of
 from simulation.mutants import ALL
 from simulation.play import play
-from simulation.schedules import Event, drawn
+from simulation.schedules import LATER, LATER_SETS, Event, drawn
 from simulation.shrink import shrunk
 from simulation.written import HALF_AN_HOUR_LATE, WRITTEN
 
 KEPT = {mutant.seed for mutant in ALL if mutant.seed is not None}  # those that find our mutants
 KEPT |= {schedule.seed for schedule in WRITTEN}
+KEPT.update(range(LATER, LATER + 5 * len(LATER_SETS)))  # of faults that the first ones do not have
 KEPT.add(192)  # a session ends, and is adopted by its own agent, while a request is made ready
 KEPT.add(114)  # a topic is made again before what others just began was kept
 KEPT.add(885_638)  # a machine is frozen between a claim's being dirty and its effect, which begins then

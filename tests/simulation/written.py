@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulation import daemon_written
-from simulation.daemon_written import BY_HAND
-from simulation.schedules import Event, Machinery, Schedule, drawn
+from simulation.schedules import BY_HAND, Event, Machinery, Schedule, drawn
 
 
 def schedule_of(seed: int) -> Schedule:
