@@ -18,7 +18,8 @@ Change = tuple[str, str, str]  # file, what stands there once, what is put in it
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`row`: whether it is one of section 10's, or a part of one. `whole`: only all changes together break the
-    kept schedule; where each part breaks something by itself, it is a mutant by itself."""
+    kept schedule; where each part breaks something by itself, it is a mutant by itself. `remark`: what more is
+    to be said of how it is found."""
 
     name: str
     faults: str
@@ -27,6 +28,7 @@ class Mutant:
     seed: int | None = None
     release: tuple[Change, ...] = ()
     whole: bool = False
+    remark: str = ""
 
     @property
     def where(self) -> str:
@@ -128,10 +130,8 @@ BESIDE_WHAT_IS_LOST = (
         "self._life.duties.not_ready(self.state), None",
     ),
 )
-NOT_SHOWN = {
-    "overlap, digest, barrier": "overlap and digest, and the barrier, break by themselves what all three do",
-    "E restarts after a silence": "who adopts finds the broker silent, so that E begins with its first answer",
-}
+# A release in which stamps come round soon.
+FEW_STAMPS = ((C + "claims.py", "STAMPS = 100_000", "STAMPS = 8"),)
 
 SECTION_10 = (
     Mutant("memory of handled problems", "base", (FORGETS,), True, seed=0),
@@ -202,6 +202,15 @@ SECTION_10 = (
     Mutant("overlap read (and v13's own report)", "tail", (NO_OVERLAP,), True, seed=32),
     Mutant("overlap and digest", "tail", (NO_OVERLAP, NO_STAMP), True, seed=284, release=NO_I4, whole=True),
     Mutant(
+        "overlap, digest, barrier",
+        "tail",
+        (NO_OVERLAP, NO_STAMP, NO_BARRIER),
+        True,
+        seed=95,
+        release=NO_I4,
+        remark="; so do overlap and digest, and the barrier, by themselves",
+    ),
+    Mutant(
         "redeclare from the journal",
         "tail",
         (
@@ -220,7 +229,7 @@ SECTION_10 = (
         "tail",
         ((T + "hearing.py", "        self.member.lose_tail(why)\n", ""),),
         True,
-        seed=23,
+        seed=113,
     ),
     Mutant("barrier", "tail", (NO_BARRIER,), True, seed=95),
     Mutant("fold version as state", "upgrade", OWN_VERSION, True, 16, (YOUNGEST_FIRST,)),
@@ -252,6 +261,19 @@ SECTION_10 = (
         seed=-4,
     ),
     Mutant("`via` in the intent", "stopped", (NO_VIA,), True, seed=-2),
+    Mutant(
+        "E restarts after a silence",
+        "woken",
+        (
+            (
+                C + "doubt.py",
+                "        if self._is_silence(look):\n            self._baseline = None\n",
+                "        self._is_silence(look)\n",
+            ),
+        ),
+        True,
+        seed=2_000_020,
+    ),
     Mutant("PROBATION", "tail", NO_PROBATION, True, seed=-3, release=(NOT_TOLD,)),
     Mutant(
         "settling after genesis", "recreated", (NO_SETTLING,), True, seed=-5, release=(NOT_TOLD, NOT_AWAITED)
@@ -432,6 +454,61 @@ OWN = (
         "base",
         ((C + "budgets.py", "    if claim.limit:\n", "    if False and claim.limit:\n"),),
         seed=-14,
+    ),
+    Mutant(
+        "what was done to one host is adopted there only",
+        "people",
+        ((C + "claim_rules.py", 'return None if own else f"not its host: {found.host} is"', "return None"),),
+        seed=-16,
+    ),
+    Mutant(
+        "compare and set on pause",
+        "orders",
+        ((C + "operator_rules.py", 'return None if r.x["expect"] == last else', "return None if True else"),),
+        seed=2_000_002,
+    ),
+    Mutant(
+        "a vote is void once its session was heard again",
+        "votes",
+        (
+            (
+                C + "session_rules.py",
+                'return None if state.sessions[r.x["session"]].last == r.x["last"] else "heard since"',
+                "return None",
+            ),
+        ),
+        seed=2_000_005,
+    ),
+    Mutant(
+        "a joiner takes a state by its hash",
+        "forged",
+        ((C + "snapshot.py", 'if sha256(canonical(x["state"])) != x["hash"]:', "if False:"),),
+        seed=2_000_031,
+    ),
+    Mutant(
+        "a snapshot is of the fold's mark",
+        "forged",
+        (
+            (
+                C + "snapshot.py",
+                'if (r.x["at"], r.x["hash"]) != (state.mark.offset, state.mark.hash):',
+                'if r.x["at"] != state.mark.offset:',
+            ),
+        ),
+        seed=2_000_039,
+    ),
+    Mutant(
+        "a stamp names one claim",
+        "tail",
+        (
+            (
+                C + "claim_rules.py",
+                'return "its stamp is taken: claim again" if taken else None',
+                "return None",
+            ),
+        ),
+        seed=-15,
+        release=FEW_STAMPS,
     ),
 )
 ALL = SECTION_10 + OWN

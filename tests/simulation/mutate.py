@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from simulation.daemon_mutants import MUTANTS
-from simulation.mutants import NOT_SHOWN, Mutant
-from simulation.schedules import DAEMON, SETS
+from simulation.mutants import Mutant
+from simulation.schedules import DAEMON, LATER, LATER_SETS, SETS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -110,12 +110,15 @@ def _search(folder: Path, seeds: Iterable[int]) -> list[object] | None:
 def invariant(violation: str) -> str:
     """The one that it names, as `I1`; empty where something else went wrong. I5 does not count: a patch that
     cannot run breaks it, too, where it stops an agent."""
-    named = re.match(r"(I[1-46]): ", violation)
+    named = re.match(r"(I[1-46-8]): ", violation)
     return named[1] if named else ""
 
 
 def seeds_of(mutant: Mutant, most: int) -> range:
     """So many of its set of faults, played by the daemon itself where its name begins with that."""
+    if mutant.faults in LATER_SETS:
+        first, step = LATER + LATER_SETS.index(mutant.faults), len(LATER_SETS)
+        return range(first, first + most * step, step)
     faults = mutant.faults.removeprefix("daemon-")
     start = SETS.index(faults) + (0 if faults == mutant.faults else DAEMON)
     return range(start, start + most * len(SETS), len(SETS))
@@ -147,10 +150,8 @@ def table() -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for mutant, seed, how in kept():
         row = "yes" if mutant.row else ""
-        told = invariant(how) or f"{SURVIVES} {how}".strip()
+        told = f"{invariant(how)}{mutant.remark}" if invariant(how) else f"{SURVIVES} {how}".strip()
         yield f"| {mutant.name} | {row} | {mutant.where} | {mutant.faults} | {seed} | {told} |"
-    for name, why in NOT_SHOWN.items():
-        yield f"| {name} | yes | | | | not shown: {why} |"
 
 
 def main() -> int:

@@ -150,6 +150,30 @@ SCOPES_PAUSED = replace(
 LIMITED = Schedule(
     -14, "base", _agents(3), True, 35.0, tuple(_wanted(8.0, "limited", n, 1 + n % 3) for n in range(1, 6))
 )
+# The tail goes with two claims of one agent that are eight offsets apart; it declares both again, and ends
+# the later one first. 2 wants what the earlier one has changed.
+SAME_STAMP = Schedule(
+    -15,
+    "tail",
+    _agents(2),
+    True,
+    25.0,
+    (
+        Event(8.0, "problem", 1, 30.0, 26, "quota#1"),
+        Event(9.7, "problem", 2, 30.0, 1 << 1, "quota#2"),
+        Event(9.7, "problem", 1, 30.0, 1 << 2, "quota#3"),
+        Event(10.3, "tail lost", 0, 0.0, 13),
+    ),
+)
+# An agent dies with something done to its own host, and others try to adopt that.
+OF_ONE_HOST = Schedule(
+    -16,
+    "people",
+    _agents(3),
+    True,
+    40.0,
+    (_wanted(9.0, "drain", 2, 2), Event(10.2, "crash", 2, 22.0, 4), Event(20.0, "confusion", 1)),
+)
 WRITTEN = (
     RUSH,
     HANGS,
@@ -165,4 +189,6 @@ WRITTEN = (
     KIND_PAUSED,
     SCOPES_PAUSED,
     LIMITED,
+    SAME_STAMP,
+    OF_ONE_HOST,
 )
