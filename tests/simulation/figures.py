@@ -120,8 +120,7 @@ class Figures:
         """What never happened although it should have."""
         if not self.enough:
             return []
-        of_sets = {what for name in self.sets for what in (*BASE, *OWN[name.removeprefix("daemon-")])}
-        wanted = [f"fault: {what}" for what in FAULTS if what in of_sets]
+        wanted = [f"fault: {what}" for what in self._faults()]
         if not self.sets.keys() <= set(LATER_SETS):  # their own faults are what they are for
             wanted += [*COUNTED, *(f"void: {why}" for why in VOIDS)]
         excepted = {*(RARE if self.schedules < ENOUGH else ())}
@@ -144,8 +143,13 @@ class Figures:
         for name in COUNTED:
             yield f"| {name} | {self.seen[name]:,} |"
         yield f"| void, by reason | {self._counts(self._named('void: '), self.seen, 'void: ')} |"
-        yield f"| faults | {self._counts(sorted(FAULTS), self.seen, 'fault: ')} |"
+        yield f"| faults | {self._counts(self._faults(), self.seen, 'fault: ')} |"
         yield f"| excused | {self._counts(self._named('excused: '), self.seen, 'excused: ') or 'none'} |"
+
+    def _faults(self) -> list[str]:
+        """Those of the sets that were played."""
+        of_sets = {what for name in self.sets for what in (*BASE, *OWN[name.removeprefix("daemon-")])}
+        return sorted(of_sets & FAULTS.keys())
 
     def _named(self, prefix: str) -> list[str]:
         return sorted(name.removeprefix(prefix) for name in self.seen if name.startswith(prefix))

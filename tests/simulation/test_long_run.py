@@ -69,3 +69,14 @@ def test_daemons_are_not_asked_for_what_they_cannot_show() -> None:
     assert not set(NOT_BY_DAEMONS).intersection(many.missing())
     many.sets["base"] = 1
     assert set(NOT_BY_DAEMONS) <= set(many.missing())
+
+
+def test_a_run_is_asked_for_the_faults_of_its_own_sets() -> None:
+    """What only other sets bring is no gap in it; once such a set is played, it is."""
+    many = Figures()
+    many.schedules = figures.ENOUGH
+    many.sets["votes"] = figures.ENOUGH
+    assert "fault: votes late" in many.missing()
+    assert not {"raises", "fault: raise"}.intersection(many.missing())
+    many.sets["upgrade"] = 1
+    assert {"raises", "fault: raise"} <= set(many.missing())
