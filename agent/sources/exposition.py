@@ -98,6 +98,8 @@ class Exposition:
             body = await self._in_time()
         except SourceFailed as error:
             ended = self._ended(np.zeros(0, np.bool_), now)
+            if self._known.too_many(0):  # bodies that are refused teach it series, too
+                self._known = Known(self._labelled)
             raise SourceFailed(error.why, (*ended, *self._own(now, up=False))) from error
         samples = list(self._samples(body, now))
         live = self._known.flags(body.rows)

@@ -290,6 +290,20 @@ async def test_series_that_come_and_go_are_forgotten(exporter: Exporter) -> None
     assert ended == 7 * 2_000
 
 
+@pytest.mark.parametrize("last", ["# EOF\n", "a three\n", ""], ids=["too many", "malformed", "cut off"])
+async def test_bodies_that_are_refused_leave_nothing_behind(exporter: Exporter, last: str) -> None:
+    """Whatever is wrong with them, and however many come: their labels change with each."""
+    exporter.kind = OPENMETRICS
+    own_source = source(exporter, names=frozenset({"a"}), max_samples=999 if last == "# EOF\n" else 50_000)
+    for turn in range(30):
+        exporter.text = "# TYPE a gauge\n" + "".join(f'a{{n="{turn}-{i}"}} {i}\n' for i in range(1_000)) + last
+        await failure(own_source, turn)
+        assert len(own_source._known.series) <= 5_000 + 1_000
+
+    exporter.text = 'a{n="x"} 1\n# EOF\n'
+    assert values(await own_source.read(31)) == {"a{n=x}": 1.0}
+
+
 async def test_other_names_from_the_next_reading_on(exporter: Exporter) -> None:
     """A whole look comes first; what is not wanted any more ends."""
     exporter.filters = by_family
