@@ -296,7 +296,8 @@ async def test_bodies_that_are_refused_leave_nothing_behind(exporter: Exporter, 
     exporter.kind = OPENMETRICS
     own_source = source(exporter, names=frozenset({"a"}), max_samples=999 if last == "# EOF\n" else 50_000)
     for turn in range(30):
-        exporter.text = "# TYPE a gauge\n" + "".join(f'a{{n="{turn}-{i}"}} {i}\n' for i in range(1_000)) + last
+        series = (f'a{{n="{turn}-{i}"}} {i}\n' for i in range(1_000))
+        exporter.text = "# TYPE a gauge\n" + "".join(series) + last
         await failure(own_source, turn)
         assert len(own_source._known.series) <= 5_000 + 1_000
 
