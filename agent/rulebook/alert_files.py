@@ -13,6 +13,7 @@ from agent.yaml_marks import Complaints, Fields, Form, Node, Wrong, shape_of, sh
 from agent.yaml_marks.readers import choice, duration, integer, pairs, text
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+LONGEST_NAME = 200  # characters of an alert's: agents tell each other what fires
 METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -78,7 +79,7 @@ def _group(form: Form, seen: set[str]) -> Iterator[Rule]:
 
 def _alert(rule: Form, group: _Group) -> AlertRule:
     return AlertRule(
-        name=rule.get("alert", text, "", required=True),
+        name=rule.get("alert", alert_name, "", required=True),
         expr=rule.get("expr", promql_of_rule, "", required=True),
         for_ms=rule.get("for", duration, 0),
         keep_firing_for_ms=rule.get("keep_firing_for", duration, 0),
@@ -106,6 +107,15 @@ def _record(rule: Form, group: _Group) -> RecordRule:
 
 def _labels(rule: Form, group: _Group) -> Labels:
     return labels_of({**dict(group.labels), **dict(rule.get("labels", label_set, ()))})
+
+
+@shaped({**shape_of(text), "maxLength": LONGEST_NAME})
+def alert_name(node: Node) -> str:
+    """What an alert may be called."""
+    name = text(node)
+    if len(name) > LONGEST_NAME:
+        raise Wrong(f"an alert's name of {len(name)} characters", f"at most {LONGEST_NAME} fit into a beat")
+    return name
 
 
 @shaped({"type": "string", "pattern": f"^{METRIC_NAME.pattern}$"})

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from rule_files import REMEDIES, SPECS, complaints, write
 
+from agent.control.bodies import FOLD, fault
 from agent.model import AlertRule, RecordRule
 from agent.rulebook import load
+from agent.rulebook.alert_files import LONGEST_NAME
 
 TWINS = """\
 groups:
@@ -48,6 +50,21 @@ def test_a_remedy_of_twins_may_choose_one_by_its_labels(tmp_path: Path) -> None:
     )
     book = load([write(tmp_path, alerts=TWINS, remedies=chosen)], SPECS)
     assert book.remedies["LogDirFillingUp"].match == (("severity", "page"),)
+
+
+def test_a_name_that_no_beat_can_carry_is_a_mistake(tmp_path: Path) -> None:
+    """Its agent would be heard no more while that alert fires."""
+    longest = "A" * LONGEST_NAME
+    assert [
+        fault("beat", {"status": "", "firing": [longest + more]}, FOLD) is None for more in ("", "A")
+    ] == [True, False]
+    (said,) = complaints(
+        write(tmp_path, alerts=f"groups: [{{name: g, rules: [{{alert: {longest}A, expr: x}}]}}]")
+    )
+    assert said.startswith("disk/alerts.yml:1:36: alert: an alert's name of 201 characters; at most 200 fit")
+    assert load(
+        [write(tmp_path, alerts=f"groups: [{{name: g, rules: [{{alert: {longest}, expr: x}}]}}]")], {}
+    )
 
 
 def test_a_match_that_no_rule_meets_is_a_mistake(tmp_path: Path) -> None:
