@@ -16,6 +16,7 @@ from agent.control.state import State
 from agent.control.times import Settings
 from agent.control.unrest import Unrest
 from agent.control_topic.keeping import Keeping
+from agent.control_topic.own_cluster import other_cluster
 from agent.control_topic.pen import Pen
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, Surroundings
 
@@ -93,9 +94,10 @@ class Hearing:
     async def losing(self, state: State, why: str) -> None:
         """The state is about to be dropped; what only it knows is kept first, however long that takes."""
         _LOG.warning("control topic: its tail was lost: %s", why)
+        foreign = other_cluster(state, self.member.cluster) is not None
         while True:
             try:
-                return await self.keeping.losing(state)
+                return await self.keeping.losing(state, foreign=foreign)
             except ControlUnavailable as error:
                 self.failed(str(error))
                 await asyncio.sleep(RETRY)

@@ -67,23 +67,31 @@ class Keeping:
     async def join(self, state: State) -> Carried:
         """What the next join must tell: durable before it is told. Raises ControlUnavailable."""
         async with self._saving:
-            another = bool(self.kept.log) and self.kept.log != state.log
-            if not self.kept.owed and (another or is_lost(self.kept, state, self._there)):
-                await self._save(owing(self.kept))
+            if (owed := self._owed_in(state)) is not self.kept:
+                await self._save(owed)
             self._telling = True
             return self.kept
+
+    def _owed_in(self, state: State) -> Carried:
+        """What is kept; owed where this log is another one, shorter or of another history."""
+        another = bool(self.kept.log) and self.kept.log != state.log
+        lost = not self.kept.owed and (another or is_lost(self.kept, state, self._there))
+        return owing(self.kept) if lost else self.kept
 
     def gone(self, state: State, newest: int | None, boot: int) -> None:
         """The log is gone; `newest` as `followed` has it."""
         self._followed = followed(state, self._agent, self.kept.followed, newest, boot)
 
-    async def losing(self, state: State) -> None:
+    async def losing(self, state: State, *, foreign: bool = False) -> None:
         """The state is about to be dropped. A log that was not read as far as a former life had read it knows
-        less than what is kept. Raises ControlUnavailable."""
+        less than what is kept; one that is not this agent's (`foreign`: it is another cluster's) nothing at
+        all: what is kept is of its own, and so is the pin. Raises ControlUnavailable."""
         self._telling = False
+        if foreign or (state.log and self.stranger(state)):
+            return
         async with self._saving:
             if state.log and (state.log != self.kept.log or state.offset >= self.kept.offset):
-                lost = owing(carried(state, self._agent, self.kept))
+                lost = owing(carried(state, self._agent, self._owed_in(state)))
                 await self._save(replace(lost, followed=self._followed) if self._followed else lost)
             elif self.kept.log:
                 await self._save(owing(self.kept))
