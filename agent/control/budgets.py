@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from agent.control.lapsing import beginnings
-from agent.control.open_claims import counted, limit_of
+from agent.control.open_claims import LIMIT, counted, limit_of
 from agent.control.state import Claim, ClaimState, State
 from agent.control.times import Budget
 
@@ -66,9 +66,16 @@ def rates(state: State, claim: Claim) -> Iterator[tuple[str, int, int]]:
             yield name, budget.rate, budget.window
 
 
-def rated_names(state: State, claim: Claim) -> tuple[str, ...]:
-    """What must be remembered of it once it became dirty."""
-    return tuple(dict.fromkeys(name for name, _, _ in rates(state, claim)))
+def counted_names(claim: Claim) -> tuple[str, ...]:
+    """What must be remembered of it once it became dirty: all that has a rate, or that a person may give one.
+    Exclusive scopes have none."""
+    names = [scope for scope in claim.scopes if not scope.startswith("x:")]
+    return tuple(dict.fromkeys([*names, limit_of(claim)] if claim.limit else names))
+
+
+def is_rated(state: State, name: str) -> bool:
+    """Whether a rate counts what began under this name; a remedy's own limit does wherever it is named."""
+    return name.startswith(LIMIT) or bool(budget_of(state, name).rate)
 
 
 def over_rate(state: State, claim: Claim) -> str | None:

@@ -5,7 +5,7 @@ out about one goes on to the next that is made of it, and whoever asks an older 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Generic, Self, TypeVar
 
@@ -107,12 +107,24 @@ class Beginnings(tuple[Began, ...]):
         made._by_name = {name: at for name, at in by_name.items() if at} if lapsed else by_name
         return made
 
+    def without(self, place: int | None) -> Beginnings:
+        """All but the one there."""
+        return self if place is None else Beginnings((*self[:place], *self[place + 1 :]))
+
+    @property
+    def names(self) -> Collection[str]:
+        """All of theirs."""
+        return self._index().keys()
+
     def of(self, name: str, since: int) -> Sequence[int]:
         """When those with this name began, of the ones after `since`."""
+        found = self._index().get(name, [])
+        return found[bisect_right(found, since) :]
+
+    def _index(self) -> Mapping[str, list[int]]:
         if self._by_name is None:
             self._by_name = _by_name(self)
-        found = self._by_name.get(name, [])
-        return found[bisect_right(found, since) :]
+        return self._by_name
 
 
 def _at(one: Began) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from agent.control.bodies import WEEK
-from agent.control.budgets import rated_names
+from agent.control.budgets import counted_names, is_rated
 from agent.control.lapsing import beginnings, closed_claims, handled_problems
 from agent.control.state import Began, Claim, Closed, State
 
@@ -46,10 +46,15 @@ def remembered(state: State, claim: int) -> Closed | None:
 
 
 def begin(state: State, claim: Claim) -> State:
-    """Something of it may stand from now on: its rates count that, however it came to be."""
-    names = rated_names(state, claim)
+    """Something of it may stand from now on: its rates count that, however it came to be, and those that a
+    person sets later. Where there is no room, the oldest goes that no rate counts now."""
+    names = counted_names(claim)
     one = Began(state.clock, names) if names else None
-    return replace(state, began=beginnings(state.began).having(one, state.clock - WEEK))
+    began = beginnings(state.began).having(one, state.clock - WEEK)
+    if len(began) > MEMORIES:
+        idle = (n for n, b in enumerate(began) if not any(is_rated(state, name) for name in b.names))
+        began = began.without(next(idle, None))
+    return replace(state, began=began)
 
 
 def is_full(state: State, more: int = 1) -> bool:
@@ -61,7 +66,8 @@ def is_full(state: State, more: int = 1) -> bool:
         return False  # not even with those that lapsed
     handled = sum(until > state.clock for until in state.handled.values())
     closed = sum(c.until > state.clock for c in state.closed.values())
-    began = sum(b.at > state.clock - WEEK for b in state.began)
+    rated = {name for name in beginnings(state.began).names if is_rated(state, name)}
+    began = sum(b.at > state.clock - WEEK and not rated.isdisjoint(b.names) for b in state.began)
     return max(max(handled, closed) + len(state.claims), began) + more > MEMORIES
 
 

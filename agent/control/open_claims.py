@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from agent.control.state import Claim, ClaimState
 
+LIMIT = "limit/"  # begins the names of remedies' own rates
 Key = tuple[str, str | int] | tuple[str, str, str]
 
 
@@ -78,7 +79,7 @@ def counted(claims: Mapping[int, Claim]) -> OpenClaims:
 
 def limit_of(claim: Claim) -> str:
     """The name under which its remedy's own rate is counted; empty where it has none."""
-    return f"limit/{claim.limit.name}" if claim.limit else ""
+    return f"{LIMIT}{claim.limit.name}" if claim.limit else ""
 
 
 def _keys(claim: Claim) -> list[Key]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.control.admission import born_elsewhere
 from agent.control.bodies import FOLD
-from agent.control.budgets import OCCUPYING, WAITING, budget_of, occupied
+from agent.control.budgets import OCCUPYING, WAITING, budget_of, is_rated, occupied
 from agent.control.claims import QUEUED, in_order
 from agent.control.gossip import Gossip
 from agent.control.lapsing import beginnings
@@ -102,7 +102,8 @@ def _budgets(state: State) -> Iterator[Plain]:
     """Each budget; each scope below a `prefix/*` that is in use; each remedy's own limit that was used."""
     held, queued = occupied(state.claims.values(), *OCCUPYING), occupied(state.claims.values(), QUEUED)
     limits = {f"limit/{c.limit.name}": c.limit for c in state.claims.values() if c.limit}
-    used = {name for b in state.began for name in b.names} | held.keys() | queued.keys() | limits.keys()
+    rated = {name for name in beginnings(state.began).names if is_rated(state, name)}
+    used = rated | held.keys() | queued.keys() | limits.keys()
     for name in sorted({*state.budgets, *(n for n in used if not n.startswith("x:"))}):
         budget = budget_of(state, name)
         limit = limits.get(name)

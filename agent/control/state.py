@@ -103,7 +103,7 @@ class Coming(Struct, frozen=True, array_like=True):
 
 
 class Began(Struct, frozen=True, array_like=True):
-    """That a claim with these rated names became dirty at `at` (virtual)."""
+    """That a claim became dirty at `at` (virtual); rates of these names count that."""
 
     at: int
     names: tuple[str, ...]

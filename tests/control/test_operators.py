@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from scribe import Scribe
 
 from agent.control.bodies import FOLD
+from agent.control.memory import MEMORIES
 from agent.control.operator_rules import PAUSES
 from agent.control.records import BadRecord
+from agent.control.state import Began
 from agent.control.times import LAB, Budget
 
 BUDGET = {"scope": "disk_drain", "cap": 1, "rate": 0, "window": 0}
@@ -174,12 +177,26 @@ def test_section_2_budgets_are_within_compiled_bounds() -> None:
 
 
 def test_section_2_a_rate_set_by_a_person_counts_what_began_before() -> None:
+    """Also where nothing had a rate then, and where it was without one for a while."""
     log, one, _ = two()
-    log.order(one, "budget", **BUDGET | {"rate": 3, "window": 100_000})
     log.release(one, log.dirty(one, "disk_drain"), "done")
-    last = log.state.changes["budget/disk_drain"]
-    log.order(one, "budget", **BUDGET | {"rate": 1, "window": 100_000}, expect=last)
+    for rate, window in ((3, 100_000), (0, 0), (1, 100_000)):
+        last = log.state.changes.get("budget/disk_drain", -1)
+        log.order(one, "budget", **BUDGET | {"rate": rate, "window": window}, expect=last)
     assert str(log.claim(one, "disk_drain").void).startswith("rate: disk_drain allows 1 in 100 s: 1 began")
+
+
+def test_section_2_what_no_rate_counts_makes_room_in_a_full_memory_and_what_one_counts_does_not() -> None:
+    log, one, _ = two()
+    log.state = replace(
+        log.state, began=tuple(Began(log.state.clock, ("disk_drain",)) for _ in range(MEMORIES))
+    )
+    first = log.state.began[1]
+    log.release(one, log.dirty(one, "disk_drain", problem="p"), "done")
+    assert len(log.state.began) == MEMORIES
+    assert log.state.began[0] == first
+    log.order(one, "budget", **BUDGET | {"rate": 9_999, "window": 100_000})
+    assert log.claim(one, "disk_drain", problem="q").void == "the memory is full"
 
 
 @pytest.mark.parametrize(
