@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ FILE = "series.snapshot"
 EVERY_S = 120.0
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _DEADLINE_S = 30.0
+_NAMED = 10  # of the metrics that are left out, in the log
 _LAST_S = 2.0  # at the end: a hung disk keeps nobody from stopping the agent
 
 
@@ -66,11 +67,12 @@ class Snapshots:
         """Write one now; what keeps it from being written is told and counted."""
         now = self._clock()
         try:
-            size = await self._thread.run(self._write, deadline)
+            size, left_out = await self._thread.run(self._write, deadline)
             async with asyncio.timeout(deadline):
                 await self._keep()  # after it was written: samples come meanwhile
             await self._thread.run(self._replace, deadline)
             self._saved.bytes, self._saved.at = size, now
+            self._tell(left_out)
         except OSError as error:
             self._saved.failed += 1
             log.warning("%s was not written, the one before stands: %s", self._file, error)
@@ -79,11 +81,23 @@ class Snapshots:
         with self._file.open("rb") as stream:
             restore(self._series, stream, self._clock())
 
-    def _write(self) -> int:
-        """All of it beside the one that stands, and on the disk before it may take its place."""
+    def _tell(self, left_out: Set[str]) -> None:
+        if left_out and not self._saved.left_out:
+            log.warning(
+                "%s has no room for %d metrics: rules that read them are cold after a restart: %s",
+                self._file,
+                len(left_out),
+                ", ".join(sorted(left_out)[:_NAMED]),
+            )
+        self._saved.left_out = len(left_out)
+
+    def _write(self) -> tuple[int, Set[str]]:
+        """All of it beside the one that stands, and on the disk before it may take its place; its size, and
+        the metrics that had no room."""
+        left_out = set[str]()
         try:
             with os.fdopen(os.open(self._beside, _NEW, 0o640), "wb") as stream:
-                for part in written(self._series):
+                for part in written(self._series, left_out):
                     stream.write(part)
                 size = stream.tell()
                 stream.flush()
@@ -92,7 +106,7 @@ class Snapshots:
             with suppress(OSError):
                 self._beside.unlink()
             raise
-        return size
+        return size, left_out
 
     def _replace(self) -> None:
         self._beside.replace(self._file)

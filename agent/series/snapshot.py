@@ -32,46 +32,55 @@ class BadSnapshot(ValueError):
 
 
 class _Piece(msgspec.Struct, array_like=True):
-    """Some series of one metric: of each its samples, all in one row."""
+    """Some series of one metric: of each its samples, all in one row. Without any: the metric is left out."""
 
     name: str
-    labels: list[Labels]
-    counts: list[int]
-    times: bytes
-    values: bytes
+    labels: list[Labels] = []
+    counts: list[int] = []
+    times: bytes = b""
+    values: bytes = b""
 
 
-def written(series: Series) -> Iterator[bytes]:
+def written(series: Series, left_out: set[str]) -> Iterator[bytes]:
     """The snapshot, some hundred kB at a time.
 
-    The newest metrics that would make it larger than MAX_BYTES are left out.
+    The newest metrics that would make it larger than MAX_BYTES are left out, and added to `left_out`.
     """
-    digest, size = hashlib.blake2b(digest_size=_DIGEST), 0
-    for part in _parts(series):
-        if size + len(part) > MAX_BYTES - 1024:
-            break
+    digest = hashlib.blake2b(digest_size=_DIGEST)
+    for part in _parts(series, left_out):
         digest.update(part)
-        size += len(part)
         yield part
-    end = _LENGTH.pack(0)
-    digest.update(end)
-    yield end + digest.digest()
+    yield digest.digest()
 
 
-def _parts(series: Series) -> Iterator[bytes]:
-    yield _MAGIC
-    yield _framed(msgspec.msgpack.encode(series.held()))
-    for name, labels, samples in series.pieces():
+def _parts(series: Series, left_out: set[str]) -> Iterator[bytes]:
+    yield (begin := _MAGIC + _framed(series.held()))
+    absences = {name: _framed(_Piece(name)) for name in series.names}
+    room = MAX_BYTES - 1024 - len(begin) - sum(map(len, absences.values()))
+    for name, absence in absences.items():
+        for part in () if left_out else _pieces(series, name):
+            room -= len(part)
+            if room < 0:
+                left_out.add(name)
+                break
+            yield part
+        if left_out:
+            left_out.add(name)
+            yield absence
+    yield _LENGTH.pack(0)
+
+
+def _pieces(series: Series, name: str) -> Iterator[bytes]:
+    for labels, samples in series.pieces(name):
         inside = np.arange(samples.times.shape[1]) < samples.counts[:, None]
         times = samples.times[inside].astype("<i8").tobytes()
         values = samples.values[inside].astype("<f8").tobytes()
-        yield _framed(
-            msgspec.msgpack.encode(_Piece(name, list(labels), samples.counts.tolist(), times, values))
-        )
+        yield _framed(_Piece(name, list(labels), samples.counts.tolist(), times, values))
 
 
-def _framed(frame: bytes) -> bytes:
-    return _LENGTH.pack(len(frame)) + frame
+def _framed(frame: Held | _Piece) -> bytes:
+    data = msgspec.msgpack.encode(frame)
+    return _LENGTH.pack(len(data)) + data
 
 
 def restore(series: Series, stream: BinaryIO, now: int) -> None:
@@ -86,8 +95,12 @@ def restore(series: Series, stream: BinaryIO, now: int) -> None:
         if held is None:
             raise BadSnapshot("it says nothing of itself")
         series.resume(held, now)
+        left_out = set[str]()
         while (piece := _decoded(stream, _Piece)) is not None:
             series.put_back(piece.name, piece.labels, _samples(piece))
+            if not piece.labels:
+                left_out.add(piece.name)
+        series.leave_out(left_out)
     except (ValueError, struct.error, msgspec.DecodeError) as error:
         series.forget()
         raise BadSnapshot(str(error)) from error

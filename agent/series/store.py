@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from threading import Lock
 
 import numpy as np
@@ -36,12 +36,14 @@ class Touched(Struct, frozen=True):
 
 
 class Held(Struct, frozen=True):
-    """Of a store: when its newest sample is from, since when they are complete, how long they are kept."""
+    """Of a store: when its newest sample is from, since when they are complete, how long they are kept, and
+    when samples of which metric were dropped."""
 
     newest: int
     first_at: int | None
     later: Mapping[str, int]
     wanted: Mapping[str, int] | None  # None: all metrics
+    dropped_at: Mapping[str, int] = {}
 
 
 class Series:
@@ -148,13 +150,17 @@ class Series:
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
         wanted = None if self._wanted is None else {name: self._window(name) for name in self._wanted}
-        return Held(self._newest, self.first_at, dict(self.later), wanted)
+        return Held(self._newest, self.first_at, dict(self.later), wanted, dict(self._dropped_at))
 
-    def pieces(self) -> Iterator[tuple[str, Sequence[Labels], Samples]]:
-        """All samples, the oldest names first, a bounded number at a time."""
-        for name, block in self._every():
-            for labels, samples in block.pieces(_CELLS):
-                yield name, labels, samples
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that are held, the oldest first."""
+        return tuple(name for name, _ in self._every())
+
+    def pieces(self, name: str) -> Iterator[tuple[Sequence[Labels], Samples]]:
+        """All samples of a metric, a bounded number at a time."""
+        block = self._blocks.get(name)
+        return iter(()) if block is None else block.pieces(_CELLS)
 
     def resume(self, held: Held, now: int) -> None:
         """Go on, empty yet, where another store ended: before its samples are put back and others come.
@@ -165,7 +171,7 @@ class Series:
         self._latest = self._swept_at = now
         if -SET_BACK_MS <= now - held.newest <= LOOKBACK_MS:
             self.first_at, self.later = held.first_at, held.later
-            self._wanted = held.wanted
+            self._wanted, self._dropped_at = held.wanted, dict(held.dropped_at)
 
     def put_back(self, name: str, labels: Sequence[Labels], samples: Samples) -> None:
         """One of the pieces of another store, less what is beyond the window or in the future."""
@@ -179,6 +185,14 @@ class Series:
             if begun:
                 self._blocks[name] = block
                 self._count += begun
+
+    def leave_out(self, names: Set[str]) -> None:
+        """After all pieces were put back: the other store had more of these metrics. They begin anew."""
+        with self._lock:
+            for name in names & self._blocks.keys():
+                self._count -= len(self._blocks.pop(name).rows)
+            if self.first_at is not None:
+                self.later = {**self.later, **dict.fromkeys(names, self._newest)}
 
     def forget(self) -> None:
         """Be empty again."""

@@ -44,6 +44,9 @@ SAVED_AT = MetricInfo(
     "ottla_snapshot_timestamp_seconds", "gauge", "seconds", "When the store was last written to disk"
 )
 SAVED_BYTES = MetricInfo("ottla_snapshot_bytes", "gauge", "bytes", "Size of that snapshot")
+LEFT_OUT = MetricInfo(
+    "ottla_snapshot_left_out_metrics", "gauge", "", "Metrics that it had no room for: cold after a restart"
+)
 FAILED = MetricInfo("ottla_snapshot_failures_total", "counter", "", "Snapshots that could not be written")
 DAMAGED = MetricInfo(
     "ottla_snapshot_ignored_total",
@@ -62,6 +65,7 @@ METRICS = (
     SET_BACK,
     SAVED_AT,
     SAVED_BYTES,
+    LEFT_OUT,
     FAILED,
     DAMAGED,
     MEMORY,
@@ -75,6 +79,7 @@ class Saved(Struct):
 
     at: int | None = None
     bytes: int = 0
+    left_out: int = 0
     failed: int = 0
     ignored: int = 0
 
@@ -109,6 +114,7 @@ class AgentItself:
             SET_BACK: self._series.set_back,
             SAVED_AT: None if self._saved.at is None else self._saved.at / 1000,
             SAVED_BYTES: self._saved.bytes,
+            LEFT_OUT: self._saved.left_out,
             FAILED: self._saved.failed,
             DAMAGED: self._saved.ignored,
             MEMORY: _resident(),

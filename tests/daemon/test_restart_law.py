@@ -155,7 +155,7 @@ def test_a_range_rule_is_judged_at_once_after_a_restart_within_the_lookback(
     sight_of(tmp_path, former)
     former.add(Sample("log_bad_total", labels, now - at, 1.0) for at in range(11 * MINUTE, -1, -15_000))
     series = Series(60 * MINUTE)
-    restore(series, io.BytesIO(b"".join(written(former))), now + away)
+    restore(series, io.BytesIO(b"".join(written(former, set()))), now + away)
     sight = sight_of(tmp_path, series)
     at = now + away
     sight.judge(at, sight.take([Sample("log_bad_total", labels, at, 3.0)]), frozenset())

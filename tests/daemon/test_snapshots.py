@@ -100,6 +100,21 @@ async def test_none_counts_before_what_sources_go_on_from_is_saved(
     assert not (tmp_path / FILE).exists()
 
 
+async def test_what_it_has_no_room_for_is_told_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, and until there is room again."""
+    snapshots, saved = made(filled(200), tmp_path)
+    monkeypatch.setattr(snapshot, "MAX_BYTES", 4_000)
+    for _ in range(2):
+        await snapshots.save()
+        assert saved.left_out == 1
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["a"]
+    monkeypatch.undo()
+    await snapshots.save()
+    assert (saved.left_out, saved.failed) == (0, 0)
+
+
 async def test_a_hung_disk_holds_nobody_up(tmp_path: Path) -> None:
     """The state folder's file is a pipe that nobody reads: opening it never returns."""
     os.mkfifo(tmp_path / f"{Path(FILE).stem}.new")
@@ -116,8 +131,8 @@ async def test_samples_may_come_while_it_is_written(tmp_path: Path, monkeypatch:
     parts: list[bytes] = []
     written = snapshot.written
 
-    def slowly(of: Series) -> object:
-        for part in written(of):
+    def slowly(of: Series, left_out: set[str]) -> object:
+        for part in written(of, left_out):
             parts.append(part)
             series.add(Sample("a", (("n", f"{n}"),), NOW + len(parts), 2.0) for n in range(2500))
             yield part

@@ -87,8 +87,8 @@ def test_what_is_there_is_what_can_be_listed(
         series.add(Sample("x", each, at, 1.0) for each in sorted(labels))
     other = Series(window_ms=200)
     other.resume(series.held(), at)
-    for piece in series.pieces():
-        other.put_back(*piece)
+    for piece in series.pieces("x"):
+        other.put_back("x", *piece)
     for each in (series, other):
         listed = each.labels_of("x", matchers, start, start + length)
         assert each.has("x", matchers, start, start + length) == bool(listed)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model import Labels, Sample, labels_of
+from agent.alerts.judgement import Ground
+from agent.model import Labels, RuleHealth, Sample, labels_of
 from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.vectors import STALE, STALE_BITS
-from agent.series import Series, snapshot
+from agent.series import Series, snapshot, store
 from agent.series.snapshot import BadSnapshot, restore, written
 
 MINUTE = 60_000
@@ -21,7 +22,7 @@ WINDOW = 120 * MINUTE
 
 
 def saved(series: Series) -> bytes:
-    return b"".join(written(series))
+    return b"".join(written(series, set()))
 
 
 def restored(data: bytes, now: int) -> Series:
@@ -131,8 +132,55 @@ def test_a_counter_over_the_gap_is_what_prometheus_sees(after: float, grown: flo
 
 
 def test_what_would_be_too_large_is_left_out_the_newest_names_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = saved(some())
-    monkeypatch.setattr(snapshot, "MAX_BYTES", len(data) + 900)
-    smaller = saved(some())
-    assert len(smaller) < len(data)
+    smaller, left_out = without_room_for_b(monkeypatch)
+    assert left_out == {"b"}
     assert {name for name, _ in held(restored(smaller, NOW))} == {"a"}
+
+
+def without_room_for_b(monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, set[str]]:
+    """What is written, and what is told."""
+    data, left_out = saved(some()), set[str]()
+    monkeypatch.setattr(snapshot, "MAX_BYTES", len(data) + 900)
+    smaller = b"".join(written(some(), left_out))
+    assert len(smaller) < len(data)
+    return smaller, left_out
+
+
+def test_what_was_left_out_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that counts its samples is cold: it would count the few from after the restart alone."""
+    series = restored(without_room_for_b(monkeypatch)[0], NOW + MINUTE)
+    series.want({"a": 10 * MINUTE, "b": 6 * MINUTE})
+    for at in (NOW + MINUTE, NOW + 6 * MINUTE):
+        series.add([Sample("a", labels_of({"n": "0"}), at, 0.0), Sample("b", (), at, 1.0)])
+        ground = Ground(series, series.first_at, later=series.later)
+        for text, judged_at in (
+            ("count_over_time(a[10m]) < 2", NOW),
+            ("count_over_time(b[5m]) < 2", NOW + 6 * MINUTE),
+        ):
+            expected = RuleHealth.OK if at >= judged_at else RuleHealth.COLD
+            assert ground.obstacle(compile(text), at)[0] is expected, (text, at)
+
+
+def test_a_metric_comes_back_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one with several pieces all are left out where the last has no room, and so are all newer ones."""
+    monkeypatch.setattr(store, "_CELLS", 16)
+    for size in range(len(saved(some())) + 1100, 1100, -60):
+        monkeypatch.setattr(snapshot, "MAX_BYTES", size)
+        left_out = set[str]()
+        data = b"".join(written(some(), left_out))
+        series = restored(data, NOW)
+        assert len(data) <= size
+        assert {name: len(times) for (name, _), times in held(series).items()}.keys() == {"a", "b"} - left_out
+        assert series.count == (0 if "a" in left_out else 3) + ("b" not in left_out)
+        assert series.later == dict.fromkeys(left_out, NOW)
+    assert left_out == {"a", "b"}
+
+
+def test_what_was_dropped_before_a_restart_is_still_lacking_after_it() -> None:
+    """Else a rule would be judged on the series that there was room for, as if they were all."""
+    series = Series(WINDOW, limit=2)
+    series.add(Sample("a", labels_of({"n": f"{n}"}), NOW, 1.0) for n in range(3))
+    again = restored(saved(series), NOW + MINUTE)
+    assert again.incomplete == {"a"}
+    again.add([Sample("a", labels_of({"n": "0"}), NOW + WINDOW + MINUTE, 1.0)])
+    assert again.incomplete == frozenset()

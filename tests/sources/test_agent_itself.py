@@ -27,11 +27,12 @@ def test_what_was_dropped_is_told_by_family() -> None:
     series.add([Sample("a", (("n", "0"),), 1, 1.0)])
     found = {
         (s.name, dict(s.labels).get("family")): s.value
-        for s in AgentItself(series, Saved(ignored=1), 1000).samples(5)
+        for s in AgentItself(series, Saved(ignored=1, left_out=2), 1000).samples(5)
     }
     assert found["ottla_series_dropped_samples_total", "a"] == 3
     assert found["ottla_series_refused_samples_total", None] == 1
     assert found["ottla_snapshot_ignored_total", None] == 1
+    assert found["ottla_snapshot_left_out_metrics", None] == 2
     assert ("ottla_snapshot_timestamp_seconds", None) not in found  # none was written yet
     assert {name for name, _ in found} | {"ottla_snapshot_timestamp_seconds"} == {m.name for m in METRICS}
 
