@@ -110,8 +110,8 @@ class DrainDisk:
         return Settle.APPLY if unfinished or any(c in limit for c in seen.ours) else Settle.DONE
 
     def scopes(self, effect: Effect) -> tuple[str, ...]:
-        """The drains' budget, and the disks at both ends."""
+        """The drains' budget, the broker, and the disks at both ends."""
         node = node_of(effect)
         moves = moves_of(effect)
         paths = dict.fromkeys([str(m.prior) for m in moves] + sorted({str(m.new) for m in moves}))
-        return ("disk_drain", *(f"x:disk/{node}/{path}" for path in paths))
+        return ("disk_drain", f"x:broker/{node}", *(f"x:disk/{node}/{path}" for path in paths))

@@ -55,7 +55,7 @@ async def test_the_largest_go_first_until_enough_is_freed() -> None:
     assert [(m.resource, m.prior, m.new) for m in moves_of(effect)] == [("replica/t-1", "/d1", "/d2")]
     assert effect.changes[0].new == str(10 * MiB)
     assert effect.owner == "broker-2"
-    assert DRAIN.scopes(effect) == ("disk_drain", "x:disk/2//d1", "x:disk/2//d2")
+    assert DRAIN.scopes(effect) == ("disk_drain", "x:broker/2", "x:disk/2//d1", "x:disk/2//d2")
 
 
 async def test_what_does_not_fit_is_passed_over() -> None:
