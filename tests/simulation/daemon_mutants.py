@@ -48,7 +48,7 @@ DAEMONS = (
         seed=900_259,
     ),
     Mutant(
-        "who is restarted applies nothing again, and nobody without a claim",
+        "who is restarted looks first, and nobody applies without a claim",
         "daemon-gap",
         (
             (
