@@ -17,9 +17,15 @@ from agent.lab.plan import DiskKind
 
 pytestmark = pytest.mark.e2e
 BROKER = 2
-# The promise is for two cores of their own, where it is asserted (OTTLA_QUIET=1); others may use them here.
 PROMISE_S = 5
-BOUND_S = PROMISE_S * (1 if os.environ.get("OTTLA_QUIET") == "1" else 3)
+SELDOM = {"certificates"}  # read once a minute
+
+
+def bound_s() -> float:
+    """The promise is for two cores of their own, and is asserted where nobody else waits for these."""
+    return PROMISE_S if os.getloadavg()[0] < (os.cpu_count() or 1) else 3 * PROMISE_S
+
+
 ALERTS = """
 groups:
   - name: host
@@ -83,6 +89,7 @@ async def test_a_hung_disk_is_seen_while_all_else_goes_on_and_the_agent_ends(
 ) -> None:
     """Within five seconds, by its name. Five seconds after SIGTERM the agent is gone, the disk still hung."""
     well, hung = map(str, scene.lab.node(BROKER).log_dirs)
+    bound, before = bound_s(), set(await ages(agent))
     fault = faults.load()["freeze-disk"]
     await fault.break_(scene.lab, BROKER, silent, seconds=90)
     frozen_at = time.monotonic()
@@ -96,11 +103,9 @@ async def test_a_hung_disk_is_seen_while_all_else_goes_on_and_the_agent_ends(
     assert {("LogDirProbed", well), ("LogDirUsed", well), ("LogDirUsed", hung), ("Jmx", "")} <= now
     assert ("LogDirHung", well) not in now
 
-    fresh = {"host", "kernel", "jolokia", "jmx", "logs", "disk_probe"}
-
     async def goes_on() -> bool:
         found = await ages(agent)
-        return all(found[name] < 3 for name in fresh & found.keys()) and len(fresh & found.keys()) >= 5
+        return all(found[name] < 3 for name in before - SELDOM)
 
     await until("every source to be read while it hangs", goes_on, 20, agent)
     pid, began = agent.pid, time.monotonic()
@@ -111,9 +116,9 @@ async def test_a_hung_disk_is_seen_while_all_else_goes_on_and_the_agent_ends(
     assert (await firing_of_another(scene)) == ("LogDirHung", hung), "its successor sees it as well"
     await fault.heal(scene.lab, BROKER, silent)
 
-    print(f"seen after {took:.1f} s, stopped in {stopped:.1f} s; of {PROMISE_S} s, asserted: {BOUND_S} s")
-    assert took < BOUND_S
-    assert stopped < BOUND_S
+    print(f"seen after {took:.1f} s, stopped in {stopped:.1f} s; of {PROMISE_S} s, asserted: {bound} s")
+    assert took < bound
+    assert stopped < bound
 
 
 async def firing_of_another(scene: Scene) -> tuple[str, str]:
