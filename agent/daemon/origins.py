@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from agent.promql import Expression
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
-from agent.sources import host_sources
+from agent.sources import exposition, schedule
+from agent.sources.catalogue import TABLES
 
 _HOST = "host"
 _PREFIXES = (
@@ -18,13 +19,15 @@ _PREFIXES = (
     ("ottla_", "agent"),
 )
 BROKER = "jmx"
-_ON_HOST: Mapping[str, frozenset[str]] = {
-    metric.name: frozenset({source})
-    for _, source, metrics in host_sources.TABLES
+# Some signals come from several sources, each of which may fail alone: by name, which one. How its reading
+# went every source tells, and each exporter besides, also where it failed.
+_DECLARED: Mapping[str, frozenset[str]] = {
+    metric.name: frozenset() if metrics in (schedule.METRICS, exposition.METRICS) else frozenset({source})
+    for _, source, metrics in TABLES
     for metric in metrics
-    if metric.name.startswith("host_")
+    if metric.name.startswith(("host_", "ottla_"))
 }
-_ANY_ON_HOST = frozenset[str]().union(*_ON_HOST.values())
+_ANY_ON_HOST = frozenset[str]().union(*(of for name, of in _DECLARED.items() if name.startswith("host_")))
 _DEEPEST = 20  # recording rules that read recording rules
 
 
@@ -80,9 +83,9 @@ class Origins:
     def _givers(self, name: str) -> frozenset[str]:
         origin = self._origin(name)
         source = source_of(origin)
-        if source == _HOST:  # one signal, and several sources, each of which may fail alone
-            return _ON_HOST.get(origin, _ANY_ON_HOST)
-        return self._giving(origin) if source == BROKER else frozenset({source})
+        if source == BROKER:
+            return self._giving(origin)
+        return _DECLARED.get(origin, _ANY_ON_HOST if source == _HOST else frozenset({source}))
 
     def _sources(self, name: str) -> Iterator[str]:
         yield from (source_of(self._origin(each)) for each in self._originals(name))

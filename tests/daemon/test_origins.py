@@ -8,6 +8,7 @@ from agent.daemon.origins import Origins
 from agent.promql import compile  # noqa: A004  as in Prometheus
 from agent.rulebook import Rulebook
 from agent.sources import host_sources
+from agent.sources.catalogue import TABLES
 
 ORIGINS = Origins(Rulebook((), {}, (), ""), str)
 DECLARED = [(source, metric.name) for _, source, metrics in host_sources.TABLES for metric in metrics]
@@ -18,6 +19,30 @@ def test_each_metric_of_the_host_is_silent_with_the_source_that_declares_it(sour
     others = {each for each, _ in DECLARED} - {source}
     assert ORIGINS.silent(compile(name), frozenset({source}))
     assert not ORIGINS.silent(compile(name), frozenset(others))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("ottla_log_unreadable_files", "logs"),
+        ("ottla_jolokia_failed_reads", "jmx"),
+        ("ottla_control_degraded", "control"),
+        ("ottla_process_cpu_seconds_total", "agent"),
+        ("ottla_unheard_of", "agent"),
+    ],
+)
+def test_what_a_source_tells_of_itself_is_silent_with_it_and_with_no_other(name: str, source: str) -> None:
+    """A rule on it that the source's failure left judged by an old value would look healthy."""
+    others = {each for _, each, _ in TABLES} - {source}
+    assert ORIGINS.silent(compile(name), frozenset({source}))
+    assert not ORIGINS.silent(compile(name), frozenset(others))
+
+
+@pytest.mark.parametrize("name", ["ottla_source_up", "ottla_exposition_refused_bodies_total"])
+def test_how_a_reading_went_is_told_also_where_it_failed(name: str) -> None:
+    assert name in {metric.name for _, _, metrics in TABLES for metric in metrics}
+    for _, source, _ in TABLES:
+        assert not ORIGINS.silent(compile(name), frozenset({source}))
 
 
 def test_what_the_hosts_sources_give_is_one_signal_all_the_same() -> None:
