@@ -52,8 +52,9 @@ class Series:
 
     It has no clock: age is counted from the newest sample, or from what it was last told to be now (`see`)
     where that sample is ahead. What is not kept is counted: `dropped`, by name, samples of series for which
-    there is no room, `refused` ones that are not newer than the series' last, and `shortened` ones that went
-    before their time because a series had too many.
+    there is no room, `refused` ones that are not newer than the series' last, `old` ones from before the time
+    for which their metric is kept, and `shortened` ones that went before their time because a series had too
+    many.
 
     At the limit the newest name (that which began last) of those with more than their share gives way to a
     new series, its newest series first; where that is the new series' own name, the new series is dropped. A
@@ -73,8 +74,9 @@ class Series:
         self.limit = limit
         self.dropped: Counter[str] = Counter()
         self.refused = 0
+        self.old = 0
         self.set_back = 0  # times that all was forgotten, since the clock was set back
-        self.first_at: int | None = None
+        self.first_at: int | None = None  # when the first sample came, whatever time it has
         self.later: Mapping[str, int] = {}  # metrics that have been kept only since, or only back to then
         self._wanted = wanted
         self._longest = longest
@@ -96,6 +98,11 @@ class Series:
     def _newest(self) -> int:
         """From where ages are counted."""
         return min(self._latest, self._now)
+
+    @property
+    def _clock(self) -> int:
+        """What time it is; where nobody said so (`see`), the newest sample's."""
+        return self._latest if self._now == NEVER else self._now
 
     @property
     def shortened(self) -> int:
@@ -263,6 +270,9 @@ class Series:
 
     def _append(self, sample: Sample) -> bool:
         block = self._blocks.get(sample.name)
+        if sample.at <= self._clock - (block.window_ms if block else self._window(sample.name)):
+            self.old += 1
+            return False
         row = block.rows.get(sample.labels) if block else None
         if row is None:
             if self._count >= self.limit and not self._make_place(sample.name):
@@ -283,7 +293,8 @@ class Series:
         if new:
             self._changed.add(sample.name)
         self._latest = max(self._latest, sample.at)
-        self.first_at = sample.at if self.first_at is None else min(self.first_at, sample.at)
+        if self.first_at is None:
+            self.first_at = self._clock
         return True
 
     def _make_place(self, name: str) -> bool:

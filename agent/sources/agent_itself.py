@@ -28,6 +28,12 @@ DROPPED = MetricInfo(
 REFUSED = MetricInfo(
     "ottla_series_refused_samples_total", "counter", "", "Samples that were not newer than their series' last"
 )
+OLD = MetricInfo(
+    "ottla_series_old_samples_total",
+    "counter",
+    "",
+    "Samples refused since their own time was before all that is kept of their metric",
+)
 SHORTENED = MetricInfo(
     "ottla_series_shortened_samples_total",
     "counter",
@@ -61,6 +67,7 @@ METRICS = (
     BYTES,
     DROPPED,
     REFUSED,
+    OLD,
     SHORTENED,
     SET_BACK,
     SAVED_AT,
@@ -110,6 +117,7 @@ class AgentItself:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         values: dict[MetricInfo, float | None] = {
             REFUSED: self._series.refused,
+            OLD: self._series.old,
             SHORTENED: self._series.shortened,
             SET_BACK: self._series.set_back,
             SAVED_AT: None if self._saved.at is None else self._saved.at / 1000,

@@ -11,7 +11,8 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model import Labels, Sample
+from agent.alerts.judgement import Ground
+from agent.model import Labels, RuleHealth, Sample
 from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import STALE
@@ -183,7 +184,36 @@ def test_a_clock_that_is_slewed_changes_nothing() -> None:
     series.see(100 * MINUTE)
     series.add([Sample("x", A, 90 * MINUTE, 1.0), Sample("x", A, 100 * MINUTE, 1.0)])
     assert not series.see(100 * MINUTE - 4_000)
-    assert (series.first_at, series.set_back, series.count) == (90 * MINUTE, 0, 1)
+    assert (series.first_at, series.set_back, series.count) == (100 * MINUTE, 0, 1)
+
+
+def test_what_is_covered_begins_when_the_first_sample_comes_whatever_time_it_has() -> None:
+    """A rule that looks back must not take the time before for one in which nothing was."""
+    series, now = Series(window_ms=120 * MINUTE), 1000 * MINUTE
+    absent = compile("absent_over_time(y[30m])")
+    for at in (now, now + 29 * MINUTE, now + 30 * MINUTE):
+        series.see(at)
+        series.add([Sample("x", A, at - 60 * MINUTE, 1.0)])
+        expected = RuleHealth.OK if at == now + 30 * MINUTE else RuleHealth.COLD
+        assert Ground(series, series.first_at).obstacle(absent, at)[0] is expected, at
+    assert (series.first_at, series.old) == (now, 0)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("clock", [False, True])
+def test_samples_from_before_all_that_is_kept_are_refused_and_counted(known: bool, clock: bool) -> None:
+    """An exporter that stamps them in seconds, or an hour late; and as long as its metric is kept it may."""
+    now = 1_700_000_000_000
+    series = Series(120 * MINUTE, {"x": 30 * MINUTE, "y": 30 * MINUTE})
+    if clock:
+        series.see(now)
+    if known or not clock:
+        series.add([Sample("x" if known else "y", A, now, 1.0)])
+    count, first_at = series.count, series.first_at
+    assert series.add(Sample("x", B, at, 1.0) for at in (now // 1000, now - 30 * MINUTE)) == Touched()
+    assert (series.count, series.first_at, series.old, series.refused) == (count, first_at, 2, 0)
+    assert series.add([Sample("x", B, now - 30 * MINUTE + 1, 1.0)]).names == {"x"}
+    assert (series.first_at, series.old) == (now, 2)
 
 
 def test_a_sample_whose_reading_began_before_the_clock_was_set_back_keeps_no_later_one_out() -> None:
