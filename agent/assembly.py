@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from agent import stop_file
 from agent.actions import Ports, load, spec
 from agent.config import Config
 from agent.config.participant import participant
@@ -34,6 +34,7 @@ from agent.deadman import now as boot_time
 from agent.journal import Journal, JournalFailed
 from agent.kafka.admin import Admin
 from agent.kafka.log import PartitionLog
+from agent.lone_thread import LoneThread
 from agent.model import Entry, Kind, Sample, labels_of
 from agent.recording import world_names
 from agent.rulebook.windows import LEAST_MS
@@ -57,9 +58,12 @@ from agent.sources.logs import LogTail
 from agent.sources.name_files import OURS
 from agent.sources.names import Names, Translation
 from agent.sources.schedule import Polling
+from agent.stop_file import StopFile
 from agent.surface import Plain
 from agent.version import VERSION
 from agent.web.server import Server
+
+PROCESS_S = 5.0  # seconds for the look which process of the broker runs
 
 
 def clock() -> int:
@@ -228,10 +232,10 @@ async def make_service(config: Config) -> Service:
     control, started = make_control(config, admin, journal), clock()
     tail = make_tail(config, rules, journal)
     facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
-    eyes = Eyes(config, facts, dirs, tail, control)
+    eyes, stop_file = Eyes(config, facts, dirs, tail, control), StopFile(config.stop_file)
 
     async def local() -> Local:
-        stop = await asyncio.to_thread(stop_file.read, config.stop_file)
+        stop = await stop_file.read()
         return Local(config.broker.node_id, config.policy, started, stop, *_fleet(control))
 
     ports = make_ports(config, admin, dirs, ledger)
@@ -254,7 +258,7 @@ async def make_service(config: Config) -> Service:
 
     polled = [polling(source) for source in eyes.sources]
     lines = eyes.log_lines
-    desk = Desk(_name(config), VERSION, means, daemon, polled, reload, config.stop_file, started, lines)
+    desk = Desk(_name(config), VERSION, means, daemon, polled, reload, stop_file, started, lines)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)
@@ -317,12 +321,15 @@ def make_control(config: Config, admin: Admin, journal: Journal) -> ControlTopic
 def make_fence(config: Config, control: ControlTopic, admin: Admin) -> Fence:
     """By what effects of claims are sent. Raises NoDeadman."""
     at, own = config.host.process, config.broker.node_id
+    thread = LoneThread("look for the broker's process")
 
     async def process(node: int) -> str | None:
-        """Only the own broker's process can be seen."""
+        """Only the own broker's process can be seen, unless its pid file's disk hangs."""
         if at is None or node != own:
             return None
-        return await asyncio.to_thread(which_process, at)
+        with suppress(OSError):
+            return await thread.run(partial(which_process, at), PROCESS_S)
+        return None
 
     return Fence(control, Effects(control, Deadman()), admin, process)
 

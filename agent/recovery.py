@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from agent import deadman, gate, stop_file
+from agent import deadman, gate
 from agent.actions import Ports, Stopped, blind_without_log, load
 from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
@@ -19,6 +19,7 @@ from agent.history import Incident, Phase
 from agent.journal import Journal
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind, Seen
+from agent.stop_file import StopFile
 
 Told = Callable[[str], None]
 Stopping = Callable[[], Awaitable[str | None]]
@@ -40,9 +41,10 @@ async def _undo_all(config: Config, now: int, told: Told) -> list[Entry]:
         control = make_control(config, admin, journal)
         await control.close()  # never started: without the log, but with its times
         ports = make_ports(config, admin, make_dirs(config), ledger)
+        stop_file = StopFile(config.stop_file)
 
         async def stopped() -> str | None:
-            return gate.stop_file(await asyncio.to_thread(stop_file.read, config.stop_file))
+            return gate.stop_file(await stop_file.read())
 
         undo = Undo(ports, make_fence(config, control, admin), stopped, told)
         await ledger.record(Entry(now, Kind.OPERATOR, "undo --all --offline", question="undo"))

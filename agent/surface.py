@@ -39,9 +39,10 @@ def grouped(rules: Sequence[RuleNow], interval_ms: int) -> tuple[GroupNow, ...]:
 
 
 class View(Protocol):
-    """What can be read. Instants and durations are milliseconds; nothing here waits."""
+    """What can be read. Instants and durations are milliseconds; nothing here waits but `status`, for the
+    stop file."""
 
-    def status(self) -> Plain:
+    async def status(self) -> Plain:
         """Everything at a glance: `report.status(...)` with what only a live agent knows filled in.
 
         agent, node_id, version, started_at; modes: {paused, stopped, degraded: words or None};

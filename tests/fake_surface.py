@@ -65,7 +65,7 @@ class FakeSurface:
         self.series = Series(2 * 3_600_000)
         self.rule_groups: tuple[GroupNow, ...] = ()
 
-    def status(self) -> Plain:
+    async def status(self) -> Plain:
         told = report.status(replay(self.entries), self.entries, NOW, report.Live())
         return {**told, "agent": "broker-2", "node_id": 2, "version": "0.1.0", "started_at": T0}
 

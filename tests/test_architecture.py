@@ -18,6 +18,7 @@ AGENT = ROOT / "agent"
 LAYERS = {
     "model": 1,
     "version": 1,
+    "lone_thread": 1,
     "quantities": 1,
     "regex_parts": 1,
     "promql": 2,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from agent import report, stop_file
+from agent import report
 from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
@@ -21,6 +20,7 @@ from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
 from agent.sources.schedule import Polling
+from agent.stop_file import StopFile
 from agent.surface import GroupNow, Plain, Refused, grouped
 from agent.wire import plain
 
@@ -38,14 +38,15 @@ class Desk:
     daemon: Daemon
     pollings: list[Polling]
     rules: Reload
-    stop_file: Path
+    stop_file: StopFile
     started_at: int
     lines: Lines = no_lines
     end: asyncio.Event = field(default_factory=asyncio.Event)
     handover: bool = False
 
-    def status(self) -> Plain:
+    async def status(self) -> Plain:
         """See agent.surface.View.status."""
+        stopped = await self.stop_file.read()
         now, control = self.means.clock(), self.means.control
         known = report.status(self.means.ledger.history, tuple(self.means.ledger.entries), now, self._live())
         sight = self.daemon.sight
@@ -54,7 +55,7 @@ class Desk:
             "node_id": self.means.ports.node_id,
             "version": self.version,
             "started_at": self.started_at,
-            "modes": self._modes(now),
+            "modes": self._modes(now, stopped),
             "sources": [
                 {
                     "name": p.source.name,
@@ -198,12 +199,12 @@ class Desk:
         one = self.means.ledger.history.incidents.get(incident)
         return one is not None and one.stands
 
-    def _modes(self, now: int) -> Plain:
+    def _modes(self, now: int, stopped: str | None) -> Plain:
         pause = self.means.ledger.history.paused(now)
         control = self.means.control
         return {
             "paused": pause and pause.reason,
-            "stopped": stop_file.read(self.stop_file),
+            "stopped": stopped,
             "degraded": (control and control.degraded) or self.means.ledger.failed,
         }
 

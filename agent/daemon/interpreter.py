@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import mmap
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,8 +26,13 @@ _ARENAS = 2
 
 def settle() -> None:
     """Once, when all parts are made: hand over sooner, look no more for garbage among what stays, and give
-    back the memory that only the start has needed. To collect first would find 0.6 MB, and take 40 ms."""
+    back the memory that only the start has needed. To collect first would find 0.6 MB, and take 40 ms.
+
+    Programs are started by fork: after vfork the interpreter waits, with all its threads, till the program is
+    read from its disk, which may hang.
+    """
     sys.setswitchinterval(SWITCH_S)
+    subprocess._USE_VFORK = False  # type: ignore[misc]  # noqa: SLF001  the documented way
     gc.freeze()
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):

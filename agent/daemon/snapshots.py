@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Set
 from contextlib import suppress
 from pathlib import Path
 
+from agent.lone_thread import LoneThread
 from agent.series import Series
 from agent.series.snapshot import BadSnapshot, restore, written
 from agent.sources.agent_itself import Saved
-from agent.sources.lone_thread import LoneThread
 
 log = logging.getLogger(__name__)
 FILE = "series.snapshot"

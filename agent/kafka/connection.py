@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, create_conn
@@ -12,11 +13,13 @@ from aiokafka.errors import KafkaError as AiokafkaError
 
 from agent.kafka.bridge import Answer, Call, MalformedAnswerError
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
+from agent.lone_thread import LoneThread
 
 # A broker that wants re-authentication, or drops idle clients after ten minutes, closes at the next call
 # without a word before it; aiokafka does not tell when, so no connection gets that old. docs/security.md asks
 # for re-authentication after 60 s: what a frozen machine sends later is refused.
 MAX_AGE = 50.0
+_FILES_S = 5.0
 _AIOKAFKA_TIMEOUT_MS = 600_000  # never reached: each call has its own, shorter deadline
 
 
@@ -31,23 +34,31 @@ class Security:
     ca_file: str | None = None  # None: the system's authorities
     cert_file: str | None = None
     key_file: str | None = None
+    _thread: LoneThread = field(
+        init=False, repr=False, compare=False, default_factory=partial(LoneThread, "reading of the TLS files")
+    )
 
     @property
     def encrypted(self) -> bool:
         """Whether connections speak TLS."""
         return self.protocol in ("SSL", "SASL_SSL")
 
-    def context(self) -> ssl.SSLContext | None:
-        """The TLS settings, None for plaintext. Reads files: call it in a thread. OSError."""
+    async def context(self) -> ssl.SSLContext | None:
+        """The TLS settings, None for plaintext. OSError, also where the disk of their files hangs."""
         if not self.encrypted:
             return None
         files = ", ".join(filter(None, (self.ca_file, self.cert_file, self.key_file)))
         try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.cert_file:
-                context.load_cert_chain(self.cert_file, self.key_file)
+            return await self._thread.run(self._read, _FILES_S)
+        except TimeoutError:
+            raise OSError(f"the TLS files {files} have not been read within {_FILES_S:g} s") from None
         except OSError as error:  # Python's own text names no file
             raise OSError(f"{error.strerror or error}, reading the TLS files {files}") from error
+
+    def _read(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
         return context
 
 
@@ -159,7 +170,7 @@ async def connect(address: str, security: Security, client_id: str) -> AIOKafkaC
         client_id=client_id,
         request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
         security_protocol=security.protocol,
-        ssl_context=await asyncio.to_thread(security.context) if security.encrypted else None,
+        ssl_context=await security.context(),
         sasl_mechanism=security.mechanism,
         sasl_plain_username=security.username,
         sasl_plain_password=security.password,

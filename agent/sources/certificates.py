@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from agent.kafka.connection import Security
+from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.sources import MetricInfo
 from agent.sources.certificate_dates import MAX_BYTES, leaf, not_after
 from agent.sources.keystores import Keystore, KeystoreReader
-from agent.sources.lone_thread import LoneThread
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Certificates:
         self._security = security
         self._deadline = deadline
         self._threads = {path: LoneThread(f"reading of {path}") for path in self._files}
+        self._own = LoneThread("reading of the agent's own certificate")
         self._unread = dict.fromkeys((*listeners, *self._files), 0)
         self._told: dict[str, str] = {}
 
@@ -121,7 +122,7 @@ class Certificates:
 
     async def _served(self, address: str) -> bytes:
         host, _, port = address.rpartition(":")
-        context = await asyncio.to_thread(_context, self._security)
+        context = await self._own.run(partial(_context, self._security), self._deadline)
         _, writer = await asyncio.open_connection(
             host.strip("[]"), int(port), ssl=context, ssl_handshake_timeout=self._deadline
         )

@@ -9,9 +9,9 @@ from functools import partial
 
 from msgspec import Struct
 
+from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.sources import MetricInfo, SourceFailed
-from agent.sources.lone_thread import LoneThread
 
 _BLOCK = 512  # the unit of st_blocks, whatever the file system's own
 

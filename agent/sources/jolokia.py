@@ -11,6 +11,7 @@ from typing import Protocol
 
 import aiohttp
 
+from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.quantities import show_size
 from agent.sources import PROCESS_START, MetricInfo, SourceFailed
@@ -20,6 +21,7 @@ from agent.sources.name_files import OURS, shipped
 
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
 _REQUEST_LIMIT = 1 << 20
+_AUTHORITIES_S = 5.0
 _SLICE_S = 0.002  # of an answer read in one go
 
 _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
@@ -88,6 +90,7 @@ class Jolokia:
         self._where = where
         self._timeout = aiohttp.ClientTimeout(total=deadline)
         self._tls: ssl.SSLContext | None = None
+        self._reading = LoneThread("reading of the system's certificate authorities")
         self.select(names, shipped().metrics)
 
     def select(self, names: frozenset[str], table: Mapping[str, JmxMetric]) -> None:
@@ -133,7 +136,7 @@ class Jolokia:
     async def _context(self) -> ssl.SSLContext:
         """With the system's authorities, whose file is read in a thread, once."""
         if self._tls is None:
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
+            self._tls = await self._reading.run(ssl.create_default_context, _AUTHORITIES_S)
         return self._tls
 
     def _refused(self, url: str, response: aiohttp.ClientResponse) -> SourceFailed:

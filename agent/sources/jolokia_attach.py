@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from agent.lone_thread import LoneThread
 from agent.sources import SourceFailed
 from agent.sources.jolokia import Address
 from agent.sources.jvm_attach import AttachFailed, Jvm, NoListener, Process, process_of
-from agent.sources.lone_thread import LoneThread
 
 _CONTEXT = "/ottla"  # by it an agent that we loaded, perhaps before a restart of ours, is told from others
 _USER = "ottla"

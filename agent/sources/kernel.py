@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
+from agent.lone_thread import LoneThread
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
 from agent.sources import MetricInfo
-from agent.sources.lone_thread import LoneThread
 
 log = logging.getLogger(__name__)
 Reading = tuple[str, Labels, float]

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 
+from agent.lone_thread import LoneThread
 from agent.sources.log_feed import Feed
 from agent.sources.log_inputs import Inputs, Places
 from agent.sources.log_marks import Tally
-from agent.sources.lone_thread import LoneThread
 
 _log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from agent.lone_thread import LoneThread
 from agent.model import LogPattern, Sample
 from agent.sources import MetricInfo, log_counters, log_patterns
 from agent.sources.log_counters import Counters, metrics_of
@@ -22,7 +23,6 @@ from agent.sources.log_lanes import DEADLINE, Lanes, Piece
 from agent.sources.log_marks import Tally
 from agent.sources.log_patterns import Scanners
 from agent.sources.log_told import Told
-from agent.sources.lone_thread import LoneThread
 from agent.sources.readable import readable
 
 _log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
+from agent.lone_thread import LoneThread
 from agent.sources import SourceFailed, write_probe
 
 _START_SECONDS = 5.0
@@ -28,6 +29,8 @@ class ProbingProcess:
         self._on_answer = on_answer
         self._on_end = on_end
         self._process: subprocess.Popen[bytes] | None = None
+        self._thread = LoneThread("start of the process that probes")
+        self._late: subprocess.Popen[bytes] | None = None  # started, and nobody has it yet
         self._ready = asyncio.Event()
         self._rest = b""
 
@@ -40,7 +43,8 @@ class ProbingProcess:
         """Start it and see it ready. OSError and SourceFailed: it does not start."""
         self._ready.clear()
         self._rest = b""
-        process = self._process = await asyncio.to_thread(_start, self._command)
+        process = self._process = await self._thread.run(self._start, _START_SECONDS)
+        self._late = None
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         asyncio.get_running_loop().add_reader(process.stdout, self._readable)
@@ -64,7 +68,7 @@ class ProbingProcess:
 
     def close(self) -> None:
         """Kill it. A thread reaps it, which may be never: nobody waits for that."""
-        process, self._process = self._process, None
+        process, self._process, self._late = self._process or self._late, None, None
         if process is None:
             return
         assert process.stdin is not None
@@ -92,7 +96,9 @@ class ProbingProcess:
                 number, seconds, why = line.split()
                 self._on_answer(int(number), float(seconds), why.decode())
 
-
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, bufsize=0, cwd="/")  # noqa: S603 our own script
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Runs in the thread. One that was started after its deadline is what the next call gets."""
+        pipe = subprocess.PIPE
+        if self._late is None:
+            self._late = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, bufsize=0, cwd="/")  # noqa: S603 our own script
+        return self._late

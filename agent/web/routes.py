@@ -107,7 +107,7 @@ class Reading:
         return web.Response(body=body, headers={"Content-Type": _EXPOSITION})
 
     async def _status(self, _: web.Request) -> web.Response:
-        return answer(self._surface.status())
+        return answer(await self._surface.status())
 
     async def _incidents(self, _: web.Request) -> web.Response:
         return answer(self._surface.incidents())

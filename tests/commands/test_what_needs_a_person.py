@@ -21,8 +21,8 @@ def surface() -> FakeSurface:
     return FakeSurface([replace(PROPOSED, effect=EFFECT, question="approval")])
 
 
-def test_a_proposal_is_shown_with_what_it_would_change(surface: FakeSurface) -> None:
-    status = surface.status()
+async def test_a_proposal_is_shown_with_what_it_would_change(surface: FakeSurface) -> None:
+    status = await surface.status()
     assert "throttle on /d1 awaits a person" in show.unwell(status)
     text = unstyle(show.status(status))
     assert "throttle for /d1 (Full): proposed since" in text
@@ -40,8 +40,8 @@ def test_why_tells_the_proposal_its_changes_and_the_answer(surface: FakeSurface)
     assert "throttle for /d1 is proposed: approval: throttle on /d1 awaits a person" in text
 
 
-def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
-    status = FakeSurface().status()
+async def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
+    status = await FakeSurface().status()
     assert show.unwell(status) == []
     status["control"] = {
         "caught_up": True,
@@ -53,15 +53,15 @@ def test_what_is_paused_for_the_whole_fleet_is_not_well() -> None:
     assert "! in the whole fleet * is paused by ann: x" in unstyle(show.status(status))
 
 
-def test_whom_it_waits_for_in_a_log_that_was_made_again_is_shown() -> None:
-    status = FakeSurface().status()
+async def test_whom_it_waits_for_in_a_log_that_was_made_again_is_shown() -> None:
+    status = await FakeSurface().status()
     well: dict[str, object] = {"caught_up": True, "degraded": None, "peers": [], "pauses": []}
     status["control"] = {**well, "held_back": ["the log was made again"]}
     assert show.unwell(status) == ["the log was made again"]
 
 
-def test_records_without_effect_are_counted_by_reason() -> None:
-    status = FakeSurface().status()
+async def test_records_without_effect_are_counted_by_reason() -> None:
+    status = await FakeSurface().status()
     well: dict[str, object] = {"caught_up": True, "degraded": None, "peers": [], "pauses": []}
     status["control"] = {**well, "voids": {"not JSON": 2, "a copy": 1}, "joins": 4}
     assert show.unwell(status) == []
@@ -70,8 +70,8 @@ def test_records_without_effect_are_counted_by_reason() -> None:
     assert "void" not in unstyle(show.status(status))
 
 
-def test_that_nobody_can_join_soon_is_not_well() -> None:
-    status = FakeSurface().status()
+async def test_that_nobody_can_join_soon_is_not_well() -> None:
+    status = await FakeSurface().status()
     faults = ["the log begins at offset 7, and there is no snapshot: once that is deleted nobody can join"]
     status["control"] = {"caught_up": True, "degraded": None, "peers": [], "snapshots": {"faults": faults}}
     assert show.unwell(status) == faults

@@ -12,6 +12,7 @@ from test_control_topic import Cluster, eventually
 
 from agent.control_topic import ControlTopic
 from agent.daemon.desk import Desk
+from agent.stop_file import StopFile
 
 
 @dataclass
@@ -48,7 +49,14 @@ def desk(parts: Parts, *pollings: Polling) -> Desk:
     """No part of it but those is asked."""
     unasked: Any = None
     return Desk(
-        "broker-1", "0", cast(Any, parts), unasked, cast(Any, list(pollings)), unasked, Path("stop"), 0
+        "broker-1",
+        "0",
+        cast(Any, parts),
+        unasked,
+        cast(Any, list(pollings)),
+        unasked,
+        StopFile(Path("stop")),
+        0,
     )
 
 

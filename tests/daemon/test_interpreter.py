@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from agent.daemon.interpreter import _as_on_disk
+
+TESTS = Path(__file__).parents[1]
 
 _LOADED = """
 import ssl
@@ -35,6 +39,36 @@ def test_libraries_work_as_before_with_fewer_pages() -> None:
     before, after, alike = said.stdout.split()
     assert int(after) < int(before) / 2
     assert alike == "True"
+
+
+_STARTED = """
+import subprocess, sys, threading, time
+from pathlib import Path
+from hung_files import hung_program
+from agent.daemon.interpreter import settle
+
+settle()
+with hung_program(Path(sys.argv[1]), "#!/bin/sh\\n") as program:
+    start = threading.Thread(target=subprocess.run, args=[program])
+    start.start()
+    turns = [time.monotonic()]
+    while turns[-1] - turns[0] < 1:
+        time.sleep(0.01)
+        turns.append(time.monotonic())
+    hangs = start.is_alive()
+start.join()
+print(hangs, max(later - turn for turn, later in zip(turns, turns[1:])))
+"""
+
+
+def test_a_program_whose_disk_hangs_stops_no_other_thread(tmp_path: Path) -> None:
+    """Whoever starts it waits; the event loop goes on."""
+    command = [sys.executable, "-c", _STARTED, str(tmp_path / "program")]
+    paths = {"PYTHONPATH": ":".join(map(str, (TESTS, TESTS.parent)))}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | paths)
+    hangs, longest = said.stdout.split()
+    assert hangs == "True"
+    assert float(longest) < 10, "the lease ends after 45 s"
 
 
 _SMAPS = """\

@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_broker import HANG, HANG_UP, FakeBroker
+from hung_files import LOOKS, assert_threads_are_free, hung
 from kio.schema.create_topics.v7 import CreateTopicsResponse
 from kio.schema.describe_log_dirs.v5 import DescribeLogDirsResponse
 from kio.schema.errors import ErrorCode
@@ -220,3 +222,15 @@ async def test_a_certificate_file_that_is_missing_is_named(tmp_path: Any) -> Non
     broker = Broker("127.0.0.1:1", Security("SSL", ca_file=missing), client_id="test")
     with pytest.raises(KafkaUnreachable, match=r"No such file .*ca\.pem"):
         await broker.ask(_READ, 5)
+
+
+async def test_certificate_files_that_hang_cost_one_thread_and_are_named(tmp_path: Path) -> None:
+    """A disk that hangs must not take the threads that all share, such as those that resolve names."""
+    with hung(tmp_path / "own.pem") as file:
+        security = Security("SSL", cert_file=str(file))
+        brokers = [Broker("127.0.0.1:1", security, client_id="test") for _ in range(LOOKS)]
+        found = await asyncio.gather(*(each.ask(_READ, 0.2) for each in brokers), return_exceptions=True)
+        assert {type(error) for error in found} == {KafkaUnreachable}
+        await assert_threads_are_free()
+        with pytest.raises(KafkaUnreachable, match=r"own\.pem have not been read within"):
+            await brokers[0].ask(_READ, 5)

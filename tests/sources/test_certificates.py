@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from certificates import self_signed
+from hung_files import LOOKS, assert_threads_are_free, hung
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -224,3 +225,12 @@ def test_a_file_holds_a_certificate_or_is_a_value_error(data: bytes) -> None:
             leaf(each)
         except ValueError:
             continue
+
+
+async def test_an_own_certificate_that_hangs_costs_one_thread(tmp_path: Path) -> None:
+    """Its disk must not take those that all share; the listener is counted as unread."""
+    with hung(tmp_path / "own.pem") as file:
+        own = source("127.0.0.1:1", deadline=0.1, protocol="SSL", cert_file=str(file))
+        for look in range(1, LOOKS):
+            assert values(await own.read(look)) == {("unread_total", "127.0.0.1:1"): look}
+        await assert_threads_are_free()

@@ -13,10 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hung_files import LOOKS, assert_threads_are_free, hung_program
 from loop_disks import frozen, mounted, run
 
 from agent.model import Sample
-from agent.sources import SourceFailed, disk_stats
+from agent.sources import SourceFailed, disk_stats, probing_process
 from agent.sources.disk_probe import ERRNOS, METRICS, PROBE_FILE, DiskProbe
 from agent.sources.host import LogDirPath
 
@@ -210,6 +211,33 @@ async def test_a_process_that_dies_is_told_and_replaced(tmp_path: Path) -> None:
         if await asyncio.wait_for(fails(), 30):
             assert values(await probe.read(7), tmp_path)["probe_success"] == 1
         assert child_of(probe) != before
+
+
+async def test_a_start_that_hangs_takes_no_shared_thread_and_what_comes_late_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter's own disk hangs: no second start waits behind the first."""
+    monkeypatch.setattr(subprocess, "_USE_VFORK", False)  # as the agent has it
+    monkeypatch.setattr(probing_process, "_START_SECONDS", 0.2)
+    started = tmp_path / "started"
+    interpreter = f'#!/bin/sh\necho one >> {started}\nexec {sys.executable} "$@"\n'
+    async with probing(LogDirPath(str(tmp_path))) as probe:
+        with hung_program(tmp_path / "python", interpreter) as program:
+            probe._process._command[0] = str(program)
+            for _ in range(LOOKS):
+                with pytest.raises(TimeoutError, match="start of the process that probes has not returned"):
+                    await probe.read(5)
+            await assert_threads_are_free()
+            monkeypatch.setattr(probing_process, "_START_SECONDS", 30.0)
+
+        async def well() -> bool:
+            try:
+                return values(await probe.read(6), tmp_path)["probe_success"] == 1
+            except TimeoutError:
+                return False
+
+        await until("a success", well)
+        assert started.read_text() == "one\n"
 
 
 PROBING = """

@@ -10,13 +10,13 @@ from itertools import pairwise
 
 import pytest
 
+from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.promql import compile as compile_promql
 from agent.promql import evaluate
 from agent.rehearsal.virtual_time import run
 from agent.series import Series
 from agent.sources import MetricInfo, SourceFailed
-from agent.sources.lone_thread import LoneThread
 from agent.sources.schedule import METRICS, Polling
 
 NOW = 1_000_000

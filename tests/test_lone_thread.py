@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from agent.sources.lone_thread import LoneThread
+from agent.lone_thread import LoneThread
 
 
 def alive(name: str) -> list[threading.Thread]:
@@ -106,3 +106,26 @@ def test_a_call_that_ends_after_the_loop_was_closed_disturbs_nobody() -> None:
         if thread.name == "closed":
             thread.join(30)
             assert not thread.is_alive()
+
+
+async def test_a_call_whose_caller_was_cancelled_is_waited_for() -> None:
+    """It hangs no more than any other: whoever comes next must not be refused for it."""
+    lone, entered, release = LoneThread("reading of /d1"), threading.Event(), threading.Event()
+
+    def call() -> None:
+        entered.set()
+        release.wait()
+
+    left = asyncio.create_task(lone.run(call, 30.0))
+    async with asyncio.timeout(30):
+        while not entered.is_set():
+            await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait({left})
+    later = asyncio.create_task(lone.run(lambda: "answered", 30.0))
+    while not (lone._turn.locked() or later.done()):
+        await asyncio.sleep(0)
+    release.set()
+
+    assert left.cancelled()
+    assert await later == "answered"
