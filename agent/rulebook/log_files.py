@@ -61,7 +61,7 @@ def _pattern(form: Form) -> LogPattern:
 
 
 def _check_groups(form: Form, pattern: LogPattern) -> None:
-    groups = _groups(pattern.regex)
+    groups = groups_of(pattern.regex)
     for key, group in (("counts", pattern.counts), ("sets", pattern.sets)):
         if group and group not in groups:
             known = ", ".join(sorted(groups)) or "none"
@@ -107,7 +107,7 @@ def _regex(node: Node) -> str:
     """RE2: a rule file must not be able to make the agent backtrack."""
     pattern = text(node)
     try:
-        groups = _groups(pattern)
+        groups = groups_of(pattern)
     except re2.error as e:
         message = e.args[0].decode(errors="replace") if isinstance(e.args[0], bytes) else str(e)
         part = message.rpartition(": ")[2]  # RE2 names the part that it does not know
@@ -120,7 +120,7 @@ def _regex(node: Node) -> str:
     return pattern
 
 
-def _groups(regex: str) -> frozenset[str]:
+def groups_of(regex: str) -> frozenset[str]:
     """Its named groups; re2.error where it is not RE2."""
     options = re2.Options()
     options.log_errors = False

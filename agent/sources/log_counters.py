@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 
 from agent.model import Labels, LogPattern
-from agent.rulebook.log_files import MAX_SERIES
+from agent.rulebook.log_files import MAX_SERIES, groups_of
 from agent.sources import MetricInfo
 from agent.sources.log_hits import Columns, Groups, Hit, Series, is_short
 
@@ -50,11 +50,22 @@ def metrics_of(pattern: LogPattern) -> tuple[MetricInfo, ...]:
 class _Rule:
     """A pattern's metrics, and which of the series its lines have by their groups."""
 
+    pattern: LogPattern
     lines: str
     value: str | None
+    most: int  # label sets
     sets: int = 0
     known: dict[Groups, Series] = field(default_factory=dict)
     beyond: set[Groups] = field(default_factory=set)  # groups whose labels are dropped
+    names: frozenset[str] | None = None  # of its labels
+
+    def may_have(self, labels: Labels) -> bool:
+        """Whether the pattern gives such labels."""
+        if not labels:
+            return True
+        if self.names is None:
+            self.names = groups_of(self.pattern.regex) - {self.pattern.counts, self.pattern.sets}
+        return {name for name, _ in labels} == self.names
 
     def remember(self, groups: Groups, series: Series | None) -> None:
         """That these groups are of this series, or beyond all; but not for ever more of them: many may
@@ -72,26 +83,26 @@ class Counters:
     """What each series stands at. `values` may be read at any time.
 
     Each pattern always has its line counter without labels, so that it exists before its first hit; where a
-    pattern has labels, that one counts the lines beyond its limit of series.
+    pattern has labels, that one counts the lines beyond its limit of series. Of the `values` that were saved
+    those go on whose labels are the pattern's: its regex may have been another.
     """
 
     def __init__(self, patterns: Iterable[LogPattern], values: Mapping[Series, float]) -> None:
         self._rules: dict[str, _Rule] = {}
+        by_metric: dict[str, _Rule] = {}
         for pattern in patterns:
-            self._rules[pattern.name] = _Rule(pattern.lines_metric, pattern.value_metric)
-        by_metric = {rule.lines: rule for rule in self._rules.values()}
-        others = {rule.value for rule in self._rules.values()}
+            most = min(pattern.max_series, MAX_SERIES)
+            rule = _Rule(pattern, pattern.lines_metric, pattern.value_metric, most)
+            self._rules[pattern.name] = rule
+            by_metric |= {metric.name: rule for metric in metrics_of(pattern)}
+        self.values: dict[Series, float] = {(rule.lines, ()): 0 for rule in self._rules.values()}
         own = {metric.name for metric in METRICS}
-        self.values: dict[Series, float] = {(name, ()): 0 for name in by_metric}
         for (name, labels), value in values.items():
-            if (
-                name in by_metric
-                or name in others
-                or (name in own and dict(labels)["pattern"] in self._rules)
-            ):
+            if name in by_metric and by_metric[name].may_have(labels):
                 self.values[name, labels] = value
-            if name in by_metric and labels:
-                by_metric[name].sets += 1
+                by_metric[name].sets += name == by_metric[name].lines and labels != ()
+            elif name in own and dict(labels)["pattern"] in self._rules:
+                self.values[name, labels] = value
 
     def add_lines(self, columns: Columns, found: Sequence[Groups | None]) -> None:
         """All that a pattern found in lines, in their order; None: it did not."""
@@ -112,6 +123,20 @@ class Counters:
         if over:
             self._own(METRICS[0].name, columns.pattern, over)
             self._raise((rule.lines, ()), over)
+
+    def make_room(self, is_over: Callable[[Series], bool]) -> None:
+        """Of patterns with all the label sets that they may have, end those that are over. Not while lines are
+        added."""
+        full = {rule.lines: rule for rule in self._rules.values() if rule.sets >= rule.most}
+        over = [series for series in self.values if series[0] in full and series[1] and is_over(series)]
+        for name, labels in over:
+            rule = full[name]
+            del self.values[name, labels]
+            if rule.value is not None:
+                self.values.pop((rule.value, labels), None)
+            rule.sets -= 1
+            rule.known.clear()
+            rule.beyond.clear()
 
     def add(self, hit: Hit) -> bool:
         """A line; whether its labels were kept."""
@@ -136,7 +161,7 @@ class Counters:
         """Count lines with these labels, or without any where there are too many; the labels that remain."""
         rule = self._rules[pattern.name]
         if (rule.lines, labels) not in self.values:
-            if rule.sets >= min(pattern.max_series, MAX_SERIES):
+            if rule.sets >= rule.most:
                 self._own(METRICS[0].name, pattern, lines)
                 labels = ()
             else:

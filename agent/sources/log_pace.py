@@ -24,3 +24,7 @@ class Pace:
         if due <= now:
             self._due[series] = due + self._gap_ms
         return max(0, due - now)
+
+    def forget(self, series: Series) -> None:
+        """It has ended."""
+        self._due.pop(series, None)

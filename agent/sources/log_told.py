@@ -23,6 +23,9 @@ class Told:
     ) -> Iterator[Sample]:
         """Every series. One that is new has what it was `before` (or 0) one interval earlier."""
         self.owed_ms = None
+        for series in self.values.keys() - now_are.keys():  # it may begin again
+            del self.values[series]
+            self._pace.forget(series)
         for series in now_are:
             yield from self._shown(series, now_are[series], before, now)
 

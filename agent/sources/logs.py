@@ -18,6 +18,7 @@ from agent.sources.log_counters import Counters, metrics_of
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_feed import Feed
 from agent.sources.log_hits import Series
+from agent.sources.log_idle import Idle
 from agent.sources.log_inputs import Inputs, Places
 from agent.sources.log_lanes import DEADLINE, Lanes, Piece
 from agent.sources.log_marks import Tally
@@ -76,6 +77,7 @@ class _Snapshot(Places):
     """All that must survive, in one piece: with the places what was counted up to there."""
 
     counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = msgspec.field(default_factory=list)
+    since: list[int] = msgspec.field(default_factory=list)  # when each came to that (ms)
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
@@ -104,12 +106,14 @@ class LogTail:
         self.interval_ms = interval_ms
         self.patterns = tuple(patterns)  # may be replaced; the next reading goes by the new ones
         self._lanes = Lanes(files, feeds, window_ms)
+        self._window_ms = window_ms
         self._positions = positions
         self._counting = LoneThread("counting of log lines")
         self._state: _Snapshot | None = None
         self._saved = b""
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
+        self._idle = Idle({})
         self._scanners = Scanners(())
         self.evidence = Evidence()
         self._told = Told(interval_ms)
@@ -137,6 +141,7 @@ class LogTail:
         state = self._state = self._state or await self._load()
         before = self._unshown(state)
         await self._take(_BUDGET, lambda inputs: inputs.look(now))
+        self._make_room(now)
         await self._lanes.measure()
         await self._save(state)
         return [*self._told.all(self._counters.values, before, now), *self._own(now)]
@@ -206,12 +211,15 @@ class LogTail:
                 "the saved places in the log files are unreadable (%s): reading from their ends", error
             )
         self._lanes.go_on(state, state.tally)
+        seen = zip(state.counts, state.since, strict=False)  # a former release kept no times
+        self._idle = Idle({(name, labels): (count, at) for (name, labels, count), at in seen})
         return state
 
     async def _save(self, state: _Snapshot) -> None:
         places, state.tally = self._lanes.places, self._lanes.tally
         state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
         state.counts = [(*series, count) for series, count in self._counters.values.items()]
+        state.since = [self._idle.since(series, count) for series, count in self._counters.values.items()]
         value = msgspec.json.encode(state)
         if value != self._saved:
             await self._positions.save(value)
@@ -221,6 +229,14 @@ class LogTail:
         values = self._counters.values or {(name, labels): count for name, labels, count in state.counts}
         self._counted, self._scanners = self.patterns, Scanners(self.patterns)
         self._counters = Counters(self.patterns, values)
+
+    def _make_room(self, now: int) -> None:
+        """What had no line for longer than any rule looks back takes no place from others."""
+        values = self._counters.values
+        self._idle.look(values, now)
+        if self._window_ms is not None:
+            before = now - self._window_ms
+            self._counters.make_room(lambda series: self._idle.since(series, values[series]) < before)
 
     async def _take(self, seconds: float, begin: Callable[[Inputs], None]) -> None:
         """Take and count until nothing is left or the time is over, first what came late."""

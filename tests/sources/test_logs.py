@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import shutil
 import time
@@ -12,12 +13,14 @@ from typing import Self
 
 import pytest
 from log_memory import Memory, value
+from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
 from agent.sources import log_lanes, log_marks, log_open, log_trail
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
+from agent.sources.schedule import Polling
 
 ERROR = LogPattern("error", "server.log", r"ERROR (?P<code>\w+)", "Errors", Place("logs.yml", 1, 1))
 ANY = LogPattern("any", "*", r".", "Lines", Place("logs.yml", 2, 1))
@@ -37,12 +40,12 @@ class Tailed:
         self.now = 1_000_000
         self.memory = Memory()
         self.files = files or (str(self.path),)
-        self._patterns = patterns
+        self.patterns = patterns
         self._window_ms = window_ms
         self.tail = self._start()
 
     def _start(self) -> LogTail:
-        return LogTail(self.files, self._patterns, self.memory, 1000, window_ms=self._window_ms)
+        return LogTail(self.files, self.patterns, self.memory, 1000, window_ms=self._window_ms)
 
     def kill(self) -> Self:
         self.tail.close()
@@ -296,6 +299,77 @@ async def test_patterns_may_be_replaced_and_keep_what_they_counted(tmp_path: Pat
     assert [s.value for s in samples if s.labels == (("code", "EIO"),)] == [2]
     assert value(samples, "log_any_total") == 2
     assert [m.name for m in tailed.tail.metrics[len(METRICS) :]] == ["log_error_total", "log_any_total"]
+
+
+NUMBERED = replace(ERROR, regex=r"ERROR (?P<code>\w+)", max_series=3)
+EDITED = replace(NUMBERED, regex=r"ERROR (?P<topic>\w+)")
+
+
+def labelled(samples: list[Sample]) -> dict[str, float | str]:
+    """The pattern's series by their only label: the newest value, or that it ends."""
+    found = {s.labels[0]: s for s in samples if s.name == "log_error_total" and s.labels}
+    return {f"{k}={v}": "ends" if math.isnan(s.value) else s.value for (k, v), s in found.items()}
+
+
+async def test_labels_that_the_pattern_has_no_more_take_no_place(tmp_path: Path) -> None:
+    """Those of the regex as it was go with it, after a restart too."""
+    tailed = Tailed(tmp_path, patterns=(NUMBERED,))
+    await tailed.read()
+    tailed.write("ERROR a\nERROR b\nERROR c\nERROR d\n")
+    assert labelled(await tailed.read()) == {"code=a": 1, "code=b": 1, "code=c": 1}
+
+    tailed.tail.patterns = tailed.patterns = (EDITED,)
+    tailed.write("ERROR d\nERROR e\n")
+    samples = await tailed.read()
+    assert labelled(samples) == {"topic=d": 1, "topic=e": 1}
+    assert value(samples, "log_error_total") == 1
+    assert labelled(await tailed.kill().read()) == {"topic=d": 1, "topic=e": 1}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_labels_without_a_line_for_longer_than_the_window_make_room(
+    tmp_path: Path, restarts: bool
+) -> None:
+    """Where the pattern has all the series that it may have: topics come and go. None comes back by a
+    restart, which need not wait for a window of its own."""
+    tailed = Tailed(tmp_path, patterns=(NUMBERED,), window_ms=60_000)
+    told: list[Sample] = []
+    polling = Polling(tailed.tail, told.extend, lambda: tailed.now)
+
+    async def read(after_ms: int) -> dict[str, float | str]:
+        told.clear()
+        tailed.now += after_ms
+        polling.source = tailed.kill().tail if restarts else tailed.tail
+        await polling.once()
+        return labelled(told)
+
+    await read(1_000)
+    tailed.write("ERROR a\nERROR b\nERROR c\nERROR d\n")
+    assert await read(1_000) == {"code=a": 1, "code=b": 1, "code=c": 1}
+    tailed.write("ERROR a\n")
+    assert await read(40_000) == {"code=a": 2, "code=b": 1, "code=c": 1}
+    tailed.write("ERROR b\nERROR d\n")
+    assert await read(30_000) == {"code=a": 2, "code=b": 2, "code=c": "ends"}
+    tailed.write("ERROR a\nERROR d\nERROR c\n")
+    assert await read(1_000) == {"code=a": 3, "code=b": 2, "code=d": 1}
+    assert value(told, "log_error_total") == 3  # d twice, c once
+    assert await read(70_000) == {"code=a": "ends", "code=b": "ends", "code=d": "ends"}
+    tailed.write("ERROR c\n")
+    assert await read(1_000) == {"code=c": 1}
+    assert [s.value for s in told if s.labels == (("code", "c"),)] == [0, 1]
+    assert await read(70_000) == {"code=c": 1}  # there is room
+
+
+async def test_a_line_that_a_glance_took_counts_for_the_time_too(tmp_path: Path) -> None:
+    """Saved when the window store is: a kill before the next reading must not end its series."""
+    tailed = Tailed(tmp_path, patterns=(replace(NUMBERED, max_series=1),), window_ms=60_000)
+    await tailed.read()
+    tailed.write("ERROR a\n")
+    await tailed.read()
+    tailed.write("ERROR a\n")
+    await tailed.tail.glance(tailed.now + 70_000)
+    await tailed.tail.keep()
+    assert labelled(await tailed.kill().read(70_000)) == {"code=a": 2}
 
 
 async def test_a_glob_takes_new_files_and_leaves_rotated_ones_to_their_trail(tmp_path: Path) -> None:
