@@ -125,7 +125,7 @@ class Counters:
             self._raise((rule.lines, ()), over)
 
     def make_room(self, is_over: Callable[[Series], bool]) -> None:
-        """Of patterns with all the label sets that they may have, end those that are over. Not while lines are
+        """Of patterns with all the label sets they may have, end those that are over. Not while lines are
         added."""
         full = {rule.lines: rule for rule in self._rules.values() if rule.sets >= rule.most}
         over = [series for series in self.values if series[0] in full and series[1] and is_over(series)]
