@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from kafka_relay import Relays
 from scene import Scene, entries, nothing_stands, until
+from untouched import CONTROL, Replica, configuration, replicas
 
 from agent.control.fold import Verdict
 from agent.control.state import Claim, ClaimState, State
@@ -31,7 +32,6 @@ from agent.lab import processes
 from agent.lab.agents import Agent
 from agent.model import Kind
 
-CONTROL = "ottla-control"
 RATE, LEADER_RATE = "follower.replication.throttled.rate", "leader.replication.throttled.rate"
 LIST, LEADER_LIST = "follower.replication.throttled.replicas", "leader.replication.throttled.replicas"
 RECORDS, RECORD = 80, bytes(250_000)
@@ -100,7 +100,7 @@ class Story:
         await self.scene.agents.start_all()
         ask = self.nodes[0]
         await self.order("params", f"e_controller={E_CONTROLLER}ms", ask=ask)
-        self.before = {"configuration": await self.configuration(), "replicas": await self.replicas()}
+        self.before = {"configuration": await configuration(self.scene), "replicas": await self.replicas()}
         self.say(f"three agents; {self.patients} lag behind broker {self.leader}")
 
     def chapter(self, alert: str, lease: str) -> None:
@@ -207,26 +207,12 @@ class Story:
     async def restored(self) -> bool:
         """Whether the brokers' and topics' own configuration is what it was."""
         with suppress(KafkaError):
-            return await self.configuration() == self.before["configuration"]
+            return await configuration(self.scene) == self.before["configuration"]
         return False
 
-    async def configuration(self) -> Mapping[str, Mapping[str, str]]:
-        """All that is set dynamically, at every broker and topic."""
-        admin = self.scene.admin
-        topics = sorted({p.topic for p in await admin.partitions()})
-        found = {f"topic/{name}": dict(v) for name, v in (await admin.topic_configs(topics, None)).items()}
-        return {
-            **found,
-            **{f"broker/{n}": dict(await admin.configs(f"broker/{n}", None)) for n in self.nodes},
-        }
-
-    async def replicas(self) -> Mapping[int, frozenset[tuple[str, str, int, bool]]]:
+    async def replicas(self) -> Mapping[int, frozenset[Replica]]:
         """Which replicas the brokers' log dirs have."""
-        found = {node: await self.scene.admin.log_dirs(node) for node in self.nodes}
-        return {
-            node: frozenset((d.path, r.topic, r.partition, r.future) for d in dirs for r in d.replicas)
-            for node, dirs in found.items()
-        }
+        return await replicas(self.scene)
 
     async def follow(self) -> None:
         """Fold the log for ever, and tell what becomes of claims and sessions."""

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fleet_steps import unthrottle
+from fleet_steps import RATE, unthrottle
 from hypothesis import HealthCheck, settings
 from kafka_acls import documented, grant
 from scene import Scene, open_scene
+from untouched import untouched
 
 from agent.kafka.errors import KafkaRefused
 from agent.lab import faults
@@ -78,6 +79,13 @@ async def scene(cluster: Lab, request: pytest.FixtureRequest) -> AsyncIterator[S
     with suppress(KafkaRefused):  # there is none where no agent came so far
         await own.admin.delete_topics(["ottla-control"])
     await own.admin.close()
+
+
+@pytest.fixture
+async def as_it_was(scene: Scene) -> AsyncIterator[None]:
+    """Whatever a story's agents do, they leave the cluster so. The rate that stories forget is theirs."""
+    async with untouched(scene, but=[RATE]):
+        yield
 
 
 @pytest.fixture

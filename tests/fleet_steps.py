@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from scene import Scene, entries, open_scene, until
+from untouched import untouched
 
 from agent.kafka.configs import ConfigChange
 from agent.kafka.metadata import PartitionInfo
@@ -149,7 +150,7 @@ async def no_topic(scene: Scene) -> bool:
 
 @asynccontextmanager
 async def lab_of(brokers: int, name: str) -> AsyncIterator[Scene]:
-    """A scene on a lab of its own, which is gone afterwards."""
+    """A scene on a lab of its own, which is left as it was, and gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=f"ottla-{brokers}-"))
     folder.chmod(0o755)
     lab = Lab.open(folder / "lab")
@@ -157,7 +158,8 @@ async def lab_of(brokers: int, name: str) -> AsyncIterator[Scene]:
         await lab.up(Size(brokers=brokers))
         scene = open_scene(lab, name)
         try:
-            yield scene
+            async with untouched(scene, but=[RATE]):
+                yield scene
         finally:
             for broker in lab.brokers:
                 await scene.agents.kill(broker)

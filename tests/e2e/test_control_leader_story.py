@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from claimed_throttle import CONTROL, NOTHING, Story, behind, set_once
+from claimed_throttle import NOTHING, Story, behind, set_once
 from kafka_relay import ALTER, API_VERSIONS, Relays
 from scene import Scene
+from untouched import CONTROL
 
 from agent.model import Kind
 

@@ -31,7 +31,7 @@ from agent.kafka.errors import check
 from agent.lab.agents import Agent
 from agent.model import Kind
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("as_it_was")]
 UNCLEAN = 1
 
 

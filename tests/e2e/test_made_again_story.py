@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimed_throttle import CONTROL, E_CONTROLLER, RATE, Story, behind, rates_set
+from claimed_throttle import E_CONTROLLER, RATE, Story, behind, rates_set
 from fleet_steps import answered, operators_configuration, said
 from kafka_relay import Relays
 from scene import Scene, entries
+from untouched import CONTROL
 
 from agent.control.state import ClaimState
 from agent.model import Kind

@@ -31,7 +31,7 @@ from agent.kafka.metadata import parse_id
 from agent.kafka.partition import Leader, produce, produced
 from agent.lab.agents import Agent
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("as_it_was")]
 FLOOD = 10_000
 HEAD, BODY = 21, 40  # bytes of a batch before its CRC's field ends, and of what follows up to the records
 

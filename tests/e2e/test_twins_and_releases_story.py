@@ -29,7 +29,7 @@ from agent.control.bodies import FOLD
 from agent.lab.agents import Agent, Agents
 from agent.model import Kind
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("as_it_was")]
 REASON = ("--reason", "all are updated")
 
 
