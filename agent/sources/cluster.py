@@ -75,7 +75,9 @@ class ClusterFacts:
         self._calls.begin("brokers", now, self._ask_brokers)
         await self._calls.wait(self._patience)
         if self._no_broker or not self._brokers:
-            raise SourceFailed(f"no broker answers: {self._no_broker or 'not yet'}", self._new())
+            self._end_all(now)
+            why = f"no broker answers: {self._no_broker or 'not yet'}"
+            raise SourceFailed(why, self._new() + self._of_calls(now))
         for name, call in (
             ("partitions", self._ask_partitions),
             ("reassignments", self._ask_reassignments),
@@ -88,6 +90,12 @@ class ClusterFacts:
         await self._calls.wait(self._patience)
         self._look(now)
         return self._new() + self._of_calls(now)
+
+    def _end_all(self, now: int) -> None:
+        """Nothing is known of the cluster; all is asked again as soon as a broker answers."""
+        for call in BY_CALL:
+            self._took(call, (), now)
+        self._due = dict.fromkeys(BY_CALL, 0)
 
     def _new(self) -> list[Sample]:
         """What answers and failures told since the last reading."""

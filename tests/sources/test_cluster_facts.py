@@ -347,10 +347,28 @@ async def test_what_is_not_answered_ends_at_once_and_only_that(
     assert {s.at for s in ended} == {2000}
     assert [s for s in await facts.read(3000) if math.isnan(s.value)] == []
 
+
+async def test_where_no_broker_answers_all_ends_and_all_is_asked_as_soon_as_one_does(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """What this agent itself counts is told all the same, and its last values are not."""
+    cluster.dirs = (LogDir("/d1", 56, 1000, 500, ()),)  # offline: asked once a minute
+    whole = await facts.read(1000)
+    own = {"kafka_admin_unanswered_total", "kafka_admin_answer_age_seconds"}
     cluster.silent = {"brokers"}
+
     with pytest.raises(SourceFailed) as failed:
-        await facts.read(4000)
-    assert {s.name for s in failed.value.samples} == {"kafka_admin_brokers", "kafka_admin_fenced_brokers"}
+        await facts.read(2000)
+    ended = {(s.name, s.labels, s.at) for s in failed.value.samples if math.isnan(s.value)}
+    assert ended == {(s.name, s.labels, 2000) for s in whole if s.name not in own and not math.isnan(s.value)}
+    told = values(list(failed.value.samples))
+    assert told["unanswered_total:brokers"] == 1
+    assert told["answer_age_seconds:partitions"] == 1
+    assert {f"kafka_admin_{name.partition(':')[0]}" for name in told} == own
+
+    cluster.silent = set()
+    again = await facts.read(3000)
+    assert {(s.name, s.labels) for s in again} == {(s.name, s.labels) for s in whole}
 
 
 async def test_a_broker_that_tells_no_default_is_not_taken_for_one_with_a_low_one(
