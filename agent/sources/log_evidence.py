@@ -87,6 +87,8 @@ class Evidence:
                 shown.text += b"\n" + kept
                 self._bytes += 1 + len(kept)
                 self._forget()
+        if trace.end() == len(chunk) and shown.kept and not shown.cut:
+            self._open[path] = shown
 
     def _put(self, series: Kept, shown: Shown) -> None:
         lines = self._kept.get(series)

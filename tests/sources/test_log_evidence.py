@@ -72,6 +72,23 @@ def test_a_trace_goes_on_in_the_next_chunk_of_its_file() -> None:
     assert log.texts() == [["dir /d1 failed", "    at a", "    at b"]]
 
 
+def test_a_trace_goes_on_over_many_chunks_as_far_as_it_is_kept() -> None:
+    """Until another record begins, or what is kept of it is full, which it says then."""
+    log = Log().write("dir /d1 failed\n").write("java.lang.Error: x\n").write("\tat a\n\tat b\n")
+    log.write("Caused by: java.lang.Error: y\n").write("[2] fine\n").write("\tat c\n")
+    assert log.texts() == [
+        ["dir /d1 failed", "java.lang.Error: x", "    at a", "    at b", "Caused by: java.lang.Error: y"]
+    ]
+
+    long = Log().write("dir /d2 failed\n")
+    for _ in range(1000):
+        long.write("\tat 123456789\n")
+    ((*lines, last),) = long.texts()
+    assert last == "…"
+    assert sum(map(len, lines)) > 4000
+    assert set(lines[1:-1]) == {"    at 123456789"}
+
+
 def test_the_last_five_of_each_series_are_kept() -> None:
     """Each series its own, whatever the others do."""
     log = Log().write("dir /d1 failed: first\n")
