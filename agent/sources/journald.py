@@ -56,9 +56,13 @@ class Journald:
         return (_output(self._process),) if self._process else ()
 
     def look(self, now: int) -> None:
-        """Start journalctl, and again where it ended; OSError tells why it did."""
+        """Start journalctl, and again where it ended; OSError tells why it did. One that has lived for as
+        long as is between two starts is well, also where the unit writes nothing."""
         self._note_end()
-        if self._process is None and (self._began_at is None or not 0 <= now - self._began_at < _AGAIN_MS):
+        rested = self._began_at is None or not 0 <= now - self._began_at < _AGAIN_MS
+        if self._process is not None:
+            self._why = "" if rested else self._why
+        elif rested:
             self._began_at = now
             self._oldest_us = (now - self._window_ms if self.place else now) * 1000
             self._start()

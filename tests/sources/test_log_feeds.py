@@ -152,6 +152,27 @@ async def test_a_journalctl_that_ends_is_told_and_started_again(journal: Journal
     await journal.until("log_line_total", 2)
 
 
+async def test_a_journalctl_that_lives_is_no_failed_one_though_its_unit_is_quiet(journal: Journal) -> None:
+    """The one before it ended. That it lives is known once it has done so for the time between two starts."""
+    await journal.begun()
+    journal.raw("end Journal file corrupted")
+    await journal.until("ottla_log_unreadable_files", 1)
+
+    text = journal.path.read_text()
+    journal.path.write_text(text.removesuffix("end Journal file corrupted\n"))
+    now = time.time_ns() // 1_000_000 + 10_000
+    seen = [value(await journal.read(now + ms), "ottla_log_unreadable_files") for ms in (0, 4_999, 5_000)]
+    assert seen == [1, 1, 0]
+    assert journal.tail.failed == {}
+
+    journal.raw("end Journal file corrupted")
+    until = time.monotonic() + WAIT_S
+    while not journal.tail.failed:
+        assert time.monotonic() < until, "the next end was not told"
+        await journal.read(now + 5_000)
+        await asyncio.sleep(0.01)
+
+
 async def test_without_journalctl_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the files are read all the same."""
     monkeypatch.setenv("PATH", str(tmp_path))
