@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from fnmatch import fnmatch
 from glob import glob, has_magic
-from itertools import islice
 
 import msgspec
 
@@ -14,6 +14,8 @@ from agent.sources.file_events import FileEvents
 from agent.sources.log_feed import Feed
 from agent.sources.log_marks import Mark, Tally
 from agent.sources.log_trail import Trail
+
+_log = logging.getLogger(__name__)
 
 _FILES = 200
 
@@ -34,6 +36,7 @@ class Inputs:
     ) -> None:
         self.failed: dict[str, str] = {}  # path or feed → why it could not be read last time
         self.at = "their folders"  # what is being read
+        self.left_out = 0  # files beyond those that are watched at most
         self._files = tuple(files)
         self._feeds = tuple(feeds)
         self._tally = tally
@@ -85,12 +88,20 @@ class Inputs:
         """Find the files, and what happened to each."""
         self.failed, self.at = {}, "their folders"
         self._events.drain()
-        for path, file in islice(find(self._files, self._places.marks), _FILES):
+        found = list(find(self._files, self._places.marks))
+        for path, file in found[:_FILES]:
             if path not in self._trails:
                 marks = self._places.marks.get(path, [] if file in self._places.watched else None)
                 known = marks if marks is None else [copy(mark) for mark in marks]
                 self._trails[path] = Trail(path, known, self._tally, self._window_ms)
+        self._tell_left_out([path for path, _ in found[_FILES:] if path not in self._trails])
         self._look_at(self._trails, now)
+
+    def _tell_left_out(self, paths: Sequence[str]) -> None:
+        if paths and not self.left_out:
+            words = "%d log files beyond the %d that are watched at most are left out, first %s"
+            _log.warning(words, len(paths), _FILES, paths[0])
+        self.left_out = len(paths)
 
     def glance(self, now: int) -> None:
         """Notice what happened since to the files that are known, where anything tells that something did."""

@@ -42,7 +42,7 @@ class Lane:
         self.hung = ""  # why the last call gave nothing
         self.more = False  # there is more to take at once
         self.places, self.counted = Places(), Tally()
-        self.gauges = (0, 0, 0, 0)  # bytes behind; how many there are, failed, and are polled
+        self.gauges = (0, 0, 0, 0, 0)  # bytes behind; how many there are, failed, are polled, are left out
         self.taken: Taken | None = None  # and not counted yet
         self._tally = tally
         self._thread = LoneThread(name)
@@ -113,7 +113,7 @@ class Lane:
         inputs = self.inputs
         if self.taken is None:  # else something came late
             self.places, self.counted = self._read()
-        self.gauges = (inputs.behind(), inputs.count, len(inputs.failed), inputs.polled)
+        self.gauges = (inputs.behind(), inputs.count, len(inputs.failed), inputs.polled, inputs.left_out)
 
 
 class Lanes:
@@ -187,11 +187,11 @@ class Lanes:
         return Tally(*map(sum, zip(*map(astuple, every), strict=True)))
 
     @property
-    def gauges(self) -> tuple[int, int, int, int]:
-        """Bytes behind; how many there are, failed, and are polled."""
+    def gauges(self) -> tuple[int, int, int, int, int]:
+        """Bytes behind; how many there are, failed, are polled, are left out."""
         every = [lane.gauges for lane in self._all]
-        behind, count, failed, polled = map(sum, zip((0, 0, 0, 0), *every, strict=True))
-        return behind, count, failed + sum(bool(lane.hung) for lane in self._all), polled
+        behind, count, failed, polled, left_out = map(sum, zip((0, 0, 0, 0, 0), *every, strict=True))
+        return behind, count, failed + sum(bool(lane.hung) for lane in self._all), polled, left_out
 
     def close(self) -> None:
         """Close them."""

@@ -16,7 +16,7 @@ from log_memory import Memory, value
 from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_lanes, log_marks, log_open, log_trail
+from agent.sources import log_inputs, log_lanes, log_marks, log_open, log_trail
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -386,6 +386,28 @@ async def test_a_glob_takes_new_files_and_leaves_rotated_ones_to_their_trail(tmp
     assert value(samples, "log_any_total") == 3
     assert value(samples, "ottla_log_files") == 2
     assert await tailed.kill().count() == 3
+
+
+async def test_files_beyond_the_most_that_are_watched_are_counted_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the first of them; each time that it comes to be so."""
+    monkeypatch.setattr(log_inputs, "_FILES", 3)
+    for name in "abcde":
+        (tmp_path / f"{name}.log").touch()
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
+    for _ in range(2):
+        samples = await tailed.read()
+        assert (value(samples, "ottla_log_files"), value(samples, "ottla_log_left_out_files")) == (3, 2)
+    words = "log files beyond the 3 that are watched at most are left out, first"
+    assert [record.getMessage() for record in caplog.records] == [f"2 {words} {tmp_path}/d.log"]
+
+    for change, left in (("d gone", 1), ("e gone", 0), ("f there", 1)):
+        file = tmp_path / f"{change[0]}.log"
+        file.touch() if change.endswith("there") else file.unlink()
+        assert value(await tailed.read(), "ottla_log_left_out_files") == left, change
+    assert [record.getMessage() for record in caplog.records][1:] == [f"1 {words} {tmp_path}/f.log"]
+    tailed.tail.close()
 
 
 async def test_a_file_that_came_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
