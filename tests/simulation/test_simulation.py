@@ -16,7 +16,7 @@ from simulation.figures import sum_of
 from simulation.long_run import figures_of
 from simulation.mutants import ALL
 from simulation.play import play
-from simulation.schedules import LATER, LATER_SETS, Event, drawn
+from simulation.schedules import LATER, LATER_SETS, MANY, Event, drawn
 from simulation.shrink import shrunk
 from simulation.written import HALF_AN_HOUR_LATE, WRITTEN
 
@@ -34,6 +34,7 @@ KEPT.add(613_076)  # a tail is lost twice: the join that told of an effect goes 
 KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
 KEPT.add(891_798)  # a topic is made again, and agents come back twelve seconds apart
 KEPT.add(892_203)  # …
+KEPT.add(139)  # thirty agents
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
 BLOCKS = 12  # which the workers of a run of tests share
@@ -63,6 +64,12 @@ def test_no_invariant_is_broken(block: int, together: Path) -> None:
         figures = sum_of(pickle.loads(path.read_bytes()) for path in blocks)
         assert figures.schedules == len(SEEDS)
         assert not figures.missing()
+
+
+def test_one_agent_alone_two_seven_and_thirty_are_played() -> None:
+    """Among those that every run of tests plays, seed 139 with thirty whatever else is drawn."""
+    assert {len(drawn(seed).machines) for seed in range(300)} >= {1, 2, 7}
+    assert len(drawn(139).machines) == MANY == 30
 
 
 def test_records_half_an_hour_late_are_void() -> None:
