@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agent.history import History, Phase
+from agent.lone_thread import LoneThread
 from agent.rulebook import BadRules, Rulebook
 from agent.rulebook.difference import Change, Difference, difference
 from agent.rulebook.stamps import Stamp
@@ -20,6 +22,8 @@ from agent.surface import Plain
 from agent.yaml_marks.complaints import Severity
 
 _TRIES = 3  # readings, until the files stand still while they are read
+_READING_S = 300.0  # ten thousand rules take half a minute, more where the agent is busy
+_LOOK_S = 10.0
 _MOVING = "the files change while they are read: they are read again when they rest"
 
 
@@ -71,6 +75,7 @@ class Reload(Collector):
     taken: int = 0
     refused: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _thread: LoneThread = field(default_factory=partial(LoneThread, "reading of the rules"))
 
     async def reload(self, *, dry_run: bool, by: str, only_news: bool = False) -> Plain:
         """Read the files again: {ok, complaints, changes: see `told`, None where there are complaints}.
@@ -78,7 +83,7 @@ class Reload(Collector):
         `only_news`: what brings nothing new is neither written down nor counted. Raises JournalFailed.
         """
         async with self._turn:  # whoever comes meanwhile waits for a reading of its own
-            stamp, rules, complaints = await asyncio.to_thread(_steady, self.means.files)
+            stamp, rules, complaints = await self._read()
             self.seen = self.seen if dry_run else stamp
             if rules is None:
                 if not dry_run:
@@ -89,6 +94,19 @@ class Reload(Collector):
             if not dry_run:
                 await self._take(rules, by, only_news)
             return {"ok": True, "complaints": [], "changes": answer}
+
+    async def stamp(self) -> Stamp:
+        """What the files' folders say now; that of no files where their disk hangs."""
+        try:
+            return await self._thread.run(self.means.files.stamp, _LOOK_S)
+        except OSError:
+            return ()
+
+    async def _read(self) -> tuple[Stamp, Rules | None, list[str]]:
+        try:
+            return await self._thread.run(partial(_steady, self.means.files), _READING_S)
+        except OSError as error:
+            return (), None, [str(error)]
 
     def collect(self) -> Iterator[Metric]:
         """How reloads went, as a collector of prometheus_client gives it."""

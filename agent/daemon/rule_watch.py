@@ -62,6 +62,6 @@ class RuleWatch:
             self._asked.clear()
             await self._reload.reload(dry_run=False, by="SIGHUP")
             return
-        found = await asyncio.to_thread(self._reload.means.files.stamp)
+        found = await self._reload.stamp()
         if self._rest.come(found, self._reload.seen, asyncio.get_running_loop().time()):
             await self._reload.reload(dry_run=False, by="the files changed", only_news=True)

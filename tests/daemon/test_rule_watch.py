@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hung_files import LOOKS, assert_threads_are_free, hung
 from hypothesis import given
 from hypothesis import strategies as st
 from rule_files import ALERTS, SPECS
 
 from agent.config.rule_files import RuleFiles
+from agent.daemon import reload
 from agent.daemon.reload import Means, Reload, Rules
 from agent.daemon.rule_watch import Rest, RuleWatch
 from agent.history import History
@@ -231,3 +235,67 @@ async def test_without_the_watch_only_a_hangup_reads(tmp_path: Path) -> None:
     assert all("refused (SIGHUP)" in words for words in watched.said)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_rules_on_a_disk_that_hangs_are_refused_once_and_read_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs one thread, and none of those that all share; the rules in force stay."""
+    monkeypatch.setattr(reload, "_READING_S", 0.2)
+    (tmp_path / "alerts.yml").write_text(ALERTS)
+    names = tmp_path / "names"
+    names.write_text("metrics: {}\n")
+    watched = Watched(RuleFiles(SPECS, (tmp_path,), names))
+    names.unlink()
+    task = asyncio.create_task(watched.watch.run())
+    with hung(names):
+        await watched.heard(1)
+        for _ in range(LOOKS):
+            answer = await watched.reload.reload(dry_run=True, by="test")
+            assert answer["complaints"] == ["reading of the rules has not returned for 0.2 s"]
+        await assert_threads_are_free()
+        assert len(watched.said) == 1
+    monkeypatch.setattr(reload, "_READING_S", 30.0)
+    names.write_text("metrics: {}\n")
+    await watched.heard(2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert [words.split()[1] for words in watched.said] == ["refused", watched.reload.rules.book.digest]
+    assert "reading of the rules has not returned" in watched.said[0]
+
+
+@dataclass(frozen=True)
+class Mounted(RuleFiles):
+    """Rules on a mount that hangs while it does not answer, and changes nothing by that."""
+
+    answers: threading.Event = field(default_factory=threading.Event)
+
+    def stamp(self) -> Stamp:
+        assert self.answers.wait(30), "it never answered"
+        return super().stamp()
+
+
+async def test_after_a_mount_has_hung_the_same_rules_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or their last reload would be told as refused until somebody changes them."""
+    monkeypatch.setattr(reload, "_READING_S", 0.2)
+    monkeypatch.setattr(reload, "_LOOK_S", 0.2)
+    (tmp_path / "alerts.yml").write_text(ALERTS)
+    files = Mounted(SPECS, (tmp_path,))
+    files.answers.set()
+    watched = Watched(files)
+    task = asyncio.create_task(watched.watch.run())
+    files.answers.clear()
+    await watched.heard(1)
+    monkeypatch.setattr(reload, "_READING_S", 30.0)
+    monkeypatch.setattr(reload, "_LOOK_S", 30.0)
+    files.answers.set()
+    await watched.heard(2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert [words.split()[1] for words in watched.said] == ["refused", watched.reload.rules.book.digest]
+    assert watched.reload.last is not None
+    assert watched.reload.last["ok"]
