@@ -265,6 +265,8 @@ class Simulation:
             topic = self.topics.get(node)
             if topic is None or topic.degraded or topic.state.offset < end:
                 return f"I5: broker-{node} is not well: {topic and topic.degraded}"
+            if topic.state.offset > self.canon.state.offset:
+                return f"I5: broker-{node} has not seen yet that its log lost its tail"
             if topic.state.log != self.partition.topic_id:
                 return f"I5: broker-{node} follows another log"
         return None
