@@ -352,6 +352,14 @@ class Parameter(msgspec.Struct, frozen=True):
     default: Argument | None
 
 
+class Sign(msgspec.Struct, frozen=True):
+    """What shows on a broker that a kind of effect stands there: any of these settings of its own. `what` it
+    shows, as "a replication throttle"."""
+
+    what: str
+    keys: tuple[str, ...]
+
+
 class ActionSpec(msgspec.Struct, frozen=True):
     """What rules and gate must know of an action; read from its signature, class line and docstring."""
 
@@ -364,6 +372,7 @@ class ActionSpec(msgspec.Struct, frozen=True):
     manual: str
     moves: tuple[str, ...] = ()  # metrics that it sets or holds down by itself: they prove no healing
     adoptable: bool = False  # an agent on another host may undo it, from its effect alone
+    sign: Sign | None = None  # by which others see its effect; None where they cannot
 
 
 class Settle(StrEnum):

@@ -248,12 +248,16 @@ class Story:
 
 
 @asynccontextmanager
-async def behind(scene: Scene, leader: int, patients: tuple[int, ...]) -> AsyncIterator[Story]:
+async def behind(
+    scene: Scene, leader: int, patients: tuple[int, ...], *, together: bool = False
+) -> AsyncIterator[Story]:
     """Each patient lacks 20 MB of a topic of its own, which the leader serves it at 20 kB/s: for a quarter of
-    an hour. The leader's own throttle is the cause; each list holds an operator's entry."""
+    an hour. The leader's own throttle is the cause; each list holds an operator's entry. `together`: of one
+    topic, in which each has a partition; only one can throttle that at once."""
     story = Story(scene, leader, patients)
     scene.write_rules(*NOTHING)
-    await _fall_behind(scene, leader, patients)
+    lacking = {topic(patients[0]): patients} if together else {topic(node): (node,) for node in patients}
+    await _fall_behind(scene, leader, lacking)
     following = asyncio.ensure_future(story.follow())
     try:
         yield story
@@ -261,7 +265,7 @@ async def behind(scene: Scene, leader: int, patients: tuple[int, ...]) -> AsyncI
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await asyncio.gather(*(scene.agents.kill(node) for node in story.nodes))
-        await scene.admin.delete_topics([topic(node) for node in patients])
+        await scene.admin.delete_topics(list(lacking))
         for node in story.nodes:
             left = await scene.configs(f"broker/{node}", RATE, LEADER_RATE)
             await scene.admin.alter_configs([ConfigChange(f"broker/{node}", k, "delete", None) for k in left])
@@ -283,27 +287,31 @@ def topic(patient: int) -> str:
     return f"behind-{patient}"
 
 
-async def _fall_behind(scene: Scene, leader: int, patients: tuple[int, ...]) -> None:
+async def _fall_behind(scene: Scene, leader: int, lacking: Mapping[str, tuple[int, ...]]) -> None:
+    """`lacking`: who follows the leader in each partition of each topic."""
+    patients = [node for nodes in lacking.values() for node in nodes]
     admin = AIOKafkaAdminClient(bootstrap_servers=list(scene.lab.bootstrap))
     await admin.start()
     try:
         least = {"min.insync.replicas": "1"}
         made = [
-            NewTopic(topic(n), -1, -1, replica_assignments={0: [leader, n]}, topic_configs=least)
-            for n in patients
+            NewTopic(name, -1, -1, replica_assignments=_led(leader, nodes), topic_configs=least)
+            for name, nodes in lacking.items()
         ]
         await admin.create_topics(made)
     finally:
         await admin.close()
-    await until("the topics to have a leader", lambda: _isr(scene, patients, 2), 20)
+    await until("the topics to have a leader", lambda: _isr(scene, lacking, 2), 20)
     await _set(scene, (f"broker/{leader}", LEADER_RATE, "20000"))
-    lists = ((f"topic/{topic(n)}", key, f"0:{leader}") for n in patients for key in (LEADER_LIST, LIST))
+    own = {name: ",".join(f"{number}:{leader}" for number in _led(leader, n)) for name, n in lacking.items()}
+    lists = ((f"topic/{name}", key, value) for name, value in own.items() for key in (LEADER_LIST, LIST))
     await _set(scene, *lists)
     for node in patients:
         scene.lab.pause(node)
     try:
-        await until("the leader to be alone in sync", lambda: _isr(scene, patients, 1), 30)
-        await asyncio.gather(*(_produce(scene, leader, topic(n)) for n in patients))
+        await until("the leader to be alone in sync", lambda: _isr(scene, lacking, 1), 30)
+        whole = ((name, number) for name, nodes in lacking.items() for number in _led(leader, nodes))
+        await asyncio.gather(*(_produce(scene, leader, *partition) for partition in whole))
     finally:
         for node in patients:
             scene.lab.resume(node)
@@ -318,17 +326,23 @@ async def _set(scene: Scene, *values: tuple[str, str, str]) -> None:
     await scene.admin.alter_configs([ConfigChange(where, key, "set", value) for where, key, value in values])
 
 
-async def _isr(scene: Scene, patients: tuple[int, ...], size: int) -> bool:
-    found = await scene.admin.partitions([topic(n) for n in patients])
-    return len(found) == len(patients) and all(p.leader >= 0 and len(p.isr) == size for p in found)
+def _led(leader: int, followers: tuple[int, ...]) -> dict[int, list[int]]:
+    return {number: [leader, node] for number, node in enumerate(followers)}
 
 
-async def _produce(scene: Scene, leader: int, name: str) -> None:
+async def _isr(scene: Scene, lacking: Mapping[str, tuple[int, ...]], size: int) -> bool:
+    found = await scene.admin.partitions(list(lacking))
+    return len(found) == sum(map(len, lacking.values())) and all(
+        p.leader >= 0 and len(p.isr) == size for p in found
+    )
+
+
+async def _produce(scene: Scene, leader: int, name: str, partition: int) -> None:
     where = f"127.0.0.1:{scene.lab.node(leader).port}"
     producer = AIOKafkaProducer(bootstrap_servers=where, acks=1)
     await producer.start()
     try:
         for _ in range(RECORDS):
-            await producer.send_and_wait(name, RECORD, partition=0)
+            await producer.send_and_wait(name, RECORD, partition=partition)
     finally:
         await producer.stop()

@@ -10,6 +10,7 @@ from typing import Any
 from agent.control_topic import Times
 from agent.kafka.configs import ConfigChange
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
+from agent.kafka.metadata import BrokerInfo
 from agent.rehearsal.cluster import set_config
 
 TIMES = Times(settle=0, probation=0)
@@ -32,6 +33,9 @@ class Cluster:
     writes: int = 0
     vias: list[int] = field(default_factory=list)
     dead: set[int] = field(default_factory=set)  # brokers that answer nothing
+    hung: set[int] = field(default_factory=set)  # … and never say so
+    fenced: set[int] = field(default_factory=set)
+    unlisted: bool = False
 
     def arm(self, at: int) -> Callable[[], None]:
         """The deadman."""
@@ -41,13 +45,22 @@ class Cluster:
     def _die(self) -> None:
         self.killed = True
 
+    async def brokers(self) -> Any:
+        """Six of them."""
+        if self.unlisted:
+            raise KafkaUnreachable("the cluster", "no answer")
+        return {n: BrokerInfo(n, f"host{n}", 9092, None, fenced=n in self.fenced) for n in range(1, 7)}
+
     async def topic_configs(self, topics: Sequence[str], keys: Sequence[str] | None) -> Any:
         """What is set there."""
         return {name: dict(self.values.get(f"topic/{name}", {})) for name in topics}
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Any:
         """What is set; only the broker itself tells."""
-        if int(resource.removeprefix("broker/")) in self.dead:
+        node = int(resource.removeprefix("broker/"))
+        if node in self.hung:
+            await asyncio.get_running_loop().create_future()
+        if node in self.dead:
             raise KafkaUnreachable(resource, "dead")
         return dict(self.values.get(resource, {}))
 

@@ -14,12 +14,13 @@ from msgspec import Struct
 
 from agent.actions.ports import Action, Ports, Stopped
 from agent.actions.stamps import blind_without_log, is_stamped, restamp, stamped, stands_at
-from agent.actions.throttles import RATES
-from agent.model import ActionSpec, Blast, Parameter
+from agent.actions.throttles import RATES, UNLIMITED
+from agent.model import ActionSpec, Blast, Parameter, Sign
 from agent.quantities import BytesPerSecond, Duration, Ratio, Size
 
 __all__ = [
     "RATES",
+    "UNLIMITED",
     "Action",
     "Ports",
     "Stopped",
@@ -28,6 +29,7 @@ __all__ = [
     "is_stamped",
     "load",
     "restamp",
+    "shown_by",
     "spec",
     "stamped",
     "stands_at",
@@ -44,6 +46,7 @@ _KINDS: Mapping[Any, str] = {
     bool: "boolean",
 }
 _TRAITS = "__ottla_action__"
+_SIGN = "__ottla_sign__"
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -79,6 +82,16 @@ def action(
     return mark
 
 
+def shown_by(what: str, *keys: str) -> Callable[[_Class], _Class]:
+    """How others see that an action's effect stands on a broker: it has any of these settings of its own."""
+
+    def mark(cls: _Class) -> _Class:
+        setattr(cls, _SIGN, Sign(what, keys))
+        return cls
+
+    return mark
+
+
 def load() -> Mapping[str, type[Action]]:
     """Every action of this package by name, sorted; a new file is found by being there."""
     found = {}
@@ -109,6 +122,7 @@ def spec(cls: type) -> ActionSpec:
         manual=inspect.cleandoc(cls.__doc__ or ""),
         moves=traits.moves,
         adoptable=traits.adoptable,
+        sign=getattr(cls, _SIGN, None),
     )
 
 

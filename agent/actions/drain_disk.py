@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from agent.actions import action, configs
+from agent.actions import action, configs, shown_by
 from agent.actions.copying import Copying, cancel
 from agent.actions.drain_plan import plan_drain
 from agent.actions.moves import UNFINISHED, Phase, moves_of, progress
 from agent.actions.ports import Ports, Stopped, node_of
+from agent.actions.throttles import MOVE_RATE
 from agent.kafka.errors import KafkaError, KafkaRefused
 from agent.model import Blast, Effect, Refusal, Seen, Settle
 from agent.quantities import BytesPerSecond, Ratio
 
 
+@shown_by("a limit for moves between log dirs", MOVE_RATE)
 @action(
     blast=Blast.HOST,
     reversible=False,
@@ -36,7 +38,8 @@ class DrainDisk:
     beyond it is cancelled. A copy that makes no progress for ten minutes is cancelled too.
 
     Refused where another log dir is missing or offline, where somebody else moves replicas on this broker or
-    has set a limit for moves, where nothing fits, and for replicas that are being reassigned.
+    has set a limit for moves, where nothing fits, for replicas that are being reassigned, and where so many
+    other brokers have a limit for moves that the budget of drains is used up.
 
     While it works `replica.alter.log.dirs.io.max.bytes.per.second` is set on this broker; at its end, good
     or bad, the limit is what it was. Undo cancels what is not yet swapped. Replicas that were swapped stay

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from agent.actions import action, configs
+from agent.actions import action, configs, shown_by
 from agent.actions.ports import Ports, node_of
 from agent.actions.throttle_plan import TOPICS_MAX, plan_throttle
+from agent.actions.throttles import FOLLOWER_RATE, LEADER_RATE
 from agent.model import Blast, Effect, Refusal, Seen, Settle
 from agent.quantities import BytesPerSecond
 
 
+@shown_by("a replication throttle", FOLLOWER_RATE, LEADER_RATE)
 @action(
     blast=Blast.CLUSTER,
     reversible=True,
@@ -39,7 +41,8 @@ class ThrottleReplication:
 
     Refused where a partition of this broker is below min.insync.replicas (it needs speed), a reassignment
     runs, a throttle stands on this broker, a list holds `*` or names replicas of this broker that are in
-    sync, or what is needed is more than double the rate that was asked for.
+    sync, or what is needed is more than double the rate that was asked for; and where so many other brokers
+    have a replication rate set, whoever set it, that the budget of throttles is used up.
 
     Give it a lease. Undo removes the entries that were added and restores the rates, each only where the
     value still is the one that was set; another's value is left alone and reported.

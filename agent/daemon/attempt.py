@@ -14,6 +14,7 @@ from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
 from agent.daemon.last_look import last_look, still_fires
 from agent.daemon.means import Means
+from agent.daemon.world_guard import elsewhere, objection
 from agent.history import same_step
 from agent.kafka.errors import KafkaError
 from agent.model import Called, Decision, Effect, Entry, Kind, Rate, Refusal
@@ -160,6 +161,9 @@ class Attempt:
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
         refusal = await last_look(self._means, self._decision, self._before)
+        if refusal is None and claim is not None:
+            seen = await elsewhere(self._means.ports, spec(type(self._action)).sign)
+            refusal = objection(control, self._claim, seen)
         return refusal is None or await self._take_back(refusal, claim, "undone")
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:

@@ -64,7 +64,7 @@ class Carrier:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
         if self._resumed and await self._settled():
             return
-        work = asyncio.ensure_future(self._run(self._action.apply(self._effect, self._holding.ports)))
+        work = asyncio.ensure_future(self._run(self._apply()))
         try:
             stop = await self._watch(work)
         finally:  # also where the agent stops: nothing goes on acting behind its back
@@ -83,7 +83,11 @@ class Carrier:
                 await self._record(Kind.FAILED, str(error))
         else:
             self._stood = _ran()
-            await self._record(Kind.DONE, "the effect stands")
+            await self._record(Kind.DONE, f"the effect stands{self._holding.unseen}")
+
+    async def _apply(self) -> None:
+        await self._holding.look_around()
+        await self._action.apply(self._effect, self._holding.ports)
 
     async def verify(self) -> None:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""

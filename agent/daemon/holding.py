@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from agent.actions import Ports
+from agent.actions import Ports, spec
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.fence import ClaimWrites
 from agent.daemon.last_look import before_undo, last_look, still_fires, stop_file, without
 from agent.daemon.means import Means
 from agent.daemon.settling import settle
+from agent.daemon.world_guard import Elsewhere, elsewhere, objection
 from agent.history import Incident, Phase
 from agent.model import Boot, Seen
 
@@ -35,6 +36,7 @@ class Holding:
         self._told = told
         self._resumed = False
         self._writes: ClaimWrites | None = None
+        self._elsewhere: Elsewhere | None = None
         self.ports: Ports = means.ports
 
     def begin(self, *, resumed: bool) -> None:
@@ -53,6 +55,18 @@ class Holding:
     def is_fenced(self) -> bool:
         """Whether what it sends is fenced, and so may be in doubt."""
         return self._writes is not None
+
+    async def look_around(self) -> None:
+        """What the world guard goes by, where the first effect is yet to come."""
+        if self._writes is not None and not self._resumed:
+            sign = spec(type(self._means.actions[self._incident().decision.do])).sign
+            self._elsewhere = await elsewhere(self._means.ports, sign)
+
+    @property
+    def unseen(self) -> str:
+        """Which brokers the world guard had to leave out, as the end of a sentence."""
+        silent = self._elsewhere.silent if self._elsewhere else ""
+        return f"; the world guard: {silent}" if silent else ""
 
     async def stop_file(self) -> str | None:
         """The stop file in words: it stops an undo, too."""
@@ -120,6 +134,8 @@ class Holding:
             return "the alert ended before anything was done"
         before = without(means.ledger.history, one)
         refusal = await last_look(means, one.decision, before, begun=begun)
+        if refusal is None and not begun:
+            refusal = objection(means.control, one.claimed or -1, self._elsewhere)
         return f"{refusal.question}: {refusal.reason}" if refusal else None
 
 

@@ -100,7 +100,8 @@ class ClusterPort:
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         """What is set at the resource itself; only a broker itself tells of its own."""
-        await self._ask(node_of(resource))
+        node = node_of(resource)
+        await self._ask(None if node == GHOST else node)
         return self._values(resource, keys)
 
     async def effective_configs(self, resource: str, keys: Sequence[str] | None) -> Mapping[str, str]:
