@@ -76,5 +76,11 @@ DAEMONS = (
         ),
         seed=900_000,
     ),
+    Mutant(
+        "what stands in the cluster counts, though the log knows nothing of it",
+        "daemon-recreated",
+        ((D + "holding.py", "        if refusal is None and not begun:\n", "        if False:\n"),),
+        seed=BY_HAND + 3,
+    ),
 )
 MUTANTS = (*ALL, *DAEMONS)

@@ -41,4 +41,16 @@ WRITTEN = (
         Event(5.0, "problem", 1, 30.0, 0, "Far"),
         Event(14.0, "topic re-created", 1, 0.0, 24),
     ),
+    # The topic is made again, and who alone knew what stands is away for longer than the cool-down.
+    _schedule(
+        3,
+        "recreated",
+        2,
+        66.0,
+        Event(0.0, "suspend", 2, 15.5, 4),
+        Event(5.0, "problem", 1, 20.0, 0, "Far"),
+        Event(13.0, "cut", 1, 47.0, 4),
+        Event(14.0, "topic re-created", 1, 0.0, 24),
+        Event(18.0, "problem", 2, 40.0, 1, "Far"),
+    ),
 )
