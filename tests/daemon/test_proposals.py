@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
@@ -11,12 +12,15 @@ from stage import Brake, Disk, DiskScenery, Stage, book, kinds
 
 from agent.actions import Ports, action
 from agent.control_topic import ControlTopic
+from agent.control_topic.birth import walk
 from agent.daemon.proposals import answer
+from agent.daemon.service import Notes
 from agent.model import Blast, Effect, Entry, Kind, Limits, Mode, Rate
 from agent.rehearsal.memory_log import Line, MemoryLog
 from agent.rehearsal.peers import member
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused
+from agent.wire import decode
 
 
 def proposing(steps: int = 1) -> Stage:
@@ -207,6 +211,37 @@ def test_a_remedy_s_limit_for_the_cluster_travels_with_its_claim_and_is_kept() -
 
     assert stage.disk.applied == 1, stage.told()
     assert "rate: limit/Full allows 1 in 3600 s: 1 began, 0 wait" in stage.told()[-1]
+
+
+async def noted(log: MemoryLog) -> list[Entry]:
+    """What the log took as notes."""
+    told = [verdict.record async for _, verdict in walk(Line(log)) if verdict.void is None]
+    return [decode(record.x["entry"].encode()) for record in told if record and record.t == "note"]
+
+
+def test_an_approval_is_noted_in_the_control_topic() -> None:
+    """Who approved what is the fleet's history; it needs no record of its own."""
+
+    async def story() -> list[Entry]:
+        stage, notes = proposing(), Notes()
+        log = MemoryLog(stage.now)
+        await limited(stage, log).start()
+        stage.means.ledger._told = notes.told
+        noting = asyncio.ensure_future(notes.run(cast(ControlTopic, stage.control)))
+        await stage.play(60, used=0.9)
+        await said(stage, "approve", "looked at it")
+        await stage.play(5)
+        noting.cancel()
+        await stage.crash()
+        return await noted(log)
+
+    told = run(story())
+
+    [approval] = [entry for entry in told if entry.kind is Kind.OPERATOR]
+    assert (approval.question, approval.reason) == ("approve", "ann: looked at it")
+    assert approval.decision is not None
+    assert approval.decision.do == "brake"
+    assert [entry.kind for entry in told[:3]] == [Kind.PROPOSED, Kind.OPERATOR, Kind.STARTED]
 
 
 def test_a_limit_for_the_cluster_that_no_claim_would_count_is_refused() -> None:
