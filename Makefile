@@ -24,14 +24,13 @@ bench: ## The figures of the README, measured here; BENCH="commands backtest" fo
 	@V=$$(tools/venv); $$V/bin/python -m tests.bench $(BENCH)
 
 SECONDS ?= 600
-fuzz: ## Damaged expressions, rule files, YAML and templates, and bytes of logs, for SECONDS (600)
-	@V=$$(tools/venv); $$V/bin/python -m tests.fuzz.until_time_is_up $(SECONDS)
+fuzz: ## Damaged expressions, rule files, YAML, templates, logs and answers by HTTP, for SECONDS (600); SEED=…: a run again
+	@V=$$(tools/venv); $$V/bin/python -m tests.fuzz.until_time_is_up $(SECONDS) $(SEED)
 
 SCHEDULES ?= 1000
-SEED ?= 0
 sim: ## The control topic in SCHEDULES simulated worlds from SEED on; SEED=… TRACE=1: the trace of one; MUTANTS=1: the table
 	@V=$$(tools/venv); PYTHONPATH=tests $$V/bin/python -m simulation$(if $(MUTANTS),.mutate --table, \
-	    --seed $(SEED) --schedules $(SCHEDULES) $(if $(TRACE),--trace))
+	    --seed $(or $(SEED),0) --schedules $(SCHEDULES) $(if $(TRACE),--trace))
 
 lock: ## Pin every dependency again, with hashes
 	@V=$$(tools/venv); $$V/bin/pip-compile --quiet --extra dev --generate-hashes --strip-extras --allow-unsafe \

@@ -57,6 +57,16 @@ class Family:
         return f"{self.name}_total" if self.type == "counter" else self.name
 
 
+TRICKY = [
+    Family("a", "gauge", True, (('{b="} 1"}', 1.0, None), ('{b="x} 2 3"}', 2.0, 5), ("", 3.0, None))),
+    Family("kafka_x", "gauge", True, (('{b="\\\\"}', float("nan"), None), ('{b="} "}', 1e300, None))),
+]
+PIECES = (
+    b"# TYPE ", b"# HELP ", b"# EOF\n", b"{", b"}", b'"', b"\\", b"\n", b" ", b"a", b"=", b",", b"1", b"\t",
+    b"NaN", b"_total", b"\r", b"\x00", b"\xff", b"1_0", b"# ", b"} ",
+)  # fmt: skip
+
+
 def written(value: float) -> str:
     """As exporters write it."""
     if math.isinf(value):

@@ -143,6 +143,9 @@ class Fetch:
 
     async def _prepared(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
         """The login, and what TLS needs; read from their files in a thread, which a dead disk may hold."""
+        target = self._target
+        if not (target.password_file or target.bearer_token_file or target.url.startswith("https:")):
+            return {}, None
         try:
             return await self._files.run(self._read_files, _FILES_S)
         except (OSError, ValueError) as error:  # an SSLError is an OSError, a timeout too

@@ -1,4 +1,5 @@
 """What people write, damaged: expressions on random samples, rule files with their lints, YAML, templates.
+And what comes from logs and by HTTP.
 
 Each target is a property test: only the errors that are meant for people may come out, and at once.
 """
@@ -12,7 +13,9 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from at_once import at_once
 from derivation import derive
+from http_answers import exposition_answers, jolokia_answers
 from hypothesis import event, given
 from hypothesis import strategies as st
 from log_bytes import log_bytes
@@ -34,7 +37,6 @@ from agent.series import Series
 from agent.templates import Data, Unsupported, expand, parse
 from agent.yaml_marks import Complaints, as_text, compose
 
-AT_ONCE_S = 3.0  # of processor time: more than that is a hang
 MOMENT = 946_684_800_500  # the year 2000, half a second after an hour
 _ROOT = Path(__file__).parents[2]
 _FOLDERS = ("rules", "agent/demo/rules", "tests/ten_mistakes", "tests/rulebook/public_style")
@@ -79,7 +81,7 @@ def expressions(chance: random.Random, edits: Edits, seed: int, step: int) -> No
         query(expression, _samples(seed), MOMENT, limits)
         query_range(expression, _samples(seed), MOMENT - 300_000, MOMENT, step * 1000, limits)
         event("has an answer")
-    _at_once(began, text)
+    at_once(began, text)
 
 
 @given(st.data())
@@ -98,7 +100,7 @@ def rule_files(data: st.DataObject) -> None:
         lints = list(judge(reading.book, reading.marks, facts(reading.book, frozenset(), None)))
         as_text([*reading.complaints.sorted(), *lints], colours=True)
         event("loads" if not reading.complaints else "is complained of")
-        _at_once(began, f"{folder}/{victim}: {edits}")
+        at_once(began, f"{folder}/{victim}: {edits}")
 
 
 @given(
@@ -114,7 +116,7 @@ def yaml(data: bytes | str, depth: int, width: int) -> None:
     complaints = Complaints()
     compose("f.yml", f"a0: &a0 x\n{bomb}".encode() + tail, complaints)
     as_text(complaints.sorted())
-    _at_once(began, repr(data))
+    at_once(began, repr(data))
 
 
 @given(st.lists(st.sampled_from(_TOKENS) | st.text(max_size=4), max_size=25).map("".join), st.floats())
@@ -125,10 +127,10 @@ def templates(text: str, value: float) -> None:
     if not isinstance(template, Unsupported):
         event("expands")
         expand(template, Data({"topic": "a"}, value, {}, ""))
-    _at_once(began, text)
+    at_once(began, text)
 
 
-TARGETS = (expressions, rule_files, yaml, templates, log_bytes)
+TARGETS = (expressions, rule_files, yaml, templates, log_bytes, exposition_answers, jolokia_answers)
 
 
 _specs = cache(specs)
@@ -150,8 +152,3 @@ def _damaged(text: str, edits: Edits) -> str:
         at = len(text) * where // 1000
         text = text[:at] + put + text[at + cut :]
     return text
-
-
-def _at_once(began: float, what: str) -> None:
-    took = time.process_time() - began
-    assert took < AT_ONCE_S, f"{took:.1f} s of processor time for {what!r}"

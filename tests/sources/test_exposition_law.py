@@ -10,7 +10,8 @@ import random
 import time
 
 import pytest
-from expositions import NAMES, Family, body_of, families, oracle, read
+from damage import damaged
+from expositions import NAMES, PIECES, TRICKY, Family, body_of, families, oracle, read
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -21,11 +22,6 @@ from agent.sources.exposition_text import Reader
 SECONDS = float(os.environ.get("OTTLA_FUZZ_SECONDS", "2"))
 CUTS = st.lists(st.integers(0, 10_000), max_size=4).map(tuple)
 WANTED = st.none() | st.frozensets(st.sampled_from([*NAMES, *(f"{name}_total" for name in NAMES)]))
-
-TRICKY = [
-    Family("a", "gauge", True, (('{b="} 1"}', 1.0, None), ('{b="x} 2 3"}', 2.0, 5), ("", 3.0, None))),
-    Family("kafka_x", "gauge", True, (('{b="\\\\"}', float("nan"), None), ('{b="} "}', 1e300, None))),
-]
 
 
 @given(families(), CUTS)
@@ -112,43 +108,6 @@ def test_samples_outside_their_family_are_noticed(drawn: list[Family], dice: ran
         assert read(body, names)[0] == found
 
 
-PIECES = (
-    *(
-        b"# TYPE ",
-        b"# HELP ",
-        b"# EOF\n",
-        b"{",
-        b"}",
-        b'"',
-        b"\\",
-        b"\n",
-        b" ",
-        b"a",
-        b"=",
-        b",",
-        b"1",
-        b"\t",
-    ),
-    *(b"NaN", b"_total", b"\r", b"\x00", b"\xff", b"1_0", b"# ", b"} "),
-)
-
-
-def mutated(body: bytes, dice: random.Random) -> bytes:
-    """A body with some of it cut, doubled, exchanged or put in."""
-    for _ in range(dice.randrange(1, 6)):
-        at, end = sorted((dice.randrange(len(body) + 1), dice.randrange(len(body) + 1)))
-        match dice.randrange(4):
-            case 0:
-                body = body[:at] + body[min(end, at + 20) :]
-            case 1:
-                body = body[:at] + dice.choice(PIECES) + body[at:]
-            case 2:
-                body = body[:end] + body[at : min(end, at + 40)] + body[end:]
-            case _:
-                body = body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :]
-    return body
-
-
 def test_any_bytes_are_an_exposition_or_malformed() -> None:
     """And leave what is known as it was: the next body is read as if they had never come."""
     dice, until = random.Random(5), time.monotonic() + SECONDS
@@ -157,7 +116,7 @@ def test_any_bytes_are_an_exposition_or_malformed() -> None:
     known, tried, taken, silent = Known(), 0, 0, 0
     while tried < 100 or time.monotonic() < until:
         om, names = dice.random() < 0.5, dice.choice((None, frozenset({"a"}), frozenset({"kafka_x", "a"})))
-        body = mutated(bodies[om], dice)
+        body = damaged(bodies[om], dice, PIECES)
         cuts, whole = tuple(dice.randrange(500) for _ in range(dice.randrange(3))), dice.random() < 0.5
         tried += 1
         try:

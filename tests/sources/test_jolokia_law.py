@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from damage import damaged
 from hypothesis import example, given
 from hypothesis import strategies as st
+from jolokia_answers import ABSENT, ALONE, GAUGE, LOWER, OF_ONE, OF_PATTERN, ONE, PATTERN, PIECES, answer
 
 from agent.model import Sample
 from agent.sources.jmx_names import JmxMetric, is_pattern, labels_of_object
 from agent.sources.jolokia_reads import UNREADABLE, EntryFailed, Read, decode
 
 SECONDS = float(os.environ.get("OTTLA_FUZZ_SECONDS", "2"))
-PATTERN = "d:type=T,*"
-GAUGE = JmxMetric(PATTERN, "gauge", (("Value", ()), ("Usage/used", (("area", "u"),))), "")
-LOWER = JmxMetric(PATTERN, "gauge", (("Other", (("kind", "o"),)),), "", divisor=4)
 
 WORDS = st.text(st.sampled_from("ab1.-_%"), min_size=1, max_size=4)  # what the broker leaves unquoted
 TEXTS = st.text(st.sampled_from('a,=:"*?\\\n /é{}'), max_size=6)  # what it quotes
@@ -160,43 +159,13 @@ def test_two_mbeans_of_one_series_are_told() -> None:
 
 # Fuzz: bytes that were an answer once.
 
-_VALID = json.dumps(
-    [
-        {
-            "status": 200,
-            "value": {
-                'd:type=T,topic="a\\"b"': {"Value": 1.5, "Usage": {"used": 7, "max": [1, {"x": None}]}},
-                "d:type=T": {"Value": {"error_type": "javax.management.MBeanException", ".error": True}},
-            },
-        },
-        {"status": 404, "error_type": "javax.management.InstanceNotFoundException", "error": "none"},
-        {"status": 200, "value": {"Value": "Infinity", "Other": None}},
-    ]
-).encode()
-_PIECES = (
-    *(bytes([n]) for n in (0, 10, 34, 44, 92, 123, 125, 91, 93, 128, 255)),
-    b"null", b"NaN", b"1e999", b"9" * 400, b'"\\ud800"', b'"\\u0000"', b"[" * 2000, b'{"a":' * 2000,
-    b"[]", b"{}", b"-", b'"error_type":5,', b'"status":200,', b"200.0", b"true",
-)  # fmt: skip
-
-
-def broken(chance: random.Random) -> bytes:
-    """A valid answer with some of its bytes changed, removed, repeated, or replaced by nasty pieces."""
-    body = bytearray(_VALID)
-    for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(body) + 1)
-        end = min(len(body), at + chance.choice((0, 1, 1, 3, 20)))
-        body[at:end] = chance.choice((*_PIECES, bytes(body[at : at + 30]), b""))
-    return bytes(body)
+_VALID = answer(OF_PATTERN, ABSENT, OF_ONE)
 
 
 def taken(body: bytes) -> int:
     """How many samples the bytes give, all of them sound; UNREADABLE or EntryFailed otherwise."""
-    one = JmxMetric("d:type=T", "gauge", GAUGE.reads, "")
     count = 0
-    for entry, read in zip(
-        decode(body), (read_of(), read_of(), Read("d:type=T", (("g", one),))), strict=False
-    ):
+    for entry, read in zip(decode(body), (read_of(), read_of(), Read(ALONE, (("g", ONE),))), strict=False):
         failed: list[str] = []
         for found in read.samples(read.objects(entry), 7, failed):
             for sample in found:
@@ -216,7 +185,7 @@ def test_any_bytes_are_samples_or_a_failure_that_is_expected() -> None:
     until = time.monotonic() + SECONDS
     tried = refused = samples = 0
     while time.monotonic() < until:
-        body = broken(chance)
+        body = damaged(_VALID, chance, PIECES)
         tried += 1
         try:
             samples += taken(body)
