@@ -13,10 +13,10 @@ from pathlib import Path
 
 import aiohttp
 
+from agent.lone_thread import LoneThread
 from agent.model import Labels
 from agent.quantities import show_size
 from agent.sources import SourceFailed
-from agent.sources.lone_thread import LoneThread
 
 PIECE = 256 << 10  # bytes; what is handed on at once, so that reading it does not hold the loop
 MAX_BODY = 32 << 20

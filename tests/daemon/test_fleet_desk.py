@@ -155,6 +155,7 @@ async def test_a_claim_is_resolved_by_the_name_that_it_had_before_a_lost_tail(cl
     await moved.start()
     await moved.barrier()
     (now,) = two.state.claims
+    await eventually(lambda: two.degraded is None, "the one that is asked to have joined again", 10)
     second, book = desk(two)
     await second.fresh()
 
