@@ -317,6 +317,11 @@ class ControlTopic:
         """The own open claim that is called so, or was before a lost tail: it was declared again since."""
         return self._life.hearing.past.called(self.own_claims(), name)
 
+    def in_hand(self, name: Called) -> bool:
+        """Whether this life of the agent holds it: it has joined, and adopted what a former one had."""
+        claim = self.own_claim(name)
+        return claim is not None and claim.session == self._life.member.session
+
     def former_holders(self, claim: Claim) -> frozenset[str]:
         """The agents that held it before who has it now, as far as this one has read the log."""
         return self._life.hearing.past.holders(claim)

@@ -174,8 +174,8 @@ class Carrier:
         await self._claim_known()
         seen = await self._insist(self._observe)
         settle = self._action.settle(self._effect, seen)
-        if settle is Settle.APPLY and not self._claim_held():
-            return Settle.UNDO, "unfinished, and its claim is not held any more"
+        if settle is Settle.APPLY and (why := await self._not_in_hand()) is not None:
+            return Settle.UNDO, f"unfinished, and {why}"
         ours, theirs, every = len(seen.ours), len(seen.theirs), len(self._effect.changes)
         return settle, f"{ours} of {every} changes stand as ours, {theirs} as others'"
 
@@ -188,9 +188,18 @@ class Carrier:
             await asyncio.sleep(LOOK_S)
         self.trouble = ""
 
-    def _claim_held(self) -> bool:
-        claim, control = self.incident.claimed, self._means.control
-        return claim is None or (control is not None and control.own_claim(claim) is not None)
+    async def _not_in_hand(self) -> str | None:
+        """Why what is unfinished may not be applied on. Waits while its claim, a former life's, is yet to be
+        adopted: until then whatever is sent is refused."""
+        control, claim, why = self._means.control, self.incident.claimed, None
+        while claim is not None and why is None and not (control is not None and control.in_hand(claim)):
+            if control is None or control.own_claim(claim) is None:
+                why = "its claim is not held any more"
+            elif (why := self._early()) is None:
+                self.trouble = "its claim must be adopted first"
+                await asyncio.sleep(LOOK_S)
+        self.trouble = ""
+        return why
 
     async def _undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done; what is not ours any more is left alone and named."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,12 @@ from fenced_fleet import EFFECT, UNSET, Fleet, play
 from msgspec.structs import replace
 from stories import decision
 
+from agent.actions import Ports
 from agent.daemon.carry import Carrier
 from agent.daemon.ledger import Ledger
 from agent.journal import JournalFailed
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Entry, Kind
+from agent.model import Effect, Entry, Kind, Seen, Settle
 from agent.rehearsal.stage import MemoryJournal
 from agent.wire import encode
 
@@ -80,6 +82,50 @@ def test_the_sweep_closes_nothing_before_it_is_settled() -> None:
         begun = boot_ms()
         assert await fleet.closed(1) - begun >= TIMES.e_controller
         assert fleet.cluster.values == {"topic/orders": UNSET["topic/orders"]}
+
+    play(story)
+
+
+class GoesOn:
+    """An action that is finished after a restart; whether its claim was in hand whenever it was."""
+
+    def __init__(self, holds: Callable[[], bool]) -> None:
+        self.held: list[bool] = []
+        self._holds = holds
+
+    async def observe(self, _effect: Effect, _ports: Ports) -> Seen:
+        """Nothing of it yet."""
+        return Seen((), (), ())
+
+    def settle(self, _effect: Effect, _seen: Seen) -> Settle:
+        """Whatever stands."""
+        return Settle.APPLY
+
+    async def apply(self, _effect: Effect, _ports: Ports) -> None:
+        """What is sent before is refused, and the remedy failed."""
+        self.held.append(self._holds())
+
+
+def test_who_was_restarted_goes_on_once_it_has_adopted_its_claim() -> None:
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold(by_anyone=False)
+        await fleet.agents[1].die()
+        one: Any = await fleet.start(1)
+        fleet.log.unwritable = "it takes no adoption yet"
+        await knows(fleet)
+        assert one.control.own_claim(fleet.claim) is not None
+        assert not one.control.in_hand(fleet.claim), "it is a former life's still"
+        one.actions["throttle_replication"] = action = GoesOn(lambda: one.control.in_hand(fleet.claim))
+        carrier = Carrier(one, OF.incident)
+        carrying = asyncio.ensure_future(carrier.carry(resumed=True))
+        await asyncio.sleep(3)
+        assert (action.held, carrier.trouble) == ([], "its claim must be adopted first")
+        fleet.log.unwritable = ""
+        async with asyncio.timeout(60):
+            while not action.held:
+                await asyncio.sleep(0.1)
+        assert action.held == [True]
+        carrying.cancel()
 
     play(story)
 

@@ -78,7 +78,8 @@ async def test_a_killed_agent_finds_its_drain_again(scene: Scene, load: Load) ->
     await scene.agent(2)
     told = await closed(agent, "LogDirFillingUp", 90)
 
-    assert told == WHOLE, "one start: it was found, not begun again"
+    why = [f"{e.kind}: {e.reason}" for e in entries(agent, "LogDirFillingUp")]
+    assert told == WHOLE, f"one start: it was found, not begun again: {why}"
     assert used(agent) < 0.75
     assert await scene.configs("broker/2", LIMIT) == {}
     assert nothing_stands(agent)
