@@ -15,8 +15,10 @@ from typing import Any
 from agent.control.budgets import WAITING
 from agent.control.claims import DIRTY, changes_of, is_called
 from agent.control.doubt import Doubt, Look, Sent
+from agent.control.past import identity
 from agent.control.state import Claim
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted
+from agent.model import Called
 from simulation.brokers import Key, Sending, Wanted, World
 from simulation.machines import Process
 from simulation.problems import Problem, Problems
@@ -195,7 +197,7 @@ class Remedies:
         nodes = {via, *(self.world.home(resource) for resource in resources)}
         return {f"node {node}": str(self.world.nodes[node].lives) for node in sorted(nodes)}
 
-    async def _undo(self, claim: int, changes: list[dict[str, Any]], via: int, outcome: str) -> None:
+    async def _undo(self, claim: Called, changes: list[dict[str, Any]], via: int, outcome: str) -> None:
         """Compare and undo: what is not ours any more stays."""
         resources = tuple(dict.fromkeys(change["resource"] for change in changes))
         seen = await self._observed(resources, via) if changes else {}
@@ -210,7 +212,7 @@ class Remedies:
                 seen = await self._observed(resources, via)
         await self.topic.release(claim, outcome)
 
-    async def _undo_one(self, claim: int, change: dict[str, Any], via: int) -> None:
+    async def _undo_one(self, claim: Called, change: dict[str, Any], via: int) -> None:
         key = change["resource"], change["key"]
 
         async def look() -> str | None:
@@ -232,7 +234,7 @@ class Remedies:
             via = claim.via if claim.via is not None else _sender(claim)
             await self._settled(resources, via, self.topic.boot)
             changes = changes_of(claim.effect) or [c async for c in self._by_stamp(claim)]
-            await self._undo(claim.id, changes, via, "undone")
+            await self._undo(identity(claim), changes, via, "undone")
         except (*TROUBLE, Stopped, TimeoutError):
             await asyncio.sleep(0.5)
         finally:

@@ -35,6 +35,7 @@ KEPT.add(887_603)  # who is gone left an effect whose claim went with the tail
 KEPT.add(891_798)  # a topic is made again, and agents come back twelve seconds apart
 KEPT.add(892_203)  # …
 KEPT.add(139)  # thirty agents
+KEPT.add(756_284)  # a tail is lost twice, and another claim is called as the one that is being closed
 KEPT.add(751_568)  # a lone agent's tail is lost when all else is over
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
