@@ -53,8 +53,12 @@ def _stop_file(sim: DaemonSimulation, event: Event) -> None:
 
 def _operator_undoes(sim: DaemonSimulation, event: Event) -> None:
     if agent := sim.agents.get(event.node):
-        for incident in agent.daemon.standing():
-            agent.daemon.ask_undo(incident, "undone by operator")
+
+        def asked() -> None:
+            for incident in agent.daemon.standing():
+                agent.daemon.ask_undo(incident, "undone by operator")
+
+        agent.process.loop.call_soon(asked)  # as a request that the agent serves
 
 
 FAULTS: Mapping[str, Callable[[DaemonSimulation, Event], None]] = MappingProxyType(
