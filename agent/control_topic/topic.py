@@ -275,14 +275,18 @@ class ControlTopic:
     async def release(self, name: Called, outcome: str) -> None:
         """Close an own claim: `done`, `undone` or `cancelled`; one that is closed already is left at that.
 
-        `cancelled` of a claim that became dirty after all (its intent was in doubt) counts as `undone`.
+        `cancelled` of a claim that became dirty after all (its intent was in doubt) counts as `undone`; but
+        not where a join declared it again meanwhile: what it set may stand.
         """
+        before = self.own_claim(name)
         for last in (False, True):
             await self._life.until(lambda: not self._is_orphan(name) or self.degraded is not None)
             claim = self.own_claim(name)
             if claim is None:
                 return
             end = "undone" if outcome == "cancelled" and claim.state is DIRTY else outcome
+            if end != outcome and (before is None or before.session != claim.session):
+                raise NotAccepted("it was declared again: what it set may stand")
             try:
                 await self._life.write("release", {"id": claim.id, "token": claim.token, "outcome": end})
                 return

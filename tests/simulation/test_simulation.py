@@ -36,6 +36,7 @@ KEPT.add(891_798)  # a topic is made again, and agents come back twelve seconds 
 KEPT.add(892_203)  # …
 KEPT.add(139)  # thirty agents
 KEPT.add(756_284)  # a tail is lost twice, and another claim is called as the one that is being closed
+KEPT.add(770_225)  # who gives up a claim meets it declared again, with what stands of it
 KEPT.add(751_568)  # a lone agent's tail is lost when all else is over
 SCHEDULES = int(os.environ.get("OTTLA_SIM_SCHEDULES", "300"))
 SEEDS = sorted(KEPT.union(range(SCHEDULES)))
