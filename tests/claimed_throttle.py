@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from kafka_relay import Relays
 from scene import Scene, entries, nothing_stands, until
-from untouched import CONTROL, Replica, configuration, replicas
+from untouched import CONTROL, configuration, replicas
 
 from agent.control.fold import Verdict
 from agent.control.state import Claim, ClaimState, State
@@ -75,7 +75,7 @@ class Story:
     leader: int
     patients: tuple[int, ...]
     alert: str = ""
-    before: Mapping[str, object] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
     state: State = field(default_factory=State)
     problems: dict[int, str] = field(default_factory=dict)  # of all claims that there ever were
     intents: Counter[str] = field(default_factory=Counter)  # that began something, by problem
@@ -100,7 +100,10 @@ class Story:
         await self.scene.agents.start_all()
         ask = self.nodes[0]
         await self.order("params", f"e_controller={E_CONTROLLER}ms", ask=ask)
-        self.before = {"configuration": await configuration(self.scene), "replicas": await self.replicas()}
+        self.before = {
+            "configuration": await configuration(self.scene),
+            "replicas": await replicas(self.scene),
+        }
         self.say(f"three agents; {self.patients} lag behind broker {self.leader}")
 
     def chapter(self, alert: str, lease: str) -> None:
@@ -190,7 +193,7 @@ class Story:
             return self.nothing_stands() and await self.no_claims(ask) and await self.restored()
 
         await self.until("the configuration is as before, nothing stands, no claim is open", ended, seconds)
-        assert await self.replicas() == self.before["replicas"]
+        assert await replicas(self.scene) == self.before["replicas"]
         for node in self.patients:
             told = self.told(node)
             assert self.intents[self.problem(node)] <= 1, (node, self.intents)
@@ -207,12 +210,9 @@ class Story:
     async def restored(self) -> bool:
         """Whether the brokers' and topics' own configuration is what it was."""
         with suppress(KafkaError):
-            return await configuration(self.scene) == self.before["configuration"]
+            same: bool = await configuration(self.scene) == self.before["configuration"]
+            return same
         return False
-
-    async def replicas(self) -> Mapping[int, frozenset[Replica]]:
-        """Which replicas the brokers' log dirs have."""
-        return await replicas(self.scene)
 
     async def follow(self) -> None:
         """Fold the log for ever, and tell what becomes of claims and sessions."""

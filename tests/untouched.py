@@ -30,6 +30,11 @@ async def replicas(scene: Scene) -> Mapping[int, frozenset[Replica]]:
     }
 
 
+def but_the_log(there: Mapping[int, frozenset[Replica]]) -> Mapping[int, frozenset[Replica]]:
+    """Those of other topics than the control topic."""
+    return {node: frozenset(r for r in there[node] if r[1] != CONTROL) for node in there}
+
+
 @asynccontextmanager
 async def untouched(scene: Scene, *, but: Collection[str] = ()) -> AsyncIterator[None]:
     """All is as it was at the end, and nothing stands in a journal; but for these settings of brokers, which
@@ -53,5 +58,4 @@ async def _world(scene: Scene, but: Collection[str]) -> tuple[object, object]:
         for where, values in (await configuration(scene)).items()
         if where != f"topic/{CONTROL}"
     }
-    there = await replicas(scene)
-    return settings, {node: {r for r in there[node] if r[1] != CONTROL} for node in there}
+    return settings, but_the_log(await replicas(scene))

@@ -78,6 +78,11 @@ def is_rated(state: State, name: str) -> bool:
     return name.startswith(LIMIT) or bool(budget_of(state, name).rate)
 
 
+def rated_names(state: State) -> frozenset[str]:
+    """The names of what began that a rate counts now."""
+    return frozenset(name for name in beginnings(state.began).names if is_rated(state, name))
+
+
 def over_rate(state: State, claim: Claim) -> str | None:
     """The rate that one more like `claim` would exceed, in words; what waits or was granted counts too."""
     for name, rate, window in rates(state, claim):

@@ -75,7 +75,7 @@ class ClosedClaims(Lapsing[int, Closed]):
         stamped, self._stamped = self._stamped, None
         made = super().having(key, value, clock)
         if stamped is not None and key not in self and len(stamped) <= 2 * len(made) + _OUTDATED:
-            stamped[value.stamp] = max(value.until, stamped.get(value.stamp, 0))
+            _see_stamp(stamped, value)
             made._stamped = stamped  # noqa: SLF001  of its own class
         return made
 
@@ -84,8 +84,12 @@ class ClosedClaims(Lapsing[int, Closed]):
         if self._stamped is None:
             self._stamped = {}
             for one in self.values():
-                self._stamped[one.stamp] = max(one.until, self._stamped.get(one.stamp, 0))
+                _see_stamp(self._stamped, one)
         return self._stamped.get(stamp, 0) > clock
+
+
+def _see_stamp(stamped: dict[int, int], one: Closed) -> None:
+    stamped[one.stamp] = max(one.until, stamped.get(one.stamp, 0))
 
 
 class Beginnings(tuple[Began, ...]):

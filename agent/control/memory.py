@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from agent.control.bodies import WEEK
-from agent.control.budgets import counted_names, is_rated
+from agent.control.budgets import counted_names, is_rated, rated_names
 from agent.control.lapsing import beginnings, closed_claims, handled_problems
 from agent.control.state import Began, Claim, Closed, State
 
@@ -66,7 +66,7 @@ def is_full(state: State, more: int = 1) -> bool:
         return False  # not even with those that lapsed
     handled = sum(until > state.clock for until in state.handled.values())
     closed = sum(c.until > state.clock for c in state.closed.values())
-    rated = {name for name in beginnings(state.began).names if is_rated(state, name)}
+    rated = rated_names(state)
     began = sum(b.at > state.clock - WEEK and not rated.isdisjoint(b.names) for b in state.began)
     return max(max(handled, closed) + len(state.claims), began) + more > MEMORIES
 

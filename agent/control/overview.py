@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.control.admission import born_elsewhere
 from agent.control.bodies import FOLD
-from agent.control.budgets import OCCUPYING, WAITING, budget_of, is_rated, occupied
+from agent.control.budgets import OCCUPYING, WAITING, budget_of, occupied, rated_names
 from agent.control.claims import QUEUED, in_order
 from agent.control.gossip import Gossip
 from agent.control.lapsing import beginnings
@@ -102,8 +102,7 @@ def _budgets(state: State) -> Iterator[Plain]:
     """Each budget; each scope below a `prefix/*` that is in use; each remedy's own limit that was used."""
     held, queued = occupied(state.claims.values(), *OCCUPYING), occupied(state.claims.values(), QUEUED)
     limits = {f"limit/{c.limit.name}": c.limit for c in state.claims.values() if c.limit}
-    rated = {name for name in beginnings(state.began).names if is_rated(state, name)}
-    used = rated | held.keys() | queued.keys() | limits.keys()
+    used = rated_names(state) | held.keys() | queued.keys() | limits.keys()
     for name in sorted({*state.budgets, *(n for n in used if not n.startswith("x:"))}):
         budget = budget_of(state, name)
         limit = limits.get(name)

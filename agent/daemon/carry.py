@@ -191,10 +191,13 @@ class Carrier:
     async def _not_in_hand(self) -> str | None:
         """Why what is unfinished may not be applied on. Waits while its claim, a former life's, is yet to be
         adopted: until then whatever is sent is refused."""
-        control, claim, why = self._means.control, self.incident.claimed, None
-        while claim is not None and why is None and not (control is not None and control.in_hand(claim)):
-            if control is None or control.own_claim(claim) is None:
-                why = "its claim is not held any more"
+        control, claim, gone = self._means.control, self.incident.claimed, "its claim is not held any more"
+        if claim is None or control is None:
+            return None if claim is None else gone
+        why: str | None = None
+        while why is None and not control.in_hand(claim):
+            if control.own_claim(claim) is None:
+                why = gone
             elif (why := self._early()) is None:
                 self.trouble = "its claim must be adopted first"
                 await asyncio.sleep(LOOK_S)

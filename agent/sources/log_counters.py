@@ -128,6 +128,8 @@ class Counters:
         """Of patterns with all the label sets they may have, end those that are over. Not while lines are
         added."""
         full = {rule.lines: rule for rule in self._rules.values() if rule.sets >= rule.most}
+        if not full:
+            return  # as mostly: nothing is looked through
         over = [series for series in self.values if series[0] in full and series[1] and is_over(series)]
         for name, labels in over:
             rule = full[name]

@@ -15,8 +15,7 @@ class Idle:
 
     def look(self, values: Mapping[Series, float], now: int) -> None:
         """What they are now; those that are gone are forgotten."""
-        since = {series: self.since(series, value) or now for series, value in values.items()}
-        self._seen = {series: (value, min(since[series], now)) for series, value in values.items()}
+        self._seen = {s: (value, min(self.since(s, value) or now, now)) for s, value in values.items()}
 
     def since(self, series: Series, value: float) -> int:
         """When it was first seen to have this value; 0 where nobody has looked since it has."""

@@ -14,7 +14,7 @@ from claimed_throttle import E_CONTROLLER, RATE, Story, behind, rates_set, topic
 from fleet_steps import answered, operators_configuration, said
 from kafka_relay import Relays
 from scene import Scene, entries
-from untouched import CONTROL
+from untouched import but_the_log, replicas
 
 from agent.control.state import ClaimState
 from agent.model import Kind
@@ -176,11 +176,6 @@ async def one_at_once(story: Story) -> AsyncIterator[None]:
 
 async def the_log_lies_elsewhere(story: Story) -> None:
     """Its brokers chose a log dir for the new topic; no other replica was moved."""
-    now = await story.replicas()
+    now = await replicas(story.scene)
     assert but_the_log(now) == but_the_log(story.before["replicas"])
     story.before = {**story.before, "replicas": now}
-
-
-def but_the_log(replicas: Any) -> list[list[object]]:
-    """Which replicas of other topics the brokers have."""
-    return [sorted(one for one in replicas[node] if one[1] != CONTROL) for node in sorted(replicas)]
