@@ -76,6 +76,11 @@ class Inputs:
         return any(trail.restless for path, trail in self._trails.items() if path not in self.failed)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What patterns know each by."""
+        return tuple(name for _, name, _ in self._each(self._trails))
+
+    @property
     def count(self) -> int:
         """How many files and feeds there are."""
         return len(self._trails) + len(self._feeds)

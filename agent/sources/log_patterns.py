@@ -81,7 +81,7 @@ class Scanner:
 
 
 class Scanners:
-    """The scanner for each file, made when it is first needed, in the thread that reads the files."""
+    """The scanner for each file, made when it is first asked for, in the thread that counts."""
 
     def __init__(self, patterns: Iterable[LogPattern]) -> None:
         self._patterns = tuple(patterns)
@@ -98,6 +98,10 @@ class Scanners:
                 _log.info("patterns that %s is searched for: %s", path, ways)
             self._by_path[path] = self._made.get(wanted)
         return self._by_path[path]
+
+    def knows(self, path: str) -> bool:
+        """Whether it was asked for."""
+        return path in self._by_path
 
     def samples(self, now: int) -> Iterator[Sample]:
         """How many patterns are searched in which way, of the files read so far."""

@@ -35,6 +35,7 @@ _REST = 10  # times as long as a glance took is rested after it, so that a busy 
 _LONGEST_REST = 0.25
 _POLL = 1.0
 _UNREST = 0.1
+_START = 1.0  # seconds in which others start, too: patterns are compiled after it, or when a line needs them
 
 _OWN = (
     MetricInfo("ottla_log_read_bytes_total", "counter", "bytes", "Read from log files"),
@@ -116,6 +117,7 @@ class LogTail:
         self._counters = Counters((), {})
         self._idle = Idle({})
         self._scanners = Scanners(())
+        self._compile_at = 0.0  # loop time
         self.evidence = Evidence()
         self._told = Told(interval_ms)
         self._next_glance = 0.0  # loop time
@@ -170,7 +172,10 @@ class LogTail:
         ended = loop.time()
         rest = ended - began if self._lanes.more else min(_LONGEST_REST, _REST * (ended - began))
         self._next_glance = ended + max(_GAP, rest)
-        return list(self._told.news(self._counters.values, before, now))
+        news = list(self._told.news(self._counters.values, before, now))
+        if not news and not self._lanes.more:
+            await self._compile_early()
+        return news
 
     async def keep(self) -> None:
         """Save what glances gave: after a restart no counter may be less than the window store remembers.
@@ -189,6 +194,8 @@ class LogTail:
         if self._state is None:
             return None
         waits = [_POLL] if any(inputs.polled for inputs in self._lanes.answering) else []
+        if self._uncompiled():
+            waits.append(_START)
         if any(inputs.restless for inputs in self._lanes.answering):
             waits.append(_UNREST)
         if self._told.owed_ms is not None:
@@ -230,6 +237,7 @@ class LogTail:
         values = self._counters.values or {(name, labels): count for name, labels, count in state.counts}
         self._counted, self._scanners = self.patterns, Scanners(self.patterns)
         self._counters = Counters(self.patterns, values)
+        self._compile_at = asyncio.get_running_loop().time() + _START
 
     def _make_room(self, now: int) -> None:
         """What had no line for longer than any rule looks back takes no place from others."""
@@ -258,6 +266,17 @@ class LogTail:
             await self._counting.run(lambda: self._count_pieces(every), DEADLINE)
         for lane in lanes:
             lane.settle()
+
+    def _uncompiled(self) -> list[str]:
+        """Of which no line was searched yet."""
+        names = (name for inputs in self._lanes.answering for name in inputs.names)
+        return [name for name in names if not self._scanners.knows(name)]
+
+    async def _compile_early(self) -> None:
+        """It takes a tenth of a second or two, for which neither the start nor the first line should wait."""
+        names = self._uncompiled()
+        if names and asyncio.get_running_loop().time() >= self._compile_at:
+            await self._counting.run(lambda: [self._scanners.of(name) for name in names], DEADLINE)
 
     def _count_pieces(self, every: Sequence[deque[Piece]]) -> None:
         """Runs in the thread; each is taken out first, so that it counts once where the time is over."""

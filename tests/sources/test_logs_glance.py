@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from inotify_simple import INotify
 from log_memory import Memory, value
@@ -73,6 +74,30 @@ async def test_a_line_is_told_at_once(watched: Watched) -> None:
     assert told(first) == [("EIO", 0), ("EIO", 1)]
     assert first[0].at == first[1].at - 60_000
     assert told(await watched.news()) == [("EIO", 2)]
+
+
+async def test_patterns_are_compiled_before_the_first_line(watched: Watched) -> None:
+    """That takes a tenth of a second or two. It waits for a second, so that no start is slower by it."""
+    assert not watched.tail._scanners.knows(str(watched.path))
+    assert watched.tail._compile_at > asyncio.get_running_loop().time()
+
+    async with asyncio.timeout(WAIT_S):
+        while not watched.tail._scanners.knows(str(watched.path)):
+            await watched.tail.stirred()
+            assert not await watched.tail.glance(next(watched.clock))
+
+
+async def test_patterns_that_were_replaced_are_compiled_before_their_first_line(watched: Watched) -> None:
+    watched.write("ERROR EIO\n")
+    await watched.news()
+    watched.tail.patterns = (CODES, msgspec.structs.replace(CODES, name="other"))
+    await watched.tail.read(next(watched.clock))
+    assert not watched.tail._scanners.knows(str(watched.path))
+
+    async with asyncio.timeout(WAIT_S):
+        while not watched.tail._scanners.knows(str(watched.path)):
+            await watched.tail.stirred()
+            await watched.tail.glance(next(watched.clock))
 
 
 async def test_nothing_written_stirs_nothing(watched: Watched) -> None:
