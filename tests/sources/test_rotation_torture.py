@@ -15,12 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from rotating_writer import Turns
+
+from agent.journal import FILE
 
 ROTATIONS = int(os.environ.get("OTTLA_ROTATIONS", "200"))
 SEED = int(os.environ.get("OTTLA_SEED", "1"))
@@ -56,17 +59,14 @@ class Torture:
     """A writer, a reader that is killed now and then, and the account of what both did."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.base = folder / "logs", folder / "numbers.db"
+        self.folder, self.state = folder / "logs", folder / "state"
         self.folder.mkdir()
         self.chance = random.Random(SEED)
         self.present, self.counted = Account(), Account()  # in files, also in those gone; saved by the reader
-        self.taken = 0  # row of the reader's database up to which `counted` has it
         self.lost = self.lost_counted = self.kills = 0
         self.turns = Turns([0, 1], {}, [])
         self.reader = self.start_reader()
-        self.wait(
-            "the first reading", lambda: "" if self.base.exists() and self.places() else "nothing saved"
-        )
+        self.wait("the first reading", lambda: "" if self.saved() else "nothing saved")
         self.writer = subprocess.Popen(
             [sys.executable, str(HERE / "rotating_writer.py"), str(self.folder), str(SEED)],
             stdin=subprocess.PIPE,
@@ -75,25 +75,22 @@ class Torture:
         )
 
     def start_reader(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(HERE / "witness_reader.py"), str(self.folder), str(self.base)]
+        command = [sys.executable, str(HERE / "witness_reader.py"), str(self.folder), str(self.state)]
         return subprocess.Popen(command, cwd=HERE.parents[1])
 
-    def places(self) -> list[bytes]:
-        with sqlite3.connect(self.base) as base:
-            try:
-                return [row[0] for row in base.execute("SELECT value FROM places")]
-            except sqlite3.OperationalError:
+    def saved(self) -> list[bytes]:
+        """What the reader saved since, taken out of its journal, which would fill."""
+        if not (self.state / FILE).exists():
+            return []
+        with closing(sqlite3.connect(self.state / FILE)) as base, base:
+            if not base.execute("SELECT 1 FROM sqlite_schema WHERE name = 'numbers'").fetchall():
                 return []
+            return [row[0] for row in base.execute("DELETE FROM numbers RETURNING value")]
 
     def take(self) -> None:
-        """Account for what the reader saved since. No number may be there twice."""
-        with sqlite3.connect(self.base) as base:
-            query = "SELECT rowid, value FROM numbers WHERE rowid > ? ORDER BY rowid"
-            rows = base.execute(query, (self.taken,)).fetchall()
-        if rows:
-            self.taken = rows[-1][0]
-            twice = self.counted.add(np.frombuffer(b"".join(row[1] for row in rows), np.int64))
-            assert not len(twice), f"{len(twice)} lines counted more than once: {twice[:5]}"
+        """Account for it. No number may be there twice."""
+        twice = self.counted.add(np.frombuffer(b"".join(self.saved()), np.int64))
+        assert not len(twice), f"{len(twice)} lines counted more than once: {twice[:5]}"
 
     def written(self) -> dict[Path, Numbers]:
         """The numbers of the whole lines in all files that are there."""

@@ -1,24 +1,31 @@
 """A program that tails as the agent does, and writes down each line's number with the places read to.
 
-`python witness_reader.py FOLDER DATABASE`: one transaction holds the places and the numbers, as the agent's
-holds its counters; it may be killed at any instant.
+`python witness_reader.py FOLDER STATE`: the agent's own journal in STATE keeps the places, and each of its
+transactions that does so takes the numbers along; it may be killed at any instant.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 import sys
 import time
 from array import array
 from pathlib import Path
 
+from agent.assembly import Kept
+from agent.journal import Journal
 from agent.model import LogPattern, Place
 from agent.sources.logs import LogTail
 from agent.sources.schedule import Polling
 
 NUMBER = re.compile(rb"^(\d{12}) ", re.MULTILINE)
+NAME = "logs"
+ALONG = f"""
+CREATE TABLE IF NOT EXISTS numbers (value BLOB);
+CREATE TEMP TRIGGER along AFTER INSERT ON main.kept WHEN NEW.name = '{NAME}'
+BEGIN INSERT INTO numbers VALUES (unsaved()); END;
+"""
 PATTERN = LogPattern("any", "*", "x", "Lines", Place("logs.yml", 1, 1))
 
 
@@ -34,39 +41,43 @@ class Witness:
     def of(self, path: str) -> Witness:
         return self
 
+    def knows(self, path: str) -> bool:
+        return True
+
     def count(self, chunk: bytes, *_: object) -> None:
         self.numbers.extend(map(int, NUMBER.findall(chunk)))
 
 
 class Numbers:
-    """Positions, and the numbers read up to them, in one database."""
+    """Places in the journal, and the numbers read up to them."""
 
-    def __init__(self, path: Path) -> None:
-        self.unsaved = array("q")
-        self._base = sqlite3.connect(path, isolation_level=None)
-        self._base.execute("PRAGMA journal_mode=WAL")
-        self._base.execute("PRAGMA synchronous=OFF")  # the process is killed, not the machine
-        self._base.execute("CREATE TABLE IF NOT EXISTS places (id INTEGER PRIMARY KEY, value BLOB)")
-        self._base.execute("CREATE TABLE IF NOT EXISTS numbers (value BLOB)")
+    def __init__(self, journal: Journal, unsaved: array[int]) -> None:
+        self._kept, self._unsaved, self._written = Kept(journal, NAME), unsaved, 0
+        assert journal._db is not None
+        journal._db.create_function("unsaved", 0, self._write)
+        journal._db.executescript(ALONG)
+
+    def _write(self) -> bytes:
+        numbers = self._unsaved.tobytes()
+        self._written = len(numbers) // self._unsaved.itemsize
+        return numbers
 
     async def load(self) -> bytes | None:
-        found = self._base.execute("SELECT value FROM places").fetchone()
-        return found[0] if found else None
+        return await self._kept.load()
 
     async def save(self, value: bytes) -> None:
-        self._base.execute("BEGIN IMMEDIATE")
-        self._base.execute("REPLACE INTO places VALUES (1, ?)", (value,))
-        self._base.execute("INSERT INTO numbers VALUES (?)", (self.unsaved.tobytes(),))
-        self._base.execute("COMMIT")
-        del self.unsaved[:]
+        await self._kept.save(value)
+        del self._unsaved[: self._written]
 
 
-async def main(folder: Path, database: Path) -> None:
+async def main(folder: Path, state: Path) -> None:
     """Tail until killed."""
-    numbers = Numbers(database)
+    journal, unsaved = Journal(state), array("q")
+    await journal.open()
+    numbers = Numbers(journal, unsaved)
     tail = LogTail([str(folder / "server.log"), str(folder / "kafkaServer.out")], [PATTERN], numbers, 100)
     tail._adopt_patterns = lambda _: None  # type: ignore[method-assign, assignment]
-    tail._scanners = Witness(numbers.unsaved)  # type: ignore[assignment]
+    tail._scanners = Witness(unsaved)  # type: ignore[assignment]
     polling = Polling(tail, lambda _: told(), lambda: time.time_ns() // 1_000_000)
 
     def told() -> None:
