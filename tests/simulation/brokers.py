@@ -156,8 +156,7 @@ class World:
             return
         request.frozen = process.machine.stood_still != request.stood_still
         request.left = self.kernel.now
-        if not request.undo:
-            self.began(request)
+        self.began(request)
         self.told("left", request)
         self.flying[request.effect] += 1
         self._leave(request, self.kernel.now, 0.2)

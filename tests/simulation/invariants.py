@@ -192,11 +192,13 @@ class Invariants:
         self.effects[name] = Effect(name, cause)
 
     def began(self, request: Request) -> None:
-        """The first or a later change of an effect leaves its agent."""
+        """A change of an effect leaves its agent, or an undo of it, which is no effect."""
         now = self.world.kernel.now
-        self.canon.seen["effects"] += 1
         effect = self.effects[request.effect]
         effect.late |= request.frozen
+        if request.undo:
+            return
+        self.canon.seen["effects"] += 1
         there = sorted(self.world.in_the_world() - {request.effect})
         others = [self.effects[name] for name in there if name in self.effects]
         self._i1(effect, others)
@@ -275,9 +277,8 @@ class Invariants:
             if request.wanted.blind:
                 self.excused["undone without the log, over another's"] += 1
             else:
-                effect = self.effects[request.effect]
-                effect.late |= request.frozen
-                self._broken(effect, [], f"I2: {request.effect} is undone over {before}")
+                why = f"I2: {request.effect} is undone over {before}"
+                self._broken(self.effects[request.effect], [], why)
 
     def equal(self, agent: str, state: State) -> None:
         """I4: an agent's digest is that of a history that was."""
