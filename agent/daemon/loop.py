@@ -138,16 +138,20 @@ class Daemon:
         elif due is not None and due <= now:
             self._judge(self.sight, now, Touched(), frozenset(self._down))
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
+        self._carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
         await self._stop_waiting("the wait for the claim was cut short")
         for entry in endings(alerts, remedies, self._means.ledger.history, now, self.sight.end_of):
             if not self._busy(entry.incident) and self._judged(entry.incident):
                 await self._means.ledger.record(entry)
-        for incident in self.standing():
-            if not self._busy(incident) and not self._stopping and self._again(incident, now):
-                self._carry(incident, resumed=True)
         for decision in decide(alerts, remedies, self._means.ledger.history, now):
             await self._propose(decision, now)
         self._tell_peers()
+
+    def _carry_on(self, now: int) -> None:
+        """What stands is carried by somebody, however the one before ended."""
+        for incident in self.standing():
+            if not self._busy(incident) and not self._stopping and self._again(incident, now):
+                self._carry(incident, resumed=True)
 
     def _tell_peers(self) -> None:
         """What fires and what is done: only what is new, since each word wakes the control topic's writer."""
