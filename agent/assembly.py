@@ -71,6 +71,17 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady() -> float:
+    """Milliseconds of the clock that nobody sets, and that stands still while the machine is suspended."""
+    return time.monotonic_ns() / 1_000_000
+
+
+def looking_since(woke: float) -> int:
+    """When an agent that woke at `woke` of the steady clock began to look, by the wall clock as it is now:
+    to set that makes the time since neither longer nor shorter."""
+    return clock() - round(steady() - woke)
+
+
 class Kept:
     """One value of the journal, as the log tail wants to keep it."""
 
@@ -148,7 +159,9 @@ class Eyes:
         """What these rules make of the samples. Compiles every expression: for a thread."""
         node, names = self._config.broker.node_id, rules.names
         giving = partial(self._giving, names)
-        return Sight(rules.book, self.series, lambda: self._facts.facts, node, names.origin, giving)
+        sight = Sight(rules.book, self.series, lambda: self._facts.facts, node, names.origin, giving)
+        sight.steady = steady
+        return sight
 
     def look(self, rules: Rules, sight: Sight) -> None:
         """Read what these rules name from now on."""
@@ -229,14 +242,15 @@ async def make_service(config: Config) -> Service:
     ledger = Ledger(journal, notes.told)
     await ledger.open()
     admin, dirs = make_admin(config), make_dirs(config)
-    control, started = make_control(config, admin, journal), clock()
+    control, started, woke = make_control(config, admin, journal), clock(), steady()
     tail = make_tail(config, rules, journal)
     facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
     eyes, stop_file = Eyes(config, facts, dirs, tail, control), StopFile(config.stop_file)
 
     async def local() -> Local:
         stop = await stop_file.read()
-        return Local(config.broker.node_id, config.policy, started, stop, *_fleet(control))
+        since = looking_since(woke)
+        return Local(config.broker.node_id, config.policy, since, stop, *_fleet(control))
 
     ports = make_ports(config, admin, dirs, ledger)
     actions = {name: cls() for name, cls in load().items()}

@@ -33,23 +33,26 @@ def key(rule: Rule) -> tuple[str, Labels, str]:
     return rule.name, rule.labels, rule.expr
 
 
-def shifted(active: Mapping[Labels, Alert], gap_ms: int) -> dict[Labels, Alert]:
-    """Alerts after a time in which nobody looked: it counts neither for `for` nor for `keep_firing_for`.
+def after_gap(active: Mapping[Labels, Alert], gap_ms: int) -> dict[Labels, Alert]:
+    """Alerts after a time in which nobody looked. Beyond OUTAGE_MS nothing is left: everything proves itself
+    anew. A gap below zero is a clock that was set back meanwhile."""
+    return {} if gap_ms > OUTAGE_MS else shifted(active, gap_ms)
+
+
+def shifted(active: Mapping[Labels, Alert], by_ms: int) -> dict[Labels, Alert]:
+    """Alerts for which so much of the clock's time counts neither for `for` nor for `keep_firing_for`.
 
     What was pending has proved itself for as long as it was seen, and what fired without a result was missed
-    for as long as it was seen missing. Beyond OUTAGE_MS nothing is left: everything proves itself anew. A gap
-    below zero is a clock that was set back.
+    for as long as it was seen missing.
     """
-    if gap_ms > OUTAGE_MS:
-        return {}
-    return {labels: _shifted(alert, gap_ms) for labels, alert in active.items()}
+    return {labels: _shifted(alert, by_ms) for labels, alert in active.items()}
 
 
-def _shifted(alert: Alert, gap_ms: int) -> Alert:
+def _shifted(alert: Alert, by_ms: int) -> Alert:
     if alert.state is AlertState.PENDING:
-        return replace(alert, active_at=alert.active_at + gap_ms)
+        return replace(alert, active_at=alert.active_at + by_ms)
     if alert.keep_firing_since is not None:
-        return replace(alert, keep_firing_since=alert.keep_firing_since + gap_ms)
+        return replace(alert, keep_firing_since=alert.keep_firing_since + by_ms)
     return alert
 
 

@@ -89,7 +89,7 @@ class Alerts:
         """The rules that are due now: readers of what was touched (None: all rules) but those that rest, and
         those whose time has come."""
         if now < self._turned_at:
-            self._set_back(self._turned_at - now)
+            self._set_clock(now - self._turned_at)
         set_back, self._anew = self._anew or now < self._turned_at, False
         self._turned_at = now
         if touched is None or set_back or self._all_changed_at is None:
@@ -105,17 +105,18 @@ class Alerts:
         self._left.clear()
         return Turn(now, due)
 
-    def begin_anew(self) -> None:
-        """What was seen is gone: what is found of it by now means nothing, and all rules are due next."""
+    def begin_anew(self, forward_ms: int = 0) -> None:
+        """What was seen is gone, or the clock was set forward: what is found of it by now means nothing, and
+        all rules are due next."""
         self._anew = True
+        self._set_clock(forward_ms)
         for state in self._rules:
             state.taken = self._tasks
 
-    def _set_back(self, by_ms: int) -> None:
-        """The clock: no timer means anything any more, and alerts go on where they were."""
-        for state in (self._rules[index] for index in self._live):
-            if state.unseen_since is None:  # else that is counted when it is judged
-                state.shift(-by_ms)
+    def _set_clock(self, by_ms: int) -> None:
+        """No timer means anything any more, and alerts go on where they were."""
+        for index in self._live:
+            self._rules[index].set_clock(by_ms)
 
     def _restless(self, readers: set[int], now: int) -> set[int]:
         """Of rules whose newest values are as they were, those that must be judged all the same."""

@@ -8,7 +8,7 @@ from math import inf
 from msgspec import Struct, field
 
 from agent.alerts.judgement import Finding
-from agent.alerts.keeping import Kept, key, shifted
+from agent.alerts.keeping import Kept, after_gap, key, shifted
 from agent.alerts.machine import advance, deadlines
 from agent.alerts.obstacles import Obstacle, asked_absent
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
@@ -53,16 +53,19 @@ class RuleState(Struct):
         if took_s is not None:
             self.cost_s = took_s if self.cost_s is None else self.cost_s + _NEWEST * (took_s - self.cost_s)
         if self.unseen_since is not None:
-            self.shift(finding.task.now - self.unseen_since)
+            self.active = after_gap(self.active, finding.task.now - self.unseen_since)
         self.judged_at, self.unseen_since = finding.task.now, None
         if isinstance(self.rule, AlertRule):
             self.active = advance(self.rule, self.active, finding.results, finding.task.now)
         else:
             yield from self._recorded(finding)
 
-    def shift(self, gap_ms: int) -> None:
-        """See `shifted`."""
-        self.active = shifted(self.active, gap_ms)
+    def set_clock(self, by_ms: int) -> None:
+        """Go on where it was: the clock was set by so much, and no time has passed by that."""
+        self.active = shifted(self.active, by_ms)
+        self.judged_at += by_ms
+        if self.unseen_since is not None:
+            self.unseen_since += by_ms
 
     def rest(self, now: int, same_since: Callable[[Expression], int]) -> bool:
         """Take it for judged `now` where the same values again can tell nothing new; False where they can.

@@ -56,7 +56,8 @@ class Sight:
     """Series and alerts of the rules in force. `world` gives the newest view of the cluster, or None.
 
     `origin` gives the name that a source has for a series which rules name otherwise, `giving` the sources of
-    a name that has no prefix of ours.
+    a name that has no prefix of ours. `steady` tells the ms of a clock that nobody sets,
+    where there is one: without it nobody can say that the wall clock was set forward.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Sight:
     ) -> None:
         self.book = book
         self._node_id = node_id
+        self.steady: Callable[[], float] = lambda: math.nan
         self.alerts = Alerts(book.rules, IDLE_MS)
         self.series = series
         self.world = world
@@ -121,15 +123,20 @@ class Sight:
         return self.series.add(samples)
 
     def _look_at_clock(self, now: int) -> None:
-        """Where it was set back, nothing that was seen counts any more: how old it is nobody can say."""
-        if not self.series.see(now):
+        """Where it was set back, nothing that was seen counts any more: how old it is nobody can say.
+        Where it was set forward, nobody has looked for longer by that."""
+        by_ms = self.series.see(now, self.steady())
+        if not by_ms:
             return
         log.warning(
-            "the clock was set back: rules are cold until samples have come again for as long as needed"
+            "the clock was set %s: rules are cold until samples have come again for as long as needed",
+            "back" if by_ms < 0 else "forward",
         )
-        self._newest.clear()
-        self._away_at = None if self._away_at is None else min(self._away_at, now)
-        self.alerts.begin_anew()
+        if by_ms < 0:
+            self._newest.clear()
+        if self._away_at is not None:
+            self._away_at = min(self._away_at + max(by_ms, 0), now)
+        self.alerts.begin_anew(max(by_ms, 0))
 
     def given_by(self, sources: frozenset[str]) -> frozenset[str]:
         """The names that rest on one of these sources."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from threading import Lock
@@ -18,6 +19,7 @@ from agent.series.block import Block, Selection
 _CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
 SET_BACK_MS = 5_000  # a clock that goes back by less was slewed, or stepped a little: samples wait for it
+SET_FORWARD_MS = SET_BACK_MS  # by less no window lacks more than a reading
 
 
 class Touched(Struct, frozen=True):
@@ -84,6 +86,7 @@ class Series:
         self._count = 0
         self._latest = 0  # of all samples
         self._now = NEVER
+        self._ran = math.nan
         self._swept_at = 0
         self._dropped_at: dict[str, int] = {}
         self._changed: set[str] = set()  # in the call of add that is under way
@@ -130,15 +133,24 @@ class Series:
                 self._sweep()
         return Touched(frozenset(touched | changed), frozenset(changed))
 
-    def see(self, now: int) -> bool:
-        """The wall clock says `now`. Whether it was set back: then nobody can say how old any sample is, so
-        that all of them are forgotten, and what they cover begins anew."""
-        before, self._now = self._newest, now
-        if before - now <= SET_BACK_MS:
-            return False
-        self.set_back += 1
-        self._empty()
-        return True
+    def see(self, now: int, ran: float = math.nan) -> int:
+        """The wall clock says `now`, and a clock that nobody sets `ran`, where that is known: by how many ms
+        the wall clock was set since the last time; 0 if by few.
+
+        Below zero it was set back: nobody can say how old any sample is, so that all of them are forgotten.
+        Above, nobody saw the time that was left out. Either way what samples cover begins anew.
+        """
+        before, forward = self._newest, now - self._now - (ran - self._ran)
+        self._now, self._ran = now, ran
+        if before - now > SET_BACK_MS:
+            self.set_back += 1
+            self._empty()
+            return now - before
+        if not forward > SET_FORWARD_MS:  # or not known
+            return 0
+        if self.first_at is not None:
+            self.first_at = now
+        return int(forward)
 
     def want(self, wanted: Mapping[str, int]) -> None:
         """Keep these metrics for so long from now on; what others left behind goes with its age.

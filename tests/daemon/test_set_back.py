@@ -30,13 +30,21 @@ class Seeing:
         text = "groups:\n  - name: g\n    rules:\n" + "".join(f"      - {{{rule}}}\n" for rule in rules)
         (folder / "alerts.yml").write_text(text)
         self.now = START
+        self.ran = 0.0
         self.series = Series(3_600_000)
         self.sight = Sight(load([folder], {}), self.series, lambda: None, 1)
+        self.sight.steady = lambda: self.ran
         self.daemon = Daemon(cast(Means, SimpleNamespace(clock=lambda: self.now)), self.sight)
 
-    def read(self, after_ms: int, **values: float) -> None:
-        self.now += after_ms
+    def read(self, after_ms: int, set_by: int = 0, **values: float) -> None:
+        self.now += after_ms + set_by
+        self.ran += after_ms
         self.daemon.take([Sample(name, (), self.now, value) for name, value in values.items()], 0)
+
+    def step(self, set_by: int) -> None:
+        """The clock is set, and no rule is judged yet."""
+        self.now += set_by
+        self.sight.take([], 0, self.now)
 
     @property
     def states(self) -> dict[str, AlertState]:
@@ -50,7 +58,7 @@ def test_no_old_value_is_judged_and_each_new_one_is(tmp_path: Path, caplog: pyte
         agent.read(15_000, m=2, other=0)
     assert agent.states == {"A": AlertState.FIRING}
 
-    agent.read(-BACK, other=0)
+    agent.read(0, -BACK, other=0)
     assert agent.states == {"A": AlertState.FIRING}
     assert {agent.sight.alerts.health(name) for name in "ABC"} == {RuleHealth.COLD}
     agent.read(1_000, m=0, other=0)
@@ -65,7 +73,7 @@ def test_what_looks_back_waits_until_its_window_is_covered_again(tmp_path: Path)
     agent = Seeing(tmp_path, "alert: A, expr: 'max_over_time(m[5m]) < 1 and increase(m[5m]) < 1'")
     for _ in range(80):
         agent.read(15_000, m=2)
-    agent.read(-BACK, m=0)
+    agent.read(0, -BACK, m=0)
     for _ in range(19):
         assert agent.sight.alerts.health("A") is RuleHealth.COLD
         agent.read(15_000, m=0)
@@ -77,7 +85,7 @@ def test_an_alert_that_waits_goes_on_where_it_was(tmp_path: Path) -> None:
     agent = Seeing(tmp_path, "alert: A, expr: m > 1, for: 1m")
     for _ in range(5):
         agent.read(10_000, m=2)
-    agent.read(-BACK, m=2)
+    agent.read(0, -BACK, m=2)
     assert agent.states == {"A": AlertState.PENDING}
     agent.read(10_000, m=2)
     assert agent.states == {"A": AlertState.PENDING}
@@ -89,7 +97,7 @@ def test_a_small_step_disturbs_nothing(tmp_path: Path) -> None:
     agent = Seeing(tmp_path, "alert: A, expr: 'increase(m[5m]) > 1'")
     for n in range(80):
         agent.read(15_000, m=float(n))
-    agent.read(-3_000, m=80.0)
+    agent.read(0, -3_000, m=80.0)
     agent.read(15_000, m=81.0)
     assert (agent.states, agent.series.set_back) == ({"A": AlertState.FIRING}, 0)
 
