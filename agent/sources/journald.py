@@ -35,7 +35,8 @@ class Unit(msgspec.Struct, frozen=True):
 
 class Journald:
     """Follows one unit. `place` is the cursor of the last entry, which journalctl goes on from; what is older
-    than `window_ms` then is skipped and counted, and all that is there where there is no place yet."""
+    than `window_ms` then is skipped and counted, and all that is there where there is no place yet. Behind
+    the first entry that is not skipped for its age nothing is, whatever the clock does."""
 
     def __init__(self, unit: Unit, tally: Tally, window_ms: int) -> None:
         self.unit = unit.name
@@ -64,8 +65,9 @@ class Journald:
             self._why = "" if rested else self._why
         elif rested:
             self._began_at = now
-            self._oldest_us = (now - self._window_ms if self.place else now) * 1000
+            self._oldest_us = self._age_limit_us(now)
             self._start()
+        self._oldest_us = min(self._oldest_us, self._age_limit_us(now))  # the clock may have been set back
         if self._why:
             raise OSError(self._why)
 
@@ -96,6 +98,9 @@ class Journald:
                 if stream is not None:
                     stream.close()
         self._process, self._rest = None, b""
+
+    def _age_limit_us(self, now: int) -> int:
+        return (now - self._window_ms if self.place else now) * 1000
 
     def _start(self) -> None:
         program = shutil.which("journalctl")
@@ -134,7 +139,10 @@ class Journald:
             self._tally.refused += 1
             return b""
         known, self.place = bool(self.place), entry.cursor
-        if not entry.at_us.isdigit() or int(entry.at_us) >= self._oldest_us:
+        old = entry.at_us.isdigit() and int(entry.at_us) < self._oldest_us
+        if not (old and known):
+            self._oldest_us = 0  # entries come in their order: all that follow are newer
+        if not old:
             self._tally.bytes += len(message)
             return message + b"\n" if message else b""
         self._tally.skipped += len(message) if known else 0

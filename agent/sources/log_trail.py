@@ -57,8 +57,9 @@ class Trail:
 
     def look(self, now: int) -> None:
         """Notice what happened to the file. OSError where it cannot be read."""
-        if self._oldest_ns is None:
-            self._oldest_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
+        limit_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
+        # Less where the clock was set back: what is written then is no older than the start.
+        self._oldest_ns = limit_ns if self._oldest_ns is None else min(self._oldest_ns, limit_ns)
         self._places = places(self._path)
         inode, changed = 0, [0]
         with suppress(FileNotFoundError):
@@ -67,8 +68,10 @@ class Trail:
         seen = (inode, *changed)
         if seen != self._seen or not self._settled:
             # Once more after each change, since a name may be missed while files are being renamed; and until
-            # the change is older than the clock's tick, within which there may be another of the same time.
-            settled = seen == self._seen and time.time_ns() - max(changed) > _TICK_NS
+            # the change is older than the clock's tick, within which there may be another of the same time;
+            # or is of a time to come, as where the clock was set back, at which there is no other one now.
+            clock_ns = time.time_ns()
+            settled = seen == self._seen and all(abs(clock_ns - each) > _TICK_NS for each in changed)
             self._seen, self._settled = seen, settled
             self._scan(now)
         self._close_quiet(now)
@@ -250,7 +253,10 @@ class Trail:
         """Close rotated files that were read to their end and have had time to grow."""
         surplus = len(self._files) - _MOST // 2
         for nth, (inode, each) in enumerate(list(self._files.items())):
-            if each.until is None or (now < each.until and nth >= surplus):
+            if each.until is None:
+                continue
+            each.until = min(each.until, now + _LINGER_MS)  # the clock may have been set back
+            if now < each.until and nth >= surplus:
                 continue
             stat, rest = each.file.stat, each.file.read(each.mark.offset)
             quiet = rest is not None and b"\n" not in rest and len(rest) < LINE_LIMIT

@@ -41,6 +41,7 @@ class Journal:
         return LogTail([], [LINE], self.memory, 1000, feeds=lambda tally: [Journald(unit, tally, HOUR_MS)])
 
     def write(self, message: str | list[int] | None, age_s: float = 0) -> None:
+        """`age_s` is negative where the clock was ahead when it was written."""
         at = str(int((time.time() - age_s) * 1e6))
         entry = {"__CURSOR": f"c{self.count}", "__REALTIME_TIMESTAMP": at, "MESSAGE": message}
         self.raw(json.dumps(entry))
@@ -123,12 +124,51 @@ async def test_entries_older_than_the_window_are_skipped_and_counted(journal: Jo
     """After a long time without the agent."""
     await journal.begun()
     journal.tail.close()
+    journal.write("line of old", age_s=3 * 3600)
     journal.write("line of old", age_s=2 * 3600)
     journal.write("line", age_s=60)
     journal.kill()
 
     samples = await journal.until("log_line_total", 2)
-    assert value(samples, "ottla_log_skipped_bytes_total") == len("line of old")
+    assert value(samples, "ottla_log_skipped_bytes_total") == 2 * len("line of old")
+
+
+@pytest.mark.parametrize("history", [True, False], ids=["behind history", "into an empty journal"])
+async def test_a_clock_set_back_after_the_first_start_loses_no_entry(
+    journal: Journal, *, history: bool
+) -> None:
+    """Two hours ahead when journalctl was started. What was there then is history all the same."""
+    ahead = time.time_ns() // 1_000_000 + 2 * HOUR_MS
+    if history:
+        journal.write("line of old", age_s=-2 * 3600)
+    until = time.monotonic() + WAIT_S
+    assert value(await journal.read(ahead + 1000), "log_line_total") == 0
+    while history and not (places := journal.tail._lanes.places.feeds)["journald:kafka.service"]:
+        assert time.monotonic() < until, places
+        await journal.read(ahead + 1000)
+        await asyncio.sleep(0.01)
+    await journal.read()  # the clock is right
+    journal.write("line", age_s=5 * 3600 if history else -0.1)  # set back by more still, just before
+    await journal.until("log_line_total", 1)  # its journalctl has begun
+    journal.write("line", age_s=60)
+
+    samples = await journal.until("log_line_total", 2)
+    assert value(samples, "ottla_log_skipped_bytes_total") == 0
+
+
+async def test_a_clock_set_back_by_more_than_the_window_loses_no_entry(journal: Journal) -> None:
+    """Wherever that falls: before anything came, or behind the first entry that is not too old."""
+    await journal.begun()
+    journal.kill()
+    ahead = time.time_ns() // 1_000_000 + 3 * HOUR_MS
+    await journal.read(ahead)
+    await journal.read()
+    journal.write("line")
+    await journal.until("log_line_total", 2)
+
+    journal.write("line", age_s=5 * 3600)  # set back once more, and its entry comes before the next look
+    journal.write("line", age_s=5 * 3600)
+    await journal.until("log_line_total", 4)
 
 
 async def test_a_journalctl_that_ends_is_told_and_started_again(journal: Journal) -> None:

@@ -522,6 +522,19 @@ async def test_the_last_line_of_a_rotated_file_is_given_up_after_a_minute(tailed
     assert value(samples, "log_any_total") == 3
 
 
+async def test_the_last_line_is_given_up_after_a_minute_though_the_clock_was_set_back(tailed: Tailed) -> None:
+    """Else a file that was deleted would take its place on the disk for as long as the clock was ahead."""
+    await tailed.read(after_ms=7_200_000)
+    tailed.write("a\nhalf")
+    await tailed.read()
+    tailed.path.rename(f"{tailed.path}.1")
+    await tailed.read()
+    await tailed.read(after_ms=-7_200_000)
+
+    assert value(await tailed.read(after_ms=50_000), "ottla_log_unfinished_lines_total") == 0
+    assert value(await tailed.read(after_ms=10_000), "ottla_log_unfinished_lines_total") == 1
+
+
 async def test_a_burst_is_read_in_slices(tmp_path: Path) -> None:
     """64 MB, of which the hot lines are all counted, and none is left behind."""
     hot = LogPattern("hot", "server.log", r"ERROR full$", "Lines", Place("logs.yml", 1, 1))
@@ -699,4 +712,22 @@ async def test_what_is_older_than_the_window_is_skipped_and_counted(tmp_path: Pa
     assert value(samples, "log_any_total") == 3
     assert value(samples, "ottla_log_skipped_bytes_total") == len("old\nolder\n")
     assert await tailed.kill().count() == 3
+    tailed.tail.close()
+
+
+async def test_a_clock_set_back_after_the_start_makes_no_rotated_file_too_old(tmp_path: Path) -> None:
+    """The agent was started while the clock was ahead by more than the window."""
+    tailed = Tailed(tmp_path, window_ms=3_600_000)
+    tailed.now = time.time_ns() // 1_000_000 + 3 * 3_600_000
+    await tailed.read()
+    tailed.now = time.time_ns() // 1_000_000
+    tailed.write("a\n")
+    assert await tailed.count(after_ms=0) == 1
+    for n in (1, 2):
+        tailed.path.rename(f"{tailed.path}.{n}")
+        tailed.write(f"b {n}\n")
+
+    samples = await tailed.read()
+    assert value(samples, "log_any_total") == 3
+    assert value(samples, "ottla_log_skipped_bytes_total") == 0
     tailed.tail.close()

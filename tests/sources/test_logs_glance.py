@@ -6,6 +6,7 @@ import asyncio
 import errno
 import itertools
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -105,6 +106,14 @@ async def test_nothing_written_stirs_nothing(watched: Watched) -> None:
     watched.tail._next_glance = 0.0
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(watched.tail.stirred(), 0.3)
+
+
+async def test_names_settle_though_the_clock_was_set_back(watched: Watched) -> None:
+    """Else folders were listed ten times a second until it is as late again as when a name changed last."""
+    later = time.time() + 7200
+    os.utime(watched.path.parent, (later, later))
+    await watched.tail.read(next(watched.clock))
+    await watched.rest()
 
 
 async def test_a_file_that_takes_the_place_of_another_is_seen_at_once(watched: Watched) -> None:
