@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from fnmatch import fnmatch
-from glob import glob, has_magic
+from glob import has_magic
 
 import msgspec
 
 from agent.sources.file_events import FileEvents
 from agent.sources.log_feed import Feed
+from agent.sources.log_globs import named, to_tail
 from agent.sources.log_marks import Mark, Tally
 from agent.sources.log_trail import Trail
 
@@ -34,7 +35,7 @@ class Inputs:
     def __init__(
         self, files: Sequence[str], feeds: Sequence[Feed], tally: Tally, window_ms: int | None
     ) -> None:
-        self.failed: dict[str, str] = {}  # path or feed → why it could not be read last time
+        self.failed: dict[str, str] = {}  # path, glob or feed → why it could not be read last time
         self.at = "their folders"  # what is being read
         self.left_out = 0  # files beyond those that are watched at most
         self._files = tuple(files)
@@ -44,6 +45,8 @@ class Inputs:
         self._places = Places()
         self._trails: dict[str, Trail] = {}
         self._events = FileEvents()
+        self._told: dict[str, str] = {}  # what had failed up to the look before
+        self._empty: set[str] = set()  # globs that name no file
 
     def go_on(self, places: Places) -> Places:
         """From there, as far as it is of these."""
@@ -91,9 +94,9 @@ class Inputs:
 
     def look(self, now: int) -> None:
         """Find the files, and what happened to each."""
-        self.failed, self.at = {}, "their folders"
+        self._told, self.failed, self.at = self.failed, {}, "their folders"
         self._events.drain()
-        found = list(find(self._files, self._places.marks))
+        found = list(to_tail({file: self._named(file) for file in self._files}))
         for path, file in found[:_FILES]:
             if path not in self._trails:
                 marks = self._places.marks.get(path, [] if file in self._places.watched else None)
@@ -101,6 +104,29 @@ class Inputs:
                 self._trails[path] = Trail(path, known, self._tally, self._window_ms)
         self._tell_left_out([path for path, _ in found[_FILES:] if path not in self._trails])
         self._look_at(self._trails, now)
+
+    def _named(self, file: str) -> set[str]:
+        """The paths that it names, those with marks even where they are gone or cannot be listed."""
+        paths = {path for path in self._places.marks if fnmatch(path, file)}
+        try:
+            paths.update(named(file))
+        except FileNotFoundError:
+            pass  # its folder may come, as a file may
+        except OSError as error:
+            self._fail(file, error)
+        self._tell_empty(file, empty=has_magic(file) and not paths and file not in self.failed)
+        return paths
+
+    def _fail(self, key: str, error: OSError) -> None:
+        why = str(error)
+        if why not in (self._told.get(key), self.failed.get(key)):
+            _log.warning("%s cannot be read: %s", key, why)
+        self.failed[key] = why
+
+    def _tell_empty(self, file: str, *, empty: bool) -> None:
+        if empty and file not in self._empty:
+            _log.warning("%s names no file", file)
+        (self._empty.add if empty else self._empty.discard)(file)
 
     def _tell_left_out(self, paths: Sequence[str]) -> None:
         if paths and not self.left_out:
@@ -122,7 +148,7 @@ class Inputs:
                 each.look(now)
                 self.failed.pop(key, None)
             except OSError as error:
-                self.failed[key] = str(error)
+                self._fail(key, error)
         every = self._trails.values()
         self._events.follow(
             (file for trail in every for file in trail.files), {f for trail in every for f in trail.folders}
@@ -135,7 +161,7 @@ class Inputs:
             try:
                 lines = each.take()
             except OSError as error:
-                self.failed[key] = str(error)
+                self._fail(key, error)
                 continue
             if lines is not None:
                 yield name, lines
@@ -150,16 +176,3 @@ class Inputs:
         """Each with its key, and the name that patterns know it by."""
         yield from ((path, path, trail) for path, trail in trails.items())
         yield from ((feed.key, feed.name, feed) for feed in self._feeds)
-
-
-def find(files: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(path, which of `files` names it) of each file to tail, those in `known` even where they are gone.
-
-    Rotated files belong to their live one's trail. Looks into folders.
-    """
-    found = {path: file for file in files for path in known if fnmatch(path, file)}
-    for file in files:
-        found |= dict.fromkeys(glob(file) if has_magic(file) else [file], file)  # noqa: PTH207 of any root
-    for path, file in sorted(found.items()):
-        if not any(path[:at] in found for at, letter in enumerate(path) if letter in ".-"):
-            yield path, file

@@ -53,7 +53,12 @@ _OWN = (
     MetricInfo("ottla_log_refused_entries_total", "counter", "", "Of the journal, that could not be read"),
     MetricInfo("ottla_log_behind_bytes", "gauge", "bytes", "Not yet read"),
     MetricInfo("ottla_log_files", "gauge", "", "Log files being watched"),
-    MetricInfo("ottla_log_unreadable_files", "gauge", "", "Log files that could not be read"),
+    MetricInfo(
+        "ottla_log_unreadable_files",
+        "gauge",
+        "",
+        "Log files that could not be read, and globs whose folder could not be listed",
+    ),
     MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
     MetricInfo("ottla_log_left_out_files", "gauge", "", "Log files beyond the 200 that are watched at most"),
 )

@@ -8,7 +8,9 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import pytest
@@ -730,4 +732,93 @@ async def test_a_clock_set_back_after_the_start_makes_no_rotated_file_too_old(tm
     samples = await tailed.read()
     assert value(samples, "log_any_total") == 3
     assert value(samples, "ottla_log_skipped_bytes_total") == 0
+    tailed.tail.close()
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Permissions hold for a user who is not root."""
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        os.setegid(65534)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        os.setegid(group)
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A folder that may not be listed, where whoever runs the tests may at least look for it."""
+    with TemporaryDirectory() as base:
+        folder = Path(base) / "kafka"
+        folder.mkdir()
+        (folder / "server.log").write_text("old\n")
+        Path(base).chmod(0o755)
+        folder.chmod(0o000)
+        yield folder
+        folder.chmod(0o700)
+
+
+async def test_a_glob_whose_folder_may_not_be_listed_is_unreadable(
+    closed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted and told once, and what was read there before is remembered until it may be again."""
+    pattern = str(closed / "*.log")
+    why = f"[Errno 13] Permission denied: '{closed}'"
+    closed.chmod(0o755)
+    tailed = Tailed(closed, pattern)
+    await tailed.read()
+    tailed.write("a\n")
+    closed.chmod(0o000)
+    with as_nobody():
+        tailed.kill()
+        for _ in range(2):
+            samples = await tailed.read()
+            assert value(samples, "ottla_log_unreadable_files") == 2
+            assert tailed.tail.failed[pattern] == why
+            assert await tailed.tail.glance(tailed.now) == []
+            assert pattern in tailed.tail.failed
+    said = [each.getMessage() for each in caplog.records if each.name == log_inputs.__name__]
+    assert said[0] == f"{pattern} cannot be read: {why}"
+    assert [words.partition(" cannot")[0] for words in said] == [pattern, str(tailed.path)]
+
+    closed.chmod(0o755)
+    assert await tailed.count() == 1
+    assert tailed.tail.failed == {}
+    tailed.tail.close()
+
+
+async def test_a_glob_below_a_closed_folder_is_unreadable_at_the_first_start(
+    closed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no file is known yet, and though a name in it could be opened by who knows it."""
+    closed.chmod(0o111)
+    tailed = Tailed(closed, str(closed / "*" / "*.log"))
+    with as_nobody():
+        samples = await tailed.read()
+    assert (value(samples, "ottla_log_files"), value(samples, "ottla_log_unreadable_files")) == (0, 1)
+    assert [each.getMessage() for each in caplog.records] == [
+        f"{closed}/*/*.log cannot be read: [Errno 13] Permission denied: '{closed}'"
+    ]
+    tailed.tail.close()
+
+
+async def test_a_glob_that_names_no_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, and it is no failure: files may come, and so may their folder; nor is it one that names a file
+    which is gone for a moment."""
+    glob = str(tmp_path / "kafka" / "*.log")
+    tailed = Tailed(tmp_path / "kafka", glob)
+    for _ in range(2):
+        assert value(await tailed.read(), "ottla_log_unreadable_files") == 0
+    (tmp_path / "kafka").mkdir()
+    await tailed.read()
+    tailed.write("a\n")
+    assert await tailed.count() == 1
+    tailed.path.rename(tmp_path / "kafka" / "moved")
+    await tailed.read()
+
+    assert [record.getMessage() for record in caplog.records] == [f"{glob} names no file"]
     tailed.tail.close()

@@ -1,0 +1,30 @@
+"""Which files a configured path or glob names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Set
+from glob import glob, has_magic
+
+
+def named(file: str) -> list[str]:
+    """The paths that `file` names now, itself where it is no glob. Looks into folders; OSError where the last
+    one that it spells out may not be listed, which a glob alone takes for an empty one."""
+    if not has_magic(file):
+        return [file]
+    folder = file
+    while has_magic(folder):
+        folder = os.path.dirname(folder)  # noqa: PTH120 it is a string all along
+    os.scandir(folder or os.curdir).close()
+    return glob(file)  # noqa: PTH207 of any root
+
+
+def to_tail(names: Mapping[str, Set[str]]) -> Iterator[tuple[str, str]]:
+    """(path, which file names it) of each file to tail, by what each file names, in the order of the paths.
+
+    Rotated files belong to their live one's trail.
+    """
+    found = {path: file for file, paths in names.items() for path in paths}
+    for path, file in sorted(found.items()):
+        if not any(path[:at] in found for at, letter in enumerate(path) if letter in ".-"):
+            yield path, file
