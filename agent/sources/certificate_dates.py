@@ -20,17 +20,18 @@ def leaf(pem: bytes) -> bytes:
     return ssl.PEM_cert_to_DER_cert(text[begin : end + len(_END)])
 
 
-def not_after(der: bytes) -> float:
-    """When it ends, in seconds since the epoch (RFC 5280, 4.1.2.5). ValueError where it is no certificate."""
+def validity(der: bytes) -> tuple[float, float]:
+    """When it begins and ends, in seconds since the epoch (RFC 5280, 4.1.2.5). ValueError where it is no
+    certificate."""
     certificate, _ = _content(der, _SEQUENCE)
     rest, _ = _content(certificate, _SEQUENCE)
     if rest[:1] == bytes([_VERSION]):
         _, rest = _content(rest, _VERSION)
     for _ in ("serial number", "signature algorithm", "issuer"):
         _, rest = _content(rest, None)
-    validity, _ = _content(rest, _SEQUENCE)
-    _, end = _content(validity, None)  # behind notBefore
-    return _instant(end)
+    begin, _ = _content(rest, _SEQUENCE)
+    _, end = _content(begin, None)
+    return _instant(begin), _instant(end)
 
 
 def _instant(der: bytes) -> float:

@@ -13,17 +13,29 @@ from agent.kafka.connection import Security
 from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.sources import MetricInfo
-from agent.sources.certificate_dates import MAX_BYTES, leaf, not_after
+from agent.sources.certificate_dates import MAX_BYTES, leaf, validity
 from agent.sources.keystores import Keystore, KeystoreReader
 
 log = logging.getLogger(__name__)
 
 METRICS = (
     MetricInfo(
+        "host_certificate_served_not_before_seconds",
+        "gauge",
+        "seconds",
+        "When the certificate begins that the listener `address` serves, since the epoch",
+    ),
+    MetricInfo(
         "host_certificate_served_not_after_seconds",
         "gauge",
         "seconds",
         "When the certificate ends that the listener `address` serves, since the epoch",
+    ),
+    MetricInfo(
+        "host_certificate_file_not_before_seconds",
+        "gauge",
+        "seconds",
+        "When the first certificate in the PEM file or keystore `path` begins, since the epoch",
     ),
     MetricInfo(
         "host_certificate_file_not_after_seconds",
@@ -93,7 +105,9 @@ class Certificates:
             served = name in self._listeners
             labels = (("address" if served else "path", name),)
             kind = "served" if served else "file"
-            yield Sample(f"host_certificate_{kind}_not_after_seconds", labels, now, not_after(der))
+            begin, end = validity(der)
+            yield Sample(f"host_certificate_{kind}_not_before_seconds", labels, now, begin)
+            yield Sample(f"host_certificate_{kind}_not_after_seconds", labels, now, end)
             if served and (der in on_disk or (on_disk and all_read)):
                 yield Sample("host_certificate_mismatch", labels, now, float(der not in on_disk))
 
@@ -106,7 +120,7 @@ class Certificates:
         try:
             async with asyncio.timeout(self._deadline):
                 der = await (self._served(name) if name in self._listeners else self._on_disk(name))
-            not_after(der)
+            validity(der)
         except (OSError, ValueError) as error:
             self._unread[name] += 1
             why = str(error) or f"no answer within {self._deadline:g} s"

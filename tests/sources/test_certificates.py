@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from agent.kafka.connection import Security
 from agent.model import Sample
-from agent.sources.certificate_dates import leaf, not_after
+from agent.sources.certificate_dates import leaf, validity
 from agent.sources.certificates import METRICS, Certificates
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
@@ -86,11 +86,17 @@ def again(cert: Path, key: Path, days: int) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def by_openssl(cert: Path) -> tuple[float, float]:
+    """When it begins and ends."""
+    command = ["openssl", "x509", "-startdate", "-enddate", "-noout", "-in", str(cert)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    begin, end = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in text.splitlines())
+    return begin, end
+
+
 def end_by_openssl(cert: Path) -> float:
     """What openssl says."""
-    command = ["openssl", "x509", "-enddate", "-noout", "-in", str(cert)]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return ssl.cert_time_to_seconds(text.strip().removeprefix("notAfter="))
+    return by_openssl(cert)[1]
 
 
 async def test_what_is_served_and_what_is_on_disk(tmp_path: Path) -> None:
@@ -99,12 +105,16 @@ async def test_what_is_served_and_what_is_on_disk(tmp_path: Path) -> None:
     async with served(cert, key) as address:
         own = source(address, files=(cert,))
         before = values(await own.read(5))
-        end = end_by_openssl(cert)
+        begin, end = by_openssl(cert)
         cert.write_bytes(self_signed(tmp_path, "new", days=30)[0].read_bytes())
         after = values(await own.read(6))
 
     assert before["served_not_after_seconds", address] == before["file_not_after_seconds", str(cert)] == end
     assert abs(end - time.time() - 3 * DAY) < DAY
+    assert (
+        before["served_not_before_seconds", address] == before["file_not_before_seconds", str(cert)] == begin
+    )
+    assert end - begin == 3 * DAY
     assert before["mismatch", address] == 0
     assert after["served_not_after_seconds", address] == end
     assert after["file_not_after_seconds", str(cert)] == end_by_openssl(cert) > end
@@ -183,9 +193,10 @@ def test_dates_of_both_notations(tmp_path: Path) -> None:
     """UTCTime has two digits of the year and means 1950 to 2049; GeneralizedTime begins in 2050."""
     for days in (10, 365 * 20, 365 * 40):
         cert, _ = self_signed(tmp_path, f"for-{days}", days=days)
-        assert not_after(leaf(cert.read_bytes())) == end_by_openssl(cert)
+        assert validity(leaf(cert.read_bytes())) == by_openssl(cert)
     old = skeleton(b"\x17\x0d980101000000Z", b"\x17\x0d991231235959Z")
-    assert not_after(old) == ssl.cert_time_to_seconds("Dec 31 23:59:59 1999 GMT")
+    first, last = ("Jan  1 00:00:00 1998 GMT", "Dec 31 23:59:59 1999 GMT")
+    assert validity(old) == (ssl.cert_time_to_seconds(first), ssl.cert_time_to_seconds(last))
 
 
 def skeleton(*validity: bytes) -> bytes:
@@ -212,7 +223,7 @@ def test_bytes_are_a_certificate_or_a_value_error(der: bytes, data: st.DataObjec
     twisted = noise[:at] + put + noise[at + data.draw(st.integers(0, 5)) :]
     for each in (twisted, twisted[: data.draw(st.integers(0, len(twisted)))]):
         try:
-            assert isinstance(not_after(each), float)
+            assert all(isinstance(instant, float) for instant in validity(each))
         except ValueError:
             continue
 

@@ -11,7 +11,7 @@ import pytest
 from certificates import self_signed
 
 from agent.kafka.connection import Security
-from agent.sources.certificate_dates import not_after
+from agent.sources.certificate_dates import validity
 from agent.sources.certificates import METRICS, Certificates
 from agent.sources.keystores import Keystore, KeystoreReader
 
@@ -61,14 +61,19 @@ def renew(keystore: Keystore, days: int) -> None:
     )
 
 
-def end_by_keytool(keystore: Keystore) -> float:
-    """As it tells the broker's in words."""
+def by_keytool(keystore: Keystore) -> tuple[float, float]:
+    """When the broker's begins and ends."""
     own = ("-alias", "broker", "-keystore", keystore.path, "-storepass:file", keystore.password_file or "")
     pem = keytool("-exportcert", "-rfc", *own)
     text = subprocess.run(
-        ["openssl", "x509", "-enddate", "-noout"], input=pem, check=True, capture_output=True, text=True
+        ["openssl", "x509", "-startdate", "-enddate", "-noout"],
+        input=pem,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
-    return ssl.cert_time_to_seconds(text.strip().removeprefix("notAfter="))
+    begin, end = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in text.splitlines())
+    return begin, end
 
 
 @pytest.mark.parametrize("name", ["a.p12", "a.jks"])
@@ -76,19 +81,19 @@ def test_the_brokers_own_and_not_one_that_it_trusts(name: str, kept: Path, tmp_p
     """Of either kind; and anew where the file was replaced."""
     keystore = copied(kept, tmp_path, name)
     reader = KeystoreReader(keystore)
-    before = not_after(reader.leaf())
-    assert before == end_by_keytool(keystore)
+    before = validity(reader.leaf())
+    assert before == by_keytool(keystore)
 
     renew(keystore, days=60)
-    after = not_after(reader.leaf())
-    assert after == end_by_keytool(keystore)
-    assert 29 * DAY < after - before < 31 * DAY
+    after = validity(reader.leaf())
+    assert after == by_keytool(keystore)
+    assert 29 * DAY < after[1] - before[1] < 31 * DAY
 
 
 def test_a_password_is_needed_where_it_is_needed(kept: Path, tmp_path: Path) -> None:
     """A JKS shows what it has without one, a PKCS #12 does not, and a wrong one opens nothing."""
     jks, p12 = copied(kept, tmp_path, "a.jks"), copied(kept, tmp_path, "a.p12")
-    assert not_after(KeystoreReader(Keystore(jks.path)).leaf()) == end_by_keytool(jks)
+    assert validity(KeystoreReader(Keystore(jks.path)).leaf()) == by_keytool(jks)
     with pytest.raises(ValueError, match="with a password only: name its password_file"):
         KeystoreReader(Keystore(p12.path)).leaf()
 
@@ -99,7 +104,7 @@ def test_a_password_is_needed_where_it_is_needed(kept: Path, tmp_path: Path) -> 
         with pytest.raises(ValueError, match="password was incorrect"):
             reader.leaf()
     Path(p12.password_file or "").write_text(right)
-    assert not_after(reader.leaf()) == end_by_keytool(p12)
+    assert validity(reader.leaf()) == by_keytool(p12)
 
 
 def test_keytool_is_asked_for_what_has_changed(
@@ -152,8 +157,10 @@ async def test_the_source_tells_of_keystores_as_of_files(kept: Path, tmp_path: P
     own = Certificates((), (keystore, gone), Security(), 1000, deadline=30.0)
     own.wanted = frozenset(metric.name for metric in METRICS)
     seen = {(sample.name, sample.labels[0][1]): sample.value for sample in await own.read(5)}
+    begin, end = by_keytool(keystore)
     assert seen == {
-        ("host_certificate_file_not_after_seconds", keystore.path): end_by_keytool(keystore),
+        ("host_certificate_file_not_before_seconds", keystore.path): begin,
+        ("host_certificate_file_not_after_seconds", keystore.path): end,
         ("host_certificate_unread_total", keystore.path): 0,
         ("host_certificate_unread_total", gone.path): 1,
     }
