@@ -232,8 +232,9 @@ def chronyc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 @pytest.mark.parametrize(
     ("status", "offset", "known"),
     [
-        (STA_PLL | STA_NANO, 700_000_000, 0.7),  # as systemd-timesyncd and ntpd leave it
-        (STA_PLL, 700_000, 0.7),
+        (STA_PLL | STA_NANO, 390_000_000, 0.39),  # as systemd-timesyncd and ntpd leave it
+        (STA_PLL, 120_000, 0.12),
+        (STA_PLL | STA_NANO, -500_000_000, -0.5),  # all that the kernel keeps: it is off by so much or more
         (STA_PLL | STA_NANO, 0, 0.0),
         (STA_NANO, 0, None),  # chrony turns the kernel's loop off
         (STA_PLL | STA_NANO | STA_UNSYNC, 0, None),
