@@ -38,17 +38,22 @@ def find(at: BrokerAt) -> int | None:
 
 
 def _of_unit(unit: str) -> int | None:
-    command = ["systemctl", "show", "--property", "MainPID", "--value", "--", unit]
+    command = ["systemctl", "show", "--property", "MainPID,LoadState", "--", unit]
     try:
         done = subprocess.run(  # noqa: S603 a fixed command, the unit behind `--`
             command, capture_output=True, text=True, timeout=_SYSTEMCTL_DEADLINE, check=False
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"systemctl has not answered for {_SYSTEMCTL_DEADLINE:g} s") from None
-    text = done.stdout.strip()
-    if done.returncode or not text.isdecimal():
-        raise OSError(f"systemctl does not tell the main pid of {unit}: {done.stderr.strip() or text!r}")
-    return int(text) or None
+    told = dict(line.partition("=")[::2] for line in done.stdout.split())
+    pid = told.get("MainPID", "")
+    if done.returncode or not pid.isdecimal():
+        raise OSError(
+            f"systemctl does not tell the main pid of {unit}: {done.stderr.strip() or done.stdout!r}"
+        )
+    if pid == "0" and told.get("LoadState") == "not-found":  # it would be a broker that is down for ever
+        raise OSError(f"systemd knows no unit {unit}")
+    return int(pid) or None
 
 
 def _of_file(file: Path) -> int | None:

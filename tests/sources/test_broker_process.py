@@ -145,8 +145,15 @@ def test_by_a_pid_file(tmp_path: Path, port: int) -> None:
 @pytest.mark.parametrize(
     ("script", "found"),
     [
-        ("echo 4242", 4242),
-        ("echo 0", None),  # it does not run
+        ("echo MainPID=4242; echo LoadState=loaded", 4242),
+        ("echo MainPID=0; echo LoadState=loaded", None),  # it does not run
+        ("echo MainPID=0; echo LoadState=masked", None),
+        ("echo MainPID=0; echo LoadState=not-found", "systemd knows no unit kafka.service"),  # mistyped
+        ("echo MainPID=4242; echo LoadState=not-found", 4242),  # its file is gone and it runs on
+        (
+            "echo LoadState=loaded",
+            "does not tell the main pid of kafka.service: 'LoadState=loaded",
+        ),  # a target
         ("echo Failed to connect to bus >&2; exit 1", "Failed to connect to bus"),
         ("exec sleep 60", "systemctl has not answered for"),
     ],
@@ -156,7 +163,7 @@ def test_by_a_systemd_unit(
 ) -> None:
     """A stand-in for systemctl on the PATH: few machines that run tests have systemd."""
     file = tmp_path / "systemctl"
-    wanted = "show --property MainPID --value -- kafka.service"
+    wanted = "show --property MainPID,LoadState -- kafka.service"
     file.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] || exit 9\n{script}\n')
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
