@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from msgspec import Struct, field
 
@@ -41,7 +42,8 @@ class Finding(Struct, frozen=True):
 
 class Ground(Struct, frozen=True):
     """What rules are judged on. `since`: when the store's data begin, and of some names `later`; `down`:
-    names whose source is down; `incomplete`: names of which the store has not all series.
+    names whose source is down; `incomplete`: names of which the store has not all series; `shortened`: names
+    of which samples went before their time, and when the newest of these was from.
     """
 
     store: Store
@@ -51,6 +53,7 @@ class Ground(Struct, frozen=True):
     limits: Limits = field(default_factory=Limits)
     later: Mapping[str, int] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
+    shortened: Mapping[str, int] = field(default_factory=dict)
 
     def obstacle(self, expression: Expression, at: int) -> Obstacle:
         """What keeps an expression from being judged."""
@@ -59,8 +62,18 @@ class Ground(Struct, frozen=True):
         if lacking:
             words = f"not all series of {', '.join(lacking)} are kept: ottla_series_dropped_samples_total"
             return RuleHealth.FAILING, words
+        short = sorted(name for name, end in self.shortened.items() if at - _needs(expression, name) < end)
+        if short:
+            words = f"not all samples of {', '.join(short)} that it needs are kept"
+            return RuleHealth.FAILING, f"{words}: ottla_series_shortened_samples_total"
         since = self.since and max([self.since, *(self.later[n] for n in names & self.later.keys())])
         return obstacle(expression, self.store, at, since, self.down)
+
+
+def _needs(expression: Expression, name: str) -> float:
+    """How far back it needs all samples of this metric; not at all where it does not read it."""
+    by_name = expression.histories
+    return max(by_name.get(name, -inf), by_name.get(None, -inf))
 
 
 def hindered(task: Task, ground: Ground) -> Finding | None:

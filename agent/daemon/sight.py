@@ -161,7 +161,10 @@ class Sight:
         """What rules are judged on now."""
         down = self.given_by(self.down)
         ground = self.alerts.ground(self.series, self.series.first_at, down)
-        return replace(ground, later=self.series.later, incomplete=self.series.incomplete)
+        series = self.series
+        return replace(
+            ground, later=series.later, incomplete=series.incomplete, shortened=series.shortened_until
+        )
 
     def learn(
         self, finding: Finding, turn: Turn | None = None, took_s: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import promql_parser as pp
@@ -37,7 +38,8 @@ class Expression(Struct, frozen=True):
     `selectors`: where it reads, each with its own window and offset.
     `window_ms`: how far back it reads, lookback and offset included; a store must keep that much.
     `history_ms`: how long the store must have been filled before a result can be trusted; 0 where nothing
-    but the newest samples matter. `threshold`: the number that the result is compared with, else None.
+    but the newest samples matter; `histories`: the same for each metric (None: those chosen by patterns).
+    `threshold`: the number that the result is compared with, else None.
     `steady_ms`: where for so long each sample has said what the one before it said, one more that does leaves
     the result as it was, for as long as none gets older than the lookback; infinite where nothing says so.
     """
@@ -50,6 +52,7 @@ class Expression(Struct, frozen=True):
     selectors: tuple[Reach, ...]
     window_ms: int
     history_ms: int
+    histories: Mapping[str | None, int]
     threshold: float | None
     steady_ms: float
 
@@ -65,6 +68,7 @@ def compile(  # noqa: A001  as in re.compile
     node = _node(text, default_step_ms, step_ms, range_ms)
     selectors = tuple(reaches(node))
     names = [each.selector.name for each in selectors]
+    needed = _needed(node)
     return Expression(
         text=text,
         node=node,
@@ -73,10 +77,18 @@ def compile(  # noqa: A001  as in re.compile
         nameless=None in names,
         selectors=selectors,
         window_ms=max([0, *(each.window_ms + each.offset_ms for each in selectors)]),
-        history_ms=max(histories(node), default=0),
+        history_ms=max(needed.values(), default=0),
+        histories=needed,
         threshold=_threshold(node),
         steady_ms=steady_ms(node),
     )
+
+
+def _needed(node: Node) -> dict[str | None, int]:
+    needed: dict[str | None, int] = {}
+    for name, history_ms in histories(node):
+        needed[name] = max(history_ms, needed.get(name, 0))
+    return needed
 
 
 def selector(text: str) -> Selector:

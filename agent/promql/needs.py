@@ -38,14 +38,16 @@ def reaches(node: Node, window_ms: int = 0, offset_ms: int = 0) -> Iterator[Reac
                 yield from reaches(child, window_ms, offset_ms)
 
 
-def histories(node: Node, *, all_of_it: bool = False) -> Iterator[int]:
-    """What each selector needs: its window where a function around it needs all of that, else its offset."""
+def histories(node: Node, *, all_of_it: bool = False) -> Iterator[tuple[str | None, int]]:
+    """What each selector needs, by its metric's name (None: any): its window where a function around it needs
+    all of that, else its offset."""
     if isinstance(node, Selector | Range):
-        yield max(0, node.offset_ms + (node.window_ms if all_of_it else 0))
+        name = (node.selector if isinstance(node, Range) else node).name
+        yield name, max(0, node.offset_ms + (node.window_ms if all_of_it else 0))
         return
     if isinstance(node, Subquery):
         beyond = max(0, node.offset_ms + (node.window_ms if all_of_it else 0))
-        yield from (beyond + each for each in histories(node.expr))
+        yield from ((name, beyond + each) for name, each in histories(node.expr))
         return
     inside = isinstance(node, Call) and whole(node.function)
     for child in children(node):

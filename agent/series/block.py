@@ -46,6 +46,7 @@ class Block:
         self.rows: dict[Labels, int] = {}
         self.window_ms = window_ms
         self.shortened = 0
+        self.shortened_until = NEVER_BEFORE  # the newest of these samples
         self._lock = lock
         self._name = name
         self._longest = longest
@@ -229,7 +230,7 @@ class Block:
         every = list(self.rows)
         other = Block(self._name, self.window_ms, self._longest, self._lock)
         other.rows = {every[row]: new for new, row in enumerate(rows.tolist())}
-        other.shortened = self.shortened
+        other.shortened, other.shortened_until = self.shortened, self.shortened_until
         other._counts = self._counts[rows]
         width = max(_FIRST_COLUMNS, int(other._counts.max(initial=0)))
         other._times, other._values = self._times[rows, :width], self._values[rows, :width]
@@ -248,6 +249,7 @@ class Block:
         if columns >= self._longest and old < columns // 4:
             self.shortened += columns // 4 - old
             old = columns // 4
+            self.shortened_until = max(self.shortened_until, int(self._times[row, old - 1]))
         if old < max(1, columns // 8):
             more = min(max(4, columns // 4), max(1, self._longest - columns))
             self._times = padded(self._times, (0, more), NEVER)

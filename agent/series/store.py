@@ -13,7 +13,7 @@ from msgspec import Struct
 from agent.model import Labels, Sample
 from agent.promql.labels import NAME
 from agent.promql.nodes import LOOKBACK_MS, Matcher
-from agent.promql.vectors import NEVER, NO_SAMPLES, NOTHING_NEW, Newest, Rows, Samples
+from agent.promql.vectors import NEVER, NEVER_BEFORE, NO_SAMPLES, NOTHING_NEW, Newest, Rows, Samples
 from agent.series.block import Block, Selection
 
 _CELLS = 32_768  # samples in a piece of a snapshot
@@ -39,13 +39,14 @@ class Touched(Struct, frozen=True):
 
 class Held(Struct, frozen=True):
     """Of a store: when its newest sample is from, since when they are complete, how long they are kept, and
-    when samples of which metric were dropped."""
+    of which metric series were dropped, and when, or samples before their time."""
 
     newest: int
     first_at: int | None
     later: Mapping[str, int]
     wanted: Mapping[str, int] | None  # None: all metrics
     dropped_at: Mapping[str, int] = {}
+    shortened_until: Mapping[str, int] = {}
 
 
 class Series:
@@ -89,6 +90,7 @@ class Series:
         self._ran = math.nan
         self._swept_at = 0
         self._dropped_at: dict[str, int] = {}
+        self._were_shortened: Mapping[str, int] = {}  # as `shortened_until`, in the store before a restart
         self._changed: set[str] = set()  # in the call of add that is under way
         self._lock = Lock()
 
@@ -116,6 +118,11 @@ class Series:
     def incomplete(self) -> frozenset[str]:
         """The metrics of which series were dropped within the time that they are kept."""
         return frozenset(n for n, at in self._dropped_at.items() if self._newest - at <= self._window(n))
+
+    @property
+    def shortened_until(self) -> Mapping[str, int]:
+        """By metric of which samples were dropped before their time: the time of the newest of them."""
+        return {n: b.shortened_until for n, b in self._every() if b.shortened_until != NEVER_BEFORE}
 
     def sizes(self) -> Mapping[str, tuple[int, int]]:
         """By metric: how many series it has, and the bytes of their samples."""
@@ -169,7 +176,8 @@ class Series:
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
         wanted = None if self._wanted is None else {name: self._window(name) for name in self._wanted}
-        return Held(self._newest, self.first_at, dict(self.later), wanted, dict(self._dropped_at))
+        dropped, shortened = dict(self._dropped_at), self.shortened_until
+        return Held(self._newest, self.first_at, dict(self.later), wanted, dropped, shortened)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -191,6 +199,7 @@ class Series:
         if -SET_BACK_MS <= now - held.newest <= LOOKBACK_MS:
             self.first_at, self.later = held.first_at, held.later
             self._wanted, self._dropped_at = held.wanted, dict(held.dropped_at)
+            self._were_shortened = held.shortened_until
 
     def put_back(self, name: str, labels: Sequence[Labels], samples: Samples) -> None:
         """One of the pieces of another store, less what is beyond the window or in the future."""
@@ -198,9 +207,11 @@ class Series:
             block = self._blocks.get(name)
             if block is None:
                 block = Block(name, self._window(name), self._longest, self._lock)
-            begun = block.put_back(
-                labels[: self.limit - self._count], samples, self._newest - block.window_ms, self._newest
-            )
+                block.shortened_until = self._were_shortened.get(name, NEVER_BEFORE)
+            room = self.limit - self._count
+            if len(labels) > room:
+                self._drop(name, int(samples.counts[room:].sum()))
+            begun = block.put_back(labels[:room], samples, self._newest - block.window_ms, self._newest)
             if begun:
                 self._blocks[name] = block
                 self._count += begun
