@@ -26,8 +26,8 @@ class Alerts:
       store has; or a selector finds nothing and the store is younger than that selector's window.
     * BLIND: a selector finds nothing in its whole window, though the store is old enough; absent() asks for
       that and is none, and of the sides of `or` one that finds something is enough.
-    * FAILING: the evaluation errs, two results become the same alert, a source of it is down, or the store had
-      no room for all that it needs.
+    * FAILING: the evaluation errs, two results become the same alert, a source of it is down, or the store
+      had no room for all that it needs.
     * STORM: more results than the limit of the rule's group.
 
     In none of them is anything begun, promoted or ended: alerts stay as they were, `for` runs on, and what
