@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from agent import deadman, gate
@@ -19,6 +18,7 @@ from agent.history import Incident, Phase
 from agent.journal import Journal
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind, Seen
+from agent.name_lookups import run
 from agent.stop_file import StopFile
 
 Told = Callable[[str], None]
@@ -29,7 +29,7 @@ def undo_all(config: Config, now: int, told: Told) -> list[Entry]:
     """Undo whatever stands; the entries written. An effect that could not be undone is `failed` among them,
     and stays the agent's to undo. `told` hears what it waits for. Raises JournalFailed, JournalLocked while
     the agent lives, NoDeadman."""
-    return asyncio.run(_undo_all(config, now, told))
+    return run(_undo_all(config, now, told))
 
 
 async def _undo_all(config: Config, now: int, told: Told) -> list[Entry]:

@@ -6,9 +6,13 @@ import asyncio
 import fcntl
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 LOOKS = 40  # more than asyncio has threads on any machine: it makes 32 at most
 
@@ -38,6 +42,23 @@ def hung_program(path: Path, text: str) -> Iterator[Path]:
     finally:
         os.close(lease)
         signal.signal(signal.SIGIO, before)
+
+
+@contextmanager
+def hung_names(folder: Path) -> Iterator[tuple[str, str]]:
+    """A variable of the environment, and its value, by which the C library waits at each name without a dot
+    that /etc/hosts does not have, until the block ends: it looks for aliases in a file first."""
+    with hung(folder / "aliases") as file:
+        variable = "HOSTALIASES", str(file)
+        look = [sys.executable, "-c", "import socket; socket.getaddrinfo('hangs', 1)"]
+        with subprocess.Popen(look, env=os.environ | dict([variable]), stderr=subprocess.DEVNULL) as looking:
+            try:
+                looking.wait(1)
+            except subprocess.TimeoutExpired:
+                looking.kill()
+            else:
+                pytest.skip("this host's names are looked up without the C library's aliases")
+        yield variable
 
 
 async def assert_threads_are_free() -> None:

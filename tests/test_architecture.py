@@ -21,6 +21,7 @@ LAYERS = {
     "lone_thread": 1,
     "quantities": 1,
     "regex_parts": 1,
+    "name_lookups": 2,
     "promql": 2,
     "wire": 2,
     "yaml_marks": 2,

@@ -17,6 +17,7 @@ from agent.daemon.interpreter import STARTED_S, give_back, settle
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
+from agent.name_lookups import run as run_to_end
 from agent.web.listeners import CannotListen
 from agent.yaml_marks import BadFiles
 
@@ -40,7 +41,7 @@ def run(file: Path, verbose: bool) -> None:
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every failure is told by the call that met it
     try:
-        asyncio.run(_serve(load(file)))
+        run_to_end(_serve(load(file)))
     except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen, NoDeadman) as error:
         raise click.ClickException(str(error)) from error
 

@@ -9,16 +9,21 @@ import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from agent.lone_thread import LoneThread
+
 MAX_CONNECTIONS = 64  # a runaway poller must not take the descriptors with which the agent reads its logs
 MAX_CONNECTION_S = 120.0  # the longest order is an undo, 30 s; one that says nothing does not keep its place
+NAME_S = 1.0
 _BUSY = b'{"error":"too many connections: try again in a moment"}\n'
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 BY = web.RequestKey("by", str)  # who orders
+NAMES = web.AppKey("names", LoneThread)
 POSTED_READS = web.AppKey("posted_reads", frozenset)  # paths that are only asked, by POST too
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -102,12 +107,20 @@ async def operators_order(request: web.Request, handler: Handler) -> web.StreamR
     if request.method != "POST" or request.path in request.app[POSTED_READS]:
         return await handler(request)
     uid = peer_uid(request)
-    name = await asyncio.to_thread(_name, uid)  # the name service may ask the network
+    name = await _named(request, uid)
     if uid not in (0, os.geteuid()):
-        own = await asyncio.to_thread(_name, os.geteuid())
+        own = await _named(request, os.geteuid())
         raise web.HTTPForbidden(text=f"{name} may look, not order: be root or {own} (sudo -u)")
     request[BY] = name
     return await handler(request)
+
+
+async def _named(request: web.Request, uid: int) -> str:
+    """The name service may ask the network, which may not answer: who orders is known by his number, too."""
+    try:
+        return await request.app[NAMES].run(partial(_name, uid), NAME_S)
+    except OSError:
+        return f"uid {uid}"
 
 
 def _name(uid: int) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from agent.lone_thread import LoneThread
 from agent.surface import Surface
 from agent.web import prometheus
-from agent.web.door import POSTED_READS, Door, loopback_names, operators_order
+from agent.web.door import NAMES, POSTED_READS, Door, loopback_names, operators_order
 from agent.web.listeners import CannotListen, tcp_listener, unix_listener
 from agent.web.query_threads import QueryThreads
 from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
@@ -74,7 +75,7 @@ class Server:
 
     def _ordering(self) -> web.Application:
         app = web.Application(middlewares=[errors_in_words, operators_order], client_max_size=MAX_BODY)
-        app[POSTED_READS] = prometheus.POSTED_READS
+        app[POSTED_READS], app[NAMES] = prometheus.POSTED_READS, LoneThread("look-up of a user's name")
         app.add_routes([*self._reads(), *Ordering(self._surface).routes()])
         return app
 

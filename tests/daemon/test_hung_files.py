@@ -1,22 +1,13 @@
-"""An agent whose certificate and stop file lie on a disk that hangs."""
+"""An agent whose certificate and stop file lie on a disk that hangs, and one whose names nobody looks up."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any, cast
-from urllib.request import urlopen
 
-from hung_files import hung
+from hung_agent import BOUND_S, PROMISE_S, WAIT_S, asked, firing, running, until
+from hung_files import hung, hung_names
 
-WAIT_S = 60.0
-# The promise is for two cores of their own, where it is asserted (OTTLA_QUIET=1); others may use them here.
-PROMISE_S = 5
-BOUND_S = PROMISE_S * (1 if os.environ.get("OTTLA_QUIET") == "1" else 3)
 CONFIG = """
 bootstrap_servers: ["127.0.0.1:1"]
 jolokia: {url: "http://127.0.0.1:1/jolokia"}
@@ -37,26 +28,32 @@ groups:
       - {alert: Unread, expr: host_certificate_unread_total >= 1}
       - {alert: Silent, expr: sum(kafka_probe_failures_total) >= 40}
 """
+NAMED = """
+bootstrap_servers: ["kafka-1:1", "kafka-2:1"]
+jolokia: {url: "http://kafka-1:1/jolokia"}
+rules: rules
+broker: {node_id: 1, log_dirs: [data]}
+host: {listener: "localhost:1"}
+state: state
+socket: ottla.sock
+http: {listen: "127.0.0.1:0"}
+interval: 100ms
+"""
 
 
 def test_it_goes_on_says_so_and_ends_at_once(tmp_path: Path) -> None:
     """After 40 looks, more than it has threads to lose, it shows and judges; SIGTERM ends it in seconds."""
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "data").mkdir()
-    (tmp_path / "rules" / "alerts.yml").write_text(ALERTS)
-    config = tmp_path / "ottla.yml"
-    config.write_text(CONFIG)
-    command = [sys.executable, "-m", "agent", "run", "--config", str(config)]
-    with hung(tmp_path / "own.pem"), hung(tmp_path / "stop"), subprocess.Popen(command) as agent:
-        try:
-            until("both alerts", lambda: firing(tmp_path) == {"Unread", "Silent"})
-            stopped = asked(tmp_path, "status")["modes"]["stopped"]
-            began = time.monotonic()
-            agent.terminate()
-            code = agent.wait(WAIT_S)
-            took = time.monotonic() - began
-        finally:
-            agent.kill()
+    with (
+        hung(tmp_path / "own.pem"),
+        hung(tmp_path / "stop"),
+        running(tmp_path, CONFIG, ALERTS) as agent,
+    ):
+        until("both alerts", lambda: firing(tmp_path) == {"Unread", "Silent"})
+        stopped = asked(tmp_path, "status")["modes"]["stopped"]
+        began = time.monotonic()
+        agent.terminate()
+        code = agent.wait(WAIT_S)
+        took = time.monotonic() - began
 
     assert stopped.startswith("it is taken to stand, as it cannot be read: ")
     assert code == 0
@@ -64,24 +61,19 @@ def test_it_goes_on_says_so_and_ends_at_once(tmp_path: Path) -> None:
     assert took < BOUND_S
 
 
-def until(what: str, holds: Any) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < end, f"waited {WAIT_S:g} s for: {what}"
-        time.sleep(0.1)
+def test_names_that_hang_delay_no_other_and_it_ends_at_once(tmp_path: Path) -> None:
+    """A name that is known is looked up on, while JMX and the cluster wait for theirs."""
+    silent = ALERTS.replace("host_certificate_unread_total", "ottla_source_errors_total")
+    with (
+        hung_names(tmp_path) as (variable, value),
+        running(tmp_path, NAMED, silent, **{variable: value}) as agent,
+    ):
+        until("both alerts", lambda: firing(tmp_path) == {"Unread", "Silent"})
+        began = time.monotonic()
+        agent.terminate()
+        code = agent.wait(WAIT_S)
+        took = time.monotonic() - began
 
-
-def firing(folder: Path) -> set[str]:
-    """What fires; nothing before it serves."""
-    if not (folder / "state" / "http.address").exists():
-        return set()
-    alerts = asked(folder, "alerts")["data"]["alerts"]
-    return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
-
-
-def asked(folder: Path, what: str) -> dict[str, Any]:
-    """What the agent answers."""
-    address = (folder / "state" / "http.address").read_text().strip().removeprefix("http://")
-    with urlopen(f"http://{address}/api/v1/{what}", timeout=WAIT_S) as answer:
-        return cast(dict[str, Any], json.load(answer))
+    assert code == 0
+    print(f"ended within {took:.1f} s of {PROMISE_S} s, asserted: {BOUND_S} s")
+    assert took < BOUND_S

@@ -11,6 +11,7 @@ import socket
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 from fake_surface import FakeSurface
+from hung_files import LOOKS, assert_threads_are_free
 
 from agent.web import door
 from agent.web.listeners import CannotListen
@@ -112,6 +114,23 @@ async def test_orders_are_taken_on_the_socket(
     """The agent's own user may order, and the surface is told who it was."""
     status, _ = await unix(folder / "s", "POST", f"/api/v1/{order}", body)
     assert (status, surface.orders) == (200, [taken])
+
+
+async def test_who_orders_is_known_by_his_number_where_the_name_service_hangs(
+    address: str, folder: Path, surface: FakeSurface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sssd may, which asks the network. It costs one thread, and each order but the first no time."""
+    works, told = threading.Event(), f"uid {os.geteuid()}"
+    monkeypatch.setattr(door, "NAME_S", 0.2)
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: works.wait(60))
+    try:
+        async with asyncio.timeout(20):
+            for _ in range(LOOKS):
+                assert (await unix(folder / "s", "POST", "/api/v1/resume", {}))[0] == 200
+        await assert_threads_are_free()
+    finally:
+        works.set()
+    assert surface.orders == [("resume", told)] * LOOKS
 
 
 async def test_orders_are_refused_over_tcp(address: str, surface: FakeSurface) -> None:

@@ -1,0 +1,58 @@
+"""An event loop that looks up each name in a thread of its own: a resolver may never answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, TypeVar
+
+from agent.lone_thread import LoneThread
+
+LOOKUP_S = 30.0  # who asks has a deadline of its own; a resolver may try several servers, 5 s each
+_IDLE_S = 1.0  # there may be a hundred names
+_Answer = TypeVar("_Answer")
+_Asked = tuple[Any, ...]  # as socket.getaddrinfo is
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """asyncio's own looks names up in the few threads that all share. Here a name that hangs costs one thread
+    and nothing else; who asks for it meanwhile waits for the same answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads: dict[object, LoneThread] = {}  # by the name
+        self._lookups: dict[_Asked, asyncio.Task[list[Any]]] = {}
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        *,
+        family: int = 0,
+        type: int = 0,  # noqa: A002  its name there
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        """As asyncio's; gaierror also where it hangs."""
+        asked = (host, port, family, type, proto, flags)
+        lookup = self._lookups.get(asked)
+        if lookup is None:
+            lookup = self._lookups[asked] = self.create_task(self._look_up(asked))
+            lookup.add_done_callback(lambda _: self._lookups.pop(asked))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, asked: _Asked) -> list[Any]:
+        thread = self._threads.setdefault(asked[0], LoneThread(f"look-up of {asked[0]}", _IDLE_S))
+        try:
+            return await thread.run(partial(socket.getaddrinfo, *asked), LOOKUP_S)
+        except TimeoutError as error:
+            raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
+
+
+def run(main: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """As asyncio.run, on such a loop: it ends although a look-up never does."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(main)
