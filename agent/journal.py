@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from agent.lone_thread import LoneThread
 from agent.model import Entry
 from agent.wire import BadEntry, decode, encode
 
 MAX_PAGES = 65_536  # of 4 KiB: 256 MiB, so that a runaway cannot fill the volume that must record it
 FILE = "journal.db"
+READ_S = 60.0  # for all of it
+WRITE_S = 10.0  # of a disk that takes longer nobody knows whether it ever answers
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, line BLOB NOT NULL) STRICT;
@@ -37,46 +38,52 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._thread = LoneThread("the journal")
         self._db: sqlite3.Connection | None = None
         self._lock = -1
 
+    @property
+    def hangs(self) -> bool:
+        """Whether its disk has not answered what it was last asked, or not yet."""
+        return self._thread.busy
+
     async def open(self) -> tuple[Entry, ...]:
         """Take the lock and read every entry, oldest first. Raises JournalLocked, JournalFailed."""
-        return await self._run(self._open)
+        return await self._run(self._open, READ_S)
 
     async def entries(self) -> tuple[Entry, ...]:
         """Every entry again, as it is on disk. Raises JournalFailed."""
-        return await self._run(self._entries)
+        return await self._run(self._entries, READ_S)
 
     async def append(self, *entries: Entry) -> None:
-        """Durable when this returns, all or none. Raises JournalFailed."""
+        """Durable when this returns, all or none. Raises JournalFailed; what hangs may be written later."""
         lines = [(entry.at, encode(entry)) for entry in entries]
-        await self._run(lambda: self._insert(lines))
+        await self._run(lambda: self._insert(lines), WRITE_S)
 
     async def load(self, name: str) -> bytes | None:
         """A small value kept beside the entries (a source's positions, say), or None."""
-        return await self._run(lambda: self._load(name))
+        return await self._run(lambda: self._load(name), WRITE_S)
 
     async def save(self, name: str, value: bytes) -> None:
         """Keep a value; it replaces the former one in one transaction."""
-        await self._run(lambda: self._save(name, value))
+        await self._run(lambda: self._save(name, value), WRITE_S)
 
-    async def close(self) -> None:
-        """Give the lock back."""
-        await self._run(self._close)
-        self._thread.shutdown()
+    async def close(self, deadline: float = WRITE_S) -> None:
+        """Give the lock back. Raises JournalFailed where the disk hangs: it goes with the process then."""
+        await self._run(self._close, deadline)
 
-    async def _run(self, work: Callable[[], _Answer]) -> _Answer:
+    async def _run(self, work: Callable[[], _Answer], deadline: float) -> _Answer:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await self._thread.run(work, deadline)
+        except TimeoutError:  # its words tell how long the last call may take, and not the one that hangs
+            raise JournalFailed(f"journal {self._folder / FILE}: its disk does not answer") from None
         except (sqlite3.Error, OSError, BadEntry) as error:
             raise JournalFailed(f"journal {self._folder / FILE}: {error}") from error
 
     def _open(self) -> tuple[Entry, ...]:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "lock")
-        # check_same_thread: every use is on the one thread, but close() may run after it has ended
+        # check_same_thread: one call at a time, but a thread that idles is ended, and another one follows
         self._db = sqlite3.connect(self._folder / FILE, check_same_thread=False)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", f"max_page_count={MAX_PAGES}"):
             self._db.execute(f"PRAGMA {pragma}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from agent import report
@@ -16,6 +17,7 @@ from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
+from agent.journal import JournalFailed
 from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
@@ -26,6 +28,7 @@ from agent.wire import plain
 
 STUCK_MS = 30_000  # a loop that did not turn for so long does not live
 UNDO_S = 60.0
+STOP_S = 1.0  # for the entry that says who stops it
 
 
 @dataclass
@@ -149,7 +152,7 @@ class Desk:
         """The agent's own series."""
         ledger, control = self.means.ledger, self.means.control
         standing = () if control is None else (OfControl(control),)
-        more = (OfSources(self.pollings, self.now()), self.rules, *standing)
+        more = (OfSources(self.pollings, self.now()), self.rules, ledger, *standing)
         return exposition(ledger.history, self.daemon.sight, more)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
@@ -177,19 +180,21 @@ class Desk:
 
     async def approve(self, incident: str, reason: str, by: str) -> None:
         """Let it do what it proposes: the next round asks the gate again."""
-        await answer(self.means, incident, "approve", reason, by)
+        await self._written(answer(self.means, incident, "approve", reason, by))
         self.daemon.wake()
 
     async def deny(self, incident: str, reason: str, by: str) -> None:
         """Forbid it."""
-        await answer(self.means, incident, "deny", reason, by)
+        await self._written(answer(self.means, incident, "deny", reason, by))
         self.daemon.wake()
 
     async def stop(self, handover: bool, by: str) -> None:
         """End the agent."""
         self.handover = handover
         self.end.set()  # first: a journal that cannot be written keeps nobody from stopping the agent
-        await self._operator("stop", f"{by}{', with handover' if handover else ''}", None)
+        with suppress(Refused, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._operator("stop", f"{by}{', with handover' if handover else ''}", None)
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
         """Read the rules again, all or nothing."""
@@ -202,10 +207,11 @@ class Desk:
     def _modes(self, now: int, stopped: str | None) -> Plain:
         pause = self.means.ledger.history.paused(now)
         control = self.means.control
+        reasons = self.means.ledger.failed, control.degraded if control is not None else None
         return {
             "paused": pause and pause.reason,
             "stopped": stopped,
-            "degraded": (control and control.degraded) or self.means.ledger.failed,
+            "degraded": "; ".join(why for why in reasons if why) or None,
         }
 
     def _not_ok(self) -> list[Plain]:
@@ -228,9 +234,14 @@ class Desk:
         )
 
     async def _operator(self, verb: str, reason: str, until: int | None) -> None:
-        await self.means.ledger.record(
-            Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
-        )
+        entry = Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
+        await self._written(self.means.ledger.record(entry))
+
+    async def _written(self, entry: Awaitable[None]) -> None:
+        try:
+            await entry
+        except JournalFailed as error:
+            raise Refused(f"not done, as it cannot be written down: {error}") from error
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         try:

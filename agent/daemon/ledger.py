@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from agent.history import History, fold, replay
 from agent.journal import Journal, JournalFailed
 from agent.model import Entry
 
+log = logging.getLogger(__name__)
 SHOWN = 5_000  # entries kept in memory for `why` and `actions`
 
 
@@ -37,6 +41,11 @@ class Ledger:
         """
         await asyncio.shield(self._record(entry))
 
+    def collect(self) -> Iterator[Metric]:
+        """Whether it can be written, as a collector of prometheus_client gives it."""
+        words = "1 while the journal cannot be written: nothing new is begun"
+        yield GaugeMetricFamily("ottla_journal_failed", words, float(self.failed is not None))
+
     async def _record(self, entry: Entry) -> None:
         async with self._turn:
             if self.failed is not None:
@@ -45,6 +54,8 @@ class Ledger:
             try:
                 await self._journal.append(entry)
             except JournalFailed as error:
+                if self.failed is None:
+                    log.error("nothing new is begun: %s", error)
                 self.failed = str(error)
                 raise
             self.failed = None

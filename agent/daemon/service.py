@@ -30,6 +30,7 @@ from agent.wire import encode
 log = logging.getLogger(__name__)
 ALERTS = "alerts"  # the name under which the journal keeps them
 KEEP_S = 5.0
+LAST_S = 2.0  # for the last entries: a journal whose disk hangs keeps nobody from stopping the agent
 NOTES = 200  # waiting for the control topic; more are dropped and counted there
 _KEPT = msgspec.msgpack.Decoder(tuple[Kept, ...])  # JSON has no NaN, and a value may be one
 
@@ -140,19 +141,32 @@ class Service:
 
     async def _wind_down(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         await self.daemon.stop(handover=self.desk.handover)
-        await self._keep(b"")
-        with contextlib.suppress(JournalFailed):
-            standing = [i.id for i in self.ledger.history.standing()]
-            await self._say(f"stopped; what stands: {', '.join(standing) or 'nothing'}")
+        written = await self._write_last()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.judging.close()
-        await self.snapshots.save()
+        if written or not self.journal.hangs:  # a snapshot counts only once the journal has what goes with it
+            await self.snapshots.save()
         if self.control is not None:
             await self.control.close()
         await self.server.close()
-        await self.journal.close()
+        try:
+            await self.journal.close(LAST_S)
+        except JournalFailed as error:
+            log.warning("its lock goes with this process: %s", error)
+
+    async def _write_last(self) -> bool:
+        standing = ", ".join(i.id for i in self.ledger.history.standing()) or "nothing"
+        try:
+            async with asyncio.timeout(LAST_S):
+                await self._keep(b"")
+                await self._say(f"stopped; what stands: {standing}")
+        except (JournalFailed, TimeoutError) as error:
+            why = str(error) or f"the journal has not answered for {LAST_S:g} s"
+            log.warning("that it stops is not written down, what stands: %s; %s", standing, why)
+            return False
+        return True
 
     async def _say(self, reason: str) -> None:
         await self.ledger.record(Entry(self.desk.means.clock(), Kind.AGENT, reason))

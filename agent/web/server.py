@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -17,9 +19,11 @@ from agent.web.listeners import CannotListen, tcp_listener, unix_listener
 from agent.web.query_threads import QueryThreads
 from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
 
+log = logging.getLogger(__name__)
 ADDRESS_FILE = "http.address"  # in the state folder: where a free port's number is told
 KEEPALIVE_S = 15.0
 CLOSE_S = 2.0  # answers under way may end
+MAKE_S, REMOVE_S = 30.0, 1.0  # the socket's file, whose disk may hang
 
 
 class Server:
@@ -34,6 +38,7 @@ class Server:
         self._runners: list[web.AppRunner] = []
         self._servers: list[asyncio.Server] = []
         self._inode = 0
+        self._files = LoneThread("the disk of its file")
 
     async def start(self) -> str:
         """Listen on both; gives the TCP address (host:port), which is also in <state>/http.address.
@@ -43,12 +48,12 @@ class Server:
         try:
             tcp = tcp_listener(self._listen)
             await self._serve(tcp, self._reading())
-            unix = await asyncio.to_thread(unix_listener, self._path)
-            self._inode = await asyncio.to_thread(_inode, self._path)
+            unix = await self._files.run(partial(unix_listener, self._path), MAKE_S)
+            self._inode = await self._files.run(partial(_inode, self._path), MAKE_S)
             await self._serve(unix, self._ordering())
             host, port = tcp.getsockname()[:2]
             address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            await asyncio.to_thread(_write, self._state / ADDRESS_FILE, address)
+            await self._files.run(partial(_write, self._state / ADDRESS_FILE, address), MAKE_S)
         except CannotListen:
             await self.close()
             raise
@@ -65,7 +70,10 @@ class Server:
             await runner.cleanup()
         self._servers, self._runners = [], []
         if self._inode:
-            await asyncio.to_thread(_remove, self._path, self._inode)
+            try:
+                await self._files.run(partial(_remove, self._path, self._inode), REMOVE_S)
+            except OSError as error:  # the next agent finds that nobody answers there
+                log.warning("socket %s is left behind: %s", self._path, error)
 
     def _reading(self) -> web.Application:
         app = web.Application(middlewares=[errors_in_words, loopback_names], client_max_size=MAX_BODY)
