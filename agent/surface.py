@@ -168,11 +168,13 @@ class Fleet(Protocol):
 
 
 class Who(Struct, frozen=True):
-    """Who orders, why, and the offset of the change that they mean to replace (None: what stands now)."""
+    """Who orders, why, and the offset of the change that they mean to replace (None: what stands now);
+    `force`: also where nothing known has the name."""
 
     by: str
     reason: str
     expect: int | None = None
+    force: bool = False
 
 
 class Surface(View, Samples, Pulse, Orders, Protocol):

@@ -30,10 +30,16 @@ def changing(command: Command) -> Command:
     return click.option("--reason", required=True, help="Why; kept in the log.")(command)
 
 
+def naming(command: Command) -> Command:
+    """The options of such an order that may name what nobody knows."""
+    words = "Order it although nothing known has this name: a release or a host that is yet to come."
+    return click.option("--force", is_flag=True, help=words)(changing(command))
+
+
 @click.command()
 @click.argument("selector")
 @click.option("--for", "for_", metavar="DURATION", help="Resume by itself after 30m, 2h, … [default: never].")
-@changing
+@naming
 def pause(selector: str, for_: str | None, **rest: Any) -> None:
     """Let no claim begin that SELECTOR names; an undo never waits for it. A maintenance window is a pause.
 
@@ -59,7 +65,7 @@ def resume(selector: str, **rest: Any) -> None:
 @click.argument("scope")
 @click.option("--cap", type=click.IntRange(0, 10_000), help="So many at once; 0: none.")
 @click.option("--rate", metavar="COUNT/TIME", help="So many in a time, as 3/24h; 0: no rate.")
-@changing
+@naming
 def budget(scope: str, cap: int | None, rate: str | None, **rest: Any) -> None:
     """Change the budget of SCOPE; what is left out stays. restart/* is that of each scope below restart/.
 
@@ -77,7 +83,7 @@ def budget(scope: str, cap: int | None, rate: str | None, **rest: Any) -> None:
 
 @click.command()
 @click.argument("values", metavar="NAME=VALUE…", nargs=-1, required=True)
-@changing
+@naming
 def params(values: tuple[str, ...], **rest: Any) -> None:
     """Change times of the control topic: w=30s h=20s adoptions=3. Votes against silent agents are cleared.
 

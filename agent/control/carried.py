@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -77,7 +78,7 @@ def owing(carried_: Carried) -> Carried:
 def told(carried_: Carried, state: State, agent: str) -> Carried:
     """A join that carried it was accepted. Own effects for which its record had no room are as lost as
     others' until the log knows them: another join would take an adoption from each that it brought back."""
-    taken, _ = for_join(carried_)
+    taken, _ = for_join(carried_, agent)
     left = [item for item in carried_.redeclare if carried_.owed and item not in taken]
     lost = (*carried_.lost, *(_untold(item, state, agent) for item in left))
     return replace(carried_, owed=False, lost=lost[-MAX_LOST:])
@@ -162,14 +163,15 @@ def lost_changes(carried_: Carried, state: State) -> tuple[str, ...]:
     return tuple(change.rpartition("@")[0] for change in carried_.changes if change not in now)
 
 
-def for_join(carried_: Carried) -> tuple[list[Any], list[Any]]:
-    """As much of it as fits into one record: effects first, then the longest memories."""
+def for_join(carried_: Carried, agent: str) -> tuple[list[Any], list[Any]]:
+    """As much of it as fits into one record: effects first, then memories, of which each agent tells others:
+    where there are too many for one join, several know them all."""
     if not carried_.owed:
         return [], []
     room = ROOM
     redeclare, room = _fitting(carried_.redeclare, MAX_REDECLARED, room)
-    latest = sorted(carried_.handled, key=lambda h: (-h["left"], h["problem"]))
-    handled, _ = _fitting(latest, MAX_HANDLED, room)
+    mixed = sorted(carried_.handled, key=lambda h: sha256(f"{agent} {h['problem']}".encode()).digest())
+    handled, _ = _fitting(mixed, MAX_HANDLED, room)
     return redeclare, handled
 
 

@@ -58,7 +58,7 @@ class Membership:
     def join(self, state: State, nonce: str, lost: Carried) -> tuple[Key, bytes]:
         """One attempt to join, which tells what is owed since a log was lost; only the join with the latest
         attempt's nonce is ours."""
-        redeclare, handled = for_join(lost)
+        redeclare, handled = for_join(lost, self._settings.agent)
         self._latest = nonce
         body = {
             "host": self._settings.host,

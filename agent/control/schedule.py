@@ -16,7 +16,7 @@ def schedule(before: State, state: State) -> State:
     """Grants what has room, by priority and age; `before` is the state before this record, scheduled."""
     if not state.claims or state.barrier or state.clock < state.settled_at or not _may_differ(before, state):
         return state
-    queue = [c for c in _candidates(before, state) if c.state is QUEUED and not paused(state, c)]
+    queue = [c for c in _candidates(before, state) if c.state is QUEUED and not _stopped(state, c)]
     if not queue:
         return state
     taken, claims = _holding(state, queue), counted(state.claims)
@@ -32,6 +32,11 @@ def schedule(before: State, state: State) -> State:
         else:
             blocked.update(lacking)
     return state
+
+
+def _stopped(state: State, claim: Claim) -> bool:
+    """A person lets it not begin, by a pause or a cap of 0: it waits for them, and nobody waits for it."""
+    return paused(state, claim) is not None or any(budget_of(state, s).cap == 0 for s in claim.scopes)
 
 
 def _candidates(before: State, state: State) -> Iterable[Claim]:

@@ -104,7 +104,8 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType(
 
 
 def params_fault(params: Mapping[str, int]) -> str | None:
-    """Why no log may live by these parameters, in words; above all, H must fit into W on the worst clocks."""
+    """Why no log may live by these parameters, in words; above all, H must fit into W on the worst clocks,
+    and an agent that lives must be heard in time though one of its beats is lost."""
     for name in BOUNDS:
         if name not in params:
             return f"params are missing: {name}"
@@ -118,6 +119,9 @@ def params_fault(params: Mapping[str, int]) -> str | None:
     rho = params["rho"]
     if params["h"] * (1_000 + rho) >= params["w"] * (1_000 - rho):
         return "the hold time does not fit into W"
+    for pause, silence in (("beat_busy", "w"), ("beat_most", "w_idle")):
+        if 2 * params[pause] >= params[silence]:
+            return f"two beats do not fit into a silence: twice {pause} must be less than {silence}"
     return None if params["w"] <= params["w_idle"] else "W idle is below W"
 
 

@@ -64,11 +64,13 @@ def _stops(state: State, claim: Claim) -> Iterator[str]:
 def _holders(state: State, scope: str) -> Iterator[str]:
     cap = budget_of(state, scope).cap
     held = [c for c in state.claims.values() if scope in c.scopes and c.state in OCCUPYING]
+    if cap == 0:
+        yield f"{scope} allows 0 at once: ottla fleet budget {scope} --cap … changes it"
     if len(held) < cap:
         return
     for other in held:
         did = "granted" if other.state is GRANTED else "intent"
-        room = "" if cap == 1 else f" ({cap} at once)"
+        room = "" if cap <= 1 else f" ({cap} at once)"
         yield (
             f"{scope}{room} is held by {other.holder or other.agent} since offset {other.token} "
             f"({did} {clock_time(other.at)}): {_doing(other)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from agent.control.known_names import unknown
 from agent.control.orders import Senseless, body, refusal
 from agent.control.records import BadRecord
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
@@ -40,6 +41,8 @@ class FleetDesk(Struct, frozen=True):
         if control.degraded:
             raise Refused(f"nothing was ordered: {control.degraded}")
         x, renamed = _renamed(control, t, x)
+        if not who.force and (words := unknown(control.state, t, x, self.means.actions)):
+            raise Refused(f"{words}; --force orders it all the same")
         try:
             record = body(control.state, t, x, who.expect)
             offset = await control.order(t, {**record, "reason": who.reason, "by": who.by})

@@ -26,7 +26,13 @@ class FleetOrder(Order, kw_only=True):
     expect: Offset | None = None
 
 
-class Pause(FleetOrder, kw_only=True):
+class Naming(FleetOrder, kw_only=True):
+    """`force`: also where nothing that the agent knows has the name."""
+
+    force: bool = False
+
+
+class Pause(Naming, kw_only=True):
     """`for_s` seconds of the log's time; 0: until resumed."""
 
     selector: Name
@@ -39,7 +45,7 @@ class Resume(FleetOrder, kw_only=True):
     selector: Name
 
 
-class Budget(FleetOrder, kw_only=True):
+class Budget(Naming, kw_only=True):
     """What is left out stays as it is in force."""
 
     scope: Name
@@ -48,7 +54,7 @@ class Budget(FleetOrder, kw_only=True):
     window: Annotated[int, Meta(ge=0, le=WEEK_S * 1_000)] | None = None
 
 
-class Params(FleetOrder, kw_only=True):
+class Params(Naming, kw_only=True):
     """Milliseconds, but for rho (per mille) and adoptions."""
 
     values: dict[Name, Annotated[int, Meta(ge=0)]]
@@ -124,5 +130,6 @@ class FleetOrders:
     async def _order(self, request: web.Request, t: str, order: FleetOrder, **x: Any) -> web.Response:
         if not order.reason.strip():
             raise web.HTTPBadRequest(text="an order to the fleet needs a reason")
-        who = Who(request[BY][:200], order.reason, order.expect)
+        force = isinstance(order, Naming) and order.force
+        who = Who(request[BY][:200], order.reason, order.expect, force)
         return answer(await self._surface.fleet.order(t, x, who))

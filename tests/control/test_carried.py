@@ -80,8 +80,8 @@ def test_rule_11_only_a_join_after_a_loss_carries_it_and_the_log_takes_it() -> N
     log, one, _other = two()
     claim = log.dirty(one, "x:a", problem="p")
     kept = carried(log.state, "broker-1", NOTHING)
-    assert for_join(kept) == ([], [])
-    redeclare, handled = for_join(replace(kept, owed=True))
+    assert for_join(kept, "broker-1") == ([], [])
+    redeclare, handled = for_join(replace(kept, owed=True), "broker-1")
     again = Scribe.born()
     session = again.join("broker-1", redeclare=redeclare, handled=handled)
     (new,) = again.state.claims.values()
@@ -95,13 +95,22 @@ def test_rule_11_a_join_carries_what_fits_into_a_record_and_effects_first() -> N
     kept = carried(log.state, "broker-1", NOTHING)
     big = {**kept.redeclare[0], "effect": effect("k", new="a" * 20_000)}
     many = [{"problem": f"p{n}" + "x" * 500, "left": n} for n in range(900)]
-    redeclare, handled = for_join(Carried(redeclare=(big,) * 90, handled=tuple(many), owed=True))
+    redeclare, handled = for_join(Carried(redeclare=(big,) * 90, handled=tuple(many), owed=True), "broker-1")
     assert 0 < len(redeclare) < MAX_REDECLARED
     assert 0 < len(handled) < MAX_HANDLED
-    assert handled[0]["left"] == 899
     assert len(json.dumps([redeclare, handled])) < MAX_BYTES
     again = Scribe.born()
     again.join("broker-1", redeclare=redeclare, handled=handled)
+
+
+def test_rule_11_several_agents_tell_more_problems_than_one_join_has_room_for() -> None:
+    owed = [{"problem": f"p{n}", "left": 60_000} for n in range(400)]
+    log = Scribe.born(after="another")
+    for agent in (f"broker-{n}" for n in range(8)):
+        _, told_ = for_join(Carried(handled=tuple(owed), owed=True), agent)
+        assert len(told_) == MAX_HANDLED
+        log.join(agent, handled=told_)
+    assert len(log.state.handled) == 400
 
 
 def test_rule_11_what_a_join_has_no_room_for_is_told_as_what_others_lost() -> None:
@@ -112,7 +121,7 @@ def test_rule_11_what_a_join_has_no_room_for_is_told_as_what_others_lost() -> No
         long = effect(scope, new="a" * 30_000)
         assert log.intent(one, claim, effect=long).void is None
     kept = owing(carried(log.state, "broker-1", NOTHING))
-    redeclare, handled = for_join(kept)
+    redeclare, handled = for_join(kept, "broker-1")
     assert [item["scopes"] for item in redeclare] == [["x:a"]]
     again = Scribe.born()
     again.epoch = 1

@@ -78,7 +78,7 @@ def test_section_8_one_failure_in_a_quiet_time_asks_for_a_beat_and_for_nothing_e
         member.watch(boot, WALL + boot)
     member.fail("the leader changed", 60_000, WALL)
     assert member.joining
-    log = Scribe.born(changed(CALM, beat_each=60_000, beat_most=60_000))
+    log = Scribe.born(changed(CALM, beat_each=60_000, beat_most=60_000, w_idle=150_000))
     session = log.join("broker-1")
     duties = Duties("broker-1")
     assert duties.next(log.state, session, (30_000, None), 62_000) is None

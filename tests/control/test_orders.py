@@ -10,8 +10,8 @@ from scribe import Scribe
 from agent.control.bodies import FOLD
 from agent.control.orders import Senseless, body, claim_id, refusal
 from agent.control.state import State
-from agent.control.times import Budget
-from agent.control.words import claim_name
+from agent.control.times import PRODUCTION, Budget
+from agent.control.words import blockers, claim_name
 
 PAUSE = {"on": True, "selector": "*", "for": 60}
 RESUME = {"on": False, "selector": "*", "for": 0}
@@ -40,6 +40,43 @@ def test_each_replaces_what_stands_now() -> None:
     assert log.state.budgets["disk_drain"] == Budget(1, 3, 60_000), "what was left out stays"
     assert log.state.params["age"] == 2_000
     assert log.state.pauses["*"].on
+
+
+def test_what_a_cap_of_0_keeps_from_beginning_keeps_nobody_else_waiting() -> None:
+    """As a pause of it does: no time can grant it, and it would block its other scopes for ever."""
+    log = Scribe.born()
+    one = log.join("broker-1")
+    assert given(log, one, "budget", {**BUDGET, "cap": 1}) is None
+    under_way = log.dirty(one, "disk_drain", "x:broker/2")
+    drain = log.claimed(one, "disk_drain", "x:broker/1")
+    assert given(log, one, "budget", {**BUDGET, "cap": 0}) is None
+    log.release(one, under_way, "done")
+    log.wait(one, log.state.params["age"] + 1_000)
+
+    throttle = log.claimed(one, "throttle", "x:broker/1")
+    assert (log.is_(drain), log.is_(throttle)) == ("queued", "granted")
+    words = ("disk_drain allows 0 at once: ottla fleet budget disk_drain --cap … changes it",)
+    assert blockers(log.state, drain)[:1] == words
+
+    assert log.intent(one, throttle).void is None
+    log.release(one, throttle, "undone")
+    assert given(log, one, "budget", {**BUDGET, "cap": 1}) is None
+    assert log.is_(drain) == "granted"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"beat_busy": 15_000}, "twice beat_busy must be less than w"),
+        ({"beat_most": 75_000}, "twice beat_most must be less than w_idle"),
+    ],
+)
+def test_no_session_ends_between_two_beats_of_an_agent_that_lives(values: dict[str, int], words: str) -> None:
+    log = Scribe.born(PRODUCTION)
+    one = log.join("broker-1")
+    void = given(log, one, "params", {"values": values})
+    assert void == f"two beats do not fit into a silence: {words}"
+    assert given(log, one, "params", {"values": {name: at - 1 for name, at in values.items()}}) is None
 
 
 def test_an_orphan_is_resolved_by_its_name() -> None:

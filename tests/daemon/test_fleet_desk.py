@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+import msgspec
 import pytest
 from test_control_topic import Cluster, dirty, eventually
 
@@ -15,7 +17,7 @@ from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.means import Means
 from agent.journal import JournalFailed
 from agent.model import Entry
-from agent.surface import Refused, Who
+from agent.surface import Plain, Refused, Who
 
 ANN, BEN = Who("ann (uid 0)", "game day"), Who("ben (uid 0)", "it is over")
 PAUSE = {"on": True, "selector": "kind:throttle_replication", "for": 0}
@@ -42,6 +44,7 @@ class Parts:
 
     control: ControlTopic | None
     ledger: Book = field(default_factory=Book)
+    actions: Mapping[str, None] = field(default_factory=lambda: {"throttle_replication": None})
 
     def clock(self) -> int:
         """Any time."""
@@ -71,6 +74,53 @@ async def test_all_agents_are_seen_and_a_fresh_answer_lacks_nothing(cluster: Clu
     assert [(c["claim"], c["state"]) for c in told["claims"]] == [(str(claim), "dirty")]
     assert (told["agent"], told["caught_up"], told["degraded"]) == ("broker-1", True, None)
     assert told["offset"] > claim
+
+
+@pytest.mark.parametrize(
+    ("t", "x", "words"),
+    [
+        ("pause", {**PAUSE, "selector": "kind:throttle"}, "kind throttle; there are: throttle_replication"),
+        ("pause", {**PAUSE, "selector": "agent:borker-1"}, "agent borker-1; there are: broker-1"),
+        ("pause", {**PAUSE, "selector": "host:borker-1"}, "host borker-1; there are: host1"),
+        (
+            "pause",
+            {**PAUSE, "selector": "scope:thr0*"},
+            "scope thr0*; there are: disk_drain, election, quota",
+        ),
+        ("budget", {**BUDGET, "scope": "throtle"}, "budget throtle; there are: disk_drain, election, quota"),
+        ("params", {"values": {"cooldown/throttle": 60_000}}, "kind throttle; there are: throttle_repl"),
+    ],
+)
+async def test_an_order_for_what_nothing_has_is_refused_unless_forced(
+    t: str, x: Plain, words: str, cluster: Cluster
+) -> None:
+    """A stop that stops nothing would be told as one: mostly it is mistyped."""
+    first, book = desk(await cluster.start(1))
+    with pytest.raises(Refused, match=re.escape(f"nothing here is called {words}")):
+        await first.order(t, x, ANN)
+    assert not book.told
+    await first.order(t, x, msgspec.structs.replace(ANN, force=True))
+    assert len(book.told) == 1
+
+
+async def test_names_that_something_has_are_not_refused(cluster: Cluster) -> None:
+    one = await cluster.start(1)
+    first, book = desk(one)
+    selectors = (
+        "*",
+        "kind:throttle_replication",
+        "agent:broker-1",
+        "scope:quota",
+        "scope:x:disk/9/d*",
+        "scope:th*",
+        "scope:restart/broker-7",
+    )
+    for selector in selectors:
+        await first.order("pause", {**PAUSE, "selector": selector}, ANN)
+    for scope in ("quota", "restart/broker-7", "limit/own"):
+        await first.order("budget", {**BUDGET, "scope": scope}, ANN)
+    await first.order("params", {"values": {"cooldown/throttle_replication": 60_000}}, ANN)
+    assert len(book.told) == len(selectors) + 4
 
 
 async def test_a_pause_by_one_agent_holds_for_all_and_is_journaled(cluster: Cluster) -> None:
