@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from agent.history import History, Incident, Phase
 from agent.model import Alert, AlertState, Argument, Decision, Entry, Kind, Labels, Remedy, Step, Verify
 
@@ -24,8 +26,19 @@ def decide(
         incident = history.open(alert.rule, alert.label(remedy.target))
         step = _next_step(incident, remedy)
         if step is not None:
-            decisions.append(_decision(alert, remedy, step, incident, now))
+            name = incident.id if incident else f"{alert.rule}/{alert.label(remedy.target)}@{now}"
+            decisions.append(_decision(alert, remedy, step, name))
     return tuple(decisions)
+
+
+def is_given(decision: Decision, remedy: Remedy) -> bool:
+    """Whether the remedy, as it is now, gives this decision still."""
+    if decision.step >= len(remedy.steps):
+        return False
+    value = 0.0  # what the alert's is has no part in it, and NaN is not itself
+    alert = Alert(decision.alert, decision.labels, AlertState.FIRING, 0, value)
+    now = _decision(alert, remedy, decision.step, decision.incident)
+    return now == replace(decision, value=value)
 
 
 def endings(
@@ -80,16 +93,15 @@ def _next_step(incident: Incident | None, remedy: Remedy) -> int | None:
     return following if failed and following < len(remedy.steps) else None
 
 
-def _decision(alert: Alert, remedy: Remedy, step: int, incident: Incident | None, now: int) -> Decision:
+def _decision(alert: Alert, remedy: Remedy, step: int, incident: str) -> Decision:
     rung = remedy.steps[step]
-    target = alert.label(remedy.target)
     return Decision(
-        incident=incident.id if incident else f"{alert.rule}/{target}@{now}",
+        incident=incident,
         alert=alert.rule,
         step=step,
         do=rung.do,
         args=tuple((name, _argument(value, alert)) for name, value in rung.args),
-        target=target,
+        target=alert.label(remedy.target),
         labels=alert.labels,
         value=alert.value,
         lease_ms=rung.lease_ms,

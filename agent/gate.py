@@ -46,6 +46,7 @@ class Scene(Struct, frozen=True):
     peers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what fires at each other agent
     world: World | None = None
     control: str = ""  # why claims cannot be had; empty where they can
+    given: bool = True  # the remedy, as it is now, gives this decision still
     plan: Effect | Refusal | None = None
     claims: bool = False  # the plan needs a claim
 
@@ -92,11 +93,13 @@ def paused(scene: Scene) -> str | None:
 
 
 def mode(scene: Scene) -> str | None:
-    """2: what the remedy is allowed, and what a person has denied it."""
+    """2: what the remedy is allowed, and what a person has denied it; and whether it still wants this."""
     if scene.remedy.mode is Mode.OBSERVE:
         return f"mode is observe: would have done {scene.decision.do} on {scene.decision.target}"
     answer = _answer(scene)
-    return f"denied by {answer.words}" if answer and not answer.approved else None
+    if answer and not answer.approved:
+        return f"denied by {answer.words}"
+    return None if scene.given else "the remedy was changed since this was decided"
 
 
 def inputs(scene: Scene) -> str | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import decision, entry
 
-from agent.decide import decide, endings, fill
+from agent.decide import decide, endings, fill, is_given
 from agent.history import History, replay
 from agent.model import Alert, AlertState, Kind, Limits, Mode, Place, Remedy, Step, Verify, labels_of
 
@@ -36,6 +36,35 @@ def test_a_firing_alert_wants_the_first_step() -> None:
     )
     assert one.args == (("log_dir", "/d1"), ("note", "a $path b"))
     assert one.verify == Verify('used{path="/d1"} < 0.8', 60_000, 10_000)
+
+
+@pytest.mark.parametrize("value", [0.9, float("nan")])
+def test_a_remedy_gives_what_it_decided_whatever_the_alert_s_value_is(value: float) -> None:
+    (one,) = decide([replace(ALERT, value=value)], REMEDIES, History(), 5)
+
+    assert is_given(one, REMEDIES["Full"])
+    assert is_given(one, replace(REMEDIES["Full"], limits=Limits(cooldown_ms=1), owner="dba"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"steps": (replace(STEPS[0], args=(("log_dir", "/d2"), ("note", "a $path b"))), STEPS[1])},
+        {"steps": (replace(STEPS[0], do="drop"), STEPS[1])},
+        {"steps": (replace(STEPS[0], lease_ms=2_000), STEPS[1])},
+        {"steps": (replace(STEPS[0], verify=None), STEPS[1])},
+        {"steps": STEPS[:1]},
+        {"steps": ()},
+        {"worse_if": "used > 0.95"},
+        {"target": "alertname"},
+    ],
+    ids="-".join,
+)
+def test_a_remedy_that_is_changed_gives_it_no_more(other: dict[str, object]) -> None:
+    """An argument, the action, lease, verification, the ladder's length, what is worse, the patient."""
+    (one,) = decide([ALERT], REMEDIES, History(), 5)
+
+    assert not is_given(one, replace(REMEDIES["Full"], **other))
 
 
 def test_pending_alerts_and_alerts_without_a_remedy_want_nothing() -> None:

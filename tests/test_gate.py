@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
-from agent.gate import APPROVED_MS, QUESTIONS, Scene, World, judge
+from agent.gate import APPROVED_MS, QUESTIONS, Scene, World, judge, judge_on
 from agent.history import History, replay
 from agent.model import (
     ActionSpec,
@@ -92,6 +92,7 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             "throttle on /d1 awaits a person till the alert ends: ottla approve",
         ),
         ({"remedy": PROPOSING, "history": answered("deny")}, "mode", "denied by ann: not now"),
+        ({"given": False}, "mode", "the remedy was changed since this was decided"),
         (
             {"remedy": PROPOSING, "history": answered("approve", NOW - APPROVED_MS)},
             "approval",
@@ -175,6 +176,10 @@ def test_what_takes_nothing_may_run_while_a_broker_is_down() -> None:
 def test_the_next_rung_of_a_ladder_is_no_repeat() -> None:
     """Cool-down is between incidents, not between the steps of one."""
     assert judge(replace(FINE, history=ENDED, decision=decision(step=1, steps=2))) is None
+
+
+def test_what_has_begun_goes_on_though_its_remedy_was_changed() -> None:
+    assert judge_on(replace(FINE, given=False)) is None
 
 
 def test_the_questions_are_asked_in_the_order_of_the_design() -> None:

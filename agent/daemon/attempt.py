@@ -66,17 +66,26 @@ class Attempt:
 
     async def objection(self, plan: Effect | None) -> Refusal | None:
         """The gate's answer on what is seen now; `plan` None asks only what needs no plan."""
-        means, now = self._means, self._means.clock()
-        local = await means.local()
-        scene = means.sight().scene(
-            self._decision, spec(type(self._action)), means.ledger.history, now, local
-        )
+        scene = await self._scene()
         if isinstance(scene, Refusal):
             return scene
         claims = plan is not None and bool(self._action.scopes(plan))
-        if means.ledger.failed:
-            return Refusal("journal", means.ledger.failed)
+        if self._means.ledger.failed:
+            return Refusal("journal", self._means.ledger.failed)
         return gate.judge(replace(scene, plan=plan, claims=claims))
+
+    async def _scene(self) -> gate.Scene | Refusal:
+        means, action = self._means, spec(type(self._action))
+        local = await means.local()
+        return means.sight().scene(self._decision, action, means.ledger.history, means.clock(), local)
+
+    async def _unwanted(self) -> Refusal | None:
+        """Why it need not wait any more: rules or a person no longer want this."""
+        scene = await self._scene()
+        if isinstance(scene, Refusal):
+            return scene
+        reason = gate.mode(scene)
+        return None if reason is None else Refusal("mode", reason)
 
     async def _allowed(self) -> Effect | Refusal:
         """The plan, where nothing objects; the cheap questions come before the plan's reads."""
@@ -136,6 +145,9 @@ class Attempt:
                 if not still_fires(self._means, self._decision):
                     await self._withdraw()
                     return False
+                refusal = await self._unwanted()
+                if refusal is not None:
+                    return await self._take_back(refusal, claim, "cancelled")
                 if words != told:
                     await self._record(Kind.WAITING, words, claim=claim)
                 told, patience = words, LOOK_S

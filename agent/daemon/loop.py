@@ -73,7 +73,7 @@ class Daemon:
         self._wake.set()
 
     def replace(self, sight: Sight) -> None:
-        """New rules from now on. Incidents that are under way keep what opened them."""
+        """New rules from now on. What has begun goes on as it was decided."""
         self.sight = sight
         self._wake.set()
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.origins import Giving, Origins, from_jmx
-from agent.decide import fill, selects
+from agent.decide import fill, is_given, selects
 from agent.gate import Scene, World
 from agent.history import History, Incident
 from agent.model import (
@@ -209,6 +209,7 @@ class Sight:
             peers=local.peers,
             world=self.world(),
             control=local.control,
+            given=is_given(decision, remedy),
         )
 
     def view(self, decision: Decision, fresh: Freshness | None, now: int) -> View:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from stage import Brake, Disk, DiskScenery, Stage, book, kinds
+from claiming_stage import limited, peer
+from stage import Disk, Stage, book, kinds
 
-from agent.actions import Ports, action
 from agent.control_topic import ControlTopic
 from agent.control_topic.birth import walk
 from agent.daemon.proposals import answer
 from agent.daemon.service import Notes
-from agent.model import Blast, Effect, Entry, Kind, Limits, Mode, Rate
+from agent.model import Entry, Kind, Limits, Mode, Rate
 from agent.rehearsal.memory_log import Line, MemoryLog
-from agent.rehearsal.peers import member
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused
 from agent.wire import decode
@@ -150,40 +147,6 @@ def test_each_step_of_a_ladder_is_asked_for_and_an_answer_outlives_a_crash() -> 
     assert told.count("started") == stage.disk.applied == 1, stage.told()
     assert told[-1] == "proposed"
     assert proposal(stage).decision.step == 1  # type: ignore[union-attr]
-
-
-@action(blast=Blast.HOST, reversible=True)
-class ClaimingBrake(Brake):
-    """Sets the brake, under a claim."""
-
-    plan = Brake.plan
-
-    def scopes(self, effect: Effect) -> tuple[str, ...]:
-        """Of a budget."""
-        return ("quota",)
-
-
-class ClaimingScenery(DiskScenery):
-    """Its brake needs to know on which node it is."""
-
-    def ports(self, clock: Callable[[], int], recorded: Callable[[str, str, str], bool]) -> Ports:
-        """That, and nothing else."""
-        return cast(Ports, SimpleNamespace(node_id=1))
-
-
-def limited(stage: Stage, log: MemoryLog) -> Stage:
-    """Takes part in the control topic, and brakes under claims."""
-    stage.make_control = lambda: member(Line(log), 1, stage.now)
-    stage.scenery = ClaimingScenery(stage.disk)
-    stage.scenery.actions = {"brake": ClaimingBrake(stage.disk)}
-    return stage
-
-
-async def peer(log: MemoryLog, stage: Stage) -> ControlTopic:
-    """Another agent, which has joined."""
-    topic = member(Line(log), 2, stage.now)
-    await topic.start()
-    return topic
 
 
 def test_a_remedy_s_limit_for_the_cluster_travels_with_its_claim_and_is_kept() -> None:
