@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from msgspec import Struct
 
-from agent.actions.ports import Action, Ports, Stopped
+from agent.actions.ports import Action, Changed, Ports, Stopped
 from agent.actions.stamps import blind_without_log, is_stamped, restamp, stamped, stands_at
 from agent.actions.throttles import RATES, UNLIMITED
 from agent.model import ActionSpec, Blast, Parameter, Sign
@@ -22,6 +22,7 @@ __all__ = [
     "RATES",
     "UNLIMITED",
     "Action",
+    "Changed",
     "Ports",
     "Stopped",
     "action",

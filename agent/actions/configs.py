@@ -1,14 +1,17 @@
 """Configuration changes of an effect: made, undone and looked at, comparing before every write.
 
-Kafka has no compare-and-set (KIP-339), so each write follows a read at once and is read back.
+Kafka has no compare-and-set (KIP-339), so each write follows a read and is read back. A claim's write waits
+in between, for a beat at least: what was compared is read once more right before it leaves, and where that
+has changed all is compared anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 
-from agent.actions.ports import Ports, Stopped
+from agent.actions.ports import Changed, Ports, Stopped
 from agent.actions.throttles import EVERYTHING, entries
 from agent.kafka.configs import ConfigChange
 from agent.model import Change, Effect, Operation, Refusal, Seen
@@ -23,6 +26,7 @@ EFFECT_MAX = 48 << 10  # bytes of JSON
 # A value reaches the broker that is asked some 10 to 100 ms after the controller took it.
 _PAUSE_S = 0.1
 _LOOKS = 20
+_TRIES = 3  # at most, where a value changes while its write waits
 
 
 class Standing(StrEnum):
@@ -58,6 +62,10 @@ def fits(effect: Effect) -> Effect | Refusal:
 async def apply(changes: Sequence[Change], ports: Ports) -> None:
     """Make the changes in their order. Stopped, before the first write, where a value is neither the prior
     nor ours: what was planned for is not there any more."""
+    await _comparing_anew(lambda: _apply(changes, ports))
+
+
+async def _apply(changes: Sequence[Change], ports: Ports) -> None:
     _, theirs, _ = _sort(changes, await _present(changes, ports))
     if theirs:
         raise Stopped("; ".join(f"{c.key} of {c.resource} is {v!r} now, set by another" for c, v in theirs))
@@ -67,7 +75,7 @@ async def apply(changes: Sequence[Change], ports: Ports) -> None:
 async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
     """Undo, last change first, what still is ours; what then stands. Each look is taken twice: a lagging
     broker may tell the value of before our own write, or of before an operator's."""
-    await _write(tuple(reversed(changes)), _backward, ports.back, looks=2)
+    await _comparing_anew(lambda: _write(tuple(reversed(changes)), _backward, ports.back, looks=2))
     return await observe(changes, ports)
 
 
@@ -117,6 +125,15 @@ async def _present(changes: Sequence[Change], ports: Ports) -> Values:
         if not resource.startswith("topic/"):
             found[resource] = await ports.admin.configs(resource, own)
     return {(r, key): found[r].get(key) for r in keys if r in found for key in keys[r]}
+
+
+async def _comparing_anew(work: Callable[[], Awaitable[None]]) -> None:
+    """From its first look on, where what it had compared changed before its write left. Raises Changed the
+    last time."""
+    for _ in range(_TRIES - 1):
+        with suppress(Changed):
+            return await work()
+    return await work()
 
 
 async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks: int) -> None:

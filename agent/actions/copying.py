@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.actions.moves import Phase, Progress, cost, moves_of, progress, replica_of, to_come
-from agent.actions.ports import Ports, Stopped, node_of
+from agent.actions.ports import Changed, Ports, Stopped, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
 from agent.kafka.log_dirs import LogDir
 from agent.model import Change, Effect
@@ -45,7 +45,7 @@ class Copying:
             usable, total = await self._ports.free_bytes(self._target)  # first: a later look sees more copied
             dirs = await self._ports.admin.log_dirs(self._node)
             return await self._judge(dirs, usable, total)
-        except (KafkaUnreachable, KafkaInDoubt) as error:
+        except (KafkaUnreachable, KafkaInDoubt, Changed) as error:
             self._trouble = str(error)
             return False
 
@@ -107,7 +107,7 @@ async def cancel(effect: Effect, ports: Ports) -> None:
     """Cancel the effect's moves that are not swapped yet, by moving each back to where it still is.
 
     A replica that is swapped at this very moment would so begin to go back: that is cancelled in its turn.
-    Stopped where a move may go on all the same.
+    Stopped where a move may go on all the same, Changed among it: whoever undoes begins anew.
     """
     node, sent = node_of(effect), set[tuple[str, int]]()
     for _ in range(_LOOKS):

@@ -18,6 +18,11 @@ class Stopped(Exception):
     """An action ended itself, for this reason; what it had set in motion it has cancelled."""
 
 
+class Changed(Stopped):
+    """What the action had compared is not so any more, right before its write would have left. Nothing was
+    sent: it may look, and compare, again."""
+
+
 class AdminPort(Protocol):
     """The part of `agent.kafka.admin.Admin` that actions use; errors are those of `agent.kafka.errors`."""
 

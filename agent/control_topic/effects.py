@@ -11,7 +11,8 @@ The order:
    paused, there is room under the caps in force;
 3. the deadman is armed for ACT from now, or the end of the hold time: a process that is stopped, swapped out
    or starved from here on is killed before it can act late;
-4. the last look: the stop file and the gate's questions on fresh data;
+4. the last look: the stop file, the gate's questions on fresh data, and whether what the request writes over
+   still is what it was compared with: a join or a barrier may have been waited for since;
 5. what the log says of the claim, once more: it may have been read on since;
 6. the request is sent, and has left the transport's buffer; the deadman is disarmed, the answer awaited.
 
@@ -84,7 +85,7 @@ class Effects:
 
         `ready` makes the request (step 1) and may raise what it likes: nothing was sent. Raises NotAccepted
         where it must not be and ControlUnavailable where nobody knows, both before anything was sent; InDoubt
-        where it did not leave in time; and what `answer` raises.
+        where it did not leave in time; and what `look`, before anything was sent, and `answer` raise.
         """
         token = self._token(claim)
         request = await ready()

@@ -9,11 +9,12 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.actions.ports import AdminPort, Ports, Stopped
+from agent.actions.ports import AdminPort, Changed, Ports, Stopped
 from agent.control.doubt import Sent
 from agent.control_topic import ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted, Request
 from agent.control_topic.effects import LastLook
-from agent.daemon.fenced_admin import FencedAdmin, Moves
+from agent.daemon.compared import Compared, Moves
+from agent.daemon.fenced_admin import FencedAdmin
 from agent.kafka.configs import ConfigChange, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
 from agent.model import Called
@@ -83,14 +84,19 @@ class ClaimWrites:
         self._open.append(self._sent(self._fence.control.boot, {broker: None, CONTROLLER: None}))
 
     def ports(self, ports: Ports, apply: LastLook, undo: LastLook) -> Ports:
-        """The ports of an action of this claim, with the last looks before it sets and puts back."""
+        """The ports of an action of this claim, with the last looks before it sets and puts back. At the end
+        of each, what the action had compared is read once more."""
+        compared = Compared(ports.admin)
 
         def write(look: LastLook, *, undo: bool) -> AdminPort:
-            return FencedAdmin(
-                ports.admin,
-                lambda changes: self._alter(changes, look, undo=undo),
-                lambda broker, moves: self._move(broker, moves, look, undo=undo),
-            )
+            async def alter(changes: Sequence[ConfigChange]) -> None:
+                await self._alter(changes, _both(look, lambda: compared.same_values(changes)), undo=undo)
+
+            async def move(broker: int, moves: Moves) -> Moves:
+                again = _both(look, lambda: compared.same_places(broker, moves))
+                return await self._move(broker, moves, again, undo=undo)
+
+            return FencedAdmin(ports.admin, compared, alter, move)
 
         return replace(ports, admin=write(apply, undo=False), undoing=write(undo, undo=True))
 
@@ -131,12 +137,15 @@ class ClaimWrites:
             left.append(self._sent(at, targets))
             self._open += left
 
-        send = effects.undo if undo else effects.apply
+        send, self.refused = effects.undo if undo else effects.apply, ""
         try:
             answer = await send(self._claim, ready, look, sent)
         except (NotAccepted, ControlUnavailable) as error:
             self.refused = str(error)
             raise Stopped(str(error)) from error
+        except Changed as error:
+            self.refused = str(error)
+            raise
         except InDoubt as error:
             raise KafkaInDoubt("the request", str(error)) from error
         except (KafkaRefused, KafkaUnreachable):
@@ -156,3 +165,13 @@ class ClaimWrites:
     @property
     def _params(self) -> Mapping[str, int]:
         return self._fence.control.params
+
+
+def _both(look: LastLook, compare: Callable[[], Awaitable[None]]) -> LastLook:
+    async def looked() -> str | None:
+        why = await look()
+        if why is None:
+            await compare()
+        return why
+
+    return looked

@@ -1,15 +1,14 @@
-"""The admin protocol as a claimed action gets it: reads as ever, writes by the claim's own way."""
+"""The admin protocol as a claimed action gets it: what it reads is remembered, writes go the claim's way."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from agent.actions.ports import AdminPort
+from agent.daemon.compared import Compared, Moves
 from agent.kafka.configs import ConfigChange
 from agent.kafka.log_dirs import LogDir
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
-
-Moves = Mapping[tuple[str, int], str]  # by topic and partition: a log dir, or an error's name
 
 
 class FencedAdmin:
@@ -18,10 +17,12 @@ class FencedAdmin:
     def __init__(
         self,
         admin: AdminPort,
+        compared: Compared,
         alter: Callable[[Sequence[ConfigChange]], Awaitable[None]],
         move: Callable[[int, Moves], Awaitable[Moves]],
     ) -> None:
         self._admin = admin
+        self._compared = compared
         self._alter = alter
         self._move = move
 
@@ -53,7 +54,7 @@ class FencedAdmin:
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         """What is set dynamically at the resource itself."""
-        return await self._admin.configs(resource, keys)
+        return await self._compared.configs(resource, keys)
 
     async def effective_configs(self, resource: str, keys: Sequence[str] | None) -> Mapping[str, str]:
         """The values in effect, whatever their source."""
@@ -63,8 +64,8 @@ class FencedAdmin:
         self, topics: Sequence[str], keys: Sequence[str] | None
     ) -> Mapping[str, Mapping[str, str]]:
         """What is set dynamically at each topic."""
-        return await self._admin.topic_configs(topics, keys)
+        return await self._compared.topic_configs(topics, keys)
 
     async def log_dirs(self, broker: int) -> tuple[LogDir, ...]:
         """The broker's log dirs with their replicas."""
-        return await self._admin.log_dirs(broker)
+        return await self._compared.log_dirs(broker)

@@ -10,7 +10,7 @@ from fake_world import NODE, Crash, MiB, World, crashes, run
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.actions import Stopped
+from agent.actions import Changed, Stopped
 from agent.actions.drain_disk import DrainDisk
 from agent.actions.moves import moves_of
 from agent.actions.throttles import MOVE_RATE
@@ -381,6 +381,25 @@ async def test_a_move_that_somebody_cancels_is_not_begun_again() -> None:
         await DRAIN.apply(await planned(world), world.ports())
 
     assert world.asked == ["t-0 to /d2"]
+
+
+async def test_a_move_that_was_compared_too_long_ago_is_compared_anew() -> None:
+    """Right before it leaves another moves the replica, or its own copy is swapped: the next look tells."""
+
+    class Waiting(World):
+        stale = 1
+
+        async def move_replicas(self, broker: int, moves: Mapping[Replica, str]) -> Mapping[Replica, str]:
+            if self.stale:
+                self.stale -= 1
+                raise Changed("t-0 was moved, or is being moved, by another")
+            return await super().move_replicas(broker, moves)
+
+    plain = two_dirs(110, 100)
+    world = Waiting(volumes=plain.volumes, replicas=plain.replicas)
+    await DRAIN.apply(await planned(world), world.ports())
+    assert world.asked == ["t-0 to /d2"]
+    assert world.replicas["t", 0][0] == "/d2"
 
 
 async def test_a_deleted_topic_is_passed() -> None:

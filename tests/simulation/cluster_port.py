@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.actions.throttles import RATES
 from agent.control_topic import Request
-from agent.daemon.fenced_admin import Moves
+from agent.daemon.compared import Moves
 from agent.kafka.configs import ConfigChange, in_force, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
 from agent.kafka.log_dirs import LogDir, LogDirReplica

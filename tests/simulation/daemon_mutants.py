@@ -31,7 +31,7 @@ DAEMONS = (
     ),
     Mutant(
         "a claim is given back once settled",
-        "daemon-upgrade",
+        "daemon-stopped",
         (
             (
                 D + "holding.py",
@@ -39,13 +39,13 @@ DAEMONS = (
                 "        while False and (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):\n",
             ),
         ),
-        seed=900_259,
+        seed=BY_HAND + 5,
     ),
     Mutant(
         "what is sent is in doubt until it is answered",
-        "daemon-upgrade",
+        "daemon-stopped",
         ((D + "fence.py", "            self._open += left\n", ""),),
-        seed=900_259,
+        seed=BY_HAND + 5,
     ),
     Mutant(
         "who is restarted looks first, and nobody applies without a claim",
@@ -81,6 +81,12 @@ DAEMONS = (
         "daemon-recreated",
         ((D + "holding.py", "        if refusal is None and not begun:\n", "        if False:\n"),),
         seed=BY_HAND + 3,
+    ),
+    Mutant(
+        "what was compared is looked at again behind a barrier",
+        "daemon-base",
+        ((D + "fence.py", "            await compare()\n", "            pass\n"),),
+        seed=BY_HAND + 4,
     ),
 )
 MUTANTS = (*ALL, *DAEMONS)

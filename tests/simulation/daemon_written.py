@@ -6,9 +6,11 @@ from __future__ import annotations
 from simulation.schedules import BY_HAND, Event, Machinery, Schedule
 
 
-def _schedule(number: int, faults: str, agents: int, ends: float, *events: Event) -> Schedule:
+def _schedule(
+    number: int, faults: str, agents: int, ends: float, *events: Event, sasl: bool = True
+) -> Schedule:
     machines = (Machinery(rate=1.0, offset=0.0, fold_max=2),) * agents
-    return Schedule(BY_HAND + number, faults, machines, True, ends, events)
+    return Schedule(BY_HAND + number, faults, machines, sasl, ends, events)
 
 
 WRITTEN = (
@@ -52,5 +54,29 @@ WRITTEN = (
         Event(13.0, "cut", 1, 47.0, 4),
         Event(14.0, "topic re-created", 1, 0.0, 24),
         Event(18.0, "problem", 2, 40.0, 1, "Far"),
+    ),
+    # A leader changes while an agent is dead, so that an undo waits; meanwhile a person sets the rate anew.
+    # Where there is SASL the session of its connection has ended by then.
+    _schedule(
+        4,
+        "base",
+        3,
+        40.0,
+        Event(5.0, "problem", 1, 30.0, 0, "Far"),
+        Event(12.0, "crash", 3, 20.0),
+        Event(12.2, "leader", 0, 0.0, 0),
+        Event(12.5, "operator undoes", 1),
+        Event(14.0, "operator throttles", 1, 20.0, 0),
+        sasl=False,
+    ),
+    # The controller stops with a request in its socket; it lands when another has waited for its budget.
+    _schedule(
+        5,
+        "stopped",
+        2,
+        40.0,
+        Event(4.5, "node stops on arrival", 0, 10.0),
+        Event(5.0, "problem", 1, 22.0, 0, "Behind"),
+        Event(11.7, "problem", 2, 22.0, 1, "Behind"),
     ),
 )
