@@ -45,7 +45,7 @@ from agent.sources.broker_pid import BrokerAt
 from agent.sources.broker_process import which_process
 from agent.sources.cluster import ClusterFacts
 from agent.sources.control_standing import ControlStanding
-from agent.sources.exposition import Exposition
+from agent.sources.exposition import Exposition, givers
 from agent.sources.host import LogDirs
 from agent.sources.host_sources import host_sources
 from agent.sources.jolokia import Jolokia, Known, Where
@@ -189,7 +189,7 @@ class Eyes:
         """Which of them gives a name: JMX what its table has, the exporters only the rest."""
         if self._jmx is not None and (name in names.metrics or not self._exporters):
             return frozenset({self._jmx.name})
-        return frozenset(exporter.name for exporter in self._exporters if exporter.may_give(name))
+        return givers(self._exporters, name)
 
 
 def make_jmx(config: Config) -> Jolokia | None:

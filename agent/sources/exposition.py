@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -21,10 +21,9 @@ WHOLE_EVERY = (
 _MAX_QUERY = 6_000  # bytes of names in a URL
 _AHEAD_MS = 600_000  # a sample that is from further in the future is refused, as Prometheus does
 
+_UP = "up"
 METRICS = (
-    MetricInfo(
-        "up", "gauge", "", "1 if the target's last scrape succeeded, else 0; with the target's labels"
-    ),
+    MetricInfo(_UP, "gauge", "", "1 if the target's last scrape succeeded, else 0; with the target's labels"),
     MetricInfo(
         "ottla_exposition_body_bytes", "gauge", "bytes", "Size of the last scrape, unpacked, by `source`"
     ),
@@ -75,7 +74,8 @@ class Exposition:
         self._fetch = Fetch(target, deadline)
         self._known = Known(self._labelled)
         self._live: Flags = np.zeros(0, np.bool_)  # the series that a stale marker would end
-        self._names: frozenset[str] | None = None  # those that the last reading gave; None before the first
+        self._asked_for = frozenset[str]()  # what the last good reading was to give,
+        self._names = frozenset[str]()  # and gave
         self._until_whole = 0
         self._size = 0
         self._filtered = False
@@ -85,12 +85,16 @@ class Exposition:
 
     def select(self, names: frozenset[str]) -> None:
         """Read these metrics from now on."""
-        self._wanted = Wanted(names)
+        self._selected, self._wanted = names, Wanted(names)
         self._until_whole = 0
 
+    def gives(self, name: str) -> bool:
+        """Whether the last good reading had this name."""
+        return name in self._names
+
     def may_give(self, name: str) -> bool:
-        """Whether the last reading had this name; before the first anything may come."""
-        return self._names is None or name in self._names
+        """Whether it does, or nobody knows yet: no good reading has asked for it."""
+        return name in self._names or (name not in self._asked_for and name != _UP)
 
     async def read(self, now: int) -> list[Sample]:
         """One scrape. SourceFailed, with the ends of all series, where there is none."""
@@ -120,13 +124,14 @@ class Exposition:
 
     async def _look(self) -> Body:
         """The body of this reading, verified as far as is due."""
+        selected = self._selected
         if self._until_whole == 0:
             body = await self._whole()
             self.grouped = body.grouped
         else:
             self._until_whole -= 1
             body = await self._part()
-        self._names = self._names_in(body)
+        self._asked_for, self._names = selected, self._names_in(body)
         return body
 
     async def _part(self) -> Body:
@@ -142,7 +147,7 @@ class Exposition:
         if asked and body.beyond is not None:
             self.asks_names, self.grouped = False, body.grouped
             return body
-        missing = (self._names or frozenset()) - self._names_in(body)
+        missing = self._names - self._names_in(body)
         if body.grouped and not missing:
             return body
         again = await self._whole()
@@ -232,10 +237,17 @@ class Exposition:
     def _own(self, now: int, *, up: bool) -> list[Sample]:
         """The source's own series, in the order of METRICS."""
         labels, (_, size, filtered, bodies, samples) = (("source", self.name),), METRICS
-        own = [Sample("up", self.target.labels, now, float(up))] if self._own_up else []
+        own = [Sample(_UP, self.target.labels, now, float(up))] if self._own_up else []
         own.append(Sample(size.name, labels, now, float(self._size)))
         own.append(Sample(filtered.name, labels, now, float(self._filtered)))
         for metric, counts in ((bodies, self._refused_bodies), (samples, self._refused_samples)):
             for reason, count in counts.items():
                 own.append(Sample(metric.name, (("reason", reason), *labels), now, float(count)))
         return own
+
+
+def givers(exporters: Sequence[Exposition], name: str) -> frozenset[str]:
+    """On which of them a name rests: those that give it, and where none does, those of which it is not known
+    yet."""
+    giving = frozenset(each.name for each in exporters if each.gives(name))
+    return giving or frozenset(each.name for each in exporters if each.may_give(name))

@@ -12,7 +12,7 @@ from exporters import OPENMETRICS, Exporter, by_family
 from agent.model import Sample
 from agent.series import Series
 from agent.sources import SourceFailed
-from agent.sources.exposition import WHOLE_EVERY, Exposition
+from agent.sources.exposition import WHOLE_EVERY, Exposition, givers
 from agent.sources.exposition_http import Target
 from agent.sources.schedule import Polling
 
@@ -180,7 +180,7 @@ async def test_a_failed_scrape_ends_every_series(exporter: Exporter) -> None:
     assert own(list(failed.samples), "up") == {(): 0.0}
     assert values(list((await failure(own_source, 3)).samples)) == {}
     assert own_source.may_give("a")
-    assert not own_source.may_give("c")
+    assert not own_source.gives("c")
 
 
 async def test_a_second_look_that_comes_too_late_costs_one_reading(exporter: Exporter) -> None:
@@ -313,3 +313,38 @@ async def test_other_names_from_the_next_reading_on(exporter: Exporter) -> None:
     own_source.select(frozenset({"c"}))
     assert values(await own_source.read(2)) == {**dict.fromkeys(SEEN, "stale"), "c{}": 4.0}
     assert exporter.asked[-1] == []
+
+
+async def test_a_name_that_was_not_asked_for_is_open_until_a_good_reading(exporter: Exporter) -> None:
+    """A reload brings it while the exporter is down: that it was not given before says nothing."""
+    own_source = source(exporter, names=WANTED | {"e"})
+    await own_source.read(1)
+    assert not own_source.may_give("e")
+    own_source.select(WANTED | {"c", "d", "e"})
+    exporter.reply = lambda: web.Response(status=500)
+    await failure(own_source)
+    assert [own_source.may_give(name) for name in "acde"] == [True, True, True, False]
+
+    exporter.reply = None
+    await own_source.read(3)
+    assert [own_source.may_give(name) for name in "acde"] == [True, True, False, False]
+
+
+async def test_a_name_rests_on_who_gives_it_and_else_on_who_was_not_read(exporter: Exporter) -> None:
+    """A second exporter that never answered is no reason to doubt what the first one says."""
+    first = Exposition(Target(exporter.url, name="first"), 1000, deadline=5)
+    never = Exposition(Target("http://127.0.0.1:1/metrics", name="never"), 1000, deadline=5)
+    both = first, never
+    for each in both:
+        each.select(frozenset({"a", "d", "up"}))
+    assert givers(both, "a") == {"first", "never"}
+
+    await first.read(1)
+    await failure(never)
+    assert givers(both, "a") == {"first"}
+    assert givers(both, "d") == {"never"}
+    assert givers(both, "up") == frozenset()  # each tells it of itself, also where it does not answer
+
+    exporter.reply = lambda: web.Response(status=500)
+    await failure(first)
+    assert givers(both, "a") == {"first"}
