@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from agent.alerts import Alerts, Kept, lost
 from agent.model import Alert, AlertRule, AlertState, Labels, Place, RuleHealth, Sample
 from agent.promql.vectors import STALE
+from agent.quantities import show_duration
 from agent.series import Series, Touched
 
 SECOND, MINUTE = 1000, 60_000
@@ -280,6 +281,42 @@ def test_after_a_long_outage_all_is_proved_anew() -> None:
     assert after.states == [FIRING]
     after.see(62 * MINUTE, 0.9)
     assert after.states == [PENDING]
+
+
+@pytest.mark.parametrize(
+    ("expr", "needs"), [("gone > 0.8", 5), ("max_over_time(gone[90m]) > 0.8", 90), ("other > on () gone", 5)]
+)
+def test_what_was_kept_and_comes_no_more_is_given_up_in_the_end(expr: str, needs: int) -> None:
+    """An hour beyond what the rule looks back on; the agent sees other metrics all the while."""
+    full = rule(expr)
+    host = Host(full)
+    host.alerts.restore([kept(full, Alert("Full", (("alertname", "Full"),), FIRING, 0, 0.9))], unseen=True)
+    host.series.add([Sample("used", (), 0, 0.5)])
+    host.judge(0)
+    host.judge((60 + needs) * MINUTE)
+    assert (host.states, host.alerts.given_up("Full")) == ([FIRING], "")
+    host.judge((60 + needs) * MINUTE + 1)
+    assert (host.states, host.health) == ([], RuleHealth.BLIND)
+    bound = show_duration((60 + needs) * MINUTE)
+    assert host.alerts.given_up("Full") == f"its rule has been blind for {bound}: {host.alerts.why('Full')}"
+
+
+def test_what_cannot_be_read_is_not_given_up() -> None:
+    """A source that is down for a day says nothing; the time counts from when it answers again."""
+    full = rule("gone > 0.8")
+    host = Host(full)
+    host.alerts.restore([kept(full, Alert("Full", (("alertname", "Full"),), FIRING, 0, 0.9))], unseen=False)
+    host.series.add([Sample("used", (), 0, 0.5)])
+    host.judge(0)
+    for minute in (10, 1440):
+        host.judge(minute * MINUTE, down=frozenset({"gone"}))
+    host.judge(1441 * MINUTE)
+    host.judge(1500 * MINUTE)
+    assert host.states == [FIRING]
+    host.judge(1507 * MINUTE)
+    assert host.states == []
+    host.see(1508 * MINUTE, 0.9, name="gone")
+    assert (host.states, host.alerts.given_up("Full")) == ([FIRING], "")
 
 
 def test_other_rules_go_on_with_what_is_theirs() -> None:

@@ -31,7 +31,8 @@ class Alerts:
     * STORM: more results than the limit of the rule's group.
 
     In none of them is anything begun, promoted or ended: alerts stay as they were, `for` runs on, and what
-    reads a recording rule's series inherits its state.
+    reads a recording rule's series inherits its state. But what is COLD or BLIND for an hour beyond what it
+    needs of samples comes no more, and its alerts are given up.
 
     `evaluate` judges what is due at an instant; a shell that must not block takes the same steps itself:
     `begin` a turn, `next` task, `judge` it wherever it likes, and `take` what was found.
@@ -185,6 +186,10 @@ class Alerts:
     def why(self, name: str, labels: Labels | None = None) -> str:
         """What is wrong with that rule, in words; empty when it is OK."""
         return self._rule(name, labels).why
+
+    def given_up(self, name: str, labels: Labels | None = None) -> str:
+        """Why that rule's alerts were ended though it could not be judged; empty where they were not."""
+        return self._rule(name, labels).given_up
 
     def expression(self, name: str, labels: Labels | None = None) -> Expression:
         """What that rule evaluates."""

@@ -8,20 +8,22 @@ from math import inf
 from msgspec import Struct, field
 
 from agent.alerts.judgement import Finding
-from agent.alerts.keeping import Kept, after_gap, key, shifted
+from agent.alerts.keeping import OUTAGE_MS, Kept, after_gap, key, shifted
 from agent.alerts.machine import advance, deadlines
 from agent.alerts.obstacles import Obstacle, asked_absent
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
 from agent.promql import Expression
 from agent.promql.labels import NAME
 from agent.promql.vectors import STALE
+from agent.quantities import show_duration
 
 _NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
 
 
 class RuleState(Struct):
     """`judged_at`: when it last was OK, by a finding or because nothing had changed; `unseen_since`: in a
-    former life; `taken`: its last task.
+    former life; `sightless_since`: when it began to be COLD or BLIND at each look, `given_up`: why its alerts
+    were ended for that; `taken`: its last task.
     """
 
     rule: Rule
@@ -32,6 +34,8 @@ class RuleState(Struct):
     evaluated_at: int | None = None
     judged_at: int = 0
     unseen_since: int | None = None
+    sightless_since: int | None = None
+    given_up: str = ""
     cost_s: float | None = None
     active: dict[Labels, Alert] = field(default_factory=dict)
     written: frozenset[Labels] = frozenset()  # the series that a recording rule gave last
@@ -49,7 +53,9 @@ class RuleState(Struct):
         """What follows from a finding; the samples of a recording rule."""
         self.evaluated_at, self.health, self.why = finding.task.now, finding.health, finding.why
         if finding.health is not RuleHealth.OK:
+            self._give_up(finding.task.now)
             return
+        self.sightless_since, self.given_up = None, ""
         if took_s is not None:
             self.cost_s = took_s if self.cost_s is None else self.cost_s + _NEWEST * (took_s - self.cost_s)
         if self.unseen_since is not None:
@@ -66,6 +72,21 @@ class RuleState(Struct):
         self.judged_at += by_ms
         if self.unseen_since is not None:
             self.unseen_since += by_ms
+        if self.sightless_since is not None:
+            self.sightless_since += by_ms
+
+    def _give_up(self, now: int) -> None:
+        """End alerts whose metrics come no more though their sources answer: after an outage's time beyond
+        what the rule needs to be judged at all. What cannot be read is waited for."""
+        if not self.active or self.health not in (RuleHealth.COLD, RuleHealth.BLIND):
+            self.sightless_since = None
+            return
+        self.sightless_since = now if self.sightless_since is None else self.sightless_since
+        needs = [each.window_ms + each.offset_ms for each in self.expression.selectors]
+        bound = OUTAGE_MS + max([self.expression.history_ms, *needs])
+        if now - self.sightless_since > bound:
+            self.active = {}
+            self.given_up = f"its rule has been {self.health} for {show_duration(bound)}: {self.why}"
 
     def rest(self, now: int, same_since: Callable[[Expression], int]) -> bool:
         """Take it for judged `now` where the same values again can tell nothing new; False where they can.

@@ -110,7 +110,7 @@ class Sight:
             return "its remedy was removed"
         if name in self._changed and incident.opened_at < self._in_force_since:
             return "its rule was changed, and as it is now it does not fire"
-        return "the alert ended"
+        return self.alerts.given_up(name, labels) or "the alert ended"
 
     def take(self, samples: Sequence[Sample], ran: float = 0, now: int | None = None) -> Touched:
         """Keep new samples of a reading that began at `ran`; the metrics whose readers are to be judged.
