@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from agent.backtest.grid import Grid, Matrix, matrix
-from agent.daemon.origins import Origins
+from agent.daemon.origins import Origins, part
 from agent.gate import World
 from agent.promql import EvaluationError
 from agent.promql.errors import BadExpression
-from agent.promql.vectors import Times, is_stale
+from agent.promql.vectors import Flags, Times, is_stale
 from agent.recording.limits import Allowance
 from agent.recording.recorded import Recorded, Track
 from agent.recording.world_names import FENCED, OFFLINE, REASSIGNING, SOURCE_UP, UNDER_MIN_ISR, WORLD
 from agent.rulebook.compiled import compiled
+from agent.sources.schedule import UNREAD
 
 SOMEBODY = -1  # a broker of which only is known that it is fenced
 _WORDS: Mapping[str, str] = {
@@ -67,11 +68,10 @@ class Facts:
         for when, source, is_down in self._silences:
             if when <= at:
                 (silent.add if is_down else silent.discard)(source)
-        return (
-            frozenset(n for n in self.origins.names if silent & self.origins.behind(n))
-            if silent
-            else frozenset()
-        )
+        if not silent:
+            return frozenset()
+        unread = self.origins.named_by(frozenset(silent), self.origins.names)
+        return unread | {n for n in self.origins.names if silent & self.origins.behind(n)}
 
     def world(self, step: int) -> World:
         """As the gate wants it. A count that is recorded but too old makes the whole view old."""
@@ -120,12 +120,18 @@ class Facts:
 
 
 def _silences(store: Recorded) -> Iterator[tuple[int, str, bool]]:
-    """(when, source, whether it is down from then on)."""
+    """(when, source or part of one, whether it is down from then on)."""
     for labels, each in store.tracks.get(SOURCE_UP, {}).items():
-        source, alive = dict(labels).get("source", ""), _without_ends(each)
-        down = alive.values == 0
-        for turn in [0, *(np.flatnonzero(down[1:] != down[:-1]) + 1).tolist()] if len(down) else []:
-            yield int(alive.times[turn]), source, bool(down[turn])
+        alive = _without_ends(each)
+        yield from _turns(dict(labels).get("source", ""), alive.times, alive.values == 0)
+    for labels, each in store.tracks.get(UNREAD, {}).items():
+        what = part(dict(labels).get("source", ""), dict(labels).get("metric", ""))
+        yield from _turns(what, each.times, each.values == 1)
+
+
+def _turns(what: str, times: Times, down: Flags) -> Iterator[tuple[int, str, bool]]:
+    for turn in [0, *(np.flatnonzero(down[1:] != down[:-1]) + 1).tolist()] if len(down) else []:
+        yield int(times[turn]), what, bool(down[turn])
 
 
 def _without_ends(each: Track) -> Track:

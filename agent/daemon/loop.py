@@ -11,6 +11,7 @@ from typing import Any
 from agent.daemon.attempt import Attempt
 from agent.daemon.carry import Carrier
 from agent.daemon.means import Means
+from agent.daemon.origins import part
 from agent.daemon.sight import Sight
 from agent.decide import ESCALATE, decide, endings
 from agent.history import Incident, Phase
@@ -18,6 +19,7 @@ from agent.journal import JournalFailed
 from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
 from agent.report import doing
 from agent.series import Touched
+from agent.sources import schedule
 
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
@@ -42,7 +44,7 @@ class Daemon:
         self.sight = sight
         self.carriers: dict[str, Carrier] = {}
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
-        self._down = set(unread)  # what the store holds of them may be of a former life
+        self._down = set(unread)  # see `Down`; what the store holds of them may be of a former life
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tried: dict[str, int] = {}
         self._deciding: dict[
@@ -55,11 +57,11 @@ class Daemon:
         self._stopping = False
 
     def take(self, samples: list[Sample], began: float) -> None:
-        """One reading of a source, its own `ottla_source_up` included; it `began` by the loop's time."""
+        """One reading of a source, what it tells of itself included; it `began` by the loop's time."""
         before = frozenset(self._down)
         for sample in samples:
-            if sample.name == "ottla_source_up":
-                (self._down.discard if sample.value else self._down.add)(dict(sample.labels)["source"])
+            if sample.name in (schedule.UP, schedule.UNREAD):
+                self._look_at_source(sample)
         now = self._means.clock()
         # New samples wake just the rules that read them, a source that went or came those that need it.
         touched = self.sight.take(samples, began * 1_000, now)
@@ -67,6 +69,15 @@ class Daemon:
         touched |= Touched.by_change(switched)
         self._judge(self.sight, now, touched, frozenset(self._down))
         self.wake()
+
+    def _look_at_source(self, sample: Sample) -> None:
+        """Remember what it tells: whether a source was read, or that a metric of it was not."""
+        labels = dict(sample.labels)
+        if sample.name == schedule.UP:
+            what, down = labels["source"], not sample.value
+        else:
+            what, down = part(labels["source"], labels["metric"]), sample.value == 1
+        (self._down.add if down else self._down.discard)(what)
 
     def wake(self) -> None:
         """Something has changed: the next round is now."""

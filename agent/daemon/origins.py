@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.promql import Expression
 from agent.rulebook import Rulebook
@@ -45,6 +45,15 @@ def from_jmx(_name: str) -> frozenset[str]:
     return frozenset({BROKER})
 
 
+# What does not answer: sources by their names, and of others what they could not read, as `part` calls it.
+Down = frozenset[str]
+
+
+def part(source: str, metric: str) -> str:
+    """What stands for one metric of a source among what is down."""
+    return f"{source}/{metric}"  # no metric has a slash in its name
+
+
 Giving = Callable[[str], frozenset[str]]
 
 
@@ -69,16 +78,26 @@ class Origins:
         """The sources of one series, recording rules seen through."""
         return frozenset(self._sources(name))
 
-    def named_by(self, sources: frozenset[str], names: frozenset[str]) -> frozenset[str]:
-        """Which of these names come from one of the sources themselves."""
-        if not sources:
+    def named_by(self, down: Down, names: frozenset[str]) -> frozenset[str]:
+        """Which of these names come from one of the sources themselves, or are among what one could not
+        read."""
+        if not down:
             return frozenset()
-        return frozenset(n for n in names - self.recorded.keys() if not sources.isdisjoint(self._givers(n)))
+        return frozenset(name for name in names - self.recorded.keys() if self._is_down(name, down))
 
-    def silent(self, expression: Expression, down: frozenset[str]) -> bool:
-        """Whether any of the sources that an expression rests on is among these."""
-        rests_on = frozenset[str]().union(*map(self._originals, expression.names))
-        return bool(self.named_by(down, rests_on))
+    def silent(self, expression: Expression, down: Down) -> frozenset[str]:
+        """The names that an expression rests on and of which nothing can be known. One that chooses series by
+        patterns may rest on any that rules name."""
+        names = self.names if expression.nameless else expression.names
+        return self.named_by(down, self.originals(names))
+
+    def originals(self, names: Iterable[str]) -> frozenset[str]:
+        """The names that no rule records behind these."""
+        return frozenset[str]().union(*map(self._originals, names))
+
+    def _is_down(self, name: str, down: Down) -> bool:
+        origin = self._origin(name)
+        return any(each in down or part(each, origin) in down for each in self._givers(name))
 
     def _givers(self, name: str) -> frozenset[str]:
         origin = self._origin(name)

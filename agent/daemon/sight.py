@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.freshness import NEVER, Freshness, Taken
-from agent.daemon.origins import Giving, Origins, from_jmx
+from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.decide import fill, is_given, selects
 from agent.gate import Scene, World
 from agent.history import History, Incident
@@ -76,7 +76,7 @@ class Sight:
         self.series = series
         self.world = world
         self._newest: dict[str, Taken] = {}  # by name: from which instant the data that it rests on are
-        self.down: frozenset[str] = frozenset()
+        self.down: Down = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self._origins = Origins(book, origin, giving)
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
@@ -138,20 +138,17 @@ class Sight:
             self._away_at = min(self._away_at + max(by_ms, 0), now)
         self.alerts.begin_anew(max(by_ms, 0))
 
-    def given_by(self, sources: frozenset[str]) -> frozenset[str]:
-        """The names that rest on one of these sources."""
-        return self._origins.named_by(sources, self.names)
+    def given_by(self, down: Down) -> frozenset[str]:
+        """The names that rest on one of these."""
+        return self._origins.named_by(down, self.names)
 
-    def begin(self, now: int, touched: Touched | None, down: frozenset[str]) -> tuple[Ground, Turn]:
-        """A turn of the rules that read what was `touched` (None: of all), and what they are judged on.
-
-        `down`: the sources that do not answer.
-        """
+    def begin(self, now: int, touched: Touched | None, down: Down) -> tuple[Ground, Turn]:
+        """A turn of the rules that read what was `touched` (None: of all), and what they are judged on."""
         self._look_at_clock(now)
         self.down = down
         return self.ground(), self.alerts.begin(now, touched)
 
-    def judge(self, now: int, touched: Touched | None, down: frozenset[str]) -> None:
+    def judge(self, now: int, touched: Touched | None, down: Down) -> None:
         """Judge them all at once, here."""
         ground, turn = self.begin(now, touched, down)
         while (task := self.alerts.next(turn)) is not None:
@@ -244,7 +241,7 @@ class Sight:
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
         new = [fresh.has(name, self._newest.get(name, NEVER), now) for name in expression.names]
-        return not self._is_silent(expr) and all(new) and self._has_result(expr, now)
+        return not self._origins.silent(expression, self.down) and all(new) and self._has_result(expr, now)
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:
@@ -253,12 +250,22 @@ class Sight:
             return False  # what cannot be judged neither heals nor condemns
 
     def _objections(self, remedy: Remedy, labels: Labels, now: int) -> tuple[str, ...]:
-        """Those with a result, and those of which nobody can say whether they have one."""
-        filled = (fill(text, labels) for text in remedy.unless)
-        return tuple(text for text in filled if self._is_silent(text) or self._has_result(text, now))
+        """Those with a result, and those of which nobody can say whether they have one, and why."""
+        objections = (self._objection(fill(text, labels), now) for text in remedy.unless)
+        return tuple(each for each in objections if each)
 
-    def _is_silent(self, expr: str) -> bool:
-        return self._origins.silent(compiled(expr), self.down)
+    def _objection(self, text: str, now: int) -> str:
+        """It, with why nobody can say whether it has a result; empty where it has none."""
+        expression = compiled(text)
+        if silent := self._origins.silent(expression, self.down):
+            return f"{text} (unknown: {', '.join(sorted(silent))} cannot be read)"
+        lacking = self.series.incomplete & self._origins.originals(expression.names)
+        if lacking:
+            return f"{text} (unknown: not all series of {', '.join(sorted(lacking))} are kept)"
+        try:
+            return text if evaluate(expression, self.series, now) else ""
+        except EvaluationError as error:
+            return f"{text} (unknown: {error})"
 
     def _patients(self, remedy: Remedy) -> int:
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))

@@ -9,9 +9,10 @@ from agent.actions import Action, Ports, load
 from agent.gate import World
 from agent.model import Labels, Policy, Sample
 from agent.promql.labels import NAME, without
+from agent.promql.vectors import STALE
 from agent.rehearsal.cases import GivenSeries
 from agent.rehearsal.cluster import Cluster
-from agent.sources import SourceFailed
+from agent.sources import SourceFailed, schedule
 from agent.sources.cluster import ClusterFacts
 
 SOURCES_MS = 10_000  # how often the sources read, unless the given series come faster
@@ -32,9 +33,11 @@ class GivenScenery:
         self._series = [(_named(one.labels), one.values) for one in series]
         self._given = frozenset(name for (name, _), _ in self._series)
         self._facts = ClusterFacts(cluster, cluster.node, self._period)
+        self._unread = frozenset[str]()
 
     def begin_life(self) -> None:
         """The agent is started: its sources know nothing yet."""
+        self._unread = frozenset()
         self._facts = ClusterFacts(self.cluster, self.cluster.node, self._period)
 
     def ports(self, clock: Callable[[], int], recorded: Callable[[str, str, str], bool]) -> Ports:
@@ -75,12 +78,16 @@ class GivenScenery:
 
     async def _of_sources(self, now: int) -> list[Sample]:
         up = {"host": 1.0, "jmx": 1.0, "logs": 1.0, "cluster": 1.0}
-        samples = self._of_host(now)
+        samples, before, self._unread = self._of_host(now), self._unread, frozenset[str]()
         try:
             samples += await self._facts.read(now)
+            self._unread = self._facts.unread
         except SourceFailed:
             up["cluster"] = 0.0
-        return samples + [Sample("ottla_source_up", (("source", s),), now, v) for s, v in up.items()]
+        for metric in sorted(before | self._unread):
+            labels = (("metric", metric), ("source", "cluster"))
+            samples.append(Sample(schedule.UNREAD, labels, now, 1.0 if metric in self._unread else STALE))
+        return samples + [Sample(schedule.UP, (("source", s),), now, v) for s, v in up.items()]
 
     def _of_host(self, now: int) -> list[Sample]:
         """As agent.sources.host reads it of file systems."""

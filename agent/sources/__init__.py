@@ -59,6 +59,16 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Partly(Source, Protocol):
+    """A source of several questions, of which some may have no answer while others have."""
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """After a reading that succeeded: the wanted metrics that it had to leave open, as what would tell of
+        them did not answer, and that it gave no sample of. What an answer has not is known, and not in it."""
+
+
+@runtime_checkable
 class Eager(Source, Protocol):
     """A source that knows when it has something new, and may be asked before its interval is over."""
 

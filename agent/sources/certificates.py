@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -81,6 +81,7 @@ class Certificates:
     ) -> None:
         self.interval_ms = interval_ms
         self.wanted = frozenset[str]()
+        self.unread = frozenset[str]()
         self._listeners, self._files = listeners, dict(map(_file, files))
         self._security = security
         self._deadline = deadline
@@ -91,12 +92,21 @@ class Certificates:
 
     async def read(self, now: int) -> list[Sample]:
         """One look at all of them."""
+        self.unread = frozenset()
         if not self.wanted & _NAMES:
             return []
         names = (*self._listeners, *self._files)
         answers = await asyncio.gather(*map(self._look, names))
         found = {name: der for name, der in zip(names, answers, strict=True) if der is not None}
-        return [*self._samples(found, now), *self._counts(now)]
+        samples = [*self._samples(found, now), *self._counts(now)]
+        self.unread = self._in_doubt(set(names) - found.keys()) - {sample.name for sample in samples}
+        return samples
+
+    def _in_doubt(self, silent: Collection[str]) -> frozenset[str]:
+        """What these would have told: whether certificates are the same needs both sides."""
+        kinds = {"served" if name in self._listeners else "file" for name in silent}
+        names = frozenset(f"host_certificate_{kind}_not_after_seconds" for kind in kinds)
+        return names | {"host_certificate_mismatch"} if kinds and self._listeners and self._files else names
 
     def _samples(self, found: Mapping[str, bytes], now: int) -> Iterator[Sample]:
         on_disk = {found[path] for path in self._files if path in found}

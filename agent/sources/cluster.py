@@ -37,8 +37,9 @@ class ClusterFacts:
 
     A reading gives what has been answered, with the time at which it was asked; what is not answered in time
     comes with a later reading, or is counted and left out: then the call's series end, as those of a scrape
-    that failed do in Prometheus. That no broker answers at all is SourceFailed. `facts` is the newest
-    complete view for the gate, as old as its oldest part.
+    that failed do in Prometheus, and its metrics are `unread` until it is answered. That
+    no broker answers at all is SourceFailed. `facts` is the newest complete view for the gate, as old as its
+    oldest part.
     """
 
     name = "cluster"
@@ -69,6 +70,13 @@ class ClusterFacts:
         """Ask what these metrics need from now on, and what the gate does; None: everything."""
         self._wanted: frozenset[str] | None = names
         self._settings.lists = names is None or bool(names & _THROTTLED)
+        self._calls.known &= {call for call in BY_CALL if self._needs(call)}  # others grow old
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """What the calls tell that have no answer, or none since one that failed."""
+        open_ = (call for call in BY_CALL if self._needs(call) and call not in self._calls.known)
+        return frozenset(metric.name for call in open_ for metric in BY_CALL[call])
 
     async def read(self, now: int) -> list[Sample]:
         """One reading: at most one answer about partitions; nothing waits for a broker that hangs."""
@@ -95,6 +103,7 @@ class ClusterFacts:
         """Nothing is known of the cluster; all is asked again as soon as a broker answers."""
         for call in BY_CALL:
             self._took(call, (), now)
+        self._calls.known.clear()
         self._due = dict.fromkeys(BY_CALL, 0)
 
     def _new(self) -> list[Sample]:

@@ -77,7 +77,7 @@ class DiskStats:
         self._before: dict[str, tuple[float, DeviceLine]] = {}
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:  # noqa: ARG002 all of it is one line
-        """See Part. OSError names the log dirs whose device has no line: there is none behind ZFS or NFS."""
+        """See Part. FileNotFoundError names the log dirs whose device has no line: ZFS has none."""
         lines, at = parse(kernel_file.read(self._table)), time.monotonic()
         missing = []
         for path in self._paths:
@@ -92,7 +92,7 @@ class DiskStats:
                 yield from derived(before[1].fields, line.fields, at - before[0], labels)
             self._before[path] = at, line
         if missing:
-            raise OSError(f"/proc/diskstats has no device for {', '.join(missing)}")
+            raise FileNotFoundError(f"/proc/diskstats has no device for {', '.join(missing)}")
 
 
 def device_of(path: str) -> tuple[int, int]:

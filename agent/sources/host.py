@@ -35,6 +35,8 @@ METRICS = (
     ),
 )
 
+_NAMES = frozenset(metric.name for metric in METRICS)
+
 
 class LogDirPath(Struct, frozen=True):
     """A log dir. `capacity` (bytes) makes a plain folder a disk of that size; its usage is then summed up.
@@ -67,6 +69,7 @@ class LogDirs:
 
     def __init__(self, folders: Sequence[LogDirPath], interval_ms: int, deadline: float = 2.0) -> None:
         self.interval_ms = interval_ms
+        self.unread = frozenset[str]()
         self._folders = {folder.path: folder for folder in folders}
         self._threads = {path: LoneThread(f"reading of {path}") for path in self._folders}
         self._unread = dict.fromkeys(self._folders, 0)
@@ -75,7 +78,10 @@ class LogDirs:
     async def read(self, now: int) -> list[Sample]:
         """One reading of all log dirs; what gives nothing is counted and left out, so that its series end."""
         readings = await asyncio.gather(*(self._read_one(path, now) for path in self._folders))
-        return [sample for reading in readings for sample in reading]
+        samples = [sample for reading in readings for sample in reading]
+        complete = all(len(reading) > 1 for reading in readings)
+        self.unread = frozenset() if complete else _NAMES - {sample.name for sample in samples}
+        return samples
 
     async def free_bytes(self, path: str) -> tuple[int, int]:
         """(usable, total) bytes of a log dir, as of now. TimeoutError where its disk hangs, OSError where it

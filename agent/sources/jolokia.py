@@ -87,6 +87,7 @@ class Jolokia:
     def __init__(self, where: Where, names: frozenset[str], interval_ms: int, deadline: float = 5.0) -> None:
         self.interval_ms = interval_ms
         self.failed: Mapping[str, str] = {}  # of the last reading: ObjectName → error
+        self.unread = frozenset[str]()
         self._where = where
         self._timeout = aiohttp.ClientTimeout(total=deadline)
         self._tls: ssl.SSLContext | None = None
@@ -105,14 +106,19 @@ class Jolokia:
         for name in sorted(wanted, key=lambda name: name != PROCESS_START):  # the start is never left out
             by_mbean.setdefault(table[name].mbean, []).append((name, table[name]))
         self._reads, self._body, self._too_many = _bulk(Read(mbean, ms) for mbean, ms in by_mbean.items())
+        self._left_out = frozenset(name for mbean in self._too_many for name, _ in by_mbean[mbean])
 
     async def read(self, now: int) -> list[Sample]:
-        """One bulk read. An MBean that is not there gives no sample, one that errs is in `failed` besides."""
+        """One bulk read. An MBean that is not there gives no sample, one that errs is in `failed` besides,
+        and what nothing was given of is `unread`."""
         address = await self._where.find()
-        reads, body, failed = self._reads, self._body, dict(self._too_many)
+        reads, body, failed, left_out = self._reads, self._body, dict(self._too_many), self._left_out
         entries = self._decode(address.url, await self._post(address, body), len(reads))
         samples = await _in_slices(_samples(reads, entries, now, failed))
         self.failed = failed
+        if erred := left_out.union(*(read.erred for read in reads)):
+            erred -= {sample.name for sample in samples}
+        self.unread = erred
         own = (float(len(failed)), float(self._where.attached))
         return samples + [Sample(m.name, (), now, value) for m, value in zip(METRICS, own, strict=True)]
 

@@ -74,6 +74,8 @@ class Read:
     def __init__(self, mbean: str, metrics: Sequence[tuple[str, JmxMetric]]) -> None:
         self.mbean = mbean
         self._many = is_pattern(mbean)
+        self.names = frozenset(name for name, _ in metrics)
+        self.erred = set[str]()  # of the last answer: those whose attribute erred, at one MBean at least
         self._series = tuple(_Series(n, m, path, labels) for n, m in metrics for path, labels in m.reads)
         self._labels: dict[str, tuple[Labels, ...]] = {}  # by ObjectName: they cost more than all the rest
         self._owners: dict[tuple[str, Labels], str] = {}
@@ -90,6 +92,7 @@ class Read:
 
     def objects(self, entry: Entry) -> Objects:
         """The attributes by ObjectName, none where the MBean is absent; EntryFailed where it erred."""
+        self.erred = set(self.names) if entry.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.OK) else set()
         if entry.status == HTTPStatus.NOT_FOUND:
             return {}
         if entry.status != HTTPStatus.OK:
@@ -97,6 +100,7 @@ class Read:
         try:
             found = _MANY.decode(entry.value) if self._many else {self.mbean: _ONE.decode(entry.value)}
         except UNREADABLE as error:
+            self.erred |= self.names
             raise EntryFailed(f"an answer of another shape: {error}") from error
         if len(self._labels) > 2 * len(found) + _SPARE:
             self._labels.clear()
@@ -140,7 +144,9 @@ class Read:
                 found.append(Sample(series.name, own, at, number / series.divisor))
         for value in attributes.values():
             if value.__class__ is dict:
-                failed += errors_of(attributes)
+                erred = errors_of(attributes)
+                failed += erred.values()
+                self.erred |= {series.name for series in self._series if series.attribute in erred}
                 break
         return found
 
@@ -161,12 +167,14 @@ def _take(samples: list[Sample], seen: set[tuple[str, Labels]]) -> bool:
     return fresh
 
 
-def errors_of(attributes: Mapping[str, Value]) -> Iterator[str]:
-    """The attributes that erred; that one is absent is no error."""
+def errors_of(attributes: Mapping[str, Value]) -> Mapping[str, str]:
+    """The attributes that erred, and how; that one is absent is no error."""
+    found = {}
     for attribute, value in attributes.items():
         kind = str(value.get("error_type", "")) if isinstance(value, dict) else ""
         if kind and not kind.endswith(_ABSENT):
-            yield f"{attribute}: {kind}: {value}"[:_LONGEST_ERROR]
+            found[attribute] = f"{attribute}: {kind}: {value}"[:_LONGEST_ERROR]
+    return found
 
 
 def number_of(value: Value) -> float | None:

@@ -38,8 +38,9 @@ class Part(Protocol):
         """What it can yield."""
 
     def read(self, wanted: frozenset[str]) -> Iterable[Reading]:
-        """What is wanted of it. OSError where a file cannot be read, ValueError or IndexError where it is
-        not as documented. What was yielded before counts."""
+        """What is wanted of it. FileNotFoundError or ProcessLookupError where there is none of it here,
+        another OSError where a file cannot be read, ValueError or IndexError where it is not as documented.
+        What was yielded before counts."""
 
 
 class Kernel:
@@ -49,7 +50,8 @@ class Kernel:
     counted, told once, and hides no other. `deadline` (seconds) is for all that one thread reads.
 
     What a part gave before and does not give now ends, also where it errs or hangs, as Prometheus ends all
-    series of a scrape that failed. Parts that were not begun, since another hung before them, end nothing.
+    series of a scrape that failed; and what it did not give because it errs or hangs is `unread`. Parts that
+    were not begun, since another hung before them, end nothing.
     """
 
     name = "kernel"
@@ -58,6 +60,7 @@ class Kernel:
     def __init__(self, parts: Sequence[Part], interval_ms: int, deadline: float = 4.0) -> None:
         self.interval_ms = interval_ms
         self.wanted = frozenset[str]()
+        self.unread = frozenset[str]()
         self.metrics = (*METRICS, *(metric for part in parts for metric in part.metrics))
         self._deadline = deadline
         self._parts = {part.name: part for part in parts}
@@ -72,7 +75,10 @@ class Kernel:
         asked = [name for name, metrics in self._names.items() if metrics & self.wanted]
         threads = dict.fromkeys(self._threads[name] for name in asked)
         rounds = [_Round([self._parts[n] for n in asked if self._threads[n] is thread]) for thread in threads]
-        await asyncio.gather(*(self._run(each, thread) for each, thread in zip(rounds, threads, strict=True)))
+        runs = (self._run(each, thread) for each, thread in zip(rounds, threads, strict=True))
+        in_doubt = frozenset[str]().union(*await asyncio.gather(*runs))
+        found = {name for each in rounds for _, readings in each.found for name, _, _ in readings}
+        self.unread = frozenset(n for part in in_doubt for n in self._names[part] & self.wanted - found)
         readings = [r for each in rounds for part, found in each.found for r in self._with_ends(part, found)]
         readings += [("host_unread_total", (("part", name),), float(self._unread[name])) for name in asked]
         return [Sample(name, labels, now, value) for name, labels, value in readings]
@@ -86,16 +92,20 @@ class Kernel:
         yield from ((name, labels, STALE) for name, labels in before - self._given[part])
         yield from found
 
-    async def _run(self, each: _Round, thread: LoneThread) -> None:
+    async def _run(self, each: _Round, thread: LoneThread) -> set[str]:
+        """Have its parts read; those of which it stays open what they would tell."""
+        in_doubt = each.in_doubt
         try:
             await thread.run(partial(each.read, self.wanted), self._deadline)
         except TimeoutError as error:
             failed = {name: f"{error}, at {each.at or name}" for name in each.ahead()}
+            in_doubt = in_doubt | ({each.at} if each.at else set(each.names))
             self._set_apart(each.at, thread)
         else:
             failed = each.failed
         for name in each.names:
             self._judge(name, failed.get(name))
+        return in_doubt
 
     def _set_apart(self, hung: str | None, thread: LoneThread) -> None:
         """All that shared the thread with the part that hangs in it go on in another."""
@@ -121,6 +131,7 @@ class _Round:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.names = [part.name for part in parts]
         self.failed: dict[str, str] = {}
+        self.in_doubt = set[str]()  # those that failed by other than that there is none of it here
         self.at: str | None = None  # the part that is being read
         self._parts = parts
         self._found: dict[str, list[Reading]] = {}
@@ -143,3 +154,5 @@ class _Round:
                 found.extend(part.read(wanted))
             except (OSError, ValueError, IndexError) as error:
                 self.failed[part.name] = str(error) or type(error).__name__
+                if not isinstance(error, FileNotFoundError | ProcessLookupError):
+                    self.in_doubt.add(part.name)

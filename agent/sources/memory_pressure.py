@@ -48,7 +48,7 @@ class MemoryPressure:
     metrics = METRICS
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
-        """See Part. OSError where the kernel has no pressure information (psi=0), after all else."""
+        """See Part. FileNotFoundError where the kernel tells no pressure (psi=0), after all else."""
         if wanted & _OF_MEMORY:
             for name, kilobytes in table(kernel_file.read("/proc/meminfo"), _MEMORY).items():
                 yield f"host_memory_{name}_bytes", (), kilobytes * 1024.0

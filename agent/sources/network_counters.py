@@ -53,7 +53,7 @@ class NetworkCounters:
         self._interfaces = interfaces
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
-        """See Part. OSError names the configured interfaces that do not exist."""
+        """See Part. FileNotFoundError names the configured interfaces that do not exist."""
         if wanted & _OF_PROTOCOLS:
             for file in ("snmp", "netstat"):
                 for name, count in protocols(kernel_file.read(f"{_NET}/{file}"), _PROTOCOL).items():
@@ -78,7 +78,8 @@ class NetworkCounters:
                 if value is not None and value >= 0:  # -1: a virtual interface has no speed
                     yield f"host_network_{name}", labels, value * factor
         if missing := [device for device in self._interfaces if device not in table]:
-            raise OSError(f"there is no interface {', '.join(missing)}; there are {', '.join(table)}")
+            there = ", ".join(table)
+            raise FileNotFoundError(f"there is no interface {', '.join(missing)}; there are {there}")
 
 
 def devices(text: str) -> Mapping[str, tuple[int, ...]]:

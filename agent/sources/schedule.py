@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
-from agent.sources import PROCESS_START, Eager, MetricInfo, Source, SourceFailed
+from agent.sources import PROCESS_START, Eager, MetricInfo, Partly, Source, SourceFailed
 
 OnSamples = Callable[[list[Sample]], None]
 
@@ -18,8 +18,10 @@ _JITTER = 0.05
 
 _GRACE_S = 0.5  # for a reading to end that was given up
 
-METRICS = (
-    MetricInfo("ottla_source_up", "gauge", "", "1 if the source's last reading succeeded, else 0"),
+UP = "ottla_source_up"
+UNREAD = "ottla_source_unread"
+_OF_READINGS = (
+    MetricInfo(UP, "gauge", "", "1 if the source's last reading succeeded, else 0"),
     MetricInfo("ottla_source_duration_seconds", "gauge", "seconds", "How long the last reading took"),
     MetricInfo("ottla_source_samples", "gauge", "", "Samples which the last reading gave"),
     MetricInfo("ottla_source_errors_total", "counter", "", "Readings of the source that gave nothing"),
@@ -30,17 +32,27 @@ METRICS = (
         "Since the last reading that succeeded, or since the first where none has",
     ),
 )
+METRICS = (
+    *_OF_READINGS,
+    MetricInfo(
+        UNREAD,
+        "gauge",
+        "",
+        "1 for each `metric` of which the last reading gave nothing, as a part of the source did not answer",
+    ),
+)
 
 
 class Polling:
     """The readings of one source, one after another, and what became of them.
 
     `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE one
-    for each series of the reading before that is gone, and the `ottla_source_*` series; where a reading
-    failed, with the latter and what the failure told. Where another process answers than before, every
-    series of the old one ends a millisecond before the new one's first sample. Run each in a task of its
-    own, so that no source delays another. A reading that does not end even when it is given up is waited for
-    before the next, and told of each interval as an error.
+    for each series of the reading before that is gone, and the `ottla_source_*` series, among them what the
+    source could not read though the reading succeeded; where a reading failed, with the latter and what the
+    failure told. Where another process answers than before, every series of the old one ends a millisecond
+    before the new one's first sample. Run each in a task of its own, so that no source delays another. A
+    reading that does not end even when it is given up is waited for before the next, and told of each
+    interval as an error.
     """
 
     def __init__(
@@ -56,6 +68,7 @@ class Polling:
         self._deadline = deadline
         self._errors = 0
         self._took_s, self._count = 0.0, 0  # of the last reading
+        self._unread = frozenset[str]()
         self._begun_at: int | None = None
         self._endless: asyncio.Future[list[Sample]] | None = None
         self._series: set[tuple[str, Labels]] = set()
@@ -96,7 +109,17 @@ class Polling:
             self.last_error = str(error) or f"no answer within {self._deadline:g} s"
             stale = list(error.samples) if isinstance(error, SourceFailed) else []
         self._took_s, self._count = loop.time() - began, len(samples)
-        self._on_samples(stale + samples + self.own(now))
+        self._on_samples(stale + samples + self._look_at_parts(now) + self.own(now))
+
+    def _look_at_parts(self, now: int) -> list[Sample]:
+        """Learn what could not be read; the ends of what can be again. One that is down has no parts."""
+        before, source = self._unread, self.source
+        succeeded = self.last_error is None
+        self._unread = source.unread if succeeded and isinstance(source, Partly) else frozenset()
+        return [self._of_part(metric, now, STALE) for metric in sorted(before - self._unread)]
+
+    def _of_part(self, metric: str, now: int, value: float) -> Sample:
+        return Sample(UNREAD, (("metric", metric), ("source", self.source.name)), now, value)
 
     async def _read(self, now: int) -> list[Sample]:
         """A reading, or TimeoutError after the deadline, whatever the source then does."""
@@ -150,7 +173,8 @@ class Polling:
         labels = (("source", self.source.name),)
         age = (now - (self.read_at or self._begun_at or now)) / 1000
         values = (float(self.last_error is None), self._took_s, float(self._count), float(self._errors), age)
-        return [Sample(m.name, labels, now, value) for m, value in zip(METRICS, values, strict=True)]
+        own = [Sample(m.name, labels, now, value) for m, value in zip(_OF_READINGS, values, strict=True)]
+        return own + [self._of_part(metric, now, 1.0) for metric in sorted(self._unread)]
 
 
 def _look_at(reading: asyncio.Future[list[Sample]]) -> None:

@@ -9,7 +9,8 @@ from agent.kafka.errors import KafkaError
 
 
 class Calls:
-    """Each call by name: how often it failed, and when it was last answered (ms).
+    """Each call by name: how often it failed, when it was last answered (ms), and which have an answer
+    that no failure came after.
 
     `failed` is told of each that fails, and when it was asked. Calls end by themselves, at their own
     deadlines; one that runs is not begun a second time.
@@ -18,6 +19,7 @@ class Calls:
     def __init__(self, names: Iterable[str], failed: Callable[[str, int], None]) -> None:
         self.unanswered = dict.fromkeys(names, 0)
         self.answered_at: dict[str, int] = {}
+        self.known = set[str]()
         self._failed = failed
         self._running: dict[str, asyncio.Task[None]] = {}
         self._begun: list[asyncio.Task[None]] = []  # since the last wait
@@ -44,6 +46,8 @@ class Calls:
             await call(now)
         except KafkaError:
             self.unanswered[name] += 1
+            self.known.discard(name)
             self._failed(name, now)
         else:
             self.answered_at[name] = now
+            self.known.add(name)

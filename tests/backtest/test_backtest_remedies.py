@@ -8,6 +8,8 @@ import pytest
 from past import MINUTE, Values, book, run, story
 from rule_files import ALERTS, REMEDIES
 
+from agent.promql.vectors import STALE
+
 D1, D2, D3 = (f'host_log_dir_used_ratio{{path="/d{n}"}}' for n in (1, 2, 3))
 HIGH: Values = [0.5] * MINUTE + [0.9] * (MINUTE * 200)
 
@@ -90,6 +92,18 @@ def test_a_down_source_makes_its_rules_fail(tmp_path: Path) -> None:
     (stretch,) = found.rules[0].stretches()
     assert (stretch.health, stretch.end - stretch.start) == ("failing", 240_000)
     assert stretch.why == "its source is down or not read yet: host_log_dir_used_ratio"
+
+
+def test_what_a_source_could_not_read_makes_its_rules_fail(tmp_path: Path) -> None:
+    """Until the series ends that says so; what else the source gives is judged."""
+    four = MINUTE * 4
+    unread: Values = [None] * four + [1.0] * four + [STALE] + [None] * (four - 1)
+    name = 'ottla_source_unread{{metric="{}",source="host"}}'
+    for metric, failing in (("host_log_dir_used_ratio", 1), ("host_log_dir_total_bytes", 0)):
+        rules = book(tmp_path, alerts=ALERTS, remedies=REMEDIES)
+        found = run(rules, {D1: [0.5] * len(unread), name.format(metric): unread})
+        ends = [each.end - each.start for each in found.rules[0].stretches()]
+        assert ends == [240_000] * failing
 
 
 def test_what_history_does_not_tell_is_named(tmp_path: Path) -> None:

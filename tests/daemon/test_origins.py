@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.daemon.origins import Origins
+from agent.daemon.origins import Origins, part
+from agent.model import Place, RecordRule
 from agent.promql import compile  # noqa: A004  as in Prometheus
 from agent.rulebook import Rulebook
 from agent.sources import host_sources
@@ -43,6 +44,25 @@ def test_how_a_reading_went_is_told_also_where_it_failed(name: str) -> None:
     assert name in {metric.name for _, _, metrics in TABLES for metric in metrics}
     for _, source, _ in TABLES:
         assert not ORIGINS.silent(compile(name), frozenset({source}))
+
+
+def test_what_one_source_could_not_read_is_silent_and_nothing_else_of_it() -> None:
+    """By the name that the source has for it, where rules have another one."""
+    origins = Origins(Rulebook((), {}, (), ""), lambda name: "host_disk_io_now" if name == "busy" else name)
+    down = frozenset({part("kernel", "host_disk_io_now")})
+    both = compile("host_disk_io_now > 0 or host_disk_reads_total")
+    assert origins.silent(both, down) == {"host_disk_io_now"}
+    assert origins.silent(compile("busy"), down) == {"busy"}
+    assert not origins.silent(compile("host_disk_reads_total"), down)
+    assert not origins.silent(compile("host_disk_io_now"), frozenset({part("host", "host_disk_io_now")}))
+
+
+def test_a_choice_by_patterns_may_rest_on_whatever_is_silent() -> None:
+    """Of all that rules name."""
+    book = Rulebook((RecordRule("r", "host_disk_io_now", (), "g", Place("f", 1, 1)),), {}, (), "")
+    down = frozenset({part("kernel", "host_disk_io_now")})
+    assert Origins(book, str).silent(compile('{path="/d"}'), down) == {"host_disk_io_now"}
+    assert not ORIGINS.silent(compile('{path="/d"}'), down)
 
 
 def test_what_the_hosts_sources_give_is_one_signal_all_the_same() -> None:

@@ -127,6 +127,25 @@ def test_what_happens_has_its_reason_in_the_journal(events: str, journal: str, t
     assert verdict.failures == (), diffs(verdict)
 
 
+def test_an_objection_of_which_nothing_can_be_known_stands(tmp_path: Path) -> None:
+    """A call of the admin protocol is not answered, while the others are; once it is, nothing objects."""
+    verdict = play(
+        tmp_path,
+        """\
+    events:
+      30s: {fails: {quorum: unreachable}}
+      2m: {fails: {quorum: ~}}
+    lasts: 2m30s
+    journal: |
+      1m   refused (unless): unless: kafka_admin_quorum_voters > 9 (unknown: kafka_admin_quorum_voters cannot
+      2m3s started
+      ...
+""",
+        remedies=REMEDIES.replace("    steps:", "    unless: [kafka_admin_quorum_voters > 9]\n    steps:"),
+    )
+    assert verdict.failures == (), diffs(verdict)
+
+
 def test_a_killed_agent_knows_its_journal_and_no_more(tmp_path: Path) -> None:
     """The move goes on without it, and is found done; before the crash it would be done at 1m41s."""
     lines = """\

@@ -245,3 +245,20 @@ async def test_an_own_certificate_that_hangs_costs_one_thread(tmp_path: Path) ->
         for look in range(1, LOOKS):
             assert values(await own.read(look)) == {("unread_total", "127.0.0.1:1"): look}
         await assert_threads_are_free()
+
+
+async def test_what_nobody_could_look_at_is_unread(tmp_path: Path) -> None:
+    """A listener that does not answer, where there is no other; the file is read all the same."""
+    cert, key = self_signed(tmp_path, "served")
+    async with served(cert, key) as address:
+        own = source(address, files=(cert,))
+        other = source(address, "127.0.0.1:1", files=(cert, tmp_path / "gone.pem"))
+        await own.read(5)
+        assert own.unread == frozenset()
+        await other.read(5)
+        assert other.unread == frozenset()  # each name has a series
+    await own.read(6)
+    assert own.unread == {"host_certificate_served_not_after_seconds", "host_certificate_mismatch"}
+    own.wanted = frozenset()
+    await own.read(7)
+    assert own.unread == frozenset()

@@ -332,6 +332,72 @@ async def test_a_call_without_an_answer_leaves_out_only_its_own(
     assert facts.facts.at == (2000 if silent in {"configs", "log_dirs", "quorum"} else 1000)
 
 
+async def test_what_is_not_answered_is_unread_until_it_is(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """Also where no reading had it before, and only what is needed."""
+    facts.select(frozenset({"kafka_admin_quorum_leader"}))
+    cluster.silent = {"quorum"}
+    await facts.read(1000)
+    assert facts.unread == {metric.name for metric in BY_CALL["quorum"]}
+    await facts.read(2000)
+    assert "kafka_admin_quorum_leader" in facts.unread
+    cluster.silent = {"partitions"}
+    await facts.read(3000)
+    assert facts.unread == {metric.name for metric in BY_CALL["partitions"]}
+    cluster.silent.clear()
+    await facts.read(4000)
+    assert facts.unread == frozenset()
+
+    facts.select(None)
+    assert {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]} == facts.unread
+
+
+async def test_an_answer_with_nothing_in_it_is_known(cluster: FakeCluster, facts: ClusterFacts) -> None:
+    """Its topics were deleted, its log dirs are none, its quorum has no leader: it says so."""
+    cluster.parts, cluster.dirs, cluster.controllers = (), (), Quorum(-1, 7, 90, (), ())
+    await facts.read(1000)
+    assert facts.unread == frozenset()
+
+
+async def test_what_was_known_before_nobody_answered_is_not_known_after_it() -> None:
+    """A broker answers again, and the call that hangs has told nothing since."""
+    answer = asyncio.Event()
+    answer.set()
+
+    class Hanging(FakeCluster):
+        async def quorum(self) -> Quorum:
+            await answer.wait()
+            return self.controllers
+
+    hanging = Hanging()
+    facts = ClusterFacts(hanging, ME, 100)
+    await facts.read(1000)
+    hanging.silent = {"brokers"}
+    with pytest.raises(SourceFailed):
+        await facts.read(2000)
+    answer.clear()
+    hanging.silent.clear()
+    await facts.read(3000)
+    assert facts.unread == {metric.name for metric in BY_CALL["quorum"]}
+
+    answer.set()
+    await facts.read(4000)
+    await facts.read(5000)
+    assert facts.unread == frozenset()
+
+
+async def test_what_was_known_before_no_rule_asked_for_it_is_not_known_when_one_does(
+    facts: ClusterFacts,
+) -> None:
+    """It has grown old meanwhile."""
+    await facts.read(1000)
+    facts.select(frozenset({"kafka_admin_quorum_leader"}))
+    await facts.read(2000)
+    facts.select(None)
+    assert facts.unread == {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]}
+    await facts.read(3000)
+    assert facts.unread == frozenset()
+
+
 async def test_what_is_not_answered_ends_at_once_and_only_that(
     cluster: FakeCluster, facts: ClusterFacts
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.model import Sample
 from agent.sources import SourceFailed
-from agent.sources.host import LogDirPath, LogDirs
+from agent.sources.host import METRICS, LogDirPath, LogDirs
 from agent.sources.schedule import Polling
 
 
@@ -66,8 +66,20 @@ async def test_a_file_system_without_blocks_is_not_full() -> None:
     for folder in (LogDirPath("/proc"), LogDirPath("/proc/sys", 1 << 20)):
         dirs = LogDirs([folder], 1000)
         assert values(await dirs.read(5), Path(folder.path)) == {"host_log_dir_unread_total": 1.0}
+        assert dirs.unread == {metric.name for metric in METRICS} - {"host_log_dir_unread_total"}
         with pytest.raises(OSError, match=f"the file system of {folder.path} says that it has no blocks"):
             await dirs.free_bytes(folder.path)
+
+
+async def test_what_a_file_system_does_not_have_is_not_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """btrfs has no limit of inodes, and says so."""
+    real = os.statvfs(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((*real[:5], 0, 0, 0, *real[8:])))
+    dirs = LogDirs([LogDirPath(str(tmp_path))], 1000)
+    assert "host_log_dir_inodes_used_ratio" not in values(await dirs.read(5), tmp_path)
+    assert dirs.unread == frozenset()
 
 
 async def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
@@ -94,6 +106,7 @@ async def test_a_hung_disk_is_counted_and_hides_no_other(
             samples = await dirs.read(5)
             assert values(samples, hung) == {"host_log_dir_unread_total": float(reading)}
             assert values(samples, tmp_path)["host_log_dir_total_bytes"] > 0
+            assert "host_log_dir_used_ratio" not in dirs.unread
     finally:
         release.set()
 

@@ -171,6 +171,33 @@ async def test_one_read_that_errs_hides_no_other(agent: FakeAgent) -> None:
     assert only(samples, "ottla_jolokia_failed_reads") == {(): 3.0}
     assert "not allowed by the policy" in asked.failed["kafka.server:type=LeaderReplication"]
     assert "MBeanException" in asked.failed["kafka.server:type=raft-metrics"]
+    assert asked.unread == {THROTTLED, COMMIT, LAG}
+
+    agent.answers.clear()  # nothing is there any more, which is an answer
+    await asked.read(8)
+    assert asked.unread == frozenset()
+
+
+async def test_what_erred_at_some_mbeans_only_is_read(agent: FakeAgent) -> None:
+    """And what is absent beside an attribute that erred is known to be: both are of one MBean."""
+    failed = {"Value": {".error": True, "error_type": "javax.management.MBeanException"}}
+    name = "kafka.server:type=FetcherLagMetrics,name=ConsumerLag,clientId=c,topic=t,partition="
+    agent.answers["kafka.server:type=FetcherLagMetrics,name=ConsumerLag,*"] = {
+        "value": {f"{name}0": {"Value": 1}, f"{name}1": failed}
+    }
+    mbean = "kafka.server:type=ReplicaManager,name=LeaderCount"
+    two = {
+        "erred": JmxMetric(mbean, "gauge", (("Value", ()),), ""),
+        "absent": JmxMetric(mbean, "gauge", (("Other", ()),), ""),
+    }
+    agent.answers[mbean] = {"value": failed | absent("Other")}
+    asked = source(agent)
+    asked.select(frozenset({LAG, *two}), {**shipped().metrics, **two})
+
+    await asked.read(7)
+
+    assert asked.failed.keys() == {mbean, "kafka.server:type=FetcherLagMetrics,name=ConsumerLag,*"}
+    assert asked.unread == {"erred"}
 
 
 async def test_a_request_that_would_be_too_long_is_cut_and_says_so(
@@ -187,6 +214,10 @@ async def test_a_request_that_would_be_too_long_is_cut_and_says_so(
     assert sent[0] == "java.lang:type=Runtime"
     assert only(samples, "ottla_jolokia_failed_reads") == {(): float(5 - len(sent))}
     assert set(asked.failed.values()) == {"left out: the request would be longer than 400 B"}
+    given = {sample.name for sample in samples}
+    assert len(sent) < 5
+    assert asked.unread <= {LEADERS, THROTTLED, COMMIT, LAG} - given
+    assert len(asked.unread) == 5 - len(sent)
 
 
 async def test_an_error_without_words_is_one_reads_own(agent: FakeAgent) -> None:

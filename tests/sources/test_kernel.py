@@ -137,6 +137,45 @@ async def test_what_a_part_does_not_know_any_more_ends(error: Exception | None) 
     assert "host_part" in await seen(series, own, 3000)
 
 
+@pytest.mark.parametrize(
+    ("error", "in_doubt"),
+    [
+        (None, False),
+        (FileNotFoundError("no /proc/pressure"), False),
+        (ProcessLookupError(), False),
+        (PermissionError(), True),
+        (OSError("no answer"), True),
+        (ValueError("no number"), True),
+    ],
+)
+async def test_what_a_part_did_not_give_is_unread_where_it_failed_to_look(
+    error: Exception | None, in_doubt: bool
+) -> None:
+    """What is not there is known not to be; and what was given before the error was read."""
+    part = SomePart("part", error)
+    own = kernel(part, SomePart("other"))
+    await own.read(1000)
+    assert own.unread == frozenset()
+
+    part.known = False
+    await own.read(2000)
+    assert own.unread == ({"host_part"} if in_doubt else frozenset())
+
+
+async def test_of_parts_that_share_a_thread_only_the_one_that_hangs_is_unread() -> None:
+    """Now and as long as it hangs; the others are read again with the next reading."""
+    first, hung, last = SomePart("first"), SomePart("hung"), SomePart("last")
+    own = kernel(first, hung, last, deadline=2.0)
+    hung.known = False
+    hung.go.clear()
+    try:
+        for at in (1000, 2000):
+            await own.read(at)
+            assert own.unread == {"host_hung"}
+    finally:
+        hung.go.set()
+
+
 async def test_of_parts_that_share_a_thread_only_the_one_that_hangs_ends() -> None:
     """Those behind it were not begun: of them nobody knows anything, and the next reading has them again."""
     hung, last, series = SomePart("hung"), SomePart("last"), Series(3_600_000)

@@ -17,7 +17,7 @@ from agent.promql import evaluate
 from agent.rehearsal.virtual_time import run
 from agent.series import Series
 from agent.sources import MetricInfo, SourceFailed
-from agent.sources.schedule import METRICS, Polling
+from agent.sources.schedule import METRICS, UNREAD, Polling
 
 NOW = 1_000_000
 
@@ -75,7 +75,7 @@ async def test_a_reading_is_handed_on_with_the_sources_own_series() -> None:
 
     assert batches[0][:2] == [Sample("a", (), NOW, 1.0), Sample("b", (("x", "1"),), NOW, 2.0)]
     own = batches[0][2:]
-    assert [sample.name for sample in own] == [metric.name for metric in METRICS]
+    assert [*(sample.name for sample in own), UNREAD] == [metric.name for metric in METRICS]
     assert all(sample.labels == (("source", "fake"),) for sample in own)
     assert of(own, "ottla_source_up") == [1.0]
     assert of(own, "ottla_source_samples") == [2.0]
@@ -116,6 +116,33 @@ async def test_a_reading_beyond_the_deadline_is_given_up() -> None:
 
     assert polling.last_error == "no answer within 0.01 s"
     assert of(batches[0], "ottla_source_up") == [0.0]
+
+
+class Parted(Fake):
+    """A part of it does not answer: what that would tell is `unread`."""
+
+    unread = frozenset({"b"})
+
+
+async def test_what_a_part_left_open_is_told_until_it_answers_or_all_is_down() -> None:
+    """Each metric by its name, and its end with the reading that has it, or that failed."""
+    source = Parted([A], [A], [A], SourceFailed("no"), [A])
+    polling, batches = polled(source)
+
+    await polling.once()
+    await polling.once()
+    source.unread = frozenset()
+    await polling.once()
+    source.unread = frozenset({"b"})
+    await polling.once()
+    await polling.once()
+    source.unread = frozenset({"c"})
+    await polling.once()
+
+    told = [[(dict(s.labels)["metric"], str(s.value)) for s in b if s.name == UNREAD] for b in batches]
+    b, end, c = ("b", "1.0"), ("b", "nan"), ("c", "1.0")
+    assert told == [[b], [b], [end], [], [b], [end, c]]
+    assert all(dict(s.labels)["source"] == "fake" for b in batches for s in b if s.name == UNREAD)
 
 
 async def test_a_series_that_is_gone_ends_at_once() -> None:
