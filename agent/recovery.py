@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from msgspec.structs import replace
+
 from agent import deadman, gate
 from agent.actions import Ports, Stopped, blind_without_log, load
 from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
@@ -15,7 +17,7 @@ from agent.daemon.holding import in_its_midst
 from agent.daemon.ledger import Ledger
 from agent.daemon.settling import settle
 from agent.history import Incident, Phase
-from agent.journal import Journal
+from agent.journal import Journal, JournalFailed
 from agent.kafka.errors import KafkaError
 from agent.model import Entry, Kind, Seen
 from agent.name_lookups import run
@@ -27,8 +29,8 @@ Stopping = Callable[[], Awaitable[str | None]]
 
 def undo_all(config: Config, now: int, told: Told) -> list[Entry]:
     """Undo whatever stands; the entries written. An effect that could not be undone is `failed` among them,
-    and stays the agent's to undo. `told` hears what it waits for. Raises JournalFailed, JournalLocked while
-    the agent lives, NoDeadman."""
+    and stays the agent's to undo. `told` hears what it waits for. Raises JournalFailed where the journal
+    cannot be read, JournalLocked while the agent lives, NoDeadman."""
     return run(_undo_all(config, now, told))
 
 
@@ -47,7 +49,7 @@ async def _undo_all(config: Config, now: int, told: Told) -> list[Entry]:
             return gate.stop_file(await stop_file.read())
 
         undo = Undo(ports, make_fence(config, control, admin), stopped, told)
-        await ledger.record(Entry(now, Kind.OPERATOR, "undo --all --offline", question="undo"))
+        await _written(ledger, Entry(now, Kind.OPERATOR, "undo --all --offline", question="undo"))
         return await undo.everything(ledger)
     finally:
         await admin.close()
@@ -65,14 +67,12 @@ class Undo:
 
     async def everything(self, ledger: Ledger) -> list[Entry]:
         """What stands, one after the other; what could not be undone is not recorded, but that it was begun.
-        Raises JournalFailed."""
-        written = []
+        A journal that cannot be written keeps nothing from being put back."""
+        shown = []
         for incident in ledger.history.standing():
             entry = await self._one(ledger, incident)
-            if entry.kind is Kind.UNDONE:
-                await ledger.record(entry)
-            written.append(entry)
-        return written
+            shown.append(await _written(ledger, entry) if entry.kind is Kind.UNDONE else entry)
+        return shown
 
     async def _one(self, ledger: Ledger, incident: Incident) -> Entry:
         try:
@@ -84,7 +84,7 @@ class Undo:
                 raise Stopped(why)
             else:
                 if incident.phase is not Phase.UNDOING:  # a crash in its midst leaves it in doubt
-                    await ledger.record(Entry(clock(), Kind.UNDOING, "undone offline", incident.id))
+                    await _written(ledger, Entry(clock(), Kind.UNDOING, "undone offline", incident.id))
                 seen = await self._fenced(incident)
         except (KafkaError, Stopped, OSError) as error:
             return Entry(clock(), Kind.FAILED, f"not undone: {error}", incident.id)
@@ -109,6 +109,16 @@ class Undo:
             writes.settled(sent)
             seen = await action.undo(effect, ports) if settled.ours else settled
         return seen
+
+
+async def _written(ledger: Ledger, entry: Entry) -> Entry:
+    """The entry as it is shown: it says where it could not be written down."""
+    try:
+        await ledger.record(entry)
+    except JournalFailed as error:
+        why = f"{entry.reason}; shown as standing, since that cannot be written down: {error}"
+        return replace(entry, reason=why)
+    return entry
 
 
 async def _never() -> str | None:

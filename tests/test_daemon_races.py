@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from stage import Disk, Stage, kinds
+from stage import Brake, Disk, DiskScenery, Stage, book, kinds
 
+from agent.actions import Ports
 from agent.daemon.sight import Local
-from agent.model import Entry, Kind
+from agent.model import Effect, Entry, Kind, Limits, Rate, Seen
 from agent.rehearsal.virtual_time import run
 
 
@@ -72,6 +73,39 @@ def test_an_undo_asked_before_the_carrier_runs_is_not_lost() -> None:
     told = run(story()).told()
 
     assert any("undone: undone by sre" in line for line in told), told
+
+
+class Stuck(Brake):
+    """Cannot be taken back while its disk is broken."""
+
+    plan = Brake.plan
+
+    async def undo(self, effect: Effect, ports: Ports) -> Seen:
+        """Once it is mended."""
+        if self._disk.breaks:
+            raise RuntimeError("it is stuck")
+        return await super().undo(effect, ports)
+
+
+def test_an_order_to_undo_is_over_once_nothing_stands() -> None:
+    """It was for one step, and not for the next one."""
+
+    async def story() -> Stage:
+        stage = Stage(rules=book(2, limits=Limits(cooldown_ms=0, per_host=Rate(9, 3_600_000))))
+        stage.scenery = scenery = DiskScenery(stage.disk)
+        scenery.actions = {"brake": Stuck(stage.disk)}
+        await stage.start()
+        await stage.play(13, used=0.9, helps=False)
+        await stage.play(40, breaks=True)
+        (undoing,) = stage.daemon.standing()
+        stage.daemon.ask_undo(undoing, "undone by sre")
+        await stage.play(60, breaks=False)
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert kinds(told)[:8] == ["started", "done", "no", "undone"] * 2, told
 
 
 def test_a_stop_before_the_first_round_undoes_what_stands() -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from fake_log import FakeLog
 from fenced_cluster import TIMES, Cluster, boot_ms
 from fenced_fleet import EFFECT, RATE, SET, UNSET
+from full_journal import agent_without_room
 from stories import decision
 
 from agent.actions import Ports
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.fence import Fence
 from agent.history import History, replay
+from agent.journal import JournalFailed
 from agent.model import Change, Effect, Entry, Kind, Operation, Policy
-from agent.recovery import Undo
+from agent.recovery import Undo, undo_all
 from agent.rehearsal.virtual_time import run
 
 
@@ -25,18 +29,26 @@ class Ledger:
     """The journal's history, and what is written to it."""
 
     history: History
+    full: bool = False
     written: list[Entry] = field(default_factory=list)
 
     async def record(self, entry: Entry) -> None:
         """Of agent.daemon.ledger.Ledger."""
+        if self.full:
+            raise JournalFailed("disk full")
         self.written.append(entry)
 
 
-def standing(*after: Kind, claim: int | None = 3, effect: Effect = EFFECT) -> History:
+def began(*after: Kind, claim: int | None = 3, effect: Effect = EFFECT, name: str = "one") -> list[Entry]:
     """A throttle of the agent that died after the last of these entries."""
-    of = decision(do=effect.action)
+    of = decision(name, do=effect.action)
     started = Entry(0, Kind.STARTED, "so", of.incident, decision=of, effect=effect, claim=claim)
-    return replay([started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))])
+    return [started, *(Entry(1 + n, kind, "so", of.incident) for n, kind in enumerate(after))]
+
+
+def standing(*after: Kind, effect: Effect = EFFECT) -> History:
+    """What is left of it."""
+    return replay(began(*after, effect=effect))
 
 
 @dataclass
@@ -46,6 +58,7 @@ class Scene:
     cluster: Cluster = field(default_factory=Cluster)
     log: FakeLog = field(default_factory=lambda: FakeLog(boot_ms))
     stop: str | None = None
+    full: bool = False  # the journal
     told: list[str] = field(default_factory=list)
     took: int = 0  # ms
     written: list[Entry] = field(default_factory=list)
@@ -64,7 +77,7 @@ class Scene:
         any_, cluster = cast(Any, None), cast(Any, self.cluster)
         fence = Fence(control, Effects(control, cluster), cluster, self._process)
         ports = Ports(cluster, 1, any_, Policy(), boot_ms, asyncio.sleep, any_)
-        ledger: Any = Ledger(history)
+        ledger: Any = Ledger(history, self.full)
         begun = boot_ms()
         shown = await Undo(ports, fence, self._stopped, self.told.append).everything(ledger)
         self.took, self.written = boot_ms() - begun, ledger.written
@@ -130,6 +143,30 @@ def test_what_was_not_undone_stays_the_agents() -> None:
     (entry,) = scene.undo(standing(Kind.DONE))
     assert entry.kind is Kind.FAILED
     assert [each.kind for each in scene.written] == [Kind.UNDOING]
+
+
+def test_a_journal_that_cannot_be_written_keeps_nothing_from_being_put_back() -> None:
+    """One after the other, all that stand; it is said that they are shown as standing."""
+    listed, rate = EFFECT.changes
+    one = began(Kind.DONE, effect=Effect(EFFECT.action, "broker-1", (listed,)))
+    other = began(Kind.DONE, effect=Effect(EFFECT.action, "broker-1", (rate,)), claim=4, name="other")
+    scene = Scene(full=True)
+    shown = scene.undo(replay([*one, *other]))
+    assert [each.kind for each in shown] == [Kind.UNDONE, Kind.UNDONE]
+    assert {each.reason for each in shown} == {
+        "undone offline; shown as standing, since that cannot be written down: disk full"
+    }
+    assert scene.cluster.values == UNSET
+
+
+async def test_the_order_itself_need_not_be_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real journal without room: it comes to asking the broker, which is not there."""
+    config = await agent_without_room(tmp_path, monkeypatch, *began(Kind.DONE, claim=None))
+    (entry,) = await asyncio.to_thread(undo_all, config, 2, print)
+    assert entry.kind is Kind.FAILED
+    assert "not undone: the cluster (127.0.0.1:1) is unreachable" in entry.reason
 
 
 def test_an_offline_undo_that_died_in_its_midst_is_in_doubt() -> None:

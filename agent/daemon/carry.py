@@ -62,7 +62,7 @@ class Carrier:
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
-        if self._resumed and await self._settled():
+        if await self._over():
             return
         work = asyncio.ensure_future(self._run(self._apply()))
         try:
@@ -84,6 +84,16 @@ class Carrier:
         else:
             self._stood = _ran()
             await self._record(Kind.DONE, f"the effect stands{self._holding.unseen}")
+
+    async def _over(self) -> bool:
+        """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""
+        if (early := self._early()) is None:
+            if self._resumed and await self._settled():
+                return True
+            early = self._early()
+        if early is not None:
+            await self._undo(early)
+        return early is not None
 
     async def _apply(self) -> None:
         await self._holding.look_around()

@@ -28,6 +28,8 @@ from agent.wire import plain
 
 STUCK_MS = 30_000  # a loop that did not turn for so long does not live
 UNDO_S = 60.0
+UNWRITTEN = "not done, as it cannot be written down"
+UNTOLD = "it is put back as ordered, but shown as standing for as long as that cannot be written down"
 STOP_S = 1.0  # for the entry that says who stops it
 
 
@@ -170,10 +172,11 @@ class Desk:
         if incident is not None and not standing:
             raise Refused(f"nothing of {incident!r} stands: `ottla status` lists what does")
         before = len(self.means.ledger.entries)
-        await self._operator("undo", f"{incident or 'everything'} ({by})", None)
-        for name in standing:
-            if self._stands(name):
-                self.daemon.ask_undo(name, f"undone by {by}")
+        for name in standing:  # first: a journal that cannot be written keeps nothing from being put back
+            self.daemon.ask_undo(name, f"undone by {by}")
+        told = f"{incident or 'everything'} ({by})"
+        order = Entry(self.means.clock(), Kind.OPERATOR, told, question="undo")
+        await self._written(self.means.ledger.record(order), UNTOLD)
         await self._until(lambda: not any(self._stands(i) for i in standing), UNDO_S)
         written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
         return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
@@ -237,11 +240,11 @@ class Desk:
         entry = Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
         await self._written(self.means.ledger.record(entry))
 
-    async def _written(self, entry: Awaitable[None]) -> None:
+    async def _written(self, entry: Awaitable[None], words: str = UNWRITTEN) -> None:
         try:
             await entry
         except JournalFailed as error:
-            raise Refused(f"not done, as it cannot be written down: {error}") from error
+            raise Refused(f"{words}: {error}") from error
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         try:

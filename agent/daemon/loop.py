@@ -50,7 +50,7 @@ class Daemon:
         self._deciding: dict[
             str, Attempt
         ] = {}  # by incident: theirs until the start is written and looked at
-        self._undo_asked: dict[str, str] = {}
+        self._undo_asked: dict[str, str] = {}  # by incident, until nothing of it stands
         self._seen: Sight | None = None  # whose rules were all judged once
         self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
@@ -90,18 +90,23 @@ class Daemon:
 
     async def recover(self) -> None:
         """After a start: claims that waited are gone; what may stand is carried on by the first round."""
-        await self._stop_waiting("the agent restarted while the claim waited")
+        with suppress(JournalFailed):  # the ledger shows it; each round tries again
+            await self._stop_waiting("the agent restarted while the claim waited")
 
     def standing(self) -> tuple[str, ...]:
         """The incidents of which something may stand."""
         return tuple(i.id for i in self._means.ledger.history.standing())
 
     def ask_undo(self, incident: str, reason: str) -> None:
-        """Undo it soon: now, where nobody carries it yet; where its start is just written, after that."""
-        if incident in self._deciding:
-            self._undo_asked[incident] = reason
-        else:
-            (self.carriers.get(incident) or self._carry(incident, resumed=True)).ask_undo(reason)
+        """Undo it soon: now, where nobody carries it yet; where its start is just written, after that.
+
+        Whoever carries it is asked, until nothing of it stands: who cannot write down what it did ends.
+        """
+        self._undo_asked[incident] = reason
+        if incident in self.carriers:
+            self.carriers[incident].ask_undo(reason)
+        elif incident not in self._deciding:
+            self._carry(incident, resumed=True)
 
     async def run(self) -> None:
         """Rounds until `stop`."""
@@ -186,22 +191,23 @@ class Daemon:
 
     async def _attempt(self, decision: Decision) -> None:
         name = decision.incident
-        attempt = self._deciding[name] = Attempt(self._means, decision)
+        attempt, started = Attempt(self._means, decision), False
+        self._deciding[name] = attempt
         try:
             started = await attempt.start()
         finally:
             del self._deciding[name]
-            asked = self._undo_asked.pop(name, None)
+            if not started:
+                self._undo_asked.pop(name, None)
         if started:
-            carrier = self._carry(name, resumed=False)
-            if asked is not None:
-                carrier.ask_undo(asked)
+            self._carry(name, resumed=False)
 
-    def _carry(self, incident: str, *, resumed: bool) -> Carrier:
+    def _carry(self, incident: str, *, resumed: bool) -> None:
         """There from now on, so that no order to it is lost before its task first runs."""
         carrier = self.carriers[incident] = Carrier(self._means, incident)
+        if (asked := self._undo_asked.get(incident)) is not None:
+            carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
-        return carrier
 
     def _busy(self, incident: str) -> bool:
         return incident in self._tasks or incident in self._deciding
@@ -236,6 +242,8 @@ class Daemon:
         if self._tasks.get(key) is task:
             del self._tasks[key]
             self.carriers.pop(key, None)
+            if key not in self.standing():
+                self._undo_asked.pop(key, None)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return

@@ -75,7 +75,8 @@ class Service:
         """Until the end. `ready` is called with the HTTP address. Raises what keeps it from starting."""
         await self.daemon.recover()
         address = await self.server.start()
-        await self._say(f"started: version {self.desk.version}, rules {self.daemon.sight.book.digest}")
+        with contextlib.suppress(JournalFailed):  # the ledger shows it; what stands is put back all the same
+            await self._say(f"started: version {self.desk.version}, rules {self.daemon.sight.book.digest}")
         tasks = self._tasks()
         ready(address)
         self._obey_signals()

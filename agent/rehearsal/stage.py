@@ -149,10 +149,10 @@ class Stage:
             await self._answer(verb, reason)
             return
         words = {"pause": f"{reason} (operator)", "undo": "everything (operator)"}.get(verb, "operator")
-        await self.means.ledger.record(Entry(self.now(), Kind.OPERATOR, words, question=verb))
         if verb == "undo":
             for incident in self.daemon.standing():
                 self.daemon.ask_undo(incident, "undone by operator")
+        await self.means.ledger.record(Entry(self.now(), Kind.OPERATOR, words, question=verb))
 
     async def _answer(self, verb: str, reason: str) -> None:
         for one in list(self.means.ledger.history.incidents.values()):

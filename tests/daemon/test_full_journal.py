@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from stage import Disk, DiskScenery, Stage, book
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
 
-from agent.model import Sample, labels_of
+import pytest
+from full_journal import agent_without_room
+from stage import Brake, DiskScenery, Stage, book
+
+from agent.actions import Ports
+from agent.assembly import make_service
+from agent.daemon.desk import Desk
+from agent.model import Effect, Sample, Seen, Settle, labels_of
 from agent.rehearsal.virtual_time import run
+from agent.surface import Refused
 
 
 class TwoDisks(DiskScenery):
@@ -18,22 +31,141 @@ class TwoDisks(DiskScenery):
         return [*await super().read(now), Sample("used", labels_of({"path": "/d2"}), now, self.other)]
 
 
+class Slow(Brake):
+    """Takes for ever to brake, as a drain may; half done is applied on."""
+
+    plan = Brake.plan
+
+    async def apply(self, effect: Effect, ports: Ports) -> None:
+        """Not until it is cancelled."""
+        await super().apply(effect, ports)
+        await asyncio.sleep(1e6)
+
+    def settle(self, effect: Effect, seen: Seen) -> Settle:
+        """As a drain whose moves are cancelled."""
+        return Settle.APPLY if seen.gone else Settle.DONE
+
+
+async def orders_undo(stage: Stage) -> None:
+    """A person does, at the real desk."""
+    unasked: Any = None
+    desk = Desk("broker-2", "0", stage.means, stage.daemon, [], unasked, unasked, 0)
+    with pytest.raises(Refused, match=r"put back as ordered, but shown as standing .*: disk full"):
+        await desk.undo(None, "ann")
+
+
+def played(story: Callable[[Stage], Awaitable[None]], stage: Stage) -> Stage:
+    """The story, in virtual time, on a disk that is braked when it begins; then the journal is full."""
+
+    async def whole() -> None:
+        await stage.start()
+        await stage.play(14, used=0.9, helps=False)
+        assert stage.disk.brake == "on"
+        await story(stage)
+        await stage.crash()
+
+    run(whole())
+    return stage
+
+
 def test_a_lease_ends_though_another_incidents_end_cannot_be_written() -> None:
     """The round that fails with the journal has carried on what stands before."""
 
-    async def story() -> Disk:
-        stage = Stage(rules=book(1, lease_ms=60_000))
-        stage.scenery = scenery = TwoDisks(stage.disk)
-        await stage.start()
-        await stage.play(14, used=0.9, helps=False)
+    stage = Stage(rules=book(1, lease_ms=60_000))
+    stage.scenery = scenery = TwoDisks(stage.disk)
+
+    async def story(stage: Stage) -> None:
         scenery.other = 0.9
         await stage.play(12)
         assert "refused: 2 patients are more than max_targets 1 (storm)" in stage.told()[-1]
-        assert stage.disk.brake == "on"
         stage.journal.full = True
         scenery.other = 0.5  # its end is to be told, each round
         await stage.play(120, used=0.5)
-        await stage.crash()
-        return stage.disk
 
-    assert run(story()).brake is None
+    assert played(story, stage).disk.brake is None
+
+
+def test_what_a_person_orders_is_undone() -> None:
+    """And is told once that can be written."""
+
+    async def story(stage: Stage) -> None:
+        stage.journal.full = True
+        await orders_undo(stage)
+        await stage.play(2)
+        assert stage.disk.brake is None
+        stage.journal.full = False
+        await stage.play(10)
+
+    stage = played(story, Stage(rules=book(1)))
+    assert any("undone: undone by ann" in line for line in stage.told()), stage.told()
+
+
+def test_what_a_person_ordered_to_be_undone_is_not_applied_again() -> None:
+    """Its undo could not be written down, so that it counts as half done: the order holds on."""
+
+    async def story(stage: Stage) -> None:
+        stage.journal.full = True
+        await orders_undo(stage)
+        await stage.play(60)
+        assert stage.disk.brake is None
+        stage.journal.full = False
+        await stage.play(10)
+
+    stage = Stage(rules=book(1))
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    played(story, stage)
+    assert stage.disk.applied == 1
+    assert [line.split(": ", 1)[1] for line in stage.told()][1] == "undone by ann"
+
+
+def test_what_a_person_orders_after_a_restart_is_undone() -> None:
+    """What the former life came to need not be written down first."""
+
+    async def story(stage: Stage) -> None:
+        await stage.crash()
+        stage.journal.full = True
+        await stage.start()
+        await orders_undo(stage)
+        await stage.play(10)
+
+    stage = Stage(rules=book(1))
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    assert played(story, stage).disk.brake is None
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="ottla-"))
+    yield path
+    shutil.rmtree(path)
+
+
+async def test_an_agent_starts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it cannot write down that it did: who else would put back what stands?"""
+    service = await make_service(await agent_without_room(folder, monkeypatch))
+    told: list[str] = []
+
+    def ready(address: str) -> None:
+        told.append(address)
+        service.desk.end.set()
+
+    async with asyncio.timeout(60):
+        await service.run(ready)
+    assert told
+    assert "full" in str(service.ledger.failed)
+
+
+def test_a_lease_ends_after_a_restart() -> None:
+    """Whose claims wait, too: that they are gone cannot be written down."""
+
+    async def story(stage: Stage) -> None:
+        await stage.crash()
+        stage.journal.full = True
+        stage.disk.used = 0.5
+        await stage.start()
+        await stage.play(80)
+
+    assert played(story, Stage(rules=book(1, lease_ms=60_000))).disk.brake is None

@@ -53,8 +53,8 @@ DAEMONS = (
         (
             (
                 D + "carry.py",
-                "if self._resumed and await self._settled():",
-                "if False and await self._settled():",
+                "if await self._over():",
+                "if False and await self._over():",
             ),
             (
                 T + "effects.py",
