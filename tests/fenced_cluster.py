@@ -51,6 +51,10 @@ class Cluster:
             raise KafkaUnreachable("the cluster", "no answer")
         return {n: BrokerInfo(n, f"host{n}", 9092, None, fenced=n in self.fenced) for n in range(1, 7)}
 
+    async def reassignments(self) -> frozenset[tuple[str, int]]:
+        """None."""
+        return frozenset()
+
     async def topic_configs(self, topics: Sequence[str], keys: Sequence[str] | None) -> Any:
         """What is set there."""
         return {name: dict(self.values.get(f"topic/{name}", {})) for name in topics}

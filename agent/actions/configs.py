@@ -12,7 +12,8 @@ from contextlib import suppress
 from enum import StrEnum
 
 from agent.actions.ports import Changed, Ports, Stopped
-from agent.actions.throttles import EVERYTHING, entries
+from agent.actions.reassigned import still_ours
+from agent.actions.throttles import EVERYTHING, LIST_OF, entries
 from agent.kafka.configs import ConfigChange
 from agent.model import Change, Effect, Operation, Refusal, Seen
 from agent.quantities import show_size
@@ -66,7 +67,7 @@ async def apply(changes: Sequence[Change], ports: Ports) -> None:
 
 
 async def _apply(changes: Sequence[Change], ports: Ports) -> None:
-    _, theirs, _ = _sort(changes, await _present(changes, ports))
+    _, theirs, _ = await _sort(changes, ports)
     if theirs:
         raise Stopped("; ".join(f"{c.key} of {c.resource} is {v!r} now, set by another" for c, v in theirs))
     await _write(changes, _forward, ports, looks=1)
@@ -81,7 +82,7 @@ async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
 
 async def observe(changes: Sequence[Change], ports: Ports) -> Seen:
     """Whose each value is. At a topic that does not exist any more nothing of ours stands."""
-    ours, theirs, gone = _sort(changes, await _present(changes, ports))
+    ours, theirs, gone = await _sort(changes, ports)
     return Seen(ours, theirs, gone)
 
 
@@ -102,15 +103,27 @@ def standing(change: Change, value: str | None) -> Standing:
     return Standing.GONE if there == set(entries(change.new)) else Standing.OURS
 
 
-def _sort(
-    changes: Sequence[Change], values: Values
+async def _sort(
+    changes: Sequence[Change], ports: Ports
 ) -> tuple[tuple[Change, ...], tuple[tuple[Change, str | None], ...], tuple[Change, ...]]:
+    values = await _present(changes, ports)
     whose: dict[Standing, list[Change]] = {s: [] for s in Standing}
-    for change in changes:
-        at = (change.resource, change.key)
-        whose[standing(change, values[at]) if at in values else Standing.GONE].append(change)
+    for change, own in zip(changes, await _still_ours(changes, values, ports), strict=True):
+        found = _found(own, values)
+        taken = found is Standing.GONE and _found(change, values) is Standing.OURS
+        whose[Standing.THEIRS if taken else found].append(change)
     theirs = tuple((c, values[c.resource, c.key]) for c in whose[Standing.THEIRS])
     return tuple(whose[Standing.OURS]), theirs, tuple(whose[Standing.GONE])
+
+
+async def _still_ours(changes: Sequence[Change], values: Values, ports: Ports) -> tuple[Change, ...]:
+    rates = (c for c in changes if c.key in LIST_OF and _found(c, values) is Standing.THEIRS)
+    return await still_ours(changes, {LIST_OF[c.key] for c in rates}, ports)
+
+
+def _found(change: Change, values: Values) -> Standing:
+    at = change.resource, change.key
+    return standing(change, values[at]) if at in values else Standing.GONE
 
 
 async def _present(changes: Sequence[Change], ports: Ports) -> Values:
@@ -144,7 +157,8 @@ async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks:
     alike = 0
     for _ in range(_LOOKS):
         values = await _present(changes, ports)
-        wanted = [s for c in changes if (c.resource, c.key) in values for s in _steps(step, c, values)]
+        own = await _still_ours(changes, values, ports)
+        wanted = [s for c in own if (c.resource, c.key) in values for s in _steps(step, c, values)]
         alike = alike + 1 if wanted == before else 1
         before = wanted
         if alike >= looks and not wanted:

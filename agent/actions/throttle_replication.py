@@ -45,7 +45,8 @@ class ThrottleReplication:
     have a replication rate set, whoever set it, that the budget of throttles is used up.
 
     Give it a lease. Undo removes the entries that were added and restores the rates, each only where the
-    value still is the one that was set; another's value is left alone and reported.
+    value still is the one that was set; another's value is left alone and reported. Where a rate is another's
+    by then, entries of partitions that are being reassigned are taken for the reassignment's.
     """
 
     async def plan(

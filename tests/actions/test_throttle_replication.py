@@ -258,6 +258,50 @@ async def test_an_operators_own_rate_is_left_and_the_rest_undone() -> None:
     assert world.settings() == {BROKER: {FOLLOWER_RATE: "777"}, "topic/orders": {FOLLOWER_LIST: "1:3"}}
 
 
+async def test_a_reassignment_that_began_meanwhile_keeps_its_own_throttle() -> None:
+    """Its tool has set the rates and the lists: entries of what it moves are its own, as ours were before."""
+    world = catching_up()
+    effect = await planned(world)
+    await THROTTLE.apply(effect, world.ports())
+    theirs = {
+        BROKER: {FOLLOWER_RATE: "50000000", LEADER_RATE: "50000000"},
+        "topic/pay": {LEADER_LIST: "0:1,0:2", FOLLOWER_LIST: "0:4"},
+        "topic/orders": {LEADER_LIST: "0:1,0:3", FOLLOWER_LIST: "0:2"},
+    }
+    for resource, values in theirs.items():
+        for key, value in values.items():
+            world.set_config(ConfigChange(resource, key, "set", value))
+    world.reassigning = {("pay", 0), ("orders", 0)}
+
+    seen = await THROTTLE.undo(effect, world.ports())
+
+    assert world.settings() == theirs, "log-0 is nobody's any more"
+    assert {(c.resource, c.key, value) for c, value in seen.theirs} == {
+        (BROKER, FOLLOWER_RATE, "50000000"),
+        (BROKER, LEADER_RATE, "50000000"),
+        ("topic/orders", FOLLOWER_LIST, "0:2"),
+        ("topic/pay", LEADER_LIST, "0:1,0:2"),
+    }
+    assert seen.ours == ()
+
+
+async def test_of_one_list_what_no_reassignment_moves_is_taken_out() -> None:
+    """And a side whose rate is ours is undone as ever."""
+    world = catching_up()
+    world.infos.append(partition("orders", 2, leader=1, isr=[1, 3]))
+    world.elsewhere[1]["orders", 2] = 5 * MiB
+    world.replicas["orders", 2] = ("/d1", MiB)
+    effect = await planned(world)
+    await THROTTLE.apply(effect, world.ports())
+    world.set_config(ConfigChange(BROKER, FOLLOWER_RATE, "set", "777"))
+    world.reassigning = {("orders", 2), ("pay", 0)}
+
+    seen = await THROTTLE.undo(effect, world.ports())
+
+    assert world.settings() == {BROKER: {FOLLOWER_RATE: "777"}, "topic/orders": {FOLLOWER_LIST: "2:2"}}
+    assert [(c.key, value) for c, value in seen.theirs] == [(FOLLOWER_LIST, "2:2"), (FOLLOWER_RATE, "777")]
+
+
 numbers = st.integers(0, 3)
 isrs = st.sets(st.sampled_from([1, 2, 3]), min_size=1)
 
