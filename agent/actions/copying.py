@@ -138,10 +138,13 @@ def check_online(dirs: Sequence[LogDir]) -> None:
 
 
 def _check_nothing_hidden(effect: Effect, dirs: Sequence[LogDir]) -> None:
-    """A broker tells nothing of an offline dir, and resumes the moves into it when it is back."""
+    """A broker tells nothing of an offline dir, and resumes moves into and out of it when it is back."""
     offline = {d.path for d in dirs if d.error}
-    hidden = [m.resource for m in moves_of(effect) if m.new in offline]
-    if hidden:
-        raise Stopped(
-            f"{hidden[0]} may still be on its way into an offline log dir: mend it, then it is cancelled"
-        )
+    for move in moves_of(effect):
+        if move.new in offline:
+            way = "still be on its way into"
+        elif progress(move, dirs).phase is Phase.HIDDEN:
+            way = "go on being copied out of"
+        else:
+            continue
+        raise Stopped(f"{move.resource} may {way} an offline log dir: mend it, then it is cancelled")

@@ -23,11 +23,12 @@ class Phase(StrEnum):
     WAITING = "waiting"  # in its old dir, nothing begun
     COPYING = "copying"  # in its old dir, and a future replica grows in the new one
     RETURNING = "returning"  # in its new dir, and a future replica grows in the old one
+    HIDDEN = "hidden"  # its old dir is offline, and a future replica in the new one waits for it
     DONE = "done"
     ELSEWHERE = "elsewhere"  # deleted, or another one moved it
 
 
-UNFINISHED = (Phase.WAITING, Phase.COPYING)
+UNFINISHED = (Phase.WAITING, Phase.COPYING, Phase.HIDDEN)
 
 
 class Progress(Struct, frozen=True):
@@ -68,10 +69,11 @@ def progress(change: Change, dirs: Sequence[LogDir]) -> Progress:
     """How far the move is."""
     key = replica_of(change)
     now = {r.future: (d.path, r) for d in dirs for r in d.replicas if (r.topic, r.partition) == key}
-    if False not in now:
-        return Progress(Phase.ELSEWHERE)
-    at, replica = now[False]
     heading, future = now.get(True, (None, None))
+    if False not in now:
+        waits = heading == change.new and any(d.path == change.prior and d.error for d in dirs)
+        return Progress(Phase.HIDDEN if waits else Phase.ELSEWHERE)
+    at, replica = now[False]
     phases = {
         (change.prior, None): Phase.WAITING,
         (change.prior, change.new): Phase.COPYING,

@@ -9,10 +9,11 @@ import pytest
 from fake_world import NODE, Crash, MiB, World, crashes, run
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agent.actions import Changed, Stopped
 from agent.actions.drain_disk import DrainDisk
-from agent.actions.moves import moves_of
+from agent.actions.moves import Phase, moves_of, progress
 from agent.actions.throttles import MOVE_RATE
 from agent.kafka.errors import KafkaInDoubt
 from agent.model import Effect, Policy, Refusal, Settle
@@ -470,6 +471,53 @@ async def test_a_move_into_a_dir_that_went_offline_is_not_called_undone() -> Non
         await DRAIN.undo(effect, world.ports())
 
     assert world.settings() == {}  # the limit goes all the same
+
+
+async def test_a_copy_whose_source_went_offline_is_not_called_undone() -> None:
+    """What is copied already waits in its new dir, and the broker goes on once the old one is back."""
+    world = two_dirs(110, 100)
+    effect = await planned(world)
+    world.values[BROKER] = {MOVE_RATE: str(effect.changes[0].new)}
+    world.futures[("t", 0)] = Future("/d2", 40 * MiB)
+    world.volumes["/d1"].offline = True
+
+    seen = await DRAIN.observe(effect, world.ports())
+    assert (seen.theirs, seen.gone) == ((), moves_of(effect)), "its old dir has it still"
+    with pytest.raises(Stopped, match="t-0 may go on being copied out of an offline log dir: mend it"):
+        await DRAIN.undo(effect, world.ports())
+    assert world.asked == [], "Kafka would refuse it"
+
+    world.volumes["/d1"].offline = False
+    await DRAIN.undo(effect, world.ports())
+    assert not world.futures
+    assert world.replicas["t", 0] == ("/d1", 110 * MiB)
+
+
+async def test_a_source_that_never_comes_back_is_not_waited_for() -> None:
+    """Its dir was taken out of the broker's configuration."""
+    world = two_dirs(110, 100)
+    (move,) = moves_of(await planned(world))
+    world.futures[("t", 0)] = Future("/d2", 40 * MiB)
+    world.volumes["/d1"].offline = True
+    offline, other = world.described()
+
+    assert progress(move, (offline, other)).phase is Phase.HIDDEN
+    assert progress(move, (other,)).phase is Phase.ELSEWHERE
+    assert progress(move, (offline, replace(other, replicas=()))).phase is Phase.ELSEWHERE
+
+
+async def test_after_a_restart_beside_an_offline_source_the_drain_ends() -> None:
+    """Half done, and nothing of it is applied on."""
+    world = two_dirs(110, 100)
+    effect = await planned(world)
+    world.values[BROKER] = {MOVE_RATE: str(effect.changes[0].new)}
+    world.futures[("t", 0)] = Future("/d2", 40 * MiB)
+    world.volumes["/d1"].offline = True
+
+    assert DRAIN.settle(effect, await DRAIN.observe(effect, world.ports())) is Settle.APPLY
+    with pytest.raises(Stopped, match=r"log dir /d1 is offline.*not cancelled yet: replica/t-0 may go on"):
+        await DRAIN.apply(effect, world.ports())
+    assert world.asked == []
 
 
 async def test_a_refused_move_is_told_by_kafkas_name() -> None:
