@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
+from agent import proposal
 from agent.history import Answer, History, Phase, same_step
 from agent.model import ActionSpec, Blast, Decision, Effect, Mode, Policy, Rate, Refusal, Remedy, RuleHealth
 from agent.quantities import show_duration
@@ -56,6 +56,7 @@ Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
 APPROVAL = "approval"
+ASKED_MS = 5 * 60_000  # so long a proposal stands as it was told; then its plan is made anew
 
 
 def judge(scene: Scene) -> Refusal | None:
@@ -223,15 +224,15 @@ def approved(scene: Scene) -> str | None:
     """13: a person's word for what only proposes; asked for once all else is clear, and a plan is made."""
     if scene.remedy.mode is not Mode.PROPOSE:
         return None
-    answer = _answer(scene)
+    answer, decision = _answer(scene), scene.decision
+    if not isinstance(scene.plan, Effect):
+        return _asked(scene)
     late = answer is not None and scene.now - answer.at >= APPROVED_MS
-    if answer and not late:
+    if answer and not late and answer.allows(scene.plan):
         return None
-    if not isinstance(scene.plan, Effect) and not _is_proposed(scene):
-        return None
-    decision = scene.decision
-    name = shlex.quote(decision.incident)  # it may hold whatever a label holds
-    again = f"; {answer.words} approved it more than {show_duration(APPROVED_MS)} ago" if answer else ""
+    name = proposal.name(decision, scene.plan)
+    before = f"it more than {show_duration(APPROVED_MS)} ago" if late else "another plan"
+    again = f"; {answer.words} approved {before}" if answer else ""
     return (
         f"{decision.do} on {decision.target} awaits a person till the alert ends: "
         f"ottla approve {name}, or ottla deny {name}{again}"
@@ -245,9 +246,13 @@ def _answer(scene: Scene) -> Answer | None:
     return answer if answer and answer.is_for(scene.decision) else None
 
 
-def _is_proposed(scene: Scene) -> bool:
+def _asked(scene: Scene) -> str | None:
+    """What a person was asked a short while ago, and has not answered: no plan is made anew for that."""
     known = scene.history.incidents.get(scene.decision.incident)
-    return known is not None and known.phase is Phase.PROPOSED and same_step(known.decision, scene.decision)
+    if known is None or known.phase is not Phase.PROPOSED or not same_step(known.decision, scene.decision):
+        return None
+    answered = known.answer is not None and known.answer.at >= known.at
+    return known.reason if not answered and 0 <= scene.now - known.at < ASKED_MS else None
 
 
 QUESTIONS: tuple[tuple[str, Question], ...] = (

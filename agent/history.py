@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from agent import proposal
 from agent.model import Boot, Called, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
@@ -82,12 +83,17 @@ ANSWERS = {"approve": True, "deny": False}  # a person's verbs
 
 
 class Answer(Struct, frozen=True):
-    """What a person said to a proposal: to this step with these arguments, and to no other."""
+    """What a person said to a proposal: to this decision and this effect, and to no other."""
 
     approved: bool
     at: int
     words: str  # who, and why
     decision: Decision
+    effect: Effect | None = None  # as it was shown
+
+    def allows(self, plan: Effect) -> bool:
+        """Whether the plan is no more than what was approved."""
+        return self.approved and self.effect is not None and proposal.covers(self.effect, plan)
 
     def is_for(self, decision: Decision) -> bool:
         """Whether it is still the same that was asked."""
@@ -96,7 +102,12 @@ class Answer(Struct, frozen=True):
 
 def same_step(one: Decision, other: Decision) -> bool:
     """Whether two decisions would do the same."""
-    return (one.step, one.do, one.args) == (other.step, other.do, other.args)
+    return _does(one) == _does(other)
+
+
+def _does(decision: Decision) -> tuple[object, ...]:
+    it = decision
+    return it.step, it.do, it.args, it.target, it.lease_ms, it.verify, it.worse_if
 
 
 class Incident(Struct, frozen=True):
@@ -125,6 +136,21 @@ class Incident(Struct, frozen=True):
         if self.claim is None or self.claim_epoch is None:
             return self.claim
         return self.claim, self.claim_epoch
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What a person may say now: what was denied may be approved after all, and what was approved, and
+        has not begun, be denied."""
+        if self.phase is Phase.PROPOSED:
+            return tuple(ANSWERS)
+        if self.answer is None or self.phase not in (Phase.REFUSED, Phase.WAITING):
+            return ()
+        return ("approve",) if self.phase is Phase.REFUSED and not self.answer.approved else ("deny",)
+
+    @property
+    def proposal(self) -> str:
+        """The name by which a person answers; empty where nothing is asked."""
+        return proposal.name(self.decision, self.effect) if self.answers else ""
 
     @property
     def why_undone(self) -> str:
@@ -269,7 +295,8 @@ def _operator(history: History, entry: Entry) -> History:
     asked = history.incidents.get(entry.incident)
     if entry.question in ANSWERS and asked is not None:
         approved = ANSWERS[entry.question]
-        answer = Answer(approved, entry.at, entry.reason, entry.decision or asked.decision)
+        of = entry.decision or asked.decision
+        answer = Answer(approved, entry.at, entry.reason, of, asked.effect)
         return replace(history, incidents={**history.incidents, asked.id: replace(asked, answer=answer)})
     return history
 

@@ -125,12 +125,12 @@ class Orders(Protocol):
         """Undo one incident's effect, None: all that stand. Gives the entries written, as `wire.plain`."""
         ...
 
-    async def approve(self, incident: str, reason: str, by: str) -> None:
-        """Let an incident's remedy do what it proposes."""
+    async def approve(self, proposal: str, reason: str, by: str) -> None:
+        """Let a remedy do what it proposes: just what was shown under this name."""
         ...
 
-    async def deny(self, incident: str, reason: str, by: str) -> None:
-        """Forbid it until its alert ends, or somebody approves it."""
+    async def deny(self, proposal: str, reason: str, by: str) -> None:
+        """Forbid it until its alert ends, or somebody approves it; its incident's id names it as well."""
         ...
 
     async def stop(self, handover: bool, by: str) -> None:

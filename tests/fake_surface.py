@@ -109,11 +109,11 @@ class FakeSurface:
         self._take("undo", incident, by)
         return [cast(Plain, plain(fact(90, Kind.UNDONE, f"by {by}")))]
 
-    async def approve(self, incident: str, reason: str, by: str) -> None:
-        self._take("approve", incident, reason, by)
+    async def approve(self, proposal: str, reason: str, by: str) -> None:
+        self._take("approve", proposal, reason, by)
 
-    async def deny(self, incident: str, reason: str, by: str) -> None:
-        self._take("deny", incident, reason, by)
+    async def deny(self, proposal: str, reason: str, by: str) -> None:
+        self._take("deny", proposal, reason, by)
 
     async def stop(self, handover: bool, by: str) -> None:
         self._take("stop", handover, by)

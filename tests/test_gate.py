@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from stories import EFFECT, decision, entry
+from stories import EFFECT, RATE, decision, entry
 
-from agent.gate import APPROVED_MS, QUESTIONS, Scene, World, judge, judge_on
+from agent.gate import APPROVED_MS, ASKED_MS, QUESTIONS, Scene, World, judge, judge_on
 from agent.history import History, replay
 from agent.model import (
     ActionSpec,
@@ -25,6 +26,7 @@ from agent.model import (
     Remedy,
     RuleHealth,
 )
+from agent.proposal import name
 
 NOW = 10_000_000
 PLACE = Place("r.yml", 1, 1)
@@ -45,8 +47,9 @@ FINE = Scene(
     plan=EFFECT,
 )
 PROPOSING = replace(REMEDY, mode=Mode.PROPOSE)
-PROPOSED = replay([entry(1, Kind.PROPOSED)])
+ASKED = replace(entry(NOW - ASKED_MS + 1, Kind.PROPOSED, reason="throttle awaits a person"), effect=EFFECT)
 OTHER_ARGS = replace(decision(), args=(("rate", 1),))
+OTHER_PLAN = replace(EFFECT, changes=(RATE, replace(RATE, resource="topic/b")))
 PAUSED = replay([Entry(1, Kind.OPERATOR, "upgrade", question="pause")])
 ENDED = replay(
     entry(NOW - 1000 + n, k)
@@ -66,9 +69,9 @@ FAILURES = replay(
 
 
 def answered(verb: str, at: int = NOW, of: Decision | None = None) -> History:
-    """A proposal, and what ann said to it."""
+    """A proposal of long ago, and what ann said to it."""
     word = Entry(at, Kind.OPERATOR, "ann: not now", decision().incident, verb, of or decision())
-    return replay([entry(1, Kind.PROPOSED), word])
+    return replay([replace(ASKED, at=1), word])
 
 
 def test_nothing_objects_to_a_fine_scene() -> None:
@@ -99,7 +102,17 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             "; ann: not now approved it more than 15m ago",
         ),
         ({"remedy": PROPOSING, "history": answered("approve", of=OTHER_ARGS)}, "approval", "awaits a person"),
-        ({"remedy": PROPOSING, "plan": None, "history": PROPOSED}, "approval", "awaits a person"),
+        (
+            {"remedy": PROPOSING, "history": answered("approve", of=replace(decision(), lease_ms=1))},
+            "approval",
+            "awaits a person",
+        ),
+        (
+            {"remedy": PROPOSING, "history": answered("approve"), "plan": OTHER_PLAN},
+            "approval",
+            f"ottla deny {name(decision(), OTHER_PLAN)}; ann: not now approved another plan",
+        ),
+        ({"remedy": PROPOSING, "plan": None, "history": replay([ASKED])}, "approval", ASKED.reason),
         ({"health": RuleHealth.BLIND, "health_reason": "no series"}, "inputs", "Full is blind: no series"),
         ({"agent_started_at": NOW - 1}, "inputs", "the agent looks for 30s before it acts"),
         ({"signals": frozenset({"logs"})}, "corroboration", "log lines alone never suffice"),
@@ -211,12 +224,25 @@ def test_a_person_s_word_counts_for_what_they_were_asked() -> None:
     assert judge(scene) is None
     assert judge(replace(scene, plan=None)) is None, "the last look has no plan"
     assert judge(replace(FINE, remedy=PROPOSING, plan=None)) is None
+    assert judge(replace(scene, plan=replace(EFFECT, changes=()))) is None, "it may change less"
     assert judge(replace(FINE, history=answered("deny"))) is None, "a remedy that acts asks nobody"
 
 
 def test_the_command_to_approve_is_safe_to_paste() -> None:
-    """An incident's id holds the target, which holds what a label holds."""
+    """An incident's id holds the target, which holds what a label holds; a proposal's name holds nothing."""
     refusal = judge(replace(FINE, remedy=PROPOSING, decision=decision("Full/$(reboot)@0")))
 
     assert refusal is not None
-    assert "ottla approve 'Full/$(reboot)@0', or" in refusal.reason
+    assert re.search("ottla approve [0-9a-f]{6}, or ottla deny [0-9a-f]{6}$", refusal.reason)
+
+
+def test_a_plan_is_made_again_for_what_was_asked_long_ago_or_is_answered() -> None:
+    """Before that the question of a plan would be asked of the brokers each few seconds."""
+    scene = replace(FINE, remedy=PROPOSING, plan=None)
+    word = Entry(NOW, Kind.OPERATOR, "ann", decision().incident, "approve", decision())
+
+    assert judge(replace(scene, history=replay([replace(ASKED, at=NOW - ASKED_MS)]))) is None
+    assert judge(replace(scene, history=replay([ASKED, replace(word, decision=OTHER_ARGS)]))) is None
+    assert judge(replace(scene, decision=OTHER_ARGS, history=replay([ASKED]))) is None
+    again = replay([ASKED, word, replace(ASKED, at=NOW + 1)])
+    assert judge(replace(scene, now=NOW + 1, history=again)) is not None

@@ -181,11 +181,18 @@ def _incident(incident: Plain, now: int) -> list[str]:
     head = f"{incident['do']} for {incident['target']} ({incident['alert']}): "
     asked = f"{incident['question']}: " if incident["question"] else ""
     state = _coloured(incident["phase"], incident["phase"]) + f" since {when(incident['at'], now)}{until}"
+    still = _answers(incident) if incident["phase"] != "proposed" else ""  # whose reason says it
     return (
         [f"{head}{state}  [{incident['id']}]", f"    {asked}{incident['reason']}"]
         + [f"    {change}" for change in incident["changes"]]
         + [f"    would change: {change}" for change in incident.get("would_change", ())]
+        + ([f"    you may still: {still}"] if still else [])
     )
+
+
+def _answers(incident: Plain) -> str:
+    """What a person may say to it."""
+    return ", ".join(f"ottla {verb} {incident['proposal']}" for verb in incident.get("answers", ()))
 
 
 def _coloured(word: str, text: str) -> str:

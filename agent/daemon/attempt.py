@@ -15,9 +15,10 @@ from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Lim
 from agent.daemon.last_look import last_look, still_fires
 from agent.daemon.means import Means
 from agent.daemon.world_guard import elsewhere, objection
-from agent.history import same_step
+from agent.history import Incident, same_step
 from agent.kafka.errors import KafkaError
 from agent.model import Called, Decision, Effect, Entry, Kind, Rate, Refusal
+from agent.proposal import alike
 from agent.wire import encode_effect
 
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
@@ -199,14 +200,21 @@ class Attempt:
         """Edges only: the same refusal again is no new fact. What only lacks a person's word is proposed."""
         known = self._means.ledger.history.incidents.get(self._decision.incident)
         stands = known is not None and known.stands
-        if known and not stands and same_step(known.decision, self._decision):
-            told, age = Refusal(known.question, known.reason), self._means.clock() - known.at
-            if told == refusal or (_sort(told) == _sort(refusal) and 0 <= age < RETOLD_MS):
-                return False
+        if known and not stands and same_step(known.decision, self._decision) and self._told(known, refusal):
+            return False
         asked = refusal.question == gate.APPROVAL and not stands
         kind, plan = (Kind.PROPOSED, self._plan) if asked else (Kind.REFUSED, None)
         await self._record(kind, refusal.reason, question=refusal.question, effect=plan)
         return False
+
+    def _told(self, known: Incident, refusal: Refusal) -> bool:
+        """Whether it stands as it was told; a proposal does for as long as its plan is what was shown."""
+        told, age = Refusal(known.question, known.reason), self._means.clock() - known.at
+        if told == refusal or _sort(told) != _sort(refusal):
+            return told == refusal
+        if refusal.question == gate.APPROVAL:
+            return bool(known.effect and self._plan and alike(known.effect, self._plan))
+        return 0 <= age < RETOLD_MS
 
     async def _record(self, kind: Kind, reason: str, **more: Any) -> None:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
@@ -215,5 +223,6 @@ class Attempt:
 
 
 def _sort(refusal: Refusal) -> tuple[str, str]:
-    """Without its numbers: a count that moves each few seconds would fill the journal, which is never cut."""
-    return refusal.question, re.sub(r"\d+", "", refusal.reason)
+    """Without its numbers: a count that moves each few seconds would fill the journal, which is never cut.
+    Nor the name of what is proposed, which the least change of a plan changes."""
+    return refusal.question, re.sub(r"(?<=ottla )(approve|deny) \w+|\d+", "", refusal.reason)

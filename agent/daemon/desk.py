@@ -181,14 +181,14 @@ class Desk:
         written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
         return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
 
-    async def approve(self, incident: str, reason: str, by: str) -> None:
+    async def approve(self, proposal: str, reason: str, by: str) -> None:
         """Let it do what it proposes: the next round asks the gate again."""
-        await self._written(answer(self.means, incident, "approve", reason, by))
+        await self._written(answer(self.means, proposal, "approve", reason, by))
         self.daemon.wake()
 
-    async def deny(self, incident: str, reason: str, by: str) -> None:
+    async def deny(self, proposal: str, reason: str, by: str) -> None:
         """Forbid it."""
-        await self._written(answer(self.means, incident, "deny", reason, by))
+        await self._written(answer(self.means, proposal, "deny", reason, by))
         self.daemon.wake()
 
     async def stop(self, handover: bool, by: str) -> None:

@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+from agent import report
 from agent.daemon.means import Means
 from agent.history import Incident, Phase
-from agent.model import Entry, Kind
+from agent.model import Entry, Kind, Mode, Remedy
 from agent.surface import Refused
 
 
-async def answer(means: Means, incident: str, verb: str, reason: str, by: str) -> None:
-    """`verb` is approve or deny. What was denied may still be approved, as long as the alert lasts.
+async def answer(means: Means, named: str, verb: str, reason: str, by: str) -> None:
+    """`verb` is approve or deny; `named` the proposal, or of what is denied its incident. What was denied may
+    still be approved, as long as the alert lasts, and what was approved be denied until it begins.
 
-    Raises Refused where nothing is asked, and JournalFailed.
+    Raises Refused where that is not asked, and JournalFailed.
     """
-    asked = means.ledger.history.incidents.get(incident)
-    if asked is None or not may_be_answered(asked):
-        raise Refused(_not_asked(means, incident, asked))
+    asked = next((i for i in means.ledger.history.incidents.values() if _is_named(i, named, verb)), None)
+    if asked is None:
+        raise Refused(_not_asked(means, named, verb))
+    remedy = means.sight().book.remedies.get(asked.decision.alert)
+    if remedy is None or remedy.mode is not Mode.PROPOSE:
+        raise Refused(f"the remedy of {asked.decision.alert} asks nobody any more: it is {_mode(remedy)}")
     words = f"{by}: {reason}" if reason.strip() else by
     await means.ledger.record(
-        Entry(means.clock(), Kind.OPERATOR, words, incident, question=verb, decision=asked.decision)
+        Entry(means.clock(), Kind.OPERATOR, words, asked.id, question=verb, decision=asked.decision)
     )
 
 
-def may_be_answered(asked: Incident) -> bool:
-    """Whether it is proposed, or was denied."""
-    denied = asked.answer is not None and not asked.answer.approved
-    return asked.phase is Phase.PROPOSED or (asked.phase is Phase.REFUSED and denied)
+def _is_named(one: Incident, named: str, verb: str) -> bool:
+    names = (one.proposal, one.id) if verb == "deny" else (one.proposal,)
+    return verb in one.answers and named in names
 
 
-def _not_asked(means: Means, incident: str, known: Incident | None) -> str:
+def _mode(remedy: Remedy | None) -> str:
+    return f"in mode {remedy.mode}" if remedy else "gone"
+
+
+def _not_asked(means: Means, named: str, verb: str) -> str:
+    known = means.ledger.history.incidents.get(named)
     if known is None:
-        said = f"nothing is proposed under the name {incident!r}"
+        said = f"nothing is proposed as {named!r}"
+    elif known.answers:
+        said = f"{verb} by the name of what you were shown, and not by that of its incident"
     else:
         why = f": {known.question}: {known.reason}" if known.phase is Phase.REFUSED else ""
-        said = f"{incident!r} is not proposed, but {known.phase}{why}"
-    others = [i.id for i in means.ledger.history.incidents.values() if i.phase is Phase.PROPOSED]
-    return f"{said}; proposed are: {', '.join(others) or 'none'}"
+        said = f"{named!r} is not proposed, but {known.phase}{why}"
+    now = [line for i in means.ledger.history.incidents.values() for line in _shown(i, verb)]
+    return "\n  ".join([f"{said}; proposed are now:", *now]) if now else f"{said}; proposed are: none"
+
+
+def _shown(one: Incident, verb: str) -> list[str]:
+    """What may be answered so, and what it would change."""
+    if verb not in one.answers:
+        return []
+    does = f"{one.decision.do} for {one.decision.target} ({one.decision.alert}): ottla {verb} {one.proposal}"
+    return [does, *(f"  {line}" for line in report.changes(one.effect))]

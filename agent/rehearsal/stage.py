@@ -14,7 +14,7 @@ from agent.daemon.claim_sweep import sweep_claims
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
-from agent.daemon.proposals import answer, may_be_answered
+from agent.daemon.proposals import answer
 from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.history import ANSWERS, replay
@@ -156,8 +156,8 @@ class Stage:
 
     async def _answer(self, verb: str, reason: str) -> None:
         for one in list(self.means.ledger.history.incidents.values()):
-            if may_be_answered(one):
-                await answer(self.means, one.id, verb, reason, "operator")
+            if verb in one.answers:
+                await answer(self.means, one.proposal, verb, reason, "operator")
         self.daemon.wake()
 
     def entries(self) -> list[Entry]:

@@ -3,5 +3,6 @@
 from agent.report.deeds import actions
 from agent.report.overview import Live, Plain, alert, incident, incidents, status
 from agent.report.story import doing, why
+from agent.report.words import changes
 
-__all__ = ["Live", "Plain", "actions", "alert", "doing", "incident", "incidents", "status", "why"]
+__all__ = ["Live", "Plain", "actions", "alert", "changes", "doing", "incident", "incidents", "status", "why"]

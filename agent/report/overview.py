@@ -82,7 +82,9 @@ def incident(one: Incident) -> Plain:
         "claim": one.claim,
         "stands": one.stands,
         "changes": changes(one.effect) if one.stands else [],
-        "would_change": changes(one.effect) if one.phase is Phase.PROPOSED else [],
+        "would_change": changes(one.effect) if one.answers else [],
+        "proposal": one.proposal,
+        "answers": list(one.answers),
     }
 
 

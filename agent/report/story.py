@@ -91,11 +91,12 @@ def _targets(alert: Alert) -> set[str]:
 
 
 def _facts(story: Sequence[Entry]) -> Iterator[Plain]:
-    step = None
+    told = None
     for entry in story:
-        if entry.decision is not None and entry.decision.step != step:
-            step = entry.decision.step
-            yield _plain_fact(entry, "alert", wanted(entry.decision))
+        it = entry.decision
+        if it is not None and told != (it.step, it.do, it.args):  # a reload may change what it wants
+            told = it.step, it.do, it.args
+            yield _plain_fact(entry, "alert", wanted(it))
         yield _plain_fact(entry, str(entry.kind), fact(entry))
 
 

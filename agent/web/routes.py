@@ -36,9 +36,9 @@ class Undo(Order):
 
 
 class Answer(Order):
-    """To a proposal, by its incident's id; why, if there is something to say."""
+    """To a proposal, by its name, as `proposal` of an incident has it; why, if there is something to say."""
 
-    incident: str
+    proposal: str
     reason: str = ""
 
 
@@ -164,13 +164,13 @@ class Ordering:
     async def approve(self, request: web.Request) -> web.Response:
         """Takes an Answer."""
         order = await read_order(request, Answer)
-        await self._surface.approve(order.incident, order.reason[:MAX_SUBJECT], request[BY])
+        await self._surface.approve(order.proposal, order.reason[:MAX_SUBJECT], request[BY])
         return answer({"ok": True})
 
     async def deny(self, request: web.Request) -> web.Response:
         """Takes an Answer."""
         order = await read_order(request, Answer)
-        await self._surface.deny(order.incident, order.reason[:MAX_SUBJECT], request[BY])
+        await self._surface.deny(order.proposal, order.reason[:MAX_SUBJECT], request[BY])
         return answer({"ok": True})
 
     async def stop(self, request: web.Request) -> web.Response:

@@ -159,7 +159,7 @@ async def test_no_agent_and_no_journal_is_exit_code_3(folder: Path) -> None:
         (("resume",), ("resume",)),
         (("undo", "i1"), ("undo", "i1")),
         (("undo", "--all"), ("undo", None)),
-        (("approve", "Full//d1@7"), ("approve", "Full//d1@7", "")),
+        (("approve", "3fa9c1"), ("approve", "3fa9c1", "")),
         (("deny", "Full//d1@7", "--reason", "not tonight"), ("deny", "Full//d1@7", "not tonight")),
         (("stop", "--handover", "--no-wait"), ("stop", True)),
         (("reload", "--dry-run"), ("reload", True)),

@@ -32,6 +32,28 @@ async def test_a_proposal_is_shown_with_what_it_would_change(surface: FakeSurfac
     assert f"    would change: {incident['would_change'][0]}" in text
 
 
+async def test_its_name_is_shown_and_what_a_person_may_still_say(surface: FakeSurface) -> None:
+    """What was denied may be approved after all; what it would change stays in sight."""
+    (incident,) = (await surface.status())["incidents"]
+    assert incident["answers"] == ["approve", "deny"]
+    assert len(incident["proposal"]) == 6
+    assert "you may still" not in unstyle(show.status(await surface.status()))
+
+    surface.entries = (*surface.entries, WORD, replace(WORD, kind=Kind.REFUSED, question="mode"))
+    text = unstyle(show.status(await surface.status()))
+    assert f"      you may still: ottla approve {incident['proposal']}" in text.splitlines()
+    assert f"    would change: {incident['would_change'][0]}" in text
+
+
+def test_why_tells_what_a_proposal_wants_after_a_reload(surface: FakeSurface) -> None:
+    first = surface.entries[0]
+    assert first.decision is not None
+    other = replace(first, at=NOW, decision=replace(first.decision, args=(("rate", "10MB"),)))
+    surface.entries = (*surface.entries, other)
+    wants = [fact["text"] for fact in surface.why("/d1")["facts"] if fact["kind"] == "alert"]
+    assert [text.endswith("wants throttle {rate: 10MB}") for text in wants] == [False, True]
+
+
 def test_why_tells_the_proposal_its_changes_and_the_answer(surface: FakeSurface) -> None:
     surface.entries = (*surface.entries, WORD)
     text = unstyle(show.why(surface.why("/d1"), NOW))

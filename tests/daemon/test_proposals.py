@@ -29,8 +29,13 @@ def proposal(stage: Stage) -> Entry:
     return [e for e in stage.entries() if e.kind is Kind.PROPOSED][-1]
 
 
-async def said(stage: Stage, verb: str, reason: str = "") -> None:
-    await answer(stage.means, proposal(stage).incident, verb, reason, "ann")
+def shown(stage: Stage) -> str:
+    """The name under which `ottla status` shows it."""
+    return stage.means.ledger.history.incidents[proposal(stage).incident].proposal
+
+
+async def said(stage: Stage, verb: str, reason: str = "", named: str | None = None) -> None:
+    await answer(stage.means, shown(stage) if named is None else named, verb, reason, "ann")
     stage.daemon.wake()
 
 
@@ -82,7 +87,7 @@ def test_a_proposal_that_nobody_answers_ends_with_its_alert() -> None:
         await stage.play(60, used=0.9)
         await stage.play(60, used=0.5)
         with pytest.raises(Refused, match="is not proposed, but closed; proposed are: none"):
-            await said(stage, "approve")
+            await said(stage, "approve", named=proposal(stage).incident)
         await stage.crash()
         return stage
 

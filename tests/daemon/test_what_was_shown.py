@@ -1,0 +1,214 @@
+"""A person approves what they were shown, and nothing else is done for it: in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from claiming_stage import braking, reload
+from msgspec.structs import replace
+from stage import Brake, Disk, DiskScenery, Stage, book, kinds
+
+from agent.actions import Ports, action
+from agent.daemon.proposals import answer
+from agent.history import Incident
+from agent.model import Blast, Change, Effect, Entry, Kind, Mode, Operation, Refusal, Seen
+from agent.rehearsal.virtual_time import run
+from agent.rulebook import Rulebook
+from agent.surface import Refused
+
+ASKING = book(mode=Mode.PROPOSE)
+
+
+@dataclass
+class Topics(Disk):
+    """What the plan of the brake would touch now."""
+
+    topics: tuple[str, ...] = ("a",)
+    measured: int = 1_000
+
+
+@action(blast=Blast.HOST, reversible=True)
+class TopicBrake(Brake):
+    """Brakes each topic that there is."""
+
+    def __init__(self, disk: Topics) -> None:
+        super().__init__(disk)
+        self._all = disk
+
+    async def plan(self, ports: Ports, *, target: str, rate: str = "") -> Effect | Refusal:
+        """A change for each."""
+        rate = rate or str(self._all.measured)
+        resources = "disk/1", *(f"topic/{topic}" for topic in self._all.topics)
+        changes = (Change(resource, "brake", Operation.SET, None, rate) for resource in resources)
+        return Effect("brake", "broker-1", tuple(changes))
+
+    async def observe(self, effect: Effect, ports: Ports) -> Seen:
+        """By the first change."""
+        return await super().observe(replace(effect, changes=effect.changes[:1]), ports)
+
+
+async def asking(rules: Rulebook = ASKING) -> Stage:
+    """It has proposed to brake topic a."""
+    disk = Topics()
+    stage = Stage(rules=rules, disk=disk)
+    stage.scenery = DiskScenery(disk)
+    stage.scenery.actions = {"brake": TopicBrake(disk)}
+    await stage.start()
+    await stage.play(60, used=0.9)
+    return stage
+
+
+async def world_has(stage: Stage, *names: str, seconds: float = 0) -> None:
+    """Other topics from now on."""
+    await stage.play(seconds, topics=names)
+
+
+def one(stage: Stage) -> Incident:
+    """The only incident."""
+    (incident,) = stage.means.ledger.history.incidents.values()
+    return incident
+
+
+def written(stage: Stage, kind: Kind) -> list[Entry]:
+    """The entries of a kind."""
+    return [entry for entry in stage.entries() if entry.kind is kind]
+
+
+def topics(effect: Effect | None) -> list[str]:
+    """What an effect touches, but for the disk."""
+    return [c.resource.removeprefix("topic/") for c in effect.changes[1:]] if effect else []
+
+
+async def says(stage: Stage, verb: str, named: str) -> None:
+    """Ann's word, and time for it to be heeded."""
+    await answer(stage.means, named, verb, "looked", "ann")
+    stage.daemon.wake()
+    await stage.play(20)
+
+
+def test_an_approval_of_what_a_reload_changed_is_refused_and_says_what_stands_now() -> None:
+    async def story() -> Stage:
+        stage = await asking(braking("10MB", Mode.PROPOSE))
+        seen = one(stage).proposal
+        reload(stage, braking("10kB", Mode.PROPOSE))
+        await stage.play(30)
+        now = one(stage).proposal
+        words = (
+            f"nothing is proposed as '{seen}'; proposed are now:\n"
+            f"  brake for /d1 (Full): ottla approve {now}\n"
+            f"    disk/1: brake from absent to 10kB\n"
+            f"    topic/a: brake from absent to 10kB"
+        )
+        with pytest.raises(Refused) as refused:
+            await says(stage, "approve", seen)
+        assert str(refused.value) == words
+        assert stage.disk.applied == 0
+        await says(stage, "approve", now)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    (started,) = written(stage, Kind.STARTED)
+    assert started.decision is not None
+    assert started.decision.args == (("rate", "10kB"),)
+
+
+def test_an_approval_that_meets_a_reload_begins_nothing() -> None:
+    """It came before the next round had asked anew."""
+
+    async def story() -> Stage:
+        stage = await asking(braking("10MB", Mode.PROPOSE))
+        reload(stage, braking("10kB", Mode.PROPOSE))
+        await says(stage, "approve", one(stage).proposal)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert stage.disk.applied == 0
+    assert kinds(stage.told()) == ["proposed", "operator", "proposed"], stage.told()
+
+
+def test_the_incident_s_name_approves_nothing() -> None:
+    async def story() -> None:
+        stage = await asking()
+        with pytest.raises(Refused, match="approve by the name of what you were shown, and not by that of"):
+            await says(stage, "approve", one(stage).id)
+        with pytest.raises(Refused, match="nothing is proposed as ''"):
+            await says(stage, "approve", "")
+        await says(stage, "deny", one(stage).id)
+        assert kinds(stage.told()) == ["proposed", "operator", "refused"]
+        await stage.crash()
+
+    run(story())
+
+
+def test_a_plan_that_has_become_another_is_proposed_anew_and_not_each_round() -> None:
+    async def story() -> Stage:
+        stage = await asking()
+        await world_has(stage, "a", "b", "c", seconds=6 * 60)
+        assert topics(one(stage).effect) == ["a", "b", "c"], "what status shows"
+        await stage.play(3_600)
+        await says(stage, "approve", one(stage).proposal)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert [topics(e.effect) for e in written(stage, Kind.PROPOSED)] == [["a"], ["a", "b", "c"]]
+    assert [topics(e.effect) for e in written(stage, Kind.STARTED)] == [["a", "b", "c"]]
+
+
+def test_what_the_plan_has_become_since_it_was_shown_is_not_done() -> None:
+    """The person is asked again at once, and each time that they approve what is another by then."""
+
+    async def story() -> Stage:
+        stage = await asking()
+        await world_has(stage, "a", "b")
+        await says(stage, "approve", one(stage).proposal)
+        await world_has(stage, "a", "b", "c")
+        await says(stage, "approve", one(stage).proposal)
+        assert stage.disk.applied == 0
+        await says(stage, "approve", one(stage).proposal)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    proposed = [topics(e.effect) for e in written(stage, Kind.PROPOSED)]
+    assert proposed == [["a"], ["a", "b"], ["a", "b", "c"]], stage.told()
+    assert written(stage, Kind.PROPOSED)[1].reason.endswith("; ann: looked approved another plan")
+    assert [topics(e.effect) for e in written(stage, Kind.STARTED)] == [["a", "b", "c"]]
+
+
+def test_a_number_that_is_measured_anew_changes_no_name() -> None:
+    """Nor does it fill the journal while a person thinks."""
+
+    async def story() -> Stage:
+        stage = await asking()
+        seen = one(stage).proposal
+        for minute in range(30):
+            await stage.play(60, measured=1_000 + minute)
+        await says(stage, "approve", seen)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert kinds(stage.told())[:3] == ["proposed", "operator", "started"], stage.told()
+    (started,) = written(stage, Kind.STARTED)
+    assert started.effect is not None
+    assert started.effect.changes[0].new == "1029"
+
+
+def test_less_than_what_was_shown_is_done_without_asking_again() -> None:
+    async def story() -> Stage:
+        stage = await asking()
+        await world_has(stage)
+        await says(stage, "approve", one(stage).proposal)
+        await stage.crash()
+        return stage
+
+    assert [topics(e.effect) for e in written(run(story()), Kind.STARTED)] == [[]]
