@@ -92,10 +92,10 @@ class Scene:
             self.claim, self.ready, self.look, lambda at: self.told.append("in doubt")
         )
 
-    async def undo(self) -> str:
+    async def undo(self, *, adopted: bool = False) -> str:
         """Putting it back."""
         return await Effects(self.topic, self).undo(
-            self.claim, self.ready, self.look, lambda at: self.told.append("in doubt")
+            self.claim, self.ready, self.look, lambda at: self.told.append("in doubt"), adopted=adopted
         )
 
 
@@ -253,6 +253,35 @@ def test_an_undo_under_way_when_the_log_fails_goes_on_without_it() -> None:
         scene.log.unreadable = scene.log.unwritable = "down"
         assert await scene.undo() == "yes"
         assert scene.topic.degraded
+
+    play(story)
+
+
+def test_what_another_agent_set_is_not_undone_without_the_log() -> None:
+    """Section 8 is for one's own effects; what another has closed since, rule 6 says to leave."""
+
+    async def story(scene: Scene) -> None:
+        assert await scene.undo(adopted=True) == "yes"
+        sent = scene.told.count("sent")
+        scene.log.unreadable = scene.log.unwritable = "down"
+        for _ in range(2):  # while the beat is tried, and once it is known that the log cannot be used
+            with pytest.raises(ControlUnavailable, match="what another agent set waits for the log: control"):
+                await scene.undo(adopted=True)
+        assert scene.told.count("sent") == sent
+        assert scene.told[-2:] == ["ready", "closed"]
+
+    play(story)
+
+
+def test_what_another_agent_set_is_not_undone_where_the_log_fails_in_the_last_look() -> None:
+    async def story(scene: Scene) -> None:
+        async def fails() -> None:
+            scene.topic._life.member.halt("the log is another one")
+
+        scene.before_look = fails
+        with pytest.raises(NotAccepted, match="waits for the log: the log is another one"):
+            await scene.undo(adopted=True)
+        assert "sent" not in scene.told
 
     play(story)
 

@@ -102,18 +102,26 @@ class Effects:
         ready: Callable[[], Awaitable[Request[_Answer]]],
         look: LastLook,
         sent: Callable[[int], None],
+        *,
+        adopted: bool = False,
     ) -> _Answer:
-        """Puts back what the claim's own effect set, comparing first; the request's answer.
+        """Puts back what the claim's effect set, comparing first; the request's answer.
 
         As `apply`, but pauses and caps do not stop it, and where the log cannot be used it waits for nothing
-        (section 8): the deadman and the fresh connection alone fence it then.
+        (section 8): the deadman, the last look and the fresh connection alone fence it then. One that was
+        `adopted`, set by another agent, is not sent without the log: a peer may have closed the claim, and
+        what stands be of a later one.
         """
         request = await ready()
         try:
-            if await self._readable(claim):
-                await self._fire(request, look, lambda: self._objection_to_undo(claim), sent)
-            else:
-                await self._fire(request, look, lambda: None, sent)
+            readable = await self._readable(claim)
+            if not readable and adopted:
+                raise ControlUnavailable(self._without_log())
+
+            def objection() -> str | None:
+                return self._objection_to_undo(claim, adopted=adopted) if readable else None
+
+            await self._fire(request, look, objection, sent)
             return await request.answer()
         finally:
             await request.close()
@@ -144,10 +152,15 @@ class Effects:
             return "its session ended since this effect was decided"
         return self._control.objection(claim)
 
-    def _objection_to_undo(self, claim: Called) -> str | None:
+    def _objection_to_undo(self, claim: Called, *, adopted: bool) -> str | None:
         if self._control.joining:
             return "its session ended since this undo was decided"
-        return None if self._control.degraded else self._control.objection(claim, undo=True)
+        if self._control.degraded:
+            return self._without_log() if adopted else None
+        return self._control.objection(claim, undo=True)
+
+    def _without_log(self) -> str:
+        return f"what another agent set waits for the log: {self._control.degraded}"
 
     async def _fire(
         self,

@@ -60,7 +60,9 @@ class Adoption:
         if fence is None:
             return await self._unfenced(known, healed=healed)
         if self._writes is None:
-            self._writes = ClaimWrites(fence, identity(self._claim), self._means.ports.node_id)
+            node = self._means.ports.node_id
+            adopted = _node(self._setter()) != node
+            self._writes = ClaimWrites(fence, identity(self._claim), node, adopted=adopted)
             for node in self._suspects():
                 self._writes.suspect(node)
         ports = self._writes.ports(self._means.ports, _never, lambda: before_undo(self._means, self._effect))
@@ -80,11 +82,14 @@ class Adoption:
         """The brokers to which a holder may have sent something last. The first one, and not who told the log
         of what a lost tail took along, sent by its own, where no intent says another; who adopted it before
         sent what is no broker's own by its own."""
-        agent = self._effect.owner if self._has_effect else self._claim.agent
-        via = _node(agent) if self._claim.via is None else self._claim.via
+        via = _node(self._setter()) if self._claim.via is None else self._claim.via
         by_any = any(not change.resource.startswith("broker/") for change in self._effect.changes)
         others = self._control.former_holders(self._claim) if by_any else ()
         return sorted({via, *map(_node, others)})
+
+    def _setter(self) -> str:
+        """The agent that set it; of what was found that is not who told the log of it."""
+        return self._effect.owner if self._has_effect else self._claim.agent
 
     async def _undo_what_is_stamped(self, fence: Fence, writes: ClaimWrites, ports: Ports) -> tuple[str, str]:
         """Its effect is not known; rates that end in its stamp, where its plan has rates, are the claim's."""

@@ -54,13 +54,15 @@ class Fence(Struct, frozen=True):
 
 
 class ClaimWrites:
-    """What one claim writes, sent by its holder's own broker `node`, and what of it is in doubt."""
+    """What one claim writes, sent by its holder's own broker `node`, and what of it is in doubt. `adopted`:
+    another agent began it, so nothing of it is undone without the log (section 8)."""
 
-    def __init__(self, fence: Fence, claim: Called, node: int) -> None:
+    def __init__(self, fence: Fence, claim: Called, node: int, *, adopted: bool = False) -> None:
         self.begun = False  # whether anything was sent
         self.refused = ""  # why the protocol let the last write not begin
         self._fence = fence
         self._claim = claim
+        self._adopted = adopted
         self._node = node
         self._open: list[Sent] = []
 
@@ -137,9 +139,12 @@ class ClaimWrites:
             left.append(self._sent(at, targets))
             self._open += left
 
-        send, self.refused = effects.undo if undo else effects.apply, ""
+        self.refused = ""
         try:
-            answer = await send(self._claim, ready, look, sent)
+            if undo:
+                answer = await effects.undo(self._claim, ready, look, sent, adopted=self._adopted)
+            else:
+                answer = await effects.apply(self._claim, ready, look, sent)
         except (NotAccepted, ControlUnavailable) as error:
             self.refused = str(error)
             raise Stopped(str(error)) from error

@@ -259,6 +259,29 @@ def test_the_stop_file_of_the_adopter_stops_its_undo() -> None:
     play(story)
 
 
+def test_section_8_what_another_set_is_not_undone_without_the_log() -> None:
+    """A peer may have closed the claim, and its holder, which is back, hold the same under a later one."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await fleet.agents[1].die()
+        fleet.cluster.answering = False  # what is in doubt does not settle yet
+        control = fleet.agents[2].control
+        while not (claim := control.claim_called(fleet.claim)) or not claim.adoptions:
+            await asyncio.sleep(0.1)
+        fleet.log.unreadable = fleet.log.unwritable = "down"
+        await asyncio.sleep(TIMES.degraded / 1_000 + 2)
+        fleet.cluster.answering = True
+        await asyncio.sleep(LONG)
+        assert all(fleet.agents[node].control.degraded for node in (2, 3))
+        assert fleet.cluster.values == SET
+        fleet.log.unreadable = fleet.log.unwritable = ""
+        await fleet.closed(2)
+        assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
 def ended(*after: Kind, claim: int = 3) -> History:
     """The own journal: a throttle under a claim, 3 is none that the log knows of, and how it went on."""
     of = decision(do="throttle_replication")

@@ -81,19 +81,30 @@ class Told(Effects):
         return await super().apply(claim, ready, look, sent)
 
     async def undo(
-        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
+        self,
+        claim: Called,
+        ready: Callable[[], Awaitable[Request[Any]]],
+        look: LastLook,
+        sent: Any,
+        *,
+        adopted: bool = False,
     ) -> Any:
         """As it is."""
-        ready, look = self._ready(claim, ready, undo=True), self._look(look)
-        return await super().undo(claim, ready, look, sent)
+        ready, look = self._ready(claim, ready, undo=True, adopted=adopted), self._look(look)
+        return await super().undo(claim, ready, look, sent, adopted=adopted)
 
     def _ready(
-        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], *, undo: bool
+        self,
+        claim: Called,
+        ready: Callable[[], Awaitable[Request[Any]]],
+        *,
+        undo: bool,
+        adopted: bool = False,
     ) -> Callable[[], Awaitable[Request[Any]]]:
         async def made_ready() -> Request[Any]:
             port = self._port
             port.whose, port.undo = self._agent.whose(claim), undo
-            port.blind = undo and self._topic.degraded is not None
+            port.blind = undo and not adopted and self._topic.degraded is not None
             return await ready()
 
         return made_ready

@@ -223,8 +223,10 @@ class Remedies:
             return None
 
         effect = change["new"].partition("=")[2]
-        wanted = Wanted(effect, key, None, via, undo=True, blind=self.topic.degraded is not None)
-        await self._effects.undo(claim, lambda: self._ready(wanted), look, self._sent)
+        adopted = effect.partition("/")[0] != self.machine.agent
+        blind = self.topic.degraded is not None and not adopted
+        wanted = Wanted(effect, key, None, via, undo=True, blind=blind)
+        await self._effects.undo(claim, lambda: self._ready(wanted), look, self._sent, adopted=adopted)
 
     async def _clean_up(self, claim: Claim) -> None:
         """Rule 8: settled, then undone, then closed; it is never applied again."""
