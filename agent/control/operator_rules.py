@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from agent.control.budgets import STANDING
 from agent.control.claims import TRANSITIONS, handled, move
 from agent.control.memory import cooldown
 from agent.control.pauses import in_force, is_selector
@@ -21,6 +22,8 @@ BUDGETS = 512
 # How a change makes an agent that has not read it yet act against it: it counts only after the older time.
 SHORTER_IS_LATE = frozenset({"w", "w_idle"})
 LONGER_IS_LATE = frozenset({"h", "e_own", "e_controller"})
+# By these a request is in doubt, and one that left under longer ones is so for as long as those had it.
+SHORTER_IS_DOUBT = frozenset({"act", "e_own", "e_controller"})
 
 
 def _thing(r: Record) -> str:
@@ -99,16 +102,26 @@ def params(state: State, r: Record) -> State:
 
 
 def _parted(state: State, values: Mapping[str, int]) -> tuple[dict[str, int], dict[str, Coming]]:
-    """What is in force from now on, and what only after the older of the two times."""
+    """What is in force from now on, and what only later."""
     now, coming = dict(state.params), dict(state.coming)
     for name, value in values.items():
-        older = now.get(name, value)
         coming.pop(name, None)
-        if (value < older and name in SHORTER_IS_LATE) or (value > older and name in LONGER_IS_LATE):
-            coming[name] = Coming(value, state.clock + older)
+        if late := _late(state, name, value):
+            coming[name] = Coming(value, state.clock + late)
         else:
             now[name] = value
     return now, coming
+
+
+def _late(state: State, name: str, value: int) -> int:
+    """For how long the older value still counts: its own time, or until nothing that left under it can land,
+    where a claim may have sent something."""
+    params = state.params
+    older = params.get(name, value)
+    if value < older and name in SHORTER_IS_DOUBT and any(c.state in STANDING for c in state.claims.values()):
+        return params["act"] + max(params["e_own"], params["e_controller"])
+    late = (value < older and name in SHORTER_IS_LATE) or (value > older and name in LONGER_IS_LATE)
+    return older if late else 0
 
 
 def now_in_force(state: State) -> State:

@@ -236,6 +236,11 @@ class ControlTopic:
         return self._life.params
 
     @property
+    def params_read(self) -> bool:
+        """Whether `params` are the log's, and not the own settings'."""
+        return bool(self.state.params)
+
+    @property
     def joining(self) -> bool:
         """Whether `degraded` is only that a join is under way, with nothing known to stand in its way."""
         return self._life.member.joining

@@ -68,12 +68,15 @@ class ClaimWrites:
 
     @property
     def doubt(self) -> Sent | None:
-        """All that may still land, as one, by the times now in force: an agent that was just started began to
-        doubt before it had read them."""
+        """All that may still land, as one, by the longest of the times under which it left and those now in
+        force: it is as long in doubt though these were shortened since, and an agent that was just started
+        began to doubt before it had read any."""
         if not self._open:
             return None
         targets = {name: process for each in self._open for name, process in each.targets.items()}
-        return self._sent(max(each.at for each in self._open), targets)
+        every = [self._sent(max(each.at for each in self._open), targets), *self._open]
+        act, e = max(each.act for each in every), max(each.e for each in every)
+        return Sent(every[0].at, act, e, targets)
 
     def settled(self, doubt: Sent) -> None:
         """Nothing of what was in doubt then can land any more."""
@@ -83,7 +86,10 @@ class ClaimWrites:
         """Somebody may have sent something just now, to broker `via` (the own one unless named): a former
         life, or who held the claim before."""
         broker = f"broker {self._node if via is None else via}"
-        self._open.append(self._sent(self._fence.control.boot, {broker: None, CONTROLLER: None}))
+        targets: Mapping[str, str | None] = {broker: None, CONTROLLER: None}
+        control = self._fence.control
+        sent = self._sent(control.boot, targets) if control.params_read else Sent(control.boot, 0, 0, targets)
+        self._open.append(sent)
 
     def ports(self, ports: Ports, apply: LastLook, undo: LastLook) -> Ports:
         """The ports of an action of this claim, with the last looks before it sets and puts back. At the end

@@ -229,6 +229,25 @@ def test_section_2_a_shorter_w_a_longer_h_or_e_counts_after_the_older_of_the_two
         assert not log.state.coming
 
 
+@pytest.mark.parametrize("name", ["act", "e_own", "e_controller"])
+def test_section_2_a_shorter_act_or_e_counts_once_what_left_under_the_older_can_land_no_more(
+    name: str,
+) -> None:
+    """At once where no claim has begun anything; else who adopts it would doubt its request too shortly."""
+    log, one, _ = two()
+    before = log.state.params
+    assert log.order(one, "params", values={name: before[name] - 1}).void is None
+    assert log.state.params[name] == before[name] - 1
+    log.dirty(one, "throttle", problem="p")
+    last, now = log.state.changes["params"], log.state.params
+    assert log.order(one, "params", values={name: before[name] - 2}, expect=last).void is None
+    log.wait(one, now["act"] + max(now["e_own"], now["e_controller"]) - 1)
+    assert log.state.params[name] == before[name] - 1
+    log.wait(one, 1)
+    assert log.state.params[name] == before[name] - 2
+    assert not log.state.coming
+
+
 def test_section_2_h_must_still_fit_into_w_at_every_moment() -> None:
     log, one, _ = two()
     for values in ({"h": 5_950}, {"w": 4_000}, {"h": 8_000, "w": 9_000, "w_idle": 8_500}):

@@ -14,7 +14,7 @@ from fenced_cluster import TIMES, Cluster, boot_ms
 
 from agent.actions import Ports, Stopped
 from agent.actions.configs import apply, undo
-from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
+from agent.control_topic import ControlTopic, Effects, Settings, Surroundings, Times
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.settling import settle
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused
@@ -194,22 +194,70 @@ def test_the_last_look_refuses_what_takes_and_not_what_puts_back() -> None:
     play(story, look="healthy elsewhere: broker 3 is down")
 
 
-@pytest.mark.parametrize("e", [5_000, 300_000])
-def test_the_times_in_force_say_how_long_it_is_in_doubt(e: int) -> None:
-    """Not those of the agent's own settings, by which it goes until it has read the log."""
+async def set_times(scene: Scene, **values: int) -> None:
+    """They are in force when it returns: longer ones, and shorter ones of a doubt, count late."""
+    await scene.topic.order("params", {"values": values, "expect": -1, "reason": "r", "by": "p"})
+    await asyncio.sleep((TIMES.act + TIMES.e_controller) / 1_000 + 1)
+    await scene.topic.barrier()
+    assert {name: scene.topic.params[name] for name in values} == values
 
+
+def test_longer_times_say_how_long_it_is_in_doubt() -> None:
     async def story(scene: Scene) -> None:
         scene.writes.suspect()
-        values = {"values": {"e_controller": e}, "expect": -1, "reason": "r", "by": "p"}
-        await scene.topic.order("params", values)
-        await asyncio.sleep(TIMES.e_controller / 1_000 + 1)  # longer ones count late
-        await scene.topic.barrier()
-        assert scene.topic.params["e_controller"] == e
+        await set_times(scene, e_controller=300_000)
         begun = boot_ms()
         assert await scene.settled() == "absent"
-        assert e <= boot_ms() - begun <= e + 2_000
+        assert 300_000 <= boot_ms() - begun <= 302_000
 
     play(story)
+
+
+def test_what_left_under_longer_times_is_as_long_in_doubt_after_they_were_shortened() -> None:
+    """Its broker was silent all the while, and its connection's own time-out is still the older one."""
+
+    async def story(scene: Scene) -> None:
+        scene.cluster.fate = "never"
+        with pytest.raises(KafkaInDoubt):
+            await apply([CHANGE], scene.ports)
+        scene.writes.suspect()
+        sent = boot_ms()
+        await set_times(scene, act=1_000, e_controller=10_000)
+        doubt = scene.writes.doubt
+        assert doubt is not None
+        assert (doubt.act, doubt.e) == (TIMES.act, TIMES.e_controller)
+        scene.writes.settled(doubt)
+        assert scene.writes.doubt is None
+        scene.writes.suspect()
+        assert scene.writes.doubt is not None
+        assert (scene.writes.doubt.act, scene.writes.doubt.e) == (1_000, 10_000)
+        assert boot_ms() - sent > TIMES.act + TIMES.e_controller
+
+    play(story)
+
+
+@pytest.mark.parametrize("e", [5_000, 300_000])
+def test_the_log_says_how_long_it_is_in_doubt_and_not_the_agents_own_settings(e: int) -> None:
+    """By which it goes until it has read the log."""
+
+    async def whole() -> None:
+        log, cluster = FakeLog(boot_ms), Cluster()
+        around = Surroundings(boot_ms, boot=boot_ms)
+        times = Times(settle=0, probation=0, e_controller=e)
+        other = ControlTopic(log, Settings("broker-2", "i", times=times, create=True), around)
+        await other.start()
+        topic = ControlTopic(log, Settings("broker-1", "h", times=TIMES), around)
+        whole: Any = cluster
+        writes = ClaimWrites(Fence(topic, Effects(topic, cluster), whole, cluster.process), 7, 1)
+        writes.suspect()
+        assert writes.doubt is not None
+        assert writes.doubt.e == TIMES.e_controller != e
+        await topic.start()
+        assert (writes.doubt.act, writes.doubt.e) == (TIMES.act, e)
+        await topic._life.stop()
+        await other._life.stop()
+
+    run(whole())
 
 
 def test_what_another_may_have_sent_is_in_doubt_from_now_on() -> None:
