@@ -6,7 +6,7 @@ import asyncio
 from typing import cast
 
 import pytest
-from claiming_stage import limited, peer
+from claiming_stage import limited, pause_fleet, peer, reload
 from stage import Disk, Stage, book, kinds
 
 from agent.control_topic import ControlTopic
@@ -179,6 +179,74 @@ def test_a_remedy_s_limit_for_the_cluster_travels_with_its_claim_and_is_kept() -
 
     assert stage.disk.applied == 1, stage.told()
     assert "rate: limit/Full allows 1 in 3600 s: 1 began, 0 wait" in stage.told()[-1]
+
+
+def test_what_was_approved_may_be_denied_while_its_claim_waits() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        log = MemoryLog(stage.now)
+        other = await peer(log, limited(stage, log))
+        await stage.start()
+        await stage.play(30, used=0.9)
+        offset = await pause_fleet(other, on=True)
+        await said(stage, "approve")
+        await stage.play(20)
+        assert kinds(stage.told())[-1] == "waiting"
+        with pytest.raises(Refused, match="nothing is proposed as '[0-9a-f]{6}'; proposed are: none"):
+            await said(stage, "approve", named=shown(stage))
+        await said(stage, "deny", "wrong disk")
+        await stage.play(10)
+        assert not other.state.claims, "it is given back while the pause lasts"
+        await pause_fleet(other, on=False, expect=offset)
+        await stage.play(60)
+        assert stage.disk.applied == 0
+        await said(stage, "approve", "the right one after all")
+        await stage.play(20)
+        assert stage.disk.applied == 1
+        await other.close()
+        await stage.crash()
+        return stage
+
+    told = run(story()).told()
+
+    assert told[4].endswith("refused: denied by ann: wrong disk (mode)"), told
+
+
+def test_what_was_approved_and_cannot_begin_may_be_denied() -> None:
+    async def story() -> Stage:
+        stage = proposing()
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await stage.play(0, fenced=frozenset({3}))
+        await said(stage, "approve")
+        await stage.play(30)
+        await said(stage, "deny")
+        await stage.play(30, fenced=frozenset())
+        await stage.crash()
+        return stage
+
+    assert run(story()).disk.applied == 0
+
+
+def test_no_answer_is_taken_that_would_count_for_nothing() -> None:
+    """The remedy acts by itself since: what denies it is the stop file, or a pause."""
+
+    async def story() -> None:
+        stage = proposing()
+        log = MemoryLog(stage.now)
+        other = await peer(log, limited(stage, log))
+        await stage.start()
+        await stage.play(30, used=0.9)
+        await pause_fleet(other, on=True)
+        await said(stage, "approve")
+        await stage.play(20)
+        reload(stage, book(mode=Mode.ACT))
+        with pytest.raises(Refused, match="the remedy of Full asks nobody any more: it is in mode act"):
+            await said(stage, "deny")
+        await other.close()
+        await stage.crash()
+
+    run(story())
 
 
 async def noted(log: MemoryLog) -> list[Entry]:
