@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.actions.moves import Choice, choose, futures, move_change, name_too_long
 from agent.actions.ports import Ports, owner_of, refuse_other_host
-from agent.actions.throttles import MOVE_RATE, UNLIMITED
+from agent.actions.throttles import MOVE_RATE, UNLIMITED, prior_of
 from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.model import Change, Effect, Operation, Refusal
 from agent.quantities import show_size
@@ -36,8 +36,9 @@ async def plan_drain(ports: Ports, target: str, log_dir: str, until: float, rate
     choice = await _choose(ports, replicas, to_free, rooms)
     if not choice.moves:
         return _no(_nothing(log_dir, rooms, choice))
-    limit = str(min(rate, ports.policy.max_move_rate))
-    changes = [Change(f"broker/{ports.node_id}", MOVE_RATE, Operation.SET, None, limit)]
+    limit, broker = str(min(rate, ports.policy.max_move_rate)), f"broker/{ports.node_id}"
+    prior = prior_of((await ports.admin.configs(broker, (MOVE_RATE,))).get(MOVE_RATE))
+    changes = [Change(broker, MOVE_RATE, Operation.SET, prior, limit)]
     changes += [move_change(replica, log_dir, path) for replica, path in choice.moves]
     return Effect("drain_disk", owner_of(ports.node_id), tuple(changes))
 

@@ -17,6 +17,7 @@ from agent.actions.throttles import (
     UNLIMITED,
     entries,
     entries_of,
+    prior_of,
 )
 from agent.kafka.metadata import PartitionInfo
 from agent.model import Change, Effect, Operation, Refusal
@@ -29,6 +30,7 @@ _MARGIN = 1.5
 _RAISE_MAX = 2
 
 _Lists = Mapping[str, Mapping[str, str]]  # by topic: the throttled replicas' lists that are set
+_Priors = Mapping[str, str | None]  # by rate
 
 
 async def plan_throttle(ports: Ports, target: str, rate: int, topics_max: int) -> Effect | Refusal:
@@ -48,9 +50,11 @@ async def plan_throttle(ports: Ports, target: str, rate: int, topics_max: int) -
     refusal = _foreign(lists, found, ports.node_id)
     if refusal:
         return refusal
+    own = await ports.admin.configs(f"broker/{ports.node_id}", (FOLLOWER_RATE, LEADER_RATE))
+    priors = {key: prior_of(own.get(key)) for key in (FOLLOWER_RATE, LEADER_RATE)}
     flow = await measure(found, ports)
     chosen = found.only(furthest_behind(found, flow, max(1, min(topics_max, TOPICS_MAX))))
-    return _effect(chosen, flow, lists, rate, ports)
+    return _effect(chosen, flow, (lists, priors), rate, ports)
 
 
 async def _disturbed(ports: Ports) -> Refusal | None:
@@ -103,8 +107,10 @@ def _foreign(lists: _Lists, found: Lagging, node: int) -> Refusal | None:
     return None
 
 
-def _effect(chosen: Lagging, flow: Flow, lists: _Lists, rate: int, ports: Ports) -> Effect | Refusal:
-    node = ports.node_id
+def _effect(
+    chosen: Lagging, flow: Flow, standing: tuple[_Lists, _Priors], rate: int, ports: Ports
+) -> Effect | Refusal:
+    node, (lists, priors) = ports.node_id, standing
     sides = (FOLLOWER_LIST, FOLLOWER_RATE, chosen.follows), (LEADER_LIST, LEADER_RATE, chosen.leads)
     changes: list[Change] = []
     rates: list[Change] = []
@@ -118,7 +124,7 @@ def _effect(chosen: Lagging, flow: Flow, lists: _Lists, rate: int, ports: Ports)
                 f" ({show_size(inflow)}/s), more than double the {show_size(rate)}/s asked for"
             )
         changes += _list_changes(listed, partitions, lists, node)
-        rates.append(Change(f"broker/{node}", limit, Operation.SET, None, str(max(rate, floor))))
+        rates.append(Change(f"broker/{node}", limit, Operation.SET, priors[limit], str(max(rate, floor))))
     return fits(Effect("throttle_replication", owner_of(node), (*changes, *rates)))
 
 

@@ -15,6 +15,11 @@ EVERYTHING = "*"
 UNLIMITED = str(2**63 - 1)  # Kafka's default, which some brokers tell as if it were set
 
 
+def prior_of(value: str | None) -> str | None:
+    """What a rate that is free to be set was: absent, or lifted by hand, as Kafka's default set there."""
+    return UNLIMITED if value == UNLIMITED else None
+
+
 def entries(value: str | None) -> tuple[str, ...]:
     """The entries of a list in their order; absent and empty have none."""
     return tuple(part.strip() for part in (value or "").split(",") if part.strip())

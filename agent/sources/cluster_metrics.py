@@ -64,7 +64,9 @@ BY_CALL: Mapping[str, tuple[MetricInfo, ...]] = {
     ),
     "throttles": (
         _gauge(
-            "throttle_bytes_per_second", "The dynamic throttle `key` of this broker; -1: not set", "bytes"
+            "throttle_bytes_per_second",
+            "The dynamic throttle `key` of this broker; -1: not set, or to no limit",
+            "bytes",
         ),
     ),
     "log_dirs": (

@@ -17,6 +17,7 @@ MOST_TOPICS = 100
 MOST_NODES = 50  # of the quorum
 
 _NOT_SET = "-1"
+_LIFTED = str(2**63 - 1)  # Kafka's default, set by hand: no throttle either
 _EVERYTHING = "*"
 
 
@@ -86,7 +87,10 @@ def of_throttle_list(
 def of_throttles(configs: Mapping[str, str], now: int) -> Iterator[Sample]:
     """The rates that are set at this broker."""
     for key in THROTTLES:
-        yield sample("throttle_bytes_per_second", now, float(configs.get(key, _NOT_SET)), key=key)
+        value = configs.get(key, _NOT_SET)
+        yield sample(
+            "throttle_bytes_per_second", now, float(_NOT_SET if value == _LIFTED else value), key=key
+        )
 
 
 def of_log_dirs(folders: Sequence[LogDir], now: int) -> Iterator[Sample]:

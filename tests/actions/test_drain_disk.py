@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from agent.actions import Changed, Stopped
 from agent.actions.drain_disk import DrainDisk
 from agent.actions.moves import Phase, moves_of, progress
-from agent.actions.throttles import MOVE_RATE
+from agent.actions.throttles import MOVE_RATE, UNLIMITED
 from agent.kafka.errors import KafkaInDoubt
 from agent.model import Effect, Policy, Refusal, Settle
 from agent.quantities import BytesPerSecond, Ratio
@@ -518,6 +518,17 @@ async def test_after_a_restart_beside_an_offline_source_the_drain_ends() -> None
     with pytest.raises(Stopped, match=r"log dir /d1 is offline.*not cancelled yet: replica/t-0 may go on"):
         await DRAIN.apply(effect, world.ports())
     assert world.asked == []
+
+
+async def test_a_limit_that_was_lifted_by_hand_is_put_back_so() -> None:
+    """Somebody set Kafka's own default: that is the prior, and no limit."""
+    world = two_dirs(110, 100)
+    world.values[BROKER] = {MOVE_RATE: UNLIMITED}
+
+    await DRAIN.apply(await planned(world), world.ports())
+
+    assert world.replicas["t", 0][0] == "/d2"
+    assert world.settings() == {BROKER: {MOVE_RATE: UNLIMITED}}
 
 
 async def test_a_refused_move_is_told_by_kafkas_name() -> None:

@@ -212,6 +212,20 @@ async def test_kafkas_own_default_is_no_throttle() -> None:
     await planned(world)
 
 
+async def test_a_throttle_that_was_lifted_by_hand_is_put_back_so() -> None:
+    """Somebody set Kafka's own default: that is the prior, and no throttle."""
+    world = catching_up()
+    world.values[BROKER] = {FOLLOWER_RATE: UNLIMITED}
+    before = world.settings()
+    effect = await planned(world)
+
+    await THROTTLE.apply(effect, world.ports())
+    assert world.settings()[BROKER] == {FOLLOWER_RATE: str(4 * MiB), LEADER_RATE: str(4 * MiB)}
+    await THROTTLE.undo(effect, world.ports())
+
+    assert world.settings() == before
+
+
 async def test_another_broker_is_not_ours_to_throttle() -> None:
     refusal = await THROTTLE.plan(World().ports(), target="3", rate=BytesPerSecond(1))
 

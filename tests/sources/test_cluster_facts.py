@@ -194,7 +194,7 @@ async def test_a_partition_needs_no_more_than_all_its_replicas(
 
 async def test_what_is_set_on_this_broker(cluster: FakeCluster, facts: ClusterFacts) -> None:
     """Its throttles, its log dirs' replicas, and which of them are only on their way in."""
-    cluster.own["broker/2"] = {THROTTLES[0]: "1048576"}
+    cluster.own["broker/2"] = {THROTTLES[0]: "1048576", THROTTLES[2]: str(2**63 - 1)}
     cluster.dirs = (
         LogDir(
             "/d1",
@@ -210,6 +210,7 @@ async def test_what_is_set_on_this_broker(cluster: FakeCluster, facts: ClusterFa
 
     assert seen[f"throttle_bytes_per_second:{THROTTLES[0]}"] == 1048576
     assert seen[f"throttle_bytes_per_second:{THROTTLES[1]}"] == -1
+    assert seen[f"throttle_bytes_per_second:{THROTTLES[2]}"] == -1, "lifted by hand"
     assert (seen["future_replicas:/d1"], seen["log_dir_replica_bytes:/d1"]) == (1, 100)
     assert (seen["log_dir_offline:/d1"], seen["log_dir_offline:/d2"]) == (0, 1)
     assert "log_dir_replica_bytes:/d2" not in seen
