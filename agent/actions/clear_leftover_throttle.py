@@ -55,10 +55,12 @@ class ClearLeftoverThrottle:
         return await configs.observe(effect.changes, ports)
 
     def settle(self, effect: Effect, seen: Seen) -> Settle:  # noqa: ARG002  every action has this signature
-        """Half of it is finished; what somebody set anew is theirs."""
+        """Half of it is finished, or put back where somebody set a part anew, which is theirs."""
         if not seen.ours:
             return Settle.GONE
-        return Settle.APPLY if seen.gone and not seen.theirs else Settle.DONE
+        if not seen.gone:
+            return Settle.DONE
+        return Settle.UNDO if seen.theirs else Settle.APPLY
 
     def scopes(self, effect: Effect) -> tuple[str, ...]:
         """The throttles' budget, the broker, and the topics whose lists it shortens."""

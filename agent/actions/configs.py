@@ -81,7 +81,8 @@ async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
 
 
 async def observe(changes: Sequence[Change], ports: Ports) -> Seen:
-    """Whose each value is. At a topic that does not exist any more nothing of ours stands."""
+    """Whose each value is. At a topic that does not exist any more nothing of ours stands. A list that we
+    emptied, whose key is yet to be deleted, is both `ours` and `gone`: half done."""
     ours, theirs, gone = await _sort(changes, ports)
     return Seen(ours, theirs, gone)
 
@@ -96,11 +97,14 @@ def standing(change: Change, value: str | None) -> Standing:
         return Standing.THEIRS
     there = set(entries(change.new)) & set(entries(value))
     if change.operation is Operation.APPEND:
-        emptied = (
-            change.prior is None and value is not None and not entries(value)
-        )  # half undone: it was absent
-        return Standing.OURS if there or emptied else Standing.GONE
+        half_undone = change.prior is None and _is_emptied(value)  # it was absent
+        return Standing.OURS if there or half_undone else Standing.GONE
     return Standing.GONE if there == set(entries(change.new)) else Standing.OURS
+
+
+def _is_emptied(value: str | None) -> bool:
+    """Set, and without an entry."""
+    return value is not None and not entries(value)
 
 
 async def _sort(
@@ -112,6 +116,8 @@ async def _sort(
         found = _found(own, values)
         taken = found is Standing.GONE and _found(change, values) is Standing.OURS
         whose[Standing.THEIRS if taken else found].append(change)
+        if own.operation is Operation.SUBTRACT and _is_emptied(values.get((own.resource, own.key))):
+            whose[Standing.GONE].append(change)
     theirs = tuple((c, values[c.resource, c.key]) for c in whose[Standing.THEIRS])
     return tuple(whose[Standing.OURS]), theirs, tuple(whose[Standing.GONE])
 
@@ -214,6 +220,6 @@ def _subtract(change: Change, value: str | None, *, delete_empty: bool) -> Confi
         return None
     if there:
         return ConfigChange(change.resource, change.key, Operation.SUBTRACT, ",".join(there))
-    if value is not None and not present and delete_empty:
+    if _is_emptied(value) and delete_empty:
         return ConfigChange(change.resource, change.key, Operation.DELETE, None)
     return None

@@ -169,9 +169,26 @@ def test_a_crash_in_the_middle_is_finished(at: int, after: bool) -> None:
         settle = CLEAR.settle(effect, run(CLEAR.observe(effect, world.ports())))
         assert settle in (Settle.APPLY, Settle.DONE, Settle.GONE)
         assert settle is not Settle.GONE or world.settings() == left_over().settings()
-        run(CLEAR.apply(effect, world.ports()))
+        if settle is not Settle.DONE:
+            run(CLEAR.apply(effect, world.ports()))
 
     assert world.settings() == whole.settings()
+
+
+async def _cleared_and_set_anew(*, half: bool) -> Settle:
+    world = left_over()
+    effect = await planned(world, (FOLLOWER_RATE, LEADER_RATE, FOLLOWER_LIST))
+    await CLEAR.apply(effect, world.ports())
+    if half:
+        world.set_config(ConfigChange("topic/pay", FOLLOWER_LIST, "append", "0:2"))
+    world.set_config(ConfigChange(BROKER, LEADER_RATE, "set", "123"))
+    return CLEAR.settle(effect, await CLEAR.observe(effect, world.ports()))
+
+
+async def test_half_of_it_is_put_back_where_somebody_set_a_part_anew() -> None:
+    """It can neither be finished nor is it complete; all of it is complete, whatever they set since."""
+    assert await _cleared_and_set_anew(half=True) is Settle.UNDO
+    assert await _cleared_and_set_anew(half=False) is Settle.DONE
 
 
 async def test_worse_puts_everything_back_but_what_others_set_since() -> None:

@@ -15,6 +15,11 @@ class Accepted:
     def __init__(self) -> None:
         self.saw: dict[str, str] = {}
         self.first: str | None = None  # violation
+        self.proved: list[
+            tuple[int, int]
+        ] = []  # of each snapshot that is a start for all who come: its place,
+        # and the offset of the record by which another agent than its writer confirmed it
+        self._unproved: list[tuple[int, int, str]] = []  # offset, place and writer
         self._orders: list[tuple[int, str, str]] = []  # offset, selector and reason of each pause
         self._heard: dict[int, list[tuple[int, float]]] = {}  # session → its records: offset, true time
 
@@ -23,6 +28,7 @@ class Accepted:
         record = verdict.record
         if record is None or verdict.void is not None:
             return
+        self._proves(state.offset, record)
         if record.t == "pause":
             self._ordered(state.offset, record)
         for session in before.sessions.keys() - state.sessions.keys() if record.t == "expire" else ():
@@ -33,8 +39,18 @@ class Accepted:
     def truncated(self, end: int) -> None:
         """The log ends before that offset."""
         self._orders = [order for order in self._orders if order[0] < end]
+        self.proved = [each for each in self.proved if each[1] < end]
+        self._unproved = [each for each in self._unproved if each[0] < end]
         for session, heard in self._heard.items():
             self._heard[session] = [each for each in heard if each[0] < end]
+
+    def _proves(self, offset: int, record: Record) -> None:
+        """As agent.control.confirmation wants it."""
+        if record.t == "snapshot":
+            self._unproved.append((offset, record.x["at"], record.a))
+        found = [(at, place, who) for at, place, who in self._unproved if record.b >= at and record.a != who]
+        self.proved += [(place, offset) for _, place, _ in found]
+        self._unproved = [each for each in self._unproved if each not in found]
 
     def _ordered(self, offset: int, record: Record) -> None:
         """I7: it replaces just what its person saw."""

@@ -122,6 +122,10 @@ class ClusterPort:
         sizes = (LogDirReplica(p.topic, p.partition, SIZE, 0, future=False) for p in self._lags.partitions())
         return (LogDir("/data", 0, 1 << 50, 1 << 49, tuple(sizes)),)
 
+    async def free_bytes(self, path: str) -> tuple[int, int]:
+        """Nobody asks."""
+        raise OSError(f"{path}: there are no disks here")
+
     async def alter_configs(self, changes: Sequence[ConfigChange]) -> None:
         """By no fence: never."""
         raise AssertionError(f"a claim's write went past its fence: {changes}")

@@ -39,7 +39,9 @@ class ClusterWorld(World):
         self.wanted = copy.deepcopy(values)  # what must be there once nothing of the agents' is
         self.broken: list[str] = []  # whose value was overwritten by whom
         self.raced = 0  # times that a person set something while a request was under way
-        self.names: dict[tuple[str, int], str] = {}  # owner and stamp of an effect → its name here
+        self.names: dict[
+            tuple[str, int | str], str
+        ] = {}  # owner and stamp of an effect, or what it changes → its name
         self._owners: dict[Owned, str] = {}
         self._by_person: dict[Owned, float] = {}  # since when
 
@@ -50,7 +52,7 @@ class ClusterWorld(World):
 
     def begins(self, effect: Effect) -> str:
         """The name of an effect that is about to begin."""
-        key = effect.owner, stamp_of(effect)
+        key = effect.owner, stamp_of(effect) or _text_of(effect)
         name = f"{effect.owner}/{key[1]}"
         while name in self.names.values():  # a log that was lost gave the same stamp once more
             name += "'"
@@ -59,7 +61,7 @@ class ClusterWorld(World):
 
     def name_of(self, effect: Effect) -> str:
         """The name of one that has begun, perhaps in a former life."""
-        key = effect.owner, stamp_of(effect)
+        key = effect.owner, stamp_of(effect) or _text_of(effect)
         return self.names.get(key, f"{key[0]}/{key[1]}")
 
     def in_the_world(self) -> set[str]:
@@ -132,9 +134,12 @@ class ClusterWorld(World):
                 _take_out(values[resource], key, entry)
                 if values[resource].get(key) == "" and key not in self.wanted.get(resource, {}):
                     del values[resource][key]
-        there, wanted = _flat(values), _flat(self.wanted)
+        there, wanted = _flat(values), _flat(self._as_wanted())
         wrong = {key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key)}
         return ", ".join(f"{r}/{_short(k)} is {there.get((r, k))!r}" for r, k in sorted(wrong))
+
+    def _as_wanted(self) -> Values:
+        return self.wanted
 
     def flies(self, claim: Claim) -> bool:
         """Whether something of the claim may still land."""
@@ -158,6 +163,13 @@ def stamp_of(effect: Effect) -> int:
     """The claim's last digits, as they stand in the effect's rates."""
     rates = (c.new for c in effect.changes if c.key in RATES and c.new is not None)
     return int(next(rates, "0")) % STAMPS
+
+
+def _text_of(effect: Effect) -> str:
+    """What an effect without a stamp changes: people leave no value twice."""
+    return " ".join(
+        f"{c.resource}/{_short(c.key)}-{c.prior if c.new is None else c.new}" for c in effect.changes
+    )
 
 
 def _take_out(values: dict[str, str], key: str, entry: str) -> None:

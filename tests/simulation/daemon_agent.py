@@ -24,7 +24,7 @@ from agent.model import Boot, Called, Effect, Entry, Kind, Policy, Rate
 from agent.series import Series
 from agent.wire import decode, decode_effect, encode
 from simulation.cluster_port import ClusterPort
-from simulation.lags import BOOK, Lags
+from simulation.lags import Lags
 from simulation.machines import Process
 
 POLICY = Policy(per_host=Rate(1_000, 60_000), breaker=1_000, startup_grace_ms=0)
@@ -143,7 +143,7 @@ class DaemonAgent:
         self._names: dict[Called, str] = {}  # claims of which effects are known
         self._seen: World | None = None
         machine = process.machine
-        ports = Ports(port, machine.node, _no_disks, POLICY, self._now, asyncio.sleep, self._recorded)
+        ports = Ports(port, machine.node, port.free_bytes, POLICY, self._now, asyncio.sleep, self._recorded)
         fence = Fence(topic, Told(topic, process, port, self), port, port.which_process)
         self.means = Means(
             self.ledger,
@@ -156,7 +156,7 @@ class DaemonAgent:
             fence,
             boot=lambda: Boot(machine.host, int(machine.boot() * 1_000)),
         )
-        sight = Sight(BOOK, Series(WINDOW_MS), lambda: self._seen, machine.node)
+        sight = Sight(lags.book, Series(WINDOW_MS), lambda: self._seen, machine.node)
         self.daemon = Watched(self.means, sight)
 
     async def run(self) -> None:
@@ -218,7 +218,3 @@ class DaemonAgent:
         why = topic.degraded or ("" if topic.caught_up else "the control topic is not read to its end yet")
         peers = {name: frozenset(peer.firing) for name, peer in topic.peers().items()}
         return Local(self.process.machine.node, POLICY, 0, self.stop_file(), why, peers)
-
-
-async def _no_disks(path: str) -> tuple[int, int]:
-    raise OSError(f"{path}: there are no disks here")

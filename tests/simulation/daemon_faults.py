@@ -9,6 +9,7 @@ from agent.actions.throttles import FOLLOWER_LIST, FOLLOWER_RATE, LEADER_RATE
 from agent.kafka.configs import ConfigChange
 from simulation import faults
 from simulation.daemon_simulation import DaemonSimulation
+from simulation.kept_world import KeptWorld
 from simulation.lags import TOPICS
 from simulation.schedules import Event
 
@@ -61,11 +62,18 @@ def _operator_undoes(sim: DaemonSimulation, event: Event) -> None:
         agent.process.loop.call_soon(asked)  # as a request that the agent serves
 
 
+def _throttle_left(sim: DaemonSimulation, event: Event) -> None:
+    """A person sets a rate, over whatever stands there, and forgets it."""
+    assert isinstance(sim.world, KeptWorld)
+    sim.world.leave_throttle(event.node, event.number)
+
+
 FAULTS: Mapping[str, Callable[[DaemonSimulation, Event], None]] = MappingProxyType(
     {
         "crash at an entry": _crash_at_an_entry,
         "operator throttles": _operator_throttles,
         "stop file": _stop_file,
         "operator undoes": _operator_undoes,
+        "throttle left": _throttle_left,
     }
 )

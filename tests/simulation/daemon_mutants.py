@@ -89,4 +89,84 @@ DAEMONS = (
         seed=BY_HAND + 4,
     ),
 )
-MUTANTS = (*ALL, *DAEMONS)
+KEEPERS = (
+    Mutant(
+        "what is half done is not kept",
+        "daemon-kept",
+        (
+            (
+                D + "adoption.py",
+                "return self._action.settle(self._effect, seen) is Settle.DONE",
+                "return bool(seen.ours)",
+            ),
+        ),
+        seed=BY_HAND + 6,
+    ),
+    Mutant(
+        "what was complete stays where it was mended",
+        "daemon-kept",
+        (
+            (
+                D + "adoption.py",
+                "return self._action.settle(self._effect, seen) is Settle.DONE",
+                "return False",
+            ),
+        ),
+        seed=BY_HAND + 7,
+    ),
+    Mutant(
+        "a clearing that was cut short is finished",
+        "daemon-kept",
+        (
+            (
+                A + "clear_leftover_throttle.py",
+                "return Settle.UNDO if seen.theirs else Settle.APPLY",
+                "return Settle.DONE",
+            ),
+        ),
+        seed=BY_HAND + 6,
+    ),
+    Mutant(
+        "half of a clearing is put back where a person set a part of it anew",
+        "daemon-kept",
+        (
+            (
+                A + "clear_leftover_throttle.py",
+                "return Settle.UNDO if seen.theirs else Settle.APPLY",
+                "return Settle.DONE if seen.theirs else Settle.APPLY",
+            ),
+        ),
+        seed=BY_HAND + 10,
+    ),
+    Mutant(
+        "a list that was emptied is deleted, too",
+        "daemon-kept",
+        (
+            (
+                A + "configs.py",
+                "        if own.operation is Operation.SUBTRACT and _is_emptied(values.get((own.resource, own.key))):\n",
+                "        if False:\n",
+            ),
+        ),
+        seed=3_000_000,
+    ),
+    Mutant(
+        "a drain that was cut short is finished",
+        "daemon-kept",
+        (
+            (
+                A + "drain_disk.py",
+                "return Settle.APPLY if unfinished or any(c in limit for c in seen.ours) else Settle.DONE",
+                "return Settle.DONE",
+            ),
+        ),
+        seed=BY_HAND + 8,
+    ),
+    Mutant(
+        "a drain that is taken back is cancelled",
+        "daemon-kept",
+        ((A + "drain_disk.py", "            await cancel(effect, ports)\n", "            pass\n"),),
+        seed=BY_HAND + 9,
+    ),
+)
+MUTANTS = (*ALL, *DAEMONS, *KEEPERS)

@@ -15,6 +15,9 @@ from simulation.cluster_port import ClusterPort
 from simulation.cluster_world import ClusterWorld, Values
 from simulation.daemon_agent import ACTIONS, DaemonAgent, DiskJournal
 from simulation.invariants import Violation
+from simulation.kept_port import KeptPort
+from simulation.kept_troubles import Troubles
+from simulation.kept_world import KeptWorld
 from simulation.lags import Lags, Throttle
 from simulation.machines import Process
 from simulation.schedules import Schedule
@@ -30,7 +33,7 @@ class DaemonSimulation(Simulation):
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule)
-        self.lags = Lags(lambda: self.kernel.now, tuple(self.machines))
+        self.lags = self.make_lags()
         self.agents: dict[int, DaemonAgent] = {}
         self.journals: dict[int, list[bytes]] = {node: [] for node in self.machines}
         self.stop_files: Counter[int] = Counter()
@@ -39,7 +42,15 @@ class DaemonSimulation(Simulation):
     def make_world(self, random: Random) -> ClusterWorld:
         """Of as many brokers as there are agents, and a controller."""
         values = {resource: dict(of_it) for resource, of_it in BEFORE.items()}
-        return ClusterWorld(self.kernel, len(self.schedule.machines), random, values)
+        world = ClusterWorld if self.schedule.faults != "kept" else KeptWorld
+        return world(self.kernel, len(self.schedule.machines), random, values)
+
+    def make_lags(self) -> Lags:
+        """What agents see."""
+        if isinstance(self.world, KeptWorld):
+            self.canon.closing = self.world.closed
+            return Troubles(lambda: self.kernel.now, tuple(self.machines), self.world)
+        return Lags(lambda: self.kernel.now, tuple(self.machines))
 
     def crash(self, node: int, down: float, why: str = "crash") -> None:
         """As any process; what it held in memory is gone."""
@@ -48,7 +59,9 @@ class DaemonSimulation(Simulation):
 
     async def _main(self, process: Process) -> None:
         node = process.machine.node
-        port = ClusterPort(self.world, process, self.lags)
+        port = (KeptPort if isinstance(self.world, KeptWorld) else ClusterPort)(
+            self.world, process, self.lags
+        )
         reaches = partial(port.answers, node, controller=True, deadline=ANSWER_S)
         topic = self.take_part(process, reaches)
         journal = DiskJournal(process, self.journals[node], lambda entry: self._written(process, entry))
@@ -63,6 +76,8 @@ class DaemonSimulation(Simulation):
                 self.kernel.after(0.0, self.crash, node, 1.0, f"it ends: {error}")
 
     def _begins(self, name: str, effect: Effect, problem: str) -> None:
+        if isinstance(self.world, KeptWorld):
+            self.world.claimed[problem] = name
         self.invariants.register(
             name, Throttle(problem, effect.action, ACTIONS[effect.action].scopes(effect))
         )

@@ -79,4 +79,51 @@ WRITTEN = (
         Event(5.0, "problem", 1, 22.0, 0, "Behind"),
         Event(11.7, "problem", 2, 22.0, 1, "Behind"),
     ),
+    # An agent dies when half of what it clears is cleared, and peers find it.
+    _schedule(
+        6,
+        "kept",
+        3,
+        45.0,
+        Event(4.5, "crash in the gap", 1, 33.0, 1),
+        Event(5.0, "problem", 1, 30.0, 1, "Leftover"),
+    ),
+    # … when what it cleared has healed, and its claim is yet to be given back.
+    _schedule(
+        7,
+        "kept",
+        3,
+        40.0,
+        Event(4.5, "crash at an entry", 1, 2.0, 3),
+        Event(5.0, "problem", 1, 30.0, 1, "Leftover"),
+    ),
+    # … while the first of two replicas is copied.
+    _schedule(
+        8,
+        "kept",
+        3,
+        40.0,
+        Event(5.0, "problem", 1, 4.0, 1, "Full"),
+        Event(6.5, "crash", 1, 0.5, 4),
+    ),
+    # A person takes a drain back while a replica is copied.
+    _schedule(
+        9,
+        "kept",
+        2,
+        40.0,
+        Event(5.0, "problem", 1, 30.0, 1, "Full"),
+        Event(5.8, "operator undoes", 1, 0.0, 1),
+    ),
+    # An agent dies when half of what it clears is cleared, and a person sets a part of that anew.
+    _schedule(
+        10,
+        "kept",
+        3,
+        45.0,
+        Event(4.0, "throttle left", 1, 0.0, 0),
+        Event(4.5, "crash in the gap", 1, 33.0, 1),
+        Event(5.0, "problem", 1, 30.0, 1, "Leftover"),
+        Event(10.0, "throttle left", 1, 0.0, 2),
+    ),
 )

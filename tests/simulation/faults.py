@@ -7,7 +7,6 @@ from random import Random
 from types import MappingProxyType
 
 from agent.control.carried import unpack
-from agent.kafka.batches import Record
 from simulation import people
 from simulation.later_faults import LATER_FAULTS
 from simulation.machines import Machine
@@ -154,18 +153,18 @@ def _appends(fault: str) -> Callable[[Simulation, Event], None]:
 def _zombie(sim: Simulation, event: Event) -> None:
     """An old leader, which some agents still ask, shows what the log was; they learn of the new one late."""
     view = sim.partition.view
-    _show(sim, event, list(view.records))
+    _show(sim, event, View(list(view.records), view.start))
     sim.partition.epoch += 1
 
 
 def _shorter(sim: Simulation, event: Event) -> None:
     """A new leader that has yet to catch up."""
-    records = sim.partition.view.records
-    _show(sim, event, records[: max(len(records) - 1 - event.number % 4, 1)])
+    view = sim.partition.view
+    least = max(len(view.records) - 1 - event.number % 4, sim.partition.least)
+    _show(sim, event, View(view.records[:least], view.start))
 
 
-def _show(sim: Simulation, event: Event, records: list[Record]) -> None:
-    view = View(records)
+def _show(sim: Simulation, event: Event, view: View) -> None:
     nodes = [node for node in sim.machines if node == event.node or event.number >> node & 1]
     for node in nodes:
         sim.partition.old[node] = view

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from simulation.faults import FAULTS
-from simulation.schedules import BASE, LATER_SETS, OWN, SETS
+from simulation.schedules import BASE, LATER_SETS, MILLIONS, OWN, SETS
 from simulation.simulation import Result
 
+LATER = {*LATER_SETS, *MILLIONS, "daemon-kept"}
 MANY, ENOUGH = 300, 5_000  # schedules, from which on most things, and everything must have happened
 COUNTED = (
     "effects",
@@ -121,7 +122,7 @@ class Figures:
         if not self.enough:
             return []
         wanted = [f"fault: {what}" for what in self._faults()]
-        if not self.sets.keys() <= set(LATER_SETS):  # their own faults are what they are for
+        if not self.sets.keys() <= LATER:  # their own faults are what they are for
             wanted += [*COUNTED, *(f"void: {why}" for why in VOIDS)]
         excepted = {*(RARE if self.schedules < ENOUGH else ())}
         if all(name.startswith("daemon-") for name in self.sets):
@@ -133,9 +134,9 @@ class Figures:
         yield "| figure | count |"
         yield "|---|---|"
         yield f"| schedules | {self.schedules:,} |"
-        sets = *SETS, *(name for name in LATER_SETS if self.sets[name])
+        sets = *SETS, *(name for name in (*LATER_SETS, *MILLIONS) if self.sets[name])
         yield f"| of each set of faults | {self._counts(sets, self.sets)} |"
-        if daemons := {f"daemon-{name}" for name in SETS} & self.sets.keys():
+        if daemons := {f"daemon-{name}" for name in (*SETS, *MILLIONS)} & self.sets.keys():
             yield f"| … played by the daemon itself | {self._counts(sorted(daemons), self.sets)} |"
         yield f"| virtual hours | {self.seconds / 3_600:,.1f} |"
         yield f"| violations | {len(self.violations)} |"

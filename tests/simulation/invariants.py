@@ -1,14 +1,15 @@
 """I1 to I6 of coordination.md, asked of the simulated world and of the canonical state, never of an agent;
-I7 and I8 in simulation.accepted."""
+I7 and I8 in simulation.accepted, what I3 asks of what is kept in simulation.kept_world, I9 in
+simulation.partition."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.control.budgets import budget_of
+from agent.control.budgets import STANDING, budget_of
 from agent.control.claims import CLOSED, DIRTY, GRANTED, ORPHAN
 from agent.control.fold import Verdict, fold
 from agent.control.pauses import in_force
@@ -101,6 +102,7 @@ class Canon:
         self.paused_since: dict[str, float] = {}  # selector of a pause in force → since when
         self.told, self.void = "", False  # what the last record was
         self.accepted = Accepted()
+        self.closing: Callable[[Claim, str], None] = lambda *_: None  # under which something may have begun
         self._last = 0.0
         partition.grown = self.grown
         partition.truncated = self.truncated
@@ -172,6 +174,9 @@ class Canon:
             if move.after is CLOSED and move.before in (DIRTY, ORPHAN) and move.claim in before.claims:
                 problem = before.claims[move.claim].problem
                 self.closed[problem] = self.partition.kernel.now, self.ahead
+            if move.after is CLOSED and move.before in STANDING and move.claim in before.claims:
+                outcome = record.x.get("outcome", "") if record is not None else ""
+                self.closing(before.claims[move.claim], outcome)
 
 
 class Invariants:
@@ -268,7 +273,7 @@ class Invariants:
 
     def check(self) -> None:
         """Raises the first Violation."""
-        if first := self.first or self.canon.accepted.first:
+        if first := self.first or self.canon.accepted.first or self.canon.partition.stuck:
             raise Violation(first)
 
     def executed(self, before: str | None, request: Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from agent.control.state import Limit
 from agent.kafka.metadata import PartitionInfo
@@ -52,6 +53,8 @@ class Lag:
 
 class Lags:
     """All that have begun (in place of simulation.problems.Problems)."""
+
+    book: ClassVar[Rulebook] = BOOK
 
     def __init__(self, now: Callable[[], float], brokers: tuple[int, ...]) -> None:
         self.now = now

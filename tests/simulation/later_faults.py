@@ -1,4 +1,4 @@
-"""What the events of the later sets do (schedules.LATER_SETS)."""
+"""What the events of the later sets do (schedules.LATER_SETS and MILLIONS)."""
 
 from __future__ import annotations
 
@@ -40,11 +40,32 @@ def _snapshot_forged(sim: Simulation, event: Event) -> None:
     sim.forges = event.number % 2 == 0
 
 
+def _beginning_deleted(sim: Simulation, event: Event) -> None:
+    """All up to the place of a snapshot that any agent can start from; mostly the newest one."""
+    proved = sorted(sim.canon.accepted.proved)
+    if not proved:
+        return
+    place, confirmed = proved[-1 if event.number % 4 else 0]
+    if place > sim.partition.view.start:
+        sim.say(f"the log begins at {place} now")
+        sim.canon.seen["beginnings deleted"] += 1
+        sim.partition.delete_beginning(place, confirmed + 1)
+
+
+def _segment_ends(sim: Simulation, event: Event) -> None:
+    """A segment ends, and some seconds later the next one."""
+    sim.partition.roll()
+    if event.number % 3:
+        sim.kernel.after(event.number % 50 / 10, sim.partition.roll)
+
+
 LATER_FAULTS: Mapping[str, Callable[[Simulation, Event], None]] = MappingProxyType(
     {
         "node stops again": _node_stops_again,
         "votes late": _votes_late,
         "snapshot forged": _snapshot_forged,
         "operators race": people.race,
+        "beginning deleted": _beginning_deleted,
+        "segment ends": _segment_ends,
     }
 )

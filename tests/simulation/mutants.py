@@ -131,6 +131,8 @@ BESIDE_WHAT_IS_LOST = (
     ),
 )
 # A release in which stamps come round soon.
+# A release that knows the digests of the last records alone.
+FEW_DIGESTS = (C + "digests.py", "KNOWN = 4_096", "KNOWN = 64")
 FEW_STAMPS = ((C + "claims.py", "STAMPS = 100_000", "STAMPS = 8"),)
 
 SECTION_10 = (
@@ -509,6 +511,43 @@ OWN = (
         ),
         seed=-15,
         release=FEW_STAMPS,
+    ),
+    Mutant(
+        "who was away until its last record was deleted folds again",
+        "deleted",
+        (
+            (
+                T + "follower.py",
+                "            raise LogTruncated(-1, start) from error\n",
+                "            return []\n",
+            ),
+        ),
+        seed=4_000_002,
+    ),
+    Mutant(
+        "who starts behind what it had read asks whether its claims are known",
+        "deleted",
+        (
+            (
+                C + "carried.py",
+                "        return any(_is_gone(item, state) for item in carried_.redeclare)\n",
+                "        return False\n",
+            ),
+        ),
+        release=(FEW_DIGESTS, NOT_TOLD),
+        seed=-17,
+    ),
+    Mutant(
+        "a read goes on where a segment ends",
+        "segments",
+        (
+            (
+                "agent/kafka/log.py",
+                "            records += await self._next_segment(",
+                "            await self._next_segment(",
+            ),
+        ),
+        seed=5_000_000,
     ),
 )
 ALL = SECTION_10 + OWN

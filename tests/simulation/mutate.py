@@ -18,7 +18,7 @@ from pathlib import Path
 
 from simulation.daemon_mutants import MUTANTS
 from simulation.mutants import Mutant
-from simulation.schedules import DAEMON, LATER, LATER_SETS, SETS
+from simulation.schedules import seeds_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -110,25 +110,15 @@ def _search(folder: Path, seeds: Iterable[int]) -> list[object] | None:
 def invariant(violation: str) -> str:
     """The one that it names, as `I1`; empty where something else went wrong. I5 does not count: a patch that
     cannot run breaks it, too, where it stops an agent."""
-    named = re.match(r"(I[1-46-8]): ", violation)
+    named = re.match(r"(I[1-46-9]): ", violation)
     return named[1] if named else ""
-
-
-def seeds_of(mutant: Mutant, most: int) -> range:
-    """So many of its set of faults, played by the daemon itself where its name begins with that."""
-    if mutant.faults in LATER_SETS:
-        first, step = LATER + LATER_SETS.index(mutant.faults), len(LATER_SETS)
-        return range(first, first + most * step, step)
-    faults = mutant.faults.removeprefix("daemon-")
-    start = SETS.index(faults) + (0 if faults == mutant.faults else DAEMON)
-    return range(start, start + most * len(SETS), len(SETS))
 
 
 def kept() -> Iterator[tuple[Mutant, int, str]]:
     """Each mutant, the schedule that finds it, and how (by no invariant where it survives): the kept one, or,
     since any change of our code may shift what happens in it, one of the first few of its set."""
     for mutant in MUTANTS:
-        seeds = [mutant.seed or 0, *seeds_of(mutant, FEW)]
+        seeds = [mutant.seed or 0, *seeds_of(mutant.faults, FEW)]
         seed, how = found(mutant, seeds) or (0, "")
         if any(found(less, [seed]) for less in without_a_part(mutant)):
             how = "less than that breaks it, too"
@@ -167,7 +157,7 @@ def main() -> int:
         return int(any(SURVIVES in line for line in lines))
     for mutant in MUTANTS:
         if any(name in mutant.name for name in asked.names):
-            print(mutant.name, "|", found(mutant, seeds_of(mutant, asked.most)), flush=True)
+            print(mutant.name, "|", found(mutant, seeds_of(mutant.faults, asked.most)), flush=True)
     return 0
 
 

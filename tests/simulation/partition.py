@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.kafka.batches import Record
 from agent.kafka.errors import (
+    OFFSET_OUT_OF_RANGE,
     KafkaError,
     KafkaInDoubt,
     KafkaRefused,
@@ -22,16 +23,20 @@ from simulation.process_loop import Kernel
 
 OVERHEAD = 68  # bytes of a batch around its one record
 MOST = 60  # records of one answer
+IN_VAIN = 30  # answers in a row that bring who asks no further, although there is more
 DEADLINE = 2.5  # seconds until a client gives up a request
 NOT_ENOUGH_REPLICAS = 19
 _WITHIN = "of an unreadable batch"
 
 
 class View:
-    """What one leader has: the partition itself, or what an old leader still shows."""
+    """What one leader has: the partition itself, or what an old leader still shows. `start`: the first offset
+    that it has not deleted."""
 
-    def __init__(self, records: list[Record]) -> None:
+    def __init__(self, records: list[Record], start: int = 0) -> None:
         self.records = records
+        self.start = start
+        self.segments: list[int] = []  # offsets at which one begins
         self.bytes = [0]  # of the first so many records
         for record in records:
             self.bytes.append(self.bytes[-1] + record.batch_bytes)
@@ -41,9 +46,18 @@ class View:
         self.records.append(record)
         self.bytes.append(self.bytes[-1] + record.batch_bytes)
 
+    def end_of(self, offset: int) -> int:
+        """Where an answer from that offset on ends: it never goes beyond a segment."""
+        ends = (segment for segment in self.segments if segment > offset)
+        return min(offset + MOST, len(self.records), next(ends, len(self.records)))
+
+    def is_old(self, offset: int) -> bool:
+        """Whether another segment follows that one."""
+        return bool(self.segments) and offset < self.segments[-1]
+
     def size(self, offset: int) -> int:
         """Bytes that an answer from that offset on would hold."""
-        end = min(offset + MOST, len(self.records))
+        end = self.end_of(offset)
         return self.bytes[end] - self.bytes[min(offset, end)]
 
 
@@ -79,6 +93,8 @@ class Partition:
         self.min_isr_lost = False
         self.old: dict[int, View] = {}  # node → what an old leader shows it
         self.waiting: list[Waiter] = []
+        self.least = 1  # records that no lost tail reaches
+        self.stuck: str | None = None  # who gets no further (I9)
         self.kept: list[Kept] = []  # what lands late
         self.grown: Callable[[Record], None] = lambda _: None
         self.truncated: Callable[[int], None] = lambda _: None
@@ -116,11 +132,13 @@ class Partition:
 
     def lose_tail(self, count: int) -> int:
         """An unclean election: the last records are gone. How many were."""
-        kept = max(len(self.view.records) - count, 1)
+        kept = max(len(self.view.records) - count, self.least)
         while kept and self.view.records[kept - 1].void.startswith(_WITHIN):
             kept -= 1  # batches are lost whole
         count = len(self.view.records) - kept
-        self.view = View(self.view.records[:kept])
+        segments = [segment for segment in self.view.segments if segment <= kept]
+        self.view = View(self.view.records[:kept], self.view.start)
+        self.view.segments = segments
         self.epoch += 1
         self.truncated(len(self.view.records))
         self.serve()
@@ -130,9 +148,20 @@ class Partition:
         """The topic is deleted and made again."""
         self.made_again += 1
         self.topic_id, self.view, self.epoch = f"topic-{self.made_again}", View([]), 0
+        self.least = 1
         self.old.clear()
         self.truncated(0)
         self.serve()
+
+    def delete_beginning(self, start: int, least: int) -> None:
+        """Retention, or a person, deletes what lies before `start`; `least` records are never lost."""
+        self.view.start, self.least = start, max(least, self.least)
+        self.serve()
+
+    def roll(self) -> None:
+        """A segment ends, and the next record begins another."""
+        if len(self.view.records) > max(self.view.segments, default=0):
+            self.view.segments.append(len(self.view.records))
 
     def serve(self) -> None:
         """Answers the fetches that have enough, or can have nothing."""
@@ -158,12 +187,14 @@ class Partition:
             line.fail(waiter.answer, LogRecreated("ottla-control", line.topic_id, self.topic_id))
         elif self.down:
             line.fail(waiter.answer, KafkaUnreachable("the leader", "it is down"))
+        elif waiter.offset < view.start:
+            line.log_start = view.start
+            line.fail(waiter.answer, KafkaRefused("fetch", OFFSET_OUT_OF_RANGE, "the beginning was deleted"))
         elif waiter.offset > len(view.records):
             line.fail(waiter.answer, LogTruncated(-1, len(view.records)))
-        elif late or view.size(waiter.offset) >= waiter.least:
-            line.give(
-                waiter.answer, waiter.sent, _readable(view.records[waiter.offset : waiter.offset + MOST])
-            )
+        elif late or view.is_old(waiter.offset) or view.size(waiter.offset) >= waiter.least:
+            records = view.records[waiter.offset : view.end_of(waiter.offset)]
+            line.give(waiter.answer, waiter.sent, _readable(records))
         else:
             return False
         return True
@@ -188,6 +219,7 @@ class Line:
         self._partition = partition
         self._kernel = partition.kernel
         self._random = process.machine.random
+        self._asked = self._vain = 0  # from where it asked last, and how often in vain
 
     def _trip(self) -> float:
         return 0.001 + 0.004 * self._random.random()
@@ -242,7 +274,32 @@ class Line:
         return self.give(answer, self._kernel.now, offset)
 
     async def fetch(self, offset: int, *, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
-        """A long poll."""
+        """A long poll. Who asks and is answered must get on (I9)."""
+        more = len(self.view.records) > offset + 1
+        records: Sequence[Record] = ()
+        try:
+            records = await self._read(offset, max_wait_ms, min_bytes)
+        except KafkaError as error:
+            more = more and isinstance(error, KafkaRefused)
+            raise
+        finally:
+            gets_on = not more or (records and records[-1].offset > offset)
+            self._vain = 0 if gets_on or offset != self._asked else self._vain + 1
+            self._asked = offset
+            if self._vain >= IN_VAIN:
+                name = self.process.machine.agent
+                self._partition.stuck = (
+                    f"I9: {name} asks {IN_VAIN} times from {offset} on, and gets no further"
+                )
+        return records
+
+    @property
+    def view(self) -> View:
+        """What the leader that this process asks has."""
+        return self._partition.old.get(self.node, self._partition.view)
+
+    async def _read(self, offset: int, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
+        """What one broker answers to one request."""
         answer = self.process.loop.create_future()
         waiter = Waiter(self, answer, self._kernel.now, min_bytes, offset)
         self._kernel.after(self._trip(), self._wait, waiter, max_wait_ms / 1_000)
@@ -272,5 +329,5 @@ class Line:
         elif partition.down and not self.cut():
             self.fail(answer, KafkaUnreachable("the leader", "it is down"))
         else:
-            view = partition.old.get(self.node, partition.view)
-            self.give(answer, sent, (0, len(view.records)))
+            self.log_start = self.view.start
+            self.give(answer, sent, (self.view.start, len(self.view.records)))

@@ -17,6 +17,7 @@ BUDGETS = {
     "restart": Budget(1, 3, 30_000),
     "restart/*": Budget(1),
 }
+KEEPERS = {"throttle": Budget(2), "disk_drain": Budget(1)}  # where actions keep what they have done
 LIMIT = Limit("limited", 2, 20_000)  # of the kind `limited`, without a budget of its own; never drawn
 
 

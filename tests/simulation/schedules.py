@@ -12,7 +12,9 @@ MARKED = 7  # of so many schedules one has marks, and snapshots, at every SOON o
 SOON = 60
 SETS = ("base", "gap", "frozen", "stopped", "path", "tail", "recreated", "upgrade", "people")
 LATER_SETS = ("woken", "votes", "orders", "forged")  # have seeds of their own: the others keep theirs
+MILLIONS = ("kept", "deleted", "segments")  # have a million seeds each, for the same reason
 SIZES = (1, 2, 3, 3, 3, 4, 4, 5, 5, 7)
+OFTEN_MARKED = ("forged", "deleted", "segments")
 EARLY = ("gap", "frozen", "stopped", "path", "woken")  # their faults take long to show
 MANY = 30  # agents, in one schedule of so many
 
@@ -62,7 +64,7 @@ class Schedule:
     @property
     def daemon(self) -> bool:
         """Whether the daemon itself plays it."""
-        return DAEMON <= self.seed < LATER or self.seed >= BY_HAND
+        return DAEMON <= self.seed < LATER or self.seed >= BY_HAND or self.faults == "kept"
 
 
 # What befalls agents and the log in every set: how often, and how long it lasts at most.
@@ -120,6 +122,25 @@ OWN: dict[str, dict[str, tuple[int, float]]] = {
     "votes": {"votes late": (9, 40.0), "pause": (9, 13.0)},
     "orders": {"operators race": (1, 0.0)},
     "forged": {"snapshot forged": (9, 40.0), "crash": (9, 6.0)},
+    "kept": {
+        "crash": (6, 34.0),
+        "crash in the gap": (9, 34.0),
+        "pause in the gap": (4, 25.0),
+        "cut in the gap": (4, 16.0),
+        "tail lost": (3, 0.0),
+        "node stops on arrival": (3, 10.0),
+        "node dies": (2, 0.0),
+        "writes slow": (6, 10.0),
+        "beginning deleted": (4, 0.0),
+    },
+    "deleted": {
+        "beginning deleted": (12, 0.0),
+        "crash": (6, 12.0),
+        "pause": (3, 14.0),
+        "cut from log": (6, 20.0),
+        "tail lost": (3, 0.0),
+    },
+    "segments": {"segment ends": (9, 0.0), "beginning deleted": (3, 0.0), "tail lost": (2, 0.0)},
 }
 ON_NODES = frozenset(
     {
@@ -137,8 +158,11 @@ KINDS = ("throttle", "throttle", "drain", "quota", "restart")
 
 DAEMON = 900_000  # the seeds from here on are played by the daemon itself (simulation.daemon_agent),
 LATER = 2_000_000  # those from here on are of the later sets,
+MILLION = 1_000_000
+FIRST_MILLION = 3  # those from three million on are of MILLIONS, one after the other,
 BY_HAND = 1_000_000_000  # and those from here on are written for the daemon (simulation.daemon_written)
 LAGS = ("Behind", "Behind", "Far", "Slow")
+MENDED = ("Leftover", "Leftover", "Full", "Full", "Behind", "Far")  # where what mends it is kept
 # What befalls a daemon: it and its people have more to do with than the simulation's own driver.
 AT_DAEMONS: dict[str, tuple[int, float]] = {
     "crash at an entry": (6, 8.0),
@@ -146,14 +170,15 @@ AT_DAEMONS: dict[str, tuple[int, float]] = {
     "stop file": (1, 8.0),
     "operator undoes": (1, 0.0),
 }
+AT_KEEPERS = AT_DAEMONS | {"operator throttles": (0, 0.0), "throttle left": (6, 0.0)}
 
 
 def drawn(seed: int) -> Schedule:
     """The schedule of a seed."""
-    if DAEMON <= seed < LATER:
-        return _drawn_for_daemons(seed)
+    faults = set_of(seed)
+    if DAEMON <= seed < LATER or faults == "kept":
+        return _drawn_for_daemons(seed, faults)
     random = Random(seed)
-    faults = SETS[seed % len(SETS)] if seed < DAEMON else LATER_SETS[seed % len(LATER_SETS)]
     many = random.randrange(150) == 0
     agents = MANY if many else random.choice(SIZES)
     ends = 14.0 if many else random.uniform(40.0, 55.0) if faults in EARLY else random.uniform(20.0, 45.0)
@@ -168,13 +193,32 @@ def drawn(seed: int) -> Schedule:
     events = [*_problems(random, agents, ends), *_faults(random, faults, agents, ends)]
     events.sort(key=lambda event: event.at)
     every = SOON if seed % MARKED == MARKED - 1 else EVERY
-    every = SOON // 2 if faults == "forged" else every
+    every = SOON // 2 if faults in OFTEN_MARKED else every
     return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events), mark_every=every)
 
 
-def _drawn_for_daemons(seed: int) -> Schedule:
+def set_of(seed: int) -> str:
+    """The set of faults of a seed."""
+    if seed < LATER:
+        return SETS[seed % len(SETS)]
+    million = seed // MILLION - FIRST_MILLION
+    return MILLIONS[million] if million >= 0 else LATER_SETS[seed % len(LATER_SETS)]
+
+
+def seeds_of(faults: str, most: int) -> range:
+    """So many of a set; of one that the daemon plays, too, where its name begins with that."""
+    name = faults.removeprefix("daemon-")
+    if name in MILLIONS:
+        first, step = MILLION * (FIRST_MILLION + MILLIONS.index(name)), 1
+    elif name in LATER_SETS:
+        first, step = LATER + LATER_SETS.index(name), len(LATER_SETS)
+    else:
+        first, step = SETS.index(name) + (0 if name == faults else DAEMON), len(SETS)
+    return range(first, first + most * step, step)
+
+
+def _drawn_for_daemons(seed: int, faults: str) -> Schedule:
     random = Random(seed)
-    faults = SETS[seed % len(SETS)]
     agents = random.choice(SIZES)
     ends = random.uniform(45.0, 70.0)
     machines = tuple(
@@ -185,13 +229,15 @@ def _drawn_for_daemons(seed: int) -> Schedule:
         )
         for _ in range(agents)
     )
-    own = _of(random, AT_DAEMONS, random.randint(0, 3), agents, ends, 0.9)
-    events = [*_lags(random, agents, ends), *_faults(random, faults, agents, ends), *own]
+    table, alerts = (AT_KEEPERS, MENDED) if faults == "kept" else (AT_DAEMONS, LAGS)
+    own = _of(random, table, random.randint(0, 3), agents, ends, 0.9)
+    events = [*_lags(random, agents, ends, alerts), *_faults(random, faults, agents, ends), *own]
     events.sort(key=lambda event: event.at)
-    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events))
+    every = SOON if faults == "kept" else EVERY
+    return Schedule(seed, faults, machines, random.random() < 0.7, ends, tuple(events), mark_every=every)
 
 
-def _lags(random: Random, agents: int, ends: float) -> list[Event]:
+def _lags(random: Random, agents: int, ends: float, alerts: tuple[str, ...]) -> list[Event]:
     """Whose replicas fall behind, by the alert that tells it; `number` says of which topic."""
     few = min(agents, random.choice([1, 2, 3]))
     found = []
@@ -199,7 +245,7 @@ def _lags(random: Random, agents: int, ends: float) -> list[Event]:
         at = 2.0 + (ends - 15.0) * random.random()
         lasts = random.uniform(9.0, 35.0)
         number = random.randint(0, 1 << 16)
-        found.append(Event(at, "problem", random.randint(1, few), lasts, number, random.choice(LAGS)))
+        found.append(Event(at, "problem", random.randint(1, few), lasts, number, random.choice(alerts)))
     return found
 
 

@@ -17,10 +17,11 @@ from simulation.forged import forged
 from simulation.invariants import Canon, Invariants, Violation
 from simulation.machines import Machine, Process
 from simulation.partition import Line, Partition
-from simulation.problems import BUDGETS, Problems
+from simulation.problems import BUDGETS, KEEPERS, Problems
 from simulation.process_loop import Kernel
 from simulation.remedies import Remedies
 from simulation.schedules import Schedule
+from simulation.segmented import SegmentedLine
 
 TIMES = replace(LAB, e_own=int(E_OWN * 1_000), e_controller=int(E_CONTROLLER * 1_000), age=10_000)
 PATIENCE = 150.0  # seconds after the last fault in which all must come to its end
@@ -188,7 +189,8 @@ class Simulation:
     ) -> ControlTopic:
         """The process's part in the control topic, which it has yet to start."""
         machine, node = process.machine, process.machine.node
-        line = Line(self.partition, process)
+        segments = self.schedule.faults == "segments"
+        line = (SegmentedLine if segments else Line)(self.partition, process)
         line.cut = lambda: self.cut[node] > 0
         line.trouble = lambda value: self._trouble(node, value)
         line.made = self._made
@@ -196,7 +198,7 @@ class Simulation:
             machine.agent,
             machine.host,
             times=self.times,
-            budgets=BUDGETS,
+            budgets=BUDGETS | (KEEPERS if self.schedule.faults == "kept" else {}),
             create=True,
             cluster="simulated",
             fold_max=machine.fold_max,

@@ -174,6 +174,21 @@ OF_ONE_HOST = Schedule(
     40.0,
     (_wanted(9.0, "drain", 2, 2), Event(10.2, "crash", 2, 22.0, 4), Event(20.0, "confusion", 1)),
 )
+# The tail goes with the claim of an agent that is away until the log's beginning, and what it knew, is gone.
+AWAY_FOR_LONG = Schedule(
+    -17,
+    "deleted",
+    _agents(3),
+    True,
+    75.0,
+    (
+        Event(12.0, "problem", 1, 20.0, LONG | 1 << 2, "quota#1"),
+        Event(13.0, "crash", 2, 55.0, 4),
+        Event(13.05, "tail lost", 0, 0.0, 6),
+        Event(66.0, "beginning deleted", 1, 0.0, 1),
+    ),
+    mark_every=30,
+)
 WRITTEN = (
     RUSH,
     HANGS,
@@ -191,4 +206,5 @@ WRITTEN = (
     LIMITED,
     SAME_STAMP,
     OF_ONE_HOST,
+    AWAY_FOR_LONG,
 )
