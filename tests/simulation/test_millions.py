@@ -12,7 +12,7 @@ from simulation.figures import Figures
 from simulation.long_run import figures_of
 from simulation.schedules import MILLIONS, seeds_of
 
-SCHEDULES = int(os.environ.get("OTTLA_SIM_MILLIONS", "27"))  # of each set
+SCHEDULES = int(os.environ.get("OTTLA_SIM_MILLIONS", "18"))  # of each set
 KEPT = {mutant.seed for mutant in KEEPERS if mutant.seed is not None}  # those that find our mutants
 SHOWN = {
     "kept": ("fault: throttle left", "entries: healed", "entries: no better", "orphans", "adoptions"),
