@@ -6,6 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from agent.actions import Ports, spec
+from agent.control.state import ClaimState
+from agent.control.words import claim_name
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.fence import ClaimWrites
 from agent.daemon.last_look import before_undo, last_look, still_fires, stop_file, without
@@ -78,12 +80,15 @@ class Holding:
 
     async def ours(self) -> None:
         """Waits for the log to say so, or that it cannot. Raises Broken while another has the claim: who has
-        adopted it undoes it, and nobody else touches anything meanwhile (rule 6)."""
+        adopted it undoes it, and nobody else touches anything meanwhile (rule 6), or while nobody has it but a person."""
         if (control := self._fenced_by()) is None:
             return
         await control.joined()
         claim = self._incident().claimed or -1
         other = None if control.degraded else control.claim_called(claim)
+        if other is not None and other.state is ClaimState.STUCK:
+            by_hand = f"put right what stands, then ottla fleet resolve {claim_name(other.id)} --reason WHY"
+            raise Broken(f"its claim is stuck, no agent undoes it any more: {by_hand}")
         if other is not None and control.own_claim(claim) is None:
             raise Broken(f"{other.holder or other.agent} has its claim, and closes it: {other.state}")
 

@@ -16,6 +16,7 @@ from stories import decision
 from agent.actions import Stopped
 from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
 from agent.actions.throttle_replication import ThrottleReplication
+from agent.control.state import ClaimState
 from agent.daemon.holding import Broken, Holding, in_its_midst
 from agent.history import History, Incident, replay
 from agent.kafka.errors import KafkaInDoubt
@@ -76,6 +77,38 @@ def test_what_another_has_adopted_is_left_to_it() -> None:
         await it.ours()
         assert it.closed() == "undone"
         assert fleet.cluster.values == UNSET
+
+    play(story)
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_what_is_stuck_is_said_to_be_closed_by_a_person_alone(asked: int) -> None:
+    """Its holder was restarted once more than a claim is adopted: no agent closes it any more."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        keep = set(fleet.agents[1].claims)
+        for _ in range(4):
+            await fleet.agents[1].die()
+            again = await fleet.start(1)
+            again.claims |= keep
+            await asyncio.sleep(1)
+        stuck = fleet.agents[asked].control.claim_called(fleet.claim)
+        assert stuck is not None
+        assert (stuck.state, stuck.holder) == (ClaimState.STUCK, "broker-1")
+        means: Any = fleet.agents[asked]
+        one = incident(fleet.claim, Kind.DONE)
+        it = Holding(means, lambda: one, means.told.append)
+        it.begin(resumed=True)
+        with pytest.raises(Broken) as broken:
+            await it.ours()
+        by_hand = f"put right what stands, then ottla fleet resolve {fleet.claim} --reason WHY"
+        assert str(broken.value) == f"its claim is stuck, no agent undoes it any more: {by_hand}"
+        body = {"id": stuck.id, "token": stuck.token, "reason": "looked", "by": "ann"}
+        await fleet.agents[2].control.order("resolve", body)
+        await asyncio.sleep(1)
+        await it.ours()
+        assert it.closed() == "resolved"
 
     play(story)
 

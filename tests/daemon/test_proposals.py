@@ -192,7 +192,7 @@ def test_what_was_approved_may_be_denied_while_its_claim_waits() -> None:
         await said(stage, "approve")
         await stage.play(20)
         assert kinds(stage.told())[-1] == "waiting"
-        with pytest.raises(Refused, match="nothing is proposed as '[0-9a-f]{6}'; proposed are: none"):
+        with pytest.raises(Refused, match=r"nothing is proposed as '[0-9a-f]{6}'; proposed are: none"):
             await said(stage, "approve", named=shown(stage))
         await said(stage, "deny", "wrong disk")
         await stage.play(10)
