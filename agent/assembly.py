@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from agent.daemon.judging import Judging
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
+from agent.daemon.own_hindrances import hindered
 from agent.daemon.own_standing import standing
 from agent.daemon.reload import Means as ReloadMeans
 from agent.daemon.reload import Reload, Rules
@@ -46,6 +47,7 @@ from agent.sources.broker_process import which_process
 from agent.sources.cluster import ClusterFacts
 from agent.sources.control_standing import ControlStanding
 from agent.sources.exposition import Exposition, givers
+from agent.sources.hindrances import Hindrances
 from agent.sources.host import LogDirs
 from agent.sources.host_sources import host_sources
 from agent.sources.jolokia import Jolokia, Known, Where
@@ -134,22 +136,24 @@ def make_dirs(config: Config) -> LogDirs:
     return LogDirs(config.broker.log_dirs, config.interval_ms)
 
 
+Own = AgentItself | ControlStanding | Hindrances  # what the agent tells of itself
+
+
 class Eyes:
     """The sources of an agent, set to read what the rules in force name, and nothing else."""
 
     def __init__(
-        self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail, control: ControlTopic
+        self, config: Config, facts: ClusterFacts, dirs: LogDirs, tail: LogTail, own: tuple[Own, ...]
     ) -> None:
         self._config, self._facts, self._tail = config, facts, tail
         self._jmx = make_jmx(config)
         self._exporters = make_exporters(config)
         self.series = Series(WINDOW_MS)
         self.saved = Saved()
-        itself = self._itself = AgentItself(self.series, self.saved, config.interval_ms)
-        self._control = ControlStanding(partial(standing, control), config.interval_ms)
+        itself = AgentItself(self.series, self.saved, config.interval_ms)
         self._host = host_sources(config.host, config.broker.log_dirs, config.security, config.interval_ms)
-        own = (itself, self._control)
-        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, *own, *self._host)
+        self._own = (itself, *own)
+        self.sources: tuple[Source, ...] = (dirs, *self._broker(), facts, tail, *self._own, *self._host)
 
     def log_lines(self, metrics: Collection[str]) -> Sequence[Plain]:
         """The last log lines behind these metrics."""
@@ -167,7 +171,7 @@ class Eyes:
         """Read what these rules name from now on."""
         asked, table = rules.names.asked(sight.names), rules.names.metrics
         self._facts.select(asked | world_names.NAMES)
-        for source in (self._itself, self._control, *self._host):
+        for source in (*self._own, *self._host):
             source.wanted = asked
         if self._jmx is not None:
             self._jmx.select(asked, table)
@@ -245,13 +249,19 @@ async def make_service(config: Config) -> Service:
     control, started, woke = make_control(config, admin, journal), clock(), steady()
     tail = make_tail(config, rules, journal)
     facts = ClusterFacts(admin, config.broker.node_id, config.interval_ms)
-    eyes, stop_file = Eyes(config, facts, dirs, tail, control), StopFile(config.stop_file)
+    stop_file = StopFile(config.stop_file)
 
     async def local() -> Local:
         stop = await stop_file.read()
         since = looking_since(woke)
         return Local(config.broker.node_id, config.policy, since, stop, *_fleet(control))
 
+    async def hinders() -> Mapping[str, float]:
+        return (await hindered(means, daemon.carriers)).values()
+
+    every = config.interval_ms
+    own = (ControlStanding(partial(standing, control), every), Hindrances(hinders, every))
+    eyes = Eyes(config, facts, dirs, tail, own)
     ports = make_ports(config, admin, dirs, ledger)
     actions = {name: cls() for name, cls in load().items()}
     fence = make_fence(config, control, admin)
@@ -272,7 +282,7 @@ async def make_service(config: Config) -> Service:
 
     polled = [polling(source) for source in eyes.sources]
     lines = eyes.log_lines
-    desk = Desk(_name(config), VERSION, means, daemon, polled, reload, stop_file, started, lines)
+    desk = Desk(_name(config), VERSION, means, daemon, polled, reload, started, lines)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)

@@ -177,8 +177,13 @@ def rates(scene: Scene) -> str | None:
 
 def breaker(scene: Scene) -> str | None:
     """9: what does not help is not repeated until a person has looked."""
-    count = scene.history.unverified
-    if count < scene.policy.breaker:
+    return open_breaker(scene.history, scene.policy)
+
+
+def open_breaker(history: History, policy: Policy) -> str | None:
+    """What an open breaker objects; None where it is closed."""
+    count = history.unverified
+    if count < policy.breaker:
         return None
     return f"the breaker is open: {count} actions in a row did not heal (ottla resume closes it)"
 

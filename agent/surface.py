@@ -45,7 +45,7 @@ class View(Protocol):
     async def status(self) -> Plain:
         """Everything at a glance: `report.status(...)` with what only a live agent knows filled in.
 
-        agent, node_id, version, started_at; modes: {paused, stopped, degraded: words or None};
+        agent, node_id, version, started_at; modes: {paused, stopped, breaker, degraded: words or None};
         sources: [{name, up, age_ms, why}]; rules: {count, digest, not_ok: [{rule, health, why}],
         reload: {at, ok, complaints} or None}; control: {caught_up, degraded, peers: [name],
         pauses: [words], voids: {reason: count}, joins: under its name} or None.
@@ -95,17 +95,18 @@ class Samples(Protocol):
 
 
 class Pulse(Protocol):
-    """What machines ask: the service manager, the load balancer, Prometheus."""
+    """What machines ask: the service manager, the load balancer, Prometheus. What waits does for the stop
+    file."""
 
     def live(self) -> bool:
         """Whether the agent's loop turns; a restart is the cure where it does not."""
         ...
 
-    def ready(self) -> tuple[bool, str]:
+    async def ready(self) -> tuple[bool, str]:
         """Whether the agent can judge and act now, and in words why not."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Prometheus text exposition, format 0.0.4."""
         ...
 

@@ -93,10 +93,10 @@ class FakeSurface:
     def live(self) -> bool:
         return self.well
 
-    def ready(self) -> tuple[bool, str]:
+    async def ready(self) -> tuple[bool, str]:
         return self.well, "" if self.well else "the control topic is not read to its end"
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         return b"ottla_up 1\n"
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:

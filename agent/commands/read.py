@@ -22,7 +22,8 @@ def status(output: str, **where: Any) -> None:
     """Show what is wrong, what is being done and what stands.
 
     Exit code 1 where something is not well: an alert fires, a source is down, the agent is paused, stopped,
-    degraded or does not answer, a rule cannot be judged, or an incident needs a person.
+    degraded or does not answer, its breaker is open, a rule cannot be judged, or an incident does not go on
+    or needs a person.
     """
     answer = ask(find(**where), "status", lambda entries, now: report.status(_history(entries), entries, now))
     tell(output, answer, show.status(answer))

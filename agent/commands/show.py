@@ -35,6 +35,8 @@ def unwell(status: Plain) -> list[str]:
     if modes["stopped"] is not None:  # an empty stop file stops as well
         told.append(f"stopped: {modes['stopped'] or 'the stop file gives no reason'}")
     told += [f"{mode}: {modes[mode]}" for mode in ("paused", "degraded") if modes[mode]]
+    told += [modes["breaker"]] if modes.get("breaker") else []
+    told += [f"{incident} does not go on: {why}" for incident, why in status.get("troubles", {}).items()]
     told += [f"in the whole fleet {words}" for words in (status["control"] or {}).get("pauses", ())]
     told += (status["control"] or {}).get("unrest", ())
     told += (status["control"] or {}).get("held_back", ())
@@ -61,8 +63,6 @@ def status(answer: Plain) -> str:
     lines += _section("sources", [_source(s) for s in answer["sources"]])
     lines += _section("alerts", [_alert(a, now) for a in answer["alerts"]])
     lines += _section("incidents", [line for i in answer["incidents"] for line in _incident(i, now)])
-    if answer.get("troubles"):
-        lines += _section("troubles", [f"{i}: {words}" for i, words in answer["troubles"].items()])
     rules = answer["rules"]
     cold = [f"{r['rule']} is {r['health']}: {r['why']}" for r in rules["not_ok"]]
     lines += _section(f"rules: {rules['count']}, {rules['digest'] or 'digest unknown'}", cold)

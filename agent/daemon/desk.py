@@ -12,6 +12,7 @@ from agent.daemon.fleet_desk import FleetDesk
 from agent.daemon.log_lines import Lines, behind, no_lines
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
+from agent.daemon.own_hindrances import Hindered, OfHindrances, hindered
 from agent.daemon.own_series import OfSources, exposition
 from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
@@ -22,7 +23,6 @@ from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
 from agent.sources.schedule import Polling
-from agent.stop_file import StopFile
 from agent.surface import GroupNow, Plain, Refused, grouped
 from agent.wire import plain
 
@@ -43,7 +43,6 @@ class Desk:
     daemon: Daemon
     pollings: list[Polling]
     rules: Reload
-    stop_file: StopFile
     started_at: int
     lines: Lines = no_lines
     end: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,7 +50,7 @@ class Desk:
 
     async def status(self) -> Plain:
         """See agent.surface.View.status."""
-        stopped = await self.stop_file.read()
+        found = await hindered(self.means, self.daemon.carriers)
         now, control = self.means.clock(), self.means.control
         known = report.status(self.means.ledger.history, tuple(self.means.ledger.entries), now, self._live())
         sight = self.daemon.sight
@@ -60,7 +59,7 @@ class Desk:
             "node_id": self.means.ports.node_id,
             "version": self.version,
             "started_at": self.started_at,
-            "modes": self._modes(now, stopped),
+            "modes": self._modes(found),
             "sources": [
                 {
                     "name": p.source.name,
@@ -88,7 +87,7 @@ class Desk:
                 "held_back": control.held_back(),
                 "snapshots": control.snapshots(),
             },
-            "troubles": {k: c.trouble for k, c in self.daemon.carriers.items() if c.trouble},
+            "troubles": dict(found.troubles),
         }
 
     def incidents(self) -> list[Plain]:
@@ -138,11 +137,12 @@ class Desk:
         """Whether the loop turns."""
         return self.means.clock() - self.daemon.beat_at < STUCK_MS
 
-    def ready(self) -> tuple[bool, str]:
+    async def ready(self) -> tuple[bool, str]:
         """Whether the agent can judge and act."""
         down = [f"{p.source.name}: {p.last_error}" for p in self.pollings if p.last_error]
         control = self.means.control
-        reasons = [self.means.ledger.failed or "", *down]
+        found = await hindered(self.means, self.daemon.carriers)
+        reasons = [self.means.ledger.failed or "", *found.from_acting(), *down]
         if control is not None and control.degraded:
             reasons.append(control.degraded)
         elif control is not None and not control.caught_up:
@@ -150,11 +150,12 @@ class Desk:
         words = "; ".join(r for r in reasons if r)
         return not words, words or "ready"
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """The agent's own series."""
+        found = OfHindrances(await hindered(self.means, self.daemon.carriers))
         ledger, control = self.means.ledger, self.means.control
         standing = () if control is None else (OfControl(control),)
-        more = (OfSources(self.pollings, self.now()), self.rules, ledger, *standing)
+        more = (OfSources(self.pollings, self.now()), self.rules, ledger, found, *standing)
         return exposition(ledger.history, self.daemon.sight, more)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:
@@ -207,13 +208,13 @@ class Desk:
         one = self.means.ledger.history.incidents.get(incident)
         return one is not None and one.stands
 
-    def _modes(self, now: int, stopped: str | None) -> Plain:
-        pause = self.means.ledger.history.paused(now)
+    def _modes(self, found: Hindered) -> Plain:
         control = self.means.control
         reasons = self.means.ledger.failed, control.degraded if control is not None else None
         return {
-            "paused": pause and pause.reason,
-            "stopped": stopped,
+            "paused": found.paused,
+            "stopped": found.stopped,
+            "breaker": found.breaker,
             "degraded": "; ".join(why for why in reasons if why) or None,
         }
 

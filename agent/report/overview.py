@@ -39,7 +39,7 @@ def status(history: History, entries: Sequence[Entry], now: int, live: Live | No
         "version": None,
         "started_at": None,
         "last_agent_entry": said and {"at": said.at, "reason": said.reason},
-        "modes": {"paused": pause and pause.reason, "stopped": None, "degraded": None},
+        "modes": {"paused": pause and pause.reason, "stopped": None, "breaker": None, "degraded": None},
         "pause": {"since": pause.at, "until": pause.until} if pause else None,
         "unverified_in_a_row": history.unverified,
         "sources": [],

@@ -12,6 +12,7 @@ from agent.sources import (
     cluster_metrics,
     control_standing,
     exposition,
+    hindrances,
     host_sources,
     jolokia,
     logs,
@@ -28,6 +29,7 @@ TABLES = (
     ("Exporters", "exposition", exposition.METRICS),
     ("The sources themselves, by `source`", "every source", schedule.METRICS),
     ("The agent itself", "agent", agent_itself.METRICS),
+    ("What keeps the agent from acting", "hindrances", hindrances.METRICS),
     ("The control topic, as this agent has read it", "control", control_standing.METRICS),
 )
 OTHERS = tuple(metric for _, _, metrics in TABLES for metric in metrics)

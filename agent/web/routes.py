@@ -99,11 +99,11 @@ class Reading:
         return answer({"live": live}, 200 if live else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        ready, why = self._surface.ready()
+        ready, why = await self._surface.ready()
         return answer({"ready": ready, "why": why}, 200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body = self._surface.metrics() + self._threads.metrics()
+        body = await self._surface.metrics() + self._threads.metrics()
         return web.Response(body=body, headers={"Content-Type": _EXPOSITION})
 
     async def _status(self, _: web.Request) -> web.Response:

@@ -135,7 +135,7 @@ def test_all_alerts_of_one_name_are_told(tmp_path: Path) -> None:
     ("name", "hint"),
     [
         ("LogDirFilingUp", "did you mean 'LogDirFillingUp'?"),
-        ("xyz", "there are BrokerDoesNotAnswer, "),
+        ("xyz", "there are ActionStuck, "),
     ],
 )
 def test_a_name_that_is_none_exits_1_with_a_suggestion(name: str, hint: str) -> None:

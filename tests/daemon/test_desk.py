@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,7 +11,9 @@ from test_control_topic import Cluster, eventually
 
 from agent.control_topic import ControlTopic
 from agent.daemon.desk import Desk
-from agent.stop_file import StopFile
+from agent.daemon.sight import Local
+from agent.history import History
+from agent.model import Policy
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Ledger:
     """Why its journal cannot be written."""
 
     failed: str | None = None
+    history: History = field(default_factory=History)
 
 
 @dataclass
@@ -44,6 +46,21 @@ class Parts:
     control: ControlTopic | None
     ledger: Ledger = field(default_factory=Ledger)
 
+    def clock(self) -> int:
+        """Never mind."""
+        return 0
+
+    async def local(self) -> Local:
+        """Without a stop file."""
+        return Local(1, Policy(), 0)
+
+
+@dataclass
+class Daemon:
+    """It carries nothing."""
+
+    carriers: dict[str, object] = field(default_factory=dict)
+
 
 def desk(parts: Parts, *pollings: Polling) -> Desk:
     """No part of it but those is asked."""
@@ -52,10 +69,9 @@ def desk(parts: Parts, *pollings: Polling) -> Desk:
         "broker-1",
         "0",
         cast(Any, parts),
-        unasked,
+        cast(Any, Daemon()),
         cast(Any, list(pollings)),
         unasked,
-        StopFile(Path("stop")),
         0,
     )
 
@@ -74,26 +90,27 @@ async def test_an_agent_is_not_ready_while_the_log_cannot_be_used_and_is_again_a
     """Degraded mode, with its reason in the words that /readyz answers."""
     agent = await cluster.start(1)
     own = desk(Parts(agent))
-    await eventually(lambda: own.ready() == (True, "ready"), "it to be ready")
+    assert await own.ready() == (True, "ready")
 
     cluster.log.unwritable = "it is down"
     cluster.log.wake()
-    await eventually(lambda: not own.ready()[0], "degraded mode")
-    ready, words = own.ready()
+    await eventually(lambda: agent.degraded is not None, "degraded mode")
+    ready, words = await own.ready()
     assert (ready, words) == (False, agent.degraded)
     assert words.startswith("control topic unreadable since ")
 
     cluster.log.unwritable = ""
-    await eventually(lambda: own.ready() == (True, "ready"), "the fresh join")
+    await eventually(lambda: agent.degraded is None and agent.caught_up, "the fresh join")
+    assert await own.ready() == (True, "ready")
 
 
 async def test_an_agent_that_has_not_joined_yet_is_not_ready(cluster: Cluster) -> None:
     agent = cluster.agent(1)
-    assert desk(Parts(agent)).ready() == (False, "not joined yet")
+    assert await desk(Parts(agent)).ready() == (False, "not joined yet")
 
 
-def test_a_source_that_is_down_and_a_journal_that_cannot_be_written_are_said_together() -> None:
+async def test_a_source_that_is_down_and_a_journal_that_cannot_be_written_are_said_together() -> None:
     down, up = Polling(Source("jmx"), "no answer"), Polling(Source("host"))
     own = desk(Parts(None, Ledger("disk full")), down, up)
-    assert own.ready() == (False, "disk full; jmx: no answer")
-    assert desk(Parts(None), up).ready() == (True, "ready")
+    assert await own.ready() == (False, "disk full; jmx: no answer")
+    assert await desk(Parts(None), up).ready() == (True, "ready")

@@ -49,7 +49,7 @@ class Slow(Brake):
 async def orders_undo(stage: Stage) -> None:
     """A person does, at the real desk."""
     unasked: Any = None
-    desk = Desk("broker-2", "0", stage.means, stage.daemon, [], unasked, unasked, 0)
+    desk = Desk("broker-2", "0", stage.means, stage.daemon, [], unasked, 0)
     with pytest.raises(Refused, match=r"put back as ordered, but shown as standing .*: disk full"):
         await desk.undo(None, "ann")
 
