@@ -10,6 +10,7 @@ from agent.control.state import State
 from agent.control.times import beat_pause
 
 FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change of `firing` calls for
+AND_MORE = "and more"  # as no count: one that changes would be beaten each time
 
 
 class Outbox:
@@ -43,8 +44,9 @@ class Outbox:
         self.dropped += not accepted
 
     def say(self, firing: tuple[str, ...], status: str) -> None:
-        """What the beats carry from now on."""
-        firing = firing[:MAX_FIRING]
+        """What the beats carry from now on; where not all names have room, the last one says so."""
+        if len(firing) > MAX_FIRING:
+            firing = *firing[: MAX_FIRING - 1], AND_MORE
         self._changed |= firing != self._firing
         self._firing, self._status = firing, status[:MAX_STATUS]
 

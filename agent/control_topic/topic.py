@@ -309,8 +309,8 @@ class ControlTopic:
         self._life.nudge()
 
     def set_firing(self, names: Iterable[str], status: str = "") -> None:
-        """What the next beats carry; a change of the names is beaten soon."""
-        self._life.duties.outbox.say(tuple(sorted(set(names))), status)
+        """What the next beats carry, the first names at least; a change of the names is beaten soon."""
+        self._life.duties.outbox.say(tuple(dict.fromkeys(names)), status)
         self._life.nudge()
 
     def own_claims(self) -> Mapping[int, Claim]:

@@ -80,7 +80,7 @@ class Holding:
 
     async def ours(self) -> None:
         """Waits for the log to say so, or that it cannot. Raises Broken while another has the claim: who has
-        adopted it undoes it, and nobody else touches anything meanwhile (rule 6), or while nobody has it but a person."""
+        adopted it undoes it, and nobody else touches anything meanwhile (rule 6); or while it is stuck."""
         if (control := self._fenced_by()) is None:
             return
         await control.joined()

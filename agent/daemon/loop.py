@@ -171,7 +171,9 @@ class Daemon:
 
     def _tell_peers(self) -> None:
         """What fires and what is done: only what is new, since each word wakes the control topic's writer."""
-        told = tuple(sorted({a.rule for a in self.sight.firing()})), doing(self._means.ledger.history)
+        acted_on = self.sight.book.remedies  # of these a peer asks whether others show the same
+        names = sorted({a.rule for a in self.sight.firing()}, key=lambda name: (name not in acted_on, name))
+        told = tuple(names), doing(self._means.ledger.history)
         if self._means.control is not None and told != self._told:
             self._means.control.set_firing(*told)
             self._told = told

@@ -40,7 +40,7 @@ class Peers:
             await self._topics[node].start()
         topic = self._topics[node]
         if peer.firing is not None:
-            topic.set_firing(peer.firing)
+            topic.set_firing(sorted(peer.firing))
         if peer.holds is None:
             return
         if node in self._claims:

@@ -7,14 +7,17 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 from rule_files import ALERTS, REMEDIES, SPECS, write
+from stage import book
 
+from agent.control.outbox import Outbox
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
 from agent.daemon.sight import Sight
 from agent.history import History
 from agent.model import Sample
-from agent.rulebook import load
+from agent.rulebook import Rulebook, load
 from agent.series import Series, Touched
 
 USED = "host_log_dir_used_ratio"
@@ -86,3 +89,26 @@ async def test_peers_are_told_what_fires_once_and_when_it_is_other(tmp_path: Pat
         daemon.take([Sample(USED, DISK, now[0], value)], 0)
         await daemon._round()
     assert told == [(), ("LogDirFillingUp",), ()]
+
+
+def test_peers_are_told_first_what_has_a_remedy_and_that_not_all_is_told() -> None:
+    """Whether others show the same is asked of what a remedy acts on; a beat carries 32 names."""
+    box = Outbox()
+    means = SimpleNamespace(
+        clock=lambda: 5_000,
+        control=SimpleNamespace(set_firing=box.say),
+        ledger=SimpleNamespace(history=History()),
+    )
+    rule = book().alerts[0]
+    names = [f"Alert{n:02}" for n in range(40)]
+    rules = tuple(replace(rule, name=name, expr="used >= 0", for_ms=0) for name in (*names, "Zoo"))
+    zoo = replace(book().remedies["Full"], alert="Zoo")
+    daemon = Daemon(
+        cast(Means, means), Sight(Rulebook(rules, {"Zoo": zoo}, (), ""), Series(3_600_000), lambda: None, 1)
+    )
+    daemon.take([Sample("used", DISK, 5_000, 0.5)], 0)
+    daemon._tell_peers()
+    assert box.beat()["firing"] == ["Zoo", *names[:30], "and more"]
+
+    box.say(tuple(names[:32]), "")
+    assert box.beat()["firing"] == names[:32]
