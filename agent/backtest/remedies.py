@@ -153,14 +153,15 @@ class Play:
 
     def _view(self, incident: Incident, alerts: Sequence[Alert], step: int, now: int) -> verify.View:
         decision, check, done_at = incident.decision, incident.decision.verify, incident.done_at
-        holds = check is not None and done_at is not None and self.facts.fresh(check.expr, done_at, step)
+        assert done_at is not None, "what begins is done at once"
+        holds = check is not None and self.facts.fresh(check.expr, done_at, step)
         world = self.facts.world(step)
         return verify.View(
             now=now,
             holds=holds and check is not None and self.facts.holds(check.expr, step),
             value=next((a.value for a in alerts if a.labels == decision.labels), None),
             threshold=self.rules.expressions[decision.alert].threshold,
-            worse_if=decision.worse_if is not None and self.facts.holds(decision.worse_if, step),
+            worse_if=decision.worse_if is not None and self.facts.worse(decision.worse_if, done_at, step),
             offline=world.offline,
             under_min_isr=world.under_min_isr,
         )

@@ -36,7 +36,7 @@ class Carrier:
         self._resumed = False
         self._undo_asked: str | None = None
         self._lease = Lease()
-        self._stood = _ran()  # since when at the latest, once it is DONE
+        self._stood = _ran()  # since when at the latest; until it is DONE, when it began or was found
         self._holding = Holding(means, lambda: self.incident, self._tell)
         self.trouble = ""
 
@@ -109,7 +109,7 @@ class Carrier:
                 await self._undo(early)
                 return
             one, now = self.incident, self._means.clock()
-            view = self._means.sight().view(one.decision, fresh, now)
+            view = self._means.sight().view(one.decision, fresh, now, _ran())
             passed = replace(view, now=clock.now(one, now, _ran()))  # samples are of the wall clock
             found = judge(one.decision, self._before, passed, one.done_at, since)
             since = found.since
@@ -157,15 +157,14 @@ class Carrier:
 
     async def _watch(self, work: asyncio.Future[Any]) -> tuple[Kind, str] | None:
         """None once the work has ended by itself; else why it must be stopped."""
+        began = Freshness(self.incident.started_at or 0, self._stood)
         while not (await asyncio.wait({work}, timeout=LOOK_S))[0]:
             early = self._early()
             if early is not None:
                 return Kind.UNDONE, early
-            one = self.incident
-            worse = worsened(
-                one.decision, self._before, self._means.sight().view(one.decision, None, self._means.clock())
-            )
-            if worse:
+            decision, now = self.incident.decision, self._means.clock()
+            view = self._means.sight().view(decision, began, now, _ran(), done=False)
+            if worse := worsened(decision, self._before, view):
                 return Kind.WORSE, worse
         return None
 

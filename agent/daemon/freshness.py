@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from msgspec import Struct
+
+from agent.promql import Expression
 
 
 class Taken(Struct, frozen=True):
@@ -30,8 +33,22 @@ class Freshness:
         self._ran = ran
         self._first: dict[str, int] = {}  # by metric: the time of a sample that was surely taken after it
 
+    def lasted(self, ran: float) -> float:
+        """How long it stands at `ran`, of the clock that only goes on (ms)."""
+        return ran - self._ran
+
     def has(self, name: str, newest: Taken, now: int) -> bool:
         """Whether this metric, as it is seen at `now`, was read after the effect stood."""
         if newest.ran > self._ran and newest.at > self._done_at:
             self._first.setdefault(name, newest.at)
         return self._first.get(name, math.inf) <= now
+
+
+def lies_after(expression: Expression, lasted: float, is_fresh: Callable[[str], bool]) -> bool:
+    """Whether all that it looks at is from after an effect that stands for `lasted` ms: each window, or of a
+    metric's newest samples that they are fresh."""
+    return all(
+        lasted >= reach.window_ms + reach.offset_ms
+        or (reach.newest and reach.selector.name is not None and is_fresh(reach.selector.name))
+        for reach in expression.selectors
+    )

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
-from agent.daemon.freshness import NEVER, Freshness, Taken
+from agent.daemon.freshness import NEVER, Freshness, Taken, lies_after
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.decide import fill, is_given, selects
 from agent.gate import Scene, World
@@ -209,18 +209,21 @@ class Sight:
             given=is_given(decision, remedy),
         )
 
-    def view(self, decision: Decision, fresh: Freshness | None, now: int) -> View:
-        """What tells whether the action helped; `fresh` None: it has not been taken to its end yet."""
+    def view(
+        self, decision: Decision, fresh: Freshness, now: int, ran: float = -math.inf, *, done: bool = True
+    ) -> View:
+        """What tells whether the action helped. `fresh`: of the effect, since it stood or, where that is not
+        `done` yet, since it began; `ran`: what its clock says."""
         world = self.world()
         check = decision.verify
         known = decision.alert in self._alert_names
         rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
             now=now,
-            holds=check is not None and fresh is not None and self._holds(check.expr, fresh, now),
+            holds=done and check is not None and self._holds(check.expr, fresh, now),
             value=next((a.value for a in self.alerts.active() if a.labels == decision.labels), None),
             threshold=rule.threshold if rule else None,
-            worse_if=decision.worse_if is not None and self._has_result(decision.worse_if, now),
+            worse_if=decision.worse_if is not None and self._is_worse(decision.worse_if, fresh, now, ran),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
             returning=self._returning(world, now),
@@ -240,8 +243,16 @@ class Sight:
         expression = compiled(expr)
         if expression.nameless:  # which samples it would rest on nobody can say
             return False
-        new = [fresh.has(name, self._newest.get(name, NEVER), now) for name in expression.names]
+        new = [self._is_fresh(name, fresh, now) for name in expression.names]
         return not self._origins.silent(expression, self.down) and all(new) and self._has_result(expr, now)
+
+    def _is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
+        """A result of nothing but what was after the action: what was so before is not its work."""
+        after = lies_after(compiled(expr), fresh.lasted(ran), lambda name: self._is_fresh(name, fresh, now))
+        return after and self._has_result(expr, now)
+
+    def _is_fresh(self, name: str, fresh: Freshness, now: int) -> bool:
+        return fresh.has(name, self._newest.get(name, NEVER), now)
 
     def _has_result(self, expr: str, now: int) -> bool:
         try:

@@ -13,12 +13,14 @@ from agent.promql.vectors import Store
 
 
 class Reach(Struct, frozen=True):
-    """One selector and how far back it reads in all, subqueries around it included (ms)."""
+    """One selector and how far back it reads in all, subqueries around it included (ms). `newest`: of each
+    series no more than the newest sample, as it is now."""
 
     selector: Selector
     window_ms: int
     offset_ms: int
     shown: str
+    newest: bool = False
 
     def __str__(self) -> str:
         return self.shown
@@ -28,7 +30,8 @@ def reaches(node: Node, window_ms: int = 0, offset_ms: int = 0) -> Iterator[Reac
     """Every selector, outermost first; `window_ms` and `offset_ms` are those of the subqueries around."""
     match node:
         case Selector():
-            yield Reach(node, node.window_ms + window_ms, node.offset_ms + offset_ms, str(node))
+            newest = (window_ms, node.offset_ms + offset_ms, node.at) == (0, 0, None)
+            yield Reach(node, node.window_ms + window_ms, node.offset_ms + offset_ms, str(node), newest)
         case Range():
             yield Reach(node.selector, node.window_ms + window_ms, node.offset_ms + offset_ms, str(node))
         case Subquery():

@@ -26,6 +26,19 @@ def test_what_does_not_help_is_undone_and_a_person_called(tmp_path: Path) -> Non
     ]
 
 
+def test_worse_is_nothing_that_was_so_before(tmp_path: Path) -> None:
+    """The window lies after the action five minutes later."""
+    worse = "    worse_if: max_over_time(host_log_dir_used_ratio[5m]) > 0.85\n"
+    found = run(book(tmp_path, alerts=ALERTS, remedies=REMEDIES + worse), {D1: HIGH})
+    assert [(at, kind) for at, kind, _ in story(found)] == [
+        (2.0, "started"),
+        (2.0, "done"),
+        (7.0, "worse"),
+        (7.25, "undone"),
+        (7.5, "escalated"),
+    ]
+
+
 def test_what_healed_by_itself_is_counted_as_healed(tmp_path: Path) -> None:
     """The verdict is by the recorded series, and a drain keeps what it did."""
     values = [*HIGH[: MINUTE * 10], *[0.6] * (MINUTE * 20)]

@@ -91,3 +91,35 @@ def test_the_first_sample_afterwards_is_enough_where_nobody_sets_the_clock() -> 
 def test_neither_clock_alone_makes_it_fresh(newest: Taken) -> None:
     """Told by the exporter itself to be old, read before, or of an instant that is yet to come."""
     assert not Freshness(START, 1).has(NAME, newest, START + 1_000)
+
+
+WORSE = [  # an expression, and how long (ms) after the effect it counts, with a new sample and without
+    (f"{NAME} > 0", 1, 300_000),
+    (f"max_over_time({NAME}[2m]) > 0", 120_000, 120_000),
+    (f"deriv({NAME}[5m]) > -1", 300_000, 300_000),
+    (f"{NAME} offset 1m > 0", 360_000, 360_000),
+    (f"absent(gone) and {NAME} > 0", 300_000, 300_000),
+    (f"{NAME} > 0 and max_over_time({NAME}[1m:15s]) > 0", 360_000, 360_000),
+]
+
+
+@pytest.mark.parametrize(("expr", "told", "silent"), WORSE)
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("set_by", [0, 3_600_000])
+def test_worse_is_nothing_that_was_so_before(
+    expr: str, told: int, silent: int, done: bool, set_by: int
+) -> None:
+    """The effect stood, or began, at 600 s, by a clock that may be ahead since then; read each 15 s."""
+    of, wall = replace(OF, worse_if=expr), START + 600_000 + set_by
+    for read, least in (True, told), (False, silent):
+        sight, fresh = blank(), Freshness(wall, 600_000)
+        for ran in range(0, 600_000, 15_000):
+            sight.take([Sample(NAME, (), START + ran, 1.0)], ran)
+        for lasted in range(1, 420_000, 15_000):
+            if read:
+                sight.take([Sample(NAME, (), wall + lasted, 1.0)], 600_000 + lasted)
+            now, ran = wall + lasted, 600_000 + lasted
+            worse = sight.view(of, fresh, now, ran, done=done).worse_if
+            expected = lasted >= least and evaluate(compiled(expr), sight.series, now)
+            assert worse == bool(expected), (lasted, read)
+        assert worse or not read

@@ -81,7 +81,7 @@ async def begins(fleet: Fleet) -> Carrier:
     return carrier
 
 
-def fine_view(*_: object) -> Any:
+def fine_view(*_: object, **__: object) -> Any:
     """Nothing gets worse."""
     return SimpleNamespace(worse_if=False, offline=None, under_min_isr=None, value=None, returning=False)
 
