@@ -16,7 +16,11 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
 async def read_order(request: web.Request, shape: type[_Order]) -> _Order:
     """The body; raises msgspec's errors."""
-    return msgspec.json.decode(await request.read() or b"{}", type=shape)
+    body = await request.read() or b"{}"
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def answer(data: Any, status: int = 200) -> web.Response:

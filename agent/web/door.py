@@ -40,9 +40,35 @@ class Door:
         if len(self._server.connections) >= MAX_CONNECTIONS:
             self.turned_away += 1
             return _Busy()
-        handler = self._server()
-        asyncio.get_running_loop().call_later(MAX_CONNECTION_S, handler.force_close)
-        return handler
+        return _Timed(self._server())
+
+
+class _Timed(asyncio.Protocol):
+    """Hangs up after a time. The timer goes with the connection: it would keep all of it in memory."""
+
+    def __init__(self, handler: web.RequestHandler) -> None:
+        self._handler = handler
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(MAX_CONNECTION_S, self._handler.force_close)
+        self._handler.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+        self._handler.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._handler.data_received(data)
+
+    def eof_received(self) -> None:
+        self._handler.eof_received()
+
+    def pause_writing(self) -> None:
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._handler.resume_writing()
 
 
 class _Busy(asyncio.Protocol):

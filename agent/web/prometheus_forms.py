@@ -98,10 +98,10 @@ async def read_form(request: web.Request) -> Form:
     pairs = list(request.query.items())
     if request.method != "POST" or request.content_type != _FORM:
         return Form(pairs)
-    body = await request.read()
     try:
+        body = await request.read()
         inside = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except ValueError as error:
+    except (ValueError, web.RequestPayloadError) as error:
         raise BadParameter("body", f"error parsing form values: {error}") from error
     return Form(inside + pairs)
 

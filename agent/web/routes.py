@@ -63,6 +63,8 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
         return answer({"error": str(refused)}, 409)
     except msgspec.MsgspecError as error:
         return answer({"error": f"bad body: {error}"}, 400)
+    except web.RequestPayloadError as error:
+        return answer({"error": f"bad body: {' '.join(str(error).split())}"}, 400)
     except web.HTTPMethodNotAllowed as error:
         allowed = " or ".join(sorted(error.allowed_methods - {"HEAD"}))
         response = answer({"error": f"{request.path} takes {allowed}, not {request.method}"}, 405)
@@ -123,8 +125,8 @@ class Reading:
 
     async def _actions(self, request: web.Request) -> web.Response:
         text = request.query.get("limit", "50")
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_ACTIONS):
-            raise web.HTTPBadRequest(text=f"limit={text!r}: a number from 1 to {MAX_ACTIONS}")
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_ACTIONS):
+            raise web.HTTPBadRequest(text=f"limit={text[:20]!r}: a number from 1 to {MAX_ACTIONS}")
         return answer(self._surface.actions(int(text)))
 
 

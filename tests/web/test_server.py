@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import pwd
@@ -18,6 +19,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from fake_surface import FakeSurface
 from hung_files import LOOKS, assert_threads_are_free
 
@@ -161,6 +163,7 @@ async def test_a_refusal_comes_in_the_surface_s_words(
         ("stop", {"handover": "yes"}, "Expected `bool`"),
         ("stop", b"{", "bad body"),
         ("stop", b"\xff", "bad body"),
+        ("pause", b'{"reason": "\xff"}', "bad body: 'utf-8' codec can't decode byte 0xff"),
     ],
 )
 async def test_a_bad_body_is_told_in_words(
@@ -170,6 +173,20 @@ async def test_a_bad_body_is_told_in_words(
     status, told = await unix(folder / "s", "POST", f"/api/v1/{order}", body)
     assert (status, surface.orders) == (400, [])
     assert words in told["error"]
+
+
+async def test_a_body_that_is_not_compressed_as_it_says_is_told_in_words(address: str, folder: Path) -> None:
+    """In each API's own form."""
+    of = {"Content-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded"}
+    for path, kind in (("query", "bad_data"), ("resume", None)):
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(folder / "s"))) as client,
+            client.post(f"http://localhost/api/v1/{path}", data=b"query=up", headers=of) as answer,
+        ):
+            told = json.loads(await answer.read())
+            assert answer.status == 400
+            assert "Can not decode content-encoding: gzip" in told["error"]
+            assert told.get("errorType") == kind
 
 
 async def test_a_body_has_a_limit(address: str, folder: Path) -> None:
@@ -186,6 +203,8 @@ async def test_a_body_has_a_limit(address: str, folder: Path) -> None:
         ("GET", "/api/v1/why?of=" + "x" * 1001, 400, "say of what"),
         ("GET", "/api/v1/actions?limit=0", 400, "limit='0': a number from 1 to 1000"),
         ("GET", "/api/v1/actions?limit=many", 400, "limit='many'"),
+        ("GET", "/api/v1/actions?limit=00000000" + "1" * 5_000, 400, "1': a number from 1 to 1000"),
+        ("GET", "/api/v1/actions?limit=000000001999", 400, "a number from 1 to 1000"),
     ],
 )
 async def test_errors_are_json_in_words(
@@ -251,6 +270,22 @@ async def test_a_connection_does_not_last_for_ever(
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_connection_that_has_ended_leaves_nothing_in_memory(address: str) -> None:
+    """Each left its handler there for two minutes."""
+    request = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    for _ in range(50):
+        assert (await raw(address, request)).startswith(b"HTTP/1.1 200")
+    async with asyncio.timeout(5):  # the server sees the end of the last one a moment later
+        while handlers():
+            await asyncio.sleep(0.01)
+
+
+def handlers() -> int:
+    """Those that are in memory."""
+    gc.collect()
+    return sum(isinstance(one, web.RequestHandler) for one in gc.get_objects())
 
 
 async def test_the_address_is_told_in_a_file(address: str, folder: Path) -> None:
