@@ -56,6 +56,7 @@ Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
 APPROVAL = "approval"
+TAKEN_BACK_MS = 5 * 60_000  # what the last look refuses no look before asks: it is not tried each second
 ASKED_MS = 5 * 60_000  # so long a proposal stands as it was told; then its plan is made anew
 
 
@@ -155,8 +156,10 @@ def one_at_a_time(scene: Scene) -> str | None:
 
 def cooldown(scene: Scene) -> str | None:
     """8: time for the last action on this patient to show its worth; a ladder's next rung is no repeat."""
-    ended = scene.history.ended(scene.decision.alert, scene.decision.target)
     length = scene.remedy.limits.cooldown_ms
+    if (words := _taken_back(scene, min(TAKEN_BACK_MS, length))) is not None:
+        return words
+    ended = scene.history.ended(scene.decision.alert, scene.decision.target)
     if scene.decision.step > 0 or ended is None or scene.now - ended >= length:
         return None
     return (
@@ -249,6 +252,14 @@ def _answer(scene: Scene) -> Answer | None:
     known = scene.history.incidents.get(scene.decision.incident)
     answer = known.answer if known and scene.remedy.mode is Mode.PROPOSE else None
     return answer if answer and answer.is_for(scene.decision) else None
+
+
+def _taken_back(scene: Scene, rest_ms: int) -> str | None:
+    known = scene.history.incidents.get(scene.decision.incident)
+    at = known.taken_back_at if known else None
+    if at is None or not 0 <= scene.now - at < rest_ms:
+        return None
+    return f"its start was refused at the instant of effect less than {show_duration(rest_ms)} ago"
 
 
 def _asked(scene: Scene) -> str | None:

@@ -124,6 +124,8 @@ class Incident(Struct, frozen=True):
     claim: int | None = None
     started_at: int | None = None
     done_at: int | None = None
+    acted_at: int | None = None  # when the newest entry told of what stood
+    taken_back_at: int | None = None  # when its start was refused before anything was sent
     until: int | None = None
     boot: Boot | None = None  # as `started_at`
     verdict: Kind | None = None
@@ -194,13 +196,18 @@ class History(Struct, frozen=True):
         return tuple(i for i in self.incidents.values() if i.stands)
 
     def ended(self, alert: str, target: str) -> int | None:
-        """When the newest action on this patient began or its incident last moved; the cool-down's start."""
+        """When the newest action on this patient was over, or last moved: the cool-down's start."""
         ends = [
-            i.at
+            i.acted_at
             for i in self.incidents.values()
-            if i.decision.alert == alert and i.decision.target == target and i.started_at is not None
+            if i.decision.alert == alert and i.decision.target == target and i.acted_at is not None
         ]
         return max(ends, default=None)
+
+    def without_start(self, incident: Incident) -> History:
+        """As it was before the incident's newest start, as far as starts are counted."""
+        start = Start(incident.started_at or 0, incident.decision.alert, incident.decision.target)
+        return replace(self, starts=tuple(s for s in self.starts if s != start))
 
     def paused(self, now: int) -> Entry | None:
         """The pause in force, if one is."""
@@ -214,10 +221,13 @@ def fold(history: History, entry: Entry) -> History:
         return _operator(history, entry)
     if not entry.incident:
         return history
-    incident = _step(_incident(history, entry), entry)
+    before = _incident(history, entry)
+    incident = _step(before, entry)
     history = replace(history, incidents={**history.incidents, incident.id: incident})
     if entry.kind is Kind.STARTED:
         history = _remember_start(history, incident)
+    if incident.taken_back_at != before.taken_back_at:  # nothing was begun, so nothing counts
+        history = history.without_start(before)
     if entry.kind in VERDICTS:
         history = replace(history, unverified=0 if entry.kind is Kind.HEALED else history.unverified + 1)
     return _forget(history, entry.at)
@@ -260,11 +270,16 @@ def _step(incident: Incident, entry: Entry) -> Incident:
             claim_epoch=entry.claim_epoch,
             started_at=entry.at,
             done_at=None,
+            taken_back_at=None,
             until=entry.until,
             boot=entry.boot,
             verdict=None,
             answer=None,
         )
+    if entry.kind is Kind.REFUSED and incident.phase is Phase.ACTING:
+        return replace(moved, taken_back_at=entry.at)
+    if incident.phase in STANDING:
+        moved = replace(moved, acted_at=entry.at)
     if entry.kind is Kind.PROPOSED:
         return replace(moved, effect=entry.effect)
     if entry.kind is Kind.WAITING:

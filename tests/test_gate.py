@@ -191,6 +191,46 @@ def test_the_next_rung_of_a_ladder_is_no_repeat() -> None:
     assert judge(replace(FINE, history=ENDED, decision=decision(step=1, steps=2))) is None
 
 
+TAKEN_BACK = (Kind.STARTED, Kind.REFUSED)
+
+
+def refusal_after(
+    minutes: float, *kinds: Kind, step: int = 0, cooldown_ms: int = 3_600_000
+) -> Refusal | None:
+    """The gate's answer so long after the second of these, a ms apart; the host may begin one in an hour."""
+    told = replay(entry(NOW + n, kind) for n, kind in enumerate(kinds))
+    limits = Limits(cooldown_ms=cooldown_ms, per_host=Rate(1, 3_600_000))
+    now = NOW + 1 + round(minutes * 60_000)
+    asked = replace(
+        FINE, now=now, history=told, world=World(at=now, asked=2), decision=decision(step=step, steps=2)
+    )
+    return judge(replace(asked, remedy=replace(REMEDY, limits=limits)))
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_where_nothing_was_begun_there_is_no_cooldown(step: int) -> None:
+    """But a short rest, since the last look asks what no other look does; and no start is used up."""
+    rested = Refusal("cooldown", "its start was refused at the instant of effect less than 5m ago")
+    assert refusal_after(4.9, *TAKEN_BACK, step=step) == rested
+    assert refusal_after(5, *TAKEN_BACK, step=step) is None
+    assert refusal_after(-0.1, *TAKEN_BACK, step=step) is None, "a clock set back keeps nobody"
+    assert refusal_after(0.1, *TAKEN_BACK, step=step, cooldown_ms=6_000) is None
+
+
+def test_no_refusal_makes_a_rest_longer() -> None:
+    assert refusal_after(5, *TAKEN_BACK, *(Kind.REFUSED,) * 5) is None
+    over = (Kind.STARTED, Kind.FAILED, Kind.UNDONE)
+    hour = replay([*(entry(NOW + n, k) for n, k in enumerate(over)), entry(NOW + 3_000_000, Kind.REFUSED)])
+    assert hour.ended("Full", "/d1") == NOW + 2
+
+
+def test_a_start_that_is_taken_back_leaves_an_earlier_action_s_cooldown() -> None:
+    ladder = (Kind.STARTED, Kind.FAILED, Kind.UNDONE, *TAKEN_BACK, Kind.WITHDRAWN)
+    history = replay(entry(NOW + n, kind) for n, kind in enumerate(ladder))
+    assert history.ended("Full", "/d1") == NOW + 2
+    assert [start.at for start in history.starts] == [NOW]
+
+
 def test_what_has_begun_goes_on_though_its_remedy_was_changed() -> None:
     assert judge_on(replace(FINE, given=False)) is None
 

@@ -122,9 +122,11 @@ def actions(answers: Sequence[Plain], now: int) -> str:
             ("done", action["done_at"]),
             (action["verdict"], action["verdict_at"]),
             ("undone", action["undone_at"]),
+            ("refused", action.get("refused_at")),
         ]
+        over = action["undone_at"] or action.get("refused_at")
         told = ", ".join(_coloured(word, f"{word} {when(at, now)}") for word, at in ends if at is not None)
-        until = f"; until {when(action['until'], now)}" if action["until"] and not action["undone_at"] else ""
+        until = f"; until {when(action['until'], now)}" if action["until"] and not over else ""
         lines.append(f"    {told or 'under way'}{until}: {action['reason']}  [{action['incident']}]")
     return "\n".join(lines) or "nothing was done"
 

@@ -10,7 +10,7 @@ from agent.control.state import ClaimState
 from agent.control.words import claim_name
 from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.fence import ClaimWrites
-from agent.daemon.last_look import before_undo, last_look, still_fires, stop_file, without
+from agent.daemon.last_look import before_undo, last_look, still_fires, stop_file
 from agent.daemon.means import Means
 from agent.daemon.settling import settle
 from agent.daemon.world_guard import Elsewhere, elsewhere, objection
@@ -137,7 +137,7 @@ class Holding:
         begun = self._resumed or self._writes is None or self._writes.begun
         if not begun and not still_fires(means, one.decision):
             return "the alert ended before anything was done"
-        before = without(means.ledger.history, one)
+        before = means.ledger.history.without_start(one)
         refusal = await last_look(means, one.decision, before, begun=begun)
         if refusal is None and not begun:
             refusal = objection(means.control, one.claimed or -1, self._elsewhere)

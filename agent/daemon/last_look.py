@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from agent import gate
 from agent.actions import blind_without_log, spec
 from agent.daemon.means import Means
-from agent.history import History, Incident, Start
+from agent.history import History
 from agent.model import Decision, Effect, Refusal
 
 
@@ -40,11 +38,3 @@ async def before_undo(means: Means, effect: Effect | None) -> str | None:
 def still_fires(means: Means, decision: Decision) -> bool:
     """Whether the symptom is there."""
     return any(a.rule == decision.alert and a.labels == decision.labels for a in means.sight().firing())
-
-
-def without(history: History, incident: Incident) -> History:
-    """The history as it was before the incident's newest start."""
-    decision = incident.decision
-    start = Start(incident.started_at or 0, decision.alert, decision.target)
-    incidents = {**history.incidents, incident.id: replace(incident, started_at=None)}
-    return replace(history, incidents=incidents, starts=tuple(s for s in history.starts if s != start))

@@ -27,7 +27,7 @@ def actions(entries: Iterable[Entry], limit: int = 50) -> list[Plain]:
             begun.append(going[entry.incident])
         elif entry.incident in going:
             going[entry.incident].append(entry)
-        if entry.kind in (Kind.UNDONE, Kind.CLOSED):
+        if entry.kind in (Kind.UNDONE, Kind.CLOSED, Kind.REFUSED):
             going.pop(entry.incident, None)
     return [_told(action) for action in reversed(begun)]
 
@@ -55,6 +55,7 @@ def _begun(entry: Entry, decision: Decision) -> Plain:
         "verdict": None,
         "verdict_at": None,
         "undone_at": None,
+        "refused_at": None,
         "reason": entry.reason,
     }
 
@@ -69,3 +70,5 @@ def _went_on(action: Plain, entry: Entry) -> None:
         action.update(verdict=str(entry.kind), verdict_at=entry.at)
     elif entry.kind is Kind.UNDONE:
         action["undone_at"] = entry.at
+    elif entry.kind is Kind.REFUSED:  # at the instant of effect: nothing was begun
+        action["refused_at"] = entry.at

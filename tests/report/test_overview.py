@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 from short_stories import CLOSED, EFFECT, HELD, STARTED, T0, WAITS, fact
 
+from agent.commands.show import actions as shown
 from agent.history import replay
 from agent.model import Alert, AlertState, Change, Effect, Entry, Kind, Operation, RuleHealth
 from agent.report import Live, actions, status
@@ -60,6 +61,18 @@ def test_an_action_begun_again_after_a_crash_is_the_same_one() -> None:
     again = replace(STARTED, at=T0 + 40_000)
     (told,) = actions((STARTED, again))
     assert (told["at"], told["begun"], told["done_at"]) == (T0 + 30_000, 2, None)
+
+
+def test_what_was_refused_at_the_instant_of_effect_is_not_under_way() -> None:
+    """Nor does it go on as what is begun later."""
+    refused = replace(fact(31, Kind.REFUSED, "2 partitions are offline"), question="healthy elsewhere")
+    withdrawn = fact(40, Kind.WITHDRAWN, "the alert ended")
+    (told,) = actions((STARTED, refused, withdrawn))
+    assert (told["refused_at"], told["undone_at"]) == (T0 + 31_000, None)
+    assert told["reason"] == "2 partitions are offline"
+    assert "under way" not in shown([told], NOW)
+    later = replace(STARTED, at=T0 + 50_000)
+    assert [a["begun"] for a in actions((STARTED, refused, later))] == [1, 1]
 
 
 def test_the_next_step_is_another_action() -> None:
