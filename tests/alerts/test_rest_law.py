@@ -146,7 +146,7 @@ def test_what_rests_comes_to_what_is_judged_always(
 ) -> None:
     """At each instant: alerts, their values and times, and what can be judged."""
     own = rules(*EXPRESSIONS, for_ms=for_ms, keep_ms=keep_ms)
-    window_ms = 20_000  # after which it is forgotten that series were dropped
+    window_ms = 90_000  # more than any of them looks back; and then it is forgotten that series were dropped
     always, resting = Host(own, False, limit, window_ms), Host(own, True, limit, window_ms)
     for at, values, down in scrapes(rounds):
         always.see(at, values, down)
