@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import islice
+from typing import cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -180,6 +182,7 @@ class History(Struct, frozen=True):
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     starts: tuple[Start, ...] = ()
     written: Mapping[tuple[str, str, str], None] = field(default_factory=dict)  # (resource, key, value)
+    closed_since: int = 0  # nothing that is closed, and not forgotten, closed before
     unverified: int = 0  # verdicts in a row that were not `healed`
     pause: Entry | None = None
 
@@ -217,28 +220,43 @@ class History(Struct, frozen=True):
 
 def fold(history: History, entry: Entry) -> History:
     """The history after one more entry. Raises ImpossibleTransition."""
+    return _after(_copied(history), entry)
+
+
+def replay(entries: Iterable[Entry], history: History | None = None) -> History:
+    """Fold many, in one copy: one for each of the entries of a full journal would take minutes."""
+    history = _copied(history or History())
+    for entry in entries:
+        history = _after(history, entry)
+    return history
+
+
+def _copied(history: History) -> History:
+    return replace(history, incidents=dict(history.incidents), written=dict(history.written))
+
+
+def _after(history: History, entry: Entry) -> History:
+    """Takes over the mappings of `history`, which is worth nothing any more."""
     if entry.kind is Kind.OPERATOR:
         return _operator(history, entry)
     if not entry.incident:
         return history
     before = _incident(history, entry)
     incident = _step(before, entry)
-    history = replace(history, incidents={**history.incidents, incident.id: incident})
+    _put(history, incident)
     if entry.kind is Kind.STARTED:
         history = _remember_start(history, incident)
     if incident.taken_back_at != before.taken_back_at:  # nothing was begun, so nothing counts
         history = history.without_start(before)
     if entry.kind in VERDICTS:
         history = replace(history, unverified=0 if entry.kind is Kind.HEALED else history.unverified + 1)
+    if incident.phase is Phase.CLOSED:
+        history = replace(history, closed_since=min(history.closed_since, incident.at))
     return _forget(history, entry.at)
 
 
-def replay(entries: Iterable[Entry], history: History | None = None) -> History:
-    """Fold many."""
-    history = history or History()
-    for entry in entries:
-        history = fold(history, entry)
-    return history
+def _put(history: History, incident: Incident) -> None:
+    cast(dict[str, Incident], history.incidents)[incident.id] = incident
 
 
 def _incident(history: History, entry: Entry) -> Incident:
@@ -291,7 +309,7 @@ def _step(incident: Incident, entry: Entry) -> Incident:
 
 def _remember_start(history: History, incident: Incident) -> History:
     decision, effect = incident.decision, incident.effect
-    written = dict(history.written)
+    written = cast(dict[tuple[str, str, str], None], history.written)
     for change in effect.changes if effect else ():
         if change.new is not None:
             written.pop((change.resource, change.key, change.new), None)
@@ -299,7 +317,7 @@ def _remember_start(history: History, incident: Incident) -> History:
     while len(written) > KEPT_VALUES:
         del written[next(iter(written))]
     start = Start(incident.at, decision.alert, decision.target)
-    return replace(history, starts=(*history.starts, start), written=written)
+    return replace(history, starts=(*history.starts, start))
 
 
 def _operator(history: History, entry: Entry) -> History:
@@ -312,19 +330,24 @@ def _operator(history: History, entry: Entry) -> History:
         approved = ANSWERS[entry.question]
         of = entry.decision or asked.decision
         answer = Answer(approved, entry.at, entry.reason, of, asked.effect)
-        return replace(history, incidents={**history.incidents, asked.id: replace(asked, answer=answer)})
+        _put(history, replace(asked, answer=answer))
     return history
 
 
 def _forget(history: History, now: int) -> History:
     """Closed incidents and counts older than any limit may look; what is open is never forgotten."""
-    old = [i for i in history.incidents.values() if i.phase is Phase.CLOSED]
-    excess = len(history.incidents) - KEPT_INCIDENTS
-    gone = {i.id for n, i in enumerate(old) if i.at < now - KEPT_MS or n < excess}
-    if not gone and (not history.starts or history.starts[0].at >= now - KEPT_MS):
+    incidents, before = cast(dict[str, Incident], history.incidents), now - KEPT_MS
+    closed = (i for i in incidents.values() if i.phase is Phase.CLOSED)
+    excess = max(0, len(incidents) - KEPT_INCIDENTS)
+    if history.closed_since < before:
+        old = list(closed)
+        gone = {i.id for n, i in enumerate(old) if i.at < before or n < excess}
+        left = min((i.at for i in old if i.id not in gone), default=now)
+        history = replace(history, closed_since=left)
+    else:  # to look at all of them for each entry would take most of a replay's time
+        gone = {i.id for i in islice(closed, excess)}
+    for name in gone:
+        del incidents[name]
+    if not gone and (not history.starts or history.starts[0].at >= before):
         return history
-    return replace(
-        history,
-        incidents={k: v for k, v in history.incidents.items() if k not in gone},
-        starts=tuple(s for s in history.starts if s.at >= now - KEPT_MS),
-    )
+    return replace(history, starts=tuple(s for s in history.starts if s.at >= before))

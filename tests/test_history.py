@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,17 @@ from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
 from agent import history as history_module
-from agent.history import KEPT_MS, STANDING, TRANSITIONS, History, ImpossibleTransition, Phase, fold, replay
+from agent.history import (
+    KEPT_MS,
+    STANDING,
+    TRANSITIONS,
+    History,
+    ImpossibleTransition,
+    Incident,
+    Phase,
+    fold,
+    replay,
+)
 from agent.model import Change, Effect, Entry, Kind, Operation
 from agent.wire import decode, encode
 
@@ -158,3 +170,75 @@ def test_a_claim_is_known_by_its_leader_epoch_too(epoch: int | None) -> None:
 
     assert incident.claimed == ((70, 4) if epoch else 70)
     assert (incident.claim, incident.claim_epoch) == (70, epoch)
+
+
+@st.composite
+def leaping(draw: st.DrawFn) -> list[Entry]:
+    """Short lives of few patients by a clock that leaps either way, and a person's words between them."""
+    phases: dict[str, Phase] = {}
+    entries: list[Entry] = []
+    at = 100
+    for _ in range(draw(st.integers(1, 60))):
+        at += draw(st.sampled_from((1, 2, 3, 4, 5, 12, -7)))
+        name = draw(st.sampled_from("abcdefghij"))
+        phase = phases.get(name, Phase.NEW)
+        if phase is not Phase.NEW and draw(st.booleans()) and draw(st.booleans()):
+            entries.append(Entry(at, Kind.OPERATOR, "ann", name, question="deny"))
+            continue
+        kinds = TRANSITIONS[phase].keys() - ({Kind.WITHDRAWN} if phase is Phase.NEW else set())
+        ends = kinds & {Kind.WITHDRAWN, Kind.CLOSED}  # most lives are to be short
+        if kinds:
+            ends = ends if draw(st.integers(0, 3)) else set()
+            kind = draw(st.sampled_from(sorted(ends or kinds)))
+            phases[name] = TRANSITIONS[phase][kind]
+            entries.append(entry(at, kind, of=decision(name)))
+    return entries
+
+
+def left(history: History, now: int) -> dict[str, Incident]:
+    """What of it is to be remembered: the rule, without regard to what it costs."""
+    closed = [i for i in history.incidents.values() if i.phase is Phase.CLOSED]
+    excess = len(history.incidents) - 3
+    gone = {i.id for n, i in enumerate(closed) if i.at < now - 10 or n < excess}
+    return {name: one for name, one in history.incidents.items() if name not in gone}
+
+
+@given(leaping())
+def test_what_is_forgotten_live_and_replayed(entries: list[Entry]) -> None:
+    """The oldest that are closed, in the order in which they were opened; what was before stays as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        plain = live = History()
+        for n, one in enumerate(entries, 1):
+            patch.setattr(history_module, "KEPT_MS", 10**9)
+            patch.setattr(history_module, "KEPT_INCIDENTS", 10**9)
+            plain = fold(plain, one)
+            if one.kind is not Kind.OPERATOR:
+                plain = replace(plain, incidents=left(plain, one.at))
+            patch.setattr(history_module, "KEPT_MS", 10)
+            patch.setattr(history_module, "KEPT_INCIDENTS", 3)
+            before, names = live, list(live.incidents.items())
+
+            live = fold(live, one)
+
+            assert list(live.incidents.items()) == list(plain.incidents.items())
+            assert live == replay(entries[:n]) == replay(entries[n // 2 : n], replay(entries[: n // 2]))
+            assert list(before.incidents.items()) == names
+
+
+def test_what_one_entry_costs_does_not_grow_with_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full journal has 700,000 of them, and 2,000 incidents are remembered."""
+
+    def life(n: int) -> list[Entry]:
+        of = decision(f"d@{n}")
+        return [entry(n * 10, Kind.REFUSED, of=of), entry(n * 10 + 1, Kind.WITHDRAWN, of=of)]
+
+    def took(kept: int) -> float:
+        monkeypatch.setattr(history_module, "KEPT_INCIDENTS", kept)
+        lives = [one for n in range(3_000) for one in life(n)]
+        remembered = replay(lives[: 2 * kept])
+        assert len(remembered.incidents) == kept
+        began = time.process_time()
+        replay(lives[2 * kept :][:2_000], remembered)
+        return time.process_time() - began
+
+    assert min(took(2_000) for _ in range(3)) < 5 * min(took(20) for _ in range(3))
