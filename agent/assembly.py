@@ -268,6 +268,7 @@ async def make_service(config: Config) -> Service:
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence, boot=boot)
     sight = eyes.sight(rules)
     sight.resume(await restored(journal))
+    sight.keep_judging(one.decision for one in ledger.history.standing())
     snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, tail.keep)
     await snapshots.load()
     eyes.look(rules, sight)
@@ -313,6 +314,7 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
 
         def install() -> None:
             sight.follow(daemon.sight, clock())
+            sight.keep_judging(one.decision for one in ledger.history.standing())
             eyes.look(rules, sight)
             daemon.replace(sight)
 

@@ -60,7 +60,9 @@ def endings(
     ends = []
     for incident in history.incidents.values():
         still = (incident.decision.alert, incident.decision.target) in active
-        kind, reason = _ending(incident, None if still else end_of(incident))
+        remedy, steps = remedies.get(incident.decision.alert), incident.decision.steps
+        last = min(steps, len(remedy.steps)) if remedy else steps  # rules may have a shorter ladder now
+        kind, reason = _ending(incident, None if still else end_of(incident), last)
         if kind is not None:
             ends.append(Entry(now, kind, reason, incident.id))
     return tuple(ends)
@@ -124,8 +126,9 @@ def _verify(step: Step, labels: Labels) -> Verify | None:
     return Verify(fill(step.verify.expr, labels), step.verify.within_ms, step.verify.stable_for_ms)
 
 
-def _ending(incident: Incident, end: str | None) -> tuple[Kind | None, str]:
-    """Why an incident needs no more work of ours, if it does not; `end`: why its alert is over."""
+def _ending(incident: Incident, end: str | None, steps: int) -> tuple[Kind | None, str]:
+    """Why an incident needs no more work of ours, if it does not; `end`: why its alert is over; `steps`: how
+    many its ladder has."""
     phase, verdict = incident.phase, incident.verdict
     if phase is Phase.REFUSED and end:
         return Kind.WITHDRAWN, end
@@ -143,6 +146,6 @@ def _ending(incident: Incident, end: str | None) -> tuple[Kind | None, str]:
         return Kind.CLOSED, f"{verdict}, undone, and {end}"
     if verdict is Kind.WORSE:
         return Kind.ESCALATED, f"{incident.decision.do} made it worse and was undone: a person is needed"
-    if incident.decision.step + 1 >= incident.decision.steps:
+    if incident.decision.step + 1 >= steps:
         return Kind.ESCALATED, f"{verdict} after the last step: a person is needed"
     return None, ""

@@ -26,32 +26,36 @@ class World(Struct, frozen=True):
     alone: bool = False
 
 
-class Scene(Struct, frozen=True):
-    """Everything a question may look at. Built anew each time it is judged."""
+class Around(Struct, frozen=True):
+    """What one more effect of an action that has begun may be refused by. The rules are no part of it."""
 
     now: int
     decision: Decision
-    remedy: Remedy
     spec: ActionSpec
-    policy: Policy
     history: History
     node_id: int
-    agent_started_at: int
     stop_file: str | None = None  # its text; None where it is absent
+    peers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what fires at each other agent
+    world: World | None = None
+
+
+class Scene(Around, frozen=True, kw_only=True):
+    """Everything a question may look at. Built anew each time it is judged."""
+
+    remedy: Remedy
+    policy: Policy
+    agent_started_at: int
     health: RuleHealth = RuleHealth.OK
     health_reason: str = ""
     signals: frozenset[str] = frozenset()  # the sources of the series that the alert reads
     patients: int = 1  # targets of this alert that fire here
     unless: tuple[str, ...] = ()  # the remedy's `unless` expressions that have a result
-    peers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what fires at each other agent
-    world: World | None = None
     control: str = ""  # why claims cannot be had; empty where they can
     given: bool = True  # the remedy, as it is now, gives this decision still
     plan: Effect | Refusal | None = None
     claims: bool = False  # the plan needs a claim
 
 
-_AGAIN = frozenset({"stop file", "pause", "not everybody", "coexistence", "healthy elsewhere"})
 Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
@@ -69,16 +73,13 @@ def judge(scene: Scene) -> Refusal | None:
     return scene.plan if isinstance(scene.plan, Refusal) else None
 
 
-def judge_on(scene: Scene) -> Refusal | None:
+def judge_on(around: Around) -> Refusal | None:
     """The first objection to one more effect of an action that has begun. What concerns its beginning was
     asked then: to stop half-way since a source is silent for a moment would harm more than it helps."""
-    return next(
-        (Refusal(name, why) for name, ask in QUESTIONS if name in _AGAIN and (why := ask(scene)) is not None),
-        None,
-    )
+    return next((Refusal(name, why) for name, ask in AGAIN if (why := ask(around)) is not None), None)
 
 
-def stopped(scene: Scene) -> str | None:
+def stopped(scene: Around) -> str | None:
     """1: the stop file."""
     return stop_file(scene.stop_file)
 
@@ -88,7 +89,7 @@ def stop_file(reason: str | None) -> str | None:
     return None if reason is None else f"the stop file stands: {reason or 'no reason given'}"
 
 
-def paused(scene: Scene) -> str | None:
+def paused(scene: Around) -> str | None:
     """1: a pause that a person ordered."""
     pause = scene.history.paused(scene.now)
     return None if pause is None else f"paused: {pause.reason}"
@@ -123,7 +124,7 @@ def corroborated(scene: Scene) -> str | None:
     return None
 
 
-def not_everybody(scene: Scene) -> str | None:
+def not_everybody(scene: Around) -> str | None:
     """5: a symptom of many hosts has one cause, and it is not this host."""
     if scene.spec.blast is not Blast.DISRUPTIVE:
         return None
@@ -191,7 +192,7 @@ def open_breaker(history: History, policy: Policy) -> str | None:
     return f"the breaker is open: {count} actions in a row did not heal (ottla resume closes it)"
 
 
-def coexistence(scene: Scene) -> str | None:
+def coexistence(scene: Around) -> str | None:
     """10: a reassignment that somebody else runs."""
     if scene.spec.blast in _TAKES and scene.world is not None and scene.world.reassigning:
         return f"{scene.world.reassigning} partitions are being reassigned"
@@ -203,7 +204,7 @@ def unless(scene: Scene) -> str | None:
     return f"unless: {scene.unless[0]}" if scene.unless else None
 
 
-def healthy_elsewhere(scene: Scene) -> str | None:
+def healthy_elsewhere(scene: Around) -> str | None:
     """11: nothing is taken from a cluster that already misses something."""
     if scene.spec.blast not in _TAKES:
         return None
@@ -288,6 +289,13 @@ QUESTIONS: tuple[tuple[str, Question], ...] = (
     ("healthy elsewhere", healthy_elsewhere),
     ("control topic", claimable),
     (APPROVAL, approved),
+)
+AGAIN: tuple[tuple[str, Callable[[Around], str | None]], ...] = (
+    ("stop file", stopped),
+    ("pause", paused),
+    ("not everybody", not_everybody),
+    ("coexistence", coexistence),
+    ("healthy elsewhere", healthy_elsewhere),
 )
 
 

@@ -84,4 +84,5 @@ def reload(stage: Stage, rules: Rulebook) -> None:
     stage.rules = rules
     sight = stage._sight()
     sight.follow(stage.daemon.sight, stage.now())
+    sight.keep_judging(one.decision for one in stage.means.ledger.history.standing())
     stage.daemon.replace(sight)

@@ -119,6 +119,19 @@ def test_how_incidents_end(story: tuple[Kind, ...], firing: bool, end: Kind, wor
     assert words in last.reason
 
 
+@pytest.mark.parametrize(("step", "steps"), [(0, 1), (1, 2), (2, 1)])
+def test_where_the_next_step_was_taken_from_the_ladder_a_person_is_called(step: int, steps: int) -> None:
+    """Three steps when it was decided, and now so many."""
+    was = decision(step=step, steps=3)
+    kinds = (Kind.STARTED, Kind.DONE, Kind.NO_BETTER, Kind.UNDONE)
+    history = replay(entry(n, kind, of=was) for n, kind in enumerate(kinds))
+    remedies = {"Full": replace(REMEDIES["Full"], steps=REMEDIES["Full"].steps[:steps])}
+
+    assert decide([ALERT], remedies, history, 9) == ()
+    (last,) = endings([ALERT], remedies, history, 9)
+    assert (last.kind, last.reason) == (Kind.ESCALATED, "no better after the last step: a person is needed")
+
+
 @pytest.mark.parametrize(
     "story", [(Kind.STARTED,), (Kind.STARTED, Kind.DONE), (Kind.WAITING,), (Kind.ESCALATED,)]
 )

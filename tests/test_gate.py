@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stories import EFFECT, RATE, decision, entry
 
-from agent.gate import APPROVED_MS, ASKED_MS, QUESTIONS, Scene, World, judge, judge_on
+from agent.gate import AGAIN, APPROVED_MS, ASKED_MS, QUESTIONS, Scene, World, judge, judge_on
 from agent.history import History, replay
 from agent.model import (
     ActionSpec,
@@ -233,6 +233,12 @@ def test_a_start_that_is_taken_back_leaves_an_earlier_action_s_cooldown() -> Non
 
 def test_what_has_begun_goes_on_though_its_remedy_was_changed() -> None:
     assert judge_on(replace(FINE, given=False)) is None
+
+
+def test_what_has_begun_is_asked_in_the_same_order_and_words() -> None:
+    asked = dict(QUESTIONS)
+    assert [name for name in asked if name in dict(AGAIN)] == [name for name, _ in AGAIN]
+    assert all(asked[name] is ask for name, ask in AGAIN)
 
 
 def test_the_questions_are_asked_in_the_order_of_the_design() -> None:

@@ -16,10 +16,11 @@ async def last_look(
     without the own start, to which a cool-down must not object; `begun`: it is one more effect of it."""
     local = await means.local()
     action = spec(type(means.actions[decision.do]))
-    scene = means.sight().scene(decision, action, before, means.clock(), local)
-    if isinstance(scene, Refusal):
-        return scene
-    return gate.judge_on(scene) if begun else gate.judge(scene)
+    sight, now = means.sight(), means.clock()
+    if begun:
+        return gate.judge_on(sight.around(decision, action, before, now, local))
+    scene = sight.scene(decision, action, before, now, local)
+    return scene if isinstance(scene, Refusal) else gate.judge(scene)
 
 
 async def stop_file(means: Means) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.freshness import NEVER, Freshness, Taken, lies_after
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.decide import fill, is_given, selects
-from agent.gate import Scene, World
+from agent.gate import Around, Scene, World
 from agent.history import History, Incident
 from agent.model import (
     ActionSpec,
@@ -32,7 +32,7 @@ from agent.promql.labels import NAME, without
 from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
-from agent.rulebook.windows import LEAST_MS, windows
+from agent.rulebook.windows import LEAST_MS, windows, windows_of
 from agent.series import Series, Touched
 from agent.verify import View
 
@@ -99,6 +99,13 @@ class Sight:
         self._newest, self.down, self._away_at = former._newest, former.down, former._away_at
         ended = ((each.name, labels) for each in gone for labels in each.written)
         self.series.add(Sample(name, without(labels, {NAME}), now, STALE) for name, labels in ended)
+
+    def keep_judging(self, decisions: Iterable[Decision]) -> None:
+        """Read what verifies these, too: what has begun goes on as other rules decided it."""
+        texts = (text for one in decisions for text in (one.worse_if, one.verify and one.verify.expr) if text)
+        more = windows_of(texts)
+        self.names |= more.keys()
+        self.windows |= {name: max(back, self.windows.get(name, back)) for name, back in more.items()}
 
     def end_of(self, incident: Incident) -> str:
         """Why its alert fires no more: it may be the rules that are others."""
@@ -207,6 +214,21 @@ class Sight:
             world=self.world(),
             control=local.control,
             given=is_given(decision, remedy),
+        )
+
+    def around(
+        self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local
+    ) -> Around:
+        """What the gate looks at once more when it has begun, whatever rules are in force now."""
+        return Around(
+            now=now,
+            decision=decision,
+            spec=spec,
+            history=history,
+            node_id=local.node_id,
+            stop_file=local.stop_file,
+            peers=local.peers,
+            world=self.world(),
         )
 
     def view(

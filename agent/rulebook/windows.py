@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agent.promql import Expression
 from agent.promql.nodes import LOOKBACK_MS
 from agent.rulebook.compiled import compiled
@@ -22,6 +24,18 @@ def windows(book: Rulebook) -> dict[str, int]:
         _add(found, compiled(rule.expr), rule.offset_ms)
     for text in book.of_remedies():
         _add(found, compiled(text), 0)
+    return _kept(found)
+
+
+def windows_of(texts: Iterable[str]) -> dict[str, int]:
+    """The same by what these expressions name."""
+    found: dict[str | None, int] = {}
+    for text in texts:
+        _add(found, compiled(text), 0)
+    return _kept(found)
+
+
+def _kept(found: dict[str | None, int]) -> dict[str, int]:
     least = found.pop(None, LOOKBACK_MS)
     return {name: max(least, back) + _SLACK_MS for name, back in found.items() if name is not None}
 

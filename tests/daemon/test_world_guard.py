@@ -45,7 +45,17 @@ SIGN = SPEC.sign
 def fine(*_: object) -> Scene:
     """Nothing else objects."""
     world = World(at=boot_ms(), asked=2)
-    return Scene(boot_ms(), OF, REMEDY, SPEC, Policy(), History(), 1, 0, world=world)
+    return Scene(
+        now=boot_ms(),
+        decision=OF,
+        remedy=REMEDY,
+        spec=SPEC,
+        policy=Policy(),
+        history=History(),
+        node_id=1,
+        agent_started_at=0,
+        world=world,
+    )
 
 
 async def claims(agent: Agent, broker: int) -> int:
@@ -68,7 +78,9 @@ async def begins(fleet: Fleet) -> Carrier:
     started = Entry(boot_ms(), Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)
     await one.ledger.record(started)
     firing = (Alert(OF.alert, OF.labels, AlertState.FIRING, 0, 0.9),)
-    one.sight = lambda: SimpleNamespace(world=lambda: None, firing=lambda: firing, scene=fine, view=fine_view)
+    one.sight = lambda: SimpleNamespace(
+        world=lambda: None, firing=lambda: firing, scene=fine, around=fine, view=fine_view
+    )
     carrier = Carrier(one, OF.incident)
     carrying = asyncio.ensure_future(carrier.carry())
     async with asyncio.timeout(60):

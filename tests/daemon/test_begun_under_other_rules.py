@@ -1,0 +1,146 @@
+"""What has begun goes on as it was decided, though a reload or a restart removed or renamed its alert."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from claiming_stage import reload
+from msgspec.structs import replace
+from stage import Disk, DiskScenery, Stage, book, kinds
+from stories import decision, entry
+
+from agent.assembly import make_service
+from agent.config import load
+from agent.daemon.last_look import last_look
+from agent.journal import Journal
+from agent.model import Kind, Refusal, Sample, Verify, labels_of
+from agent.rehearsal.virtual_time import run
+from agent.rulebook import Rulebook
+
+CONFIG = """\
+bootstrap_servers: ["127.0.0.1:1"]
+jolokia: {{url: "http://127.0.0.1:1/jolokia"}}
+rules: rules
+broker: {{node_id: 1, log_dirs: ["{folder}"]}}
+state: state
+socket: s
+stop_file: stop
+http: {{listen: "127.0.0.1:0"}}
+"""
+OTHER_RULE = "groups: [{name: g, rules: [{alert: Other, expr: other > 1}]}]\n"
+VERIFIED = Verify('max_over_time(calm{path="$path"}[10m]) > 0.3', 60_000, 5_000)
+
+
+class Calm(DiskScenery):
+    """What only the verification reads is there as long as rules name it, as sources see to that."""
+
+    names: frozenset[str] | None = None
+
+    async def read(self, now: int) -> list[Sample]:
+        """Two series."""
+        calm = Sample("calm", labels_of({"path": "/d1"}), now, 1 - self.disk.used)
+        every = [*await super().read(now), calm]
+        return [each for each in every if self.names is None or each.name in self.names]
+
+
+def begun() -> Rulebook:
+    """Its remedy helps later than the reload comes."""
+    rules = book(lease_ms=600_000)
+    (step,) = rules.remedies["Full"].steps
+    return replace(
+        rules, remedies={"Full": replace(rules.remedies["Full"], steps=(replace(step, verify=VERIFIED),))}
+    )
+
+
+def renamed(rules: Rulebook) -> Rulebook:
+    """Its alert has another name."""
+    remedy = replace(rules.remedies["Full"], alert="DiskFull")
+    return Rulebook((replace(rules.alerts[0], name="DiskFull"),), {"DiskFull": remedy}, (), "renamed")
+
+
+def unremedied(rules: Rulebook) -> Rulebook:
+    """Nothing is done for it any more."""
+    return replace(rules, remedies={}, digest="unremedied")
+
+
+OTHERS = pytest.mark.parametrize("others", [renamed, unremedied, lambda _: Rulebook((), {}, (), "none")])
+
+
+async def verifying() -> Stage:
+    """It is being verified, and has not helped yet."""
+    stage = Stage(rules=begun(), disk=Disk(helps=False))
+    stage.scenery = Calm(stage.disk)
+    await stage.start()
+    await stage.play(12, used=0.9)
+    assert kinds(stage.told()) == ["started", "done"], stage.told()
+    return stage
+
+
+@OTHERS
+def test_its_verification_is_read_on(others: object) -> None:
+    async def story() -> list[str]:
+        stage = await verifying()
+        assert callable(others)
+        reload(stage, others(begun()))
+        await stage.play(5, names=stage.daemon.sight.names)
+        await stage.play(20, used=0.5)
+        await stage.crash()
+        return kinds(stage.told())
+
+    assert "healed" in run(story())
+
+
+@OTHERS
+def test_no_rules_object_to_one_more_effect(others: object) -> None:
+    """A drain would be left half done. That it does not begin any more is the gate's answer still."""
+
+    async def story() -> tuple[Refusal | None, Refusal | None]:
+        stage = await verifying()
+        assert callable(others)
+        reload(stage, others(begun()))
+        history = stage.means.ledger.history
+        (one,) = history.standing()
+        on, anew = [await last_look(stage.means, one.decision, history, begun=b) for b in (True, False)]
+        await stage.crash()
+        return on, anew
+
+    assert run(story()) == (None, Refusal("mode", "the rules have no remedy for Full any more"))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="ottla-"))
+    yield path
+    shutil.rmtree(path)
+
+
+async def test_agents_read_it_on_after_a_start_and_a_reload(folder: Path) -> None:
+    """As long as its window says."""
+    (folder / "rules").mkdir()
+    rules = folder / "rules" / "alerts.yml"
+    rules.write_text(OTHER_RULE)
+    (folder / "ottla.yml").write_text(CONFIG.format(folder=folder))
+    journal = Journal(folder / "state")
+    await journal.open()
+    filled = replace(VERIFIED, expr=VERIFIED.expr.replace("$path", "/d1"))
+    of = replace(decision(do="drain_disk"), verify=filled, worse_if="bad > 0")
+    await journal.append(entry(1, Kind.STARTED, of=of), entry(2, Kind.DONE))
+    await journal.close()
+    service = await make_service(load(folder / "ottla.yml"))
+
+    def kept(at: int) -> set[str]:
+        sight = service.daemon.sight
+        taken = sight.take([Sample(name, (), at, 1.0) for name in ("calm", "bad", "other", "idle")]).names
+        assert sight.windows["calm"] >= 600_000
+        return set(taken)
+
+    assert kept(1_000) == {"calm", "bad", "other"}
+    rules.write_text(OTHER_RULE.replace("other", "another"))
+    assert (await service.desk.reload(dry_run=False, by="ann"))["ok"]
+    assert kept(2_000) == {"calm", "bad"}
+    await service.journal.close()
