@@ -15,7 +15,8 @@ from agent.wire import BadEntry, decode, encode
 
 MAX_PAGES = 65_536  # of 4 KiB: 256 MiB, so that a runaway cannot fill the volume that must record it
 FILE = "journal.db"
-READ_S = 60.0  # for all of it
+READ_S = 60.0
+AT_ONCE = 10_000  # entries: all of a full journal take 600 MiB of memory
 WRITE_S = 10.0  # of a disk that takes longer nobody knows whether it ever answers
 
 _SCHEMA = """
@@ -47,13 +48,14 @@ class Journal:
         """Whether its disk has not answered what it was last asked, or not yet."""
         return self._thread.busy
 
-    async def open(self) -> tuple[Entry, ...]:
-        """Take the lock and read every entry, oldest first. Raises JournalLocked, JournalFailed."""
-        return await self._run(self._open, READ_S)
+    async def open(self) -> None:
+        """Take the lock. Raises JournalLocked, JournalFailed."""
+        await self._run(self._open, READ_S)
 
-    async def entries(self) -> tuple[Entry, ...]:
-        """Every entry again, as it is on disk. Raises JournalFailed."""
-        return await self._run(self._entries, READ_S)
+    async def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        """Those that follow the first `after`, oldest first, so many at once; none where there are no more.
+        Raises JournalFailed."""
+        return await self._run(lambda: self._entries(after), READ_S)
 
     async def append(self, *entries: Entry) -> None:
         """Durable when this returns, all or none. Raises JournalFailed; what hangs may be written later."""
@@ -80,7 +82,7 @@ class Journal:
         except (sqlite3.Error, OSError, BadEntry) as error:
             raise JournalFailed(f"journal {self._folder / FILE}: {error}") from error
 
-    def _open(self) -> tuple[Entry, ...]:
+    def _open(self) -> None:
         self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "lock")
         # check_same_thread: one call at a time, but a thread that idles is ended, and another one follows
@@ -88,11 +90,10 @@ class Journal:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", f"max_page_count={MAX_PAGES}"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
-        return self._entries()
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self, after: int) -> tuple[Entry, ...]:
         assert self._db is not None, "the journal is not open"
-        return tuple(_entries(self._db))
+        return tuple(_entries(self._db, after, AT_ONCE))
 
     def _insert(self, lines: Sequence[tuple[int, bytes]]) -> None:
         assert self._db is not None, "the journal is not open"
@@ -135,8 +136,10 @@ def read(folder: Path) -> tuple[Entry, ...]:
         raise JournalFailed(f"journal {file}: {error}") from error
 
 
-def _entries(db: sqlite3.Connection) -> Iterator[Entry]:
-    for (line,) in db.execute("SELECT line FROM entries ORDER BY seq"):
+def _entries(db: sqlite3.Connection, after: int = 0, most: int = -1) -> Iterator[Entry]:
+    """None was ever deleted, so that their numbers have no gap."""
+    asked = "SELECT line FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
+    for (line,) in db.execute(asked, (after, most)):
         yield decode(line)
 
 

@@ -27,12 +27,12 @@ class Ledger:
         self.history = History()
         self.entries: deque[Entry] = deque(maxlen=SHOWN)
         self.failed: str | None = None
+        self._folded = 0  # entries of the journal
 
     async def open(self) -> None:
         """Replay everything. Raises JournalFailed, ImpossibleTransition."""
-        entries = await self._journal.open()
-        self.history = replay(entries)
-        self.entries.extend(entries)
+        await self._journal.open()
+        await self._catch_up()
 
     async def record(self, entry: Entry) -> None:
         """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition.
@@ -61,12 +61,21 @@ class Ledger:
             self.failed = None
             self.history = after
             self.entries.append(entry)
+            self._folded += 1
         self._told(entry)
 
     async def _look_again(self) -> None:
         """What failed may have been written all the same. Raises JournalFailed where it was: whoever records
         now has decided on a history that is not so."""
-        history = replay(await self._journal.entries())
-        if history != self.history:
-            self.history, self.failed = history, None
+        before = self.history
+        await self._catch_up()
+        if self.history != before:
+            self.failed = None
             raise JournalFailed("what could not be written before was written all the same: look again")
+
+    async def _catch_up(self) -> None:
+        """With what is in the journal; a batch at a time, so that neither memory nor the loop notices."""
+        while found := await self._journal.entries(self._folded):
+            self.history = replay(found, self.history)
+            self.entries.extend(found)
+            self._folded += len(found)

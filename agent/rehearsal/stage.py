@@ -37,9 +37,8 @@ class MemoryJournal:
         self.dies_after = dies_after
         self.full = False
 
-    async def open(self) -> tuple[Entry, ...]:
-        """Everything again."""
-        return tuple(map(decode, self.lines))
+    async def open(self) -> None:
+        """There is nothing to do."""
 
     async def append(self, *entries: Entry) -> None:
         """Durable, or the end."""
@@ -50,9 +49,9 @@ class MemoryJournal:
         if self.dead:  # killed right after the entry: this life does nothing more
             await asyncio.get_running_loop().create_future()
 
-    async def entries(self) -> tuple[Entry, ...]:
-        """Everything again."""
-        return await self.open()
+    async def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        """Those that follow the first `after`."""
+        return tuple(map(decode, self.lines[after:]))
 
     @property
     def dead(self) -> bool:

@@ -104,7 +104,8 @@ def ottla(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 async def entries(folder: Path) -> tuple[Entry, ...]:
     """As the next agent finds them."""
     own = Journal(folder)
-    found = await own.open()
+    await own.open()
+    found = await own.entries()
     await own.close()
     return found
 

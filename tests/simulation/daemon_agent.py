@@ -42,13 +42,12 @@ class DiskJournal:
         self._lines = lines
         self._written = written
 
-    async def open(self) -> tuple[Entry, ...]:
-        """Everything again."""
-        return tuple(map(decode, self._lines))
+    async def open(self) -> None:
+        """There is nothing to do."""
 
-    async def entries(self) -> tuple[Entry, ...]:
-        """Everything again."""
-        return await self.open()
+    async def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        """Those that follow the first `after`."""
+        return tuple(map(decode, self._lines[after:]))
 
     async def append(self, *entries: Entry) -> None:
         """Durable when it returns. Of what failed nobody knows whether it was written."""
