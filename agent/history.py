@@ -15,6 +15,7 @@ from agent.model import Boot, Called, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
 KEPT_INCIDENTS = 2_000
+KEPT_ANYHOW = 500  # the newest, whatever the clock says: one that is ahead for a while must refill no limit
 KEPT_VALUES = 5_000  # that we ever set; an older one that still stands somewhere is left to a person
 
 
@@ -246,7 +247,7 @@ def _after(history: History, entry: Entry) -> History:
     _put(history, incident)
     if entry.kind is Kind.STARTED:
         history = _remember_start(history, incident)
-    if incident.taken_back_at != before.taken_back_at:  # nothing was begun, so nothing counts
+    if entry.kind is Kind.REFUSED and before.phase is Phase.ACTING:  # nothing was begun, so nothing counts
         history = history.without_start(before)
     if entry.kind in VERDICTS:
         history = replace(history, unverified=0 if entry.kind is Kind.HEALED else history.unverified + 1)
@@ -335,19 +336,23 @@ def _operator(history: History, entry: Entry) -> History:
 
 
 def _forget(history: History, now: int) -> History:
-    """Closed incidents and counts older than any limit may look; what is open is never forgotten."""
+    """Closed incidents and counts older than any limit may look, but for the newest; what is open is never
+    forgotten."""
     incidents, before = cast(dict[str, Incident], history.incidents), now - KEPT_MS
     closed = (i for i in incidents.values() if i.phase is Phase.CLOSED)
     excess = max(0, len(incidents) - KEPT_INCIDENTS)
-    if history.closed_since < before:
+    spare = len(incidents) - KEPT_ANYHOW
+    if history.closed_since < before and spare > 0:
         old = list(closed)
-        gone = {i.id for n, i in enumerate(old) if i.at < before or n < excess}
+        gone = {i.id for n, i in enumerate(old) if n < excess or (n < spare and i.at < before)}
         left = min((i.at for i in old if i.id not in gone), default=now)
         history = replace(history, closed_since=left)
     else:  # to look at all of them for each entry would take most of a replay's time
         gone = {i.id for i in islice(closed, excess)}
     for name in gone:
         del incidents[name]
-    if not gone and (not history.starts or history.starts[0].at >= before):
+    spare = len(history.starts) - KEPT_ANYHOW
+    if spare <= 0 or history.starts[0].at >= before:
         return history
-    return replace(history, starts=tuple(s for s in history.starts if s.at >= before))
+    starts = enumerate(history.starts)
+    return replace(history, starts=tuple(s for n, s in starts if n >= spare or s.at >= before))

@@ -112,8 +112,9 @@ def test_verdicts_that_did_not_heal_are_counted_until_one_does() -> None:
     assert fold(bad, Entry(9, Kind.OPERATOR, "looked", question="resume")).unverified == 0
 
 
-def test_open_incidents_are_never_forgotten() -> None:
+def test_open_incidents_are_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed ones are, once no limit looks back so far."""
+    monkeypatch.setattr(history_module, "KEPT_ANYHOW", 0)
     old = [entry(n, kind) for n, kind in enumerate(HAPPY)]
     standing = entry(5, Kind.STARTED, of=decision("other@5"))
     late = entry(KEPT_MS + 10_000, Kind.REFUSED, of=decision("late@9"))
@@ -122,6 +123,35 @@ def test_open_incidents_are_never_forgotten() -> None:
 
     assert set(history.incidents) == {"other@5", "late@9"}
     assert [s.at for s in history.starts] == []
+
+
+@pytest.mark.parametrize("wrong", [1, 40])
+def test_a_clock_that_is_ahead_for_a_while_refills_no_limit(wrong: int) -> None:
+    """However many entries it stamps; and a replay comes to the same."""
+    acted = [entry(n * 10 + m, kind, of=decision(f"i@{n}")) for n in range(4) for m, kind in enumerate(HAPPY)]
+    ahead = [entry(KEPT_MS + 86_400_000 + n, Kind.REFUSED, of=decision(f"j@{n}")) for n in range(wrong)]
+    set_right = entry(100, Kind.REFUSED, of=decision("k@100"))
+
+    history = replay([*acted, *ahead, set_right])
+
+    assert len(history.starts) == 4
+    assert history.ended("Full", "/d1") == 33
+
+
+@pytest.mark.parametrize(
+    ("anyhow", "late", "kept"), [(3, KEPT_MS + 9, [2, 3]), (1, KEPT_MS + 9, []), (1, KEPT_MS + 2, [2, 3])]
+)
+def test_starts_are_remembered_while_they_are_young_or_among_the_newest(
+    monkeypatch: pytest.MonkeyPatch, anyhow: int, late: int, kept: list[int]
+) -> None:
+    monkeypatch.setattr(history_module, "KEPT_ANYHOW", anyhow)
+    lives = [entry(at, kind, of=decision(f"i@{at}")) for at in (0, 1, 2, 3, late) for kind in HAPPY]
+    assert [start.at for start in replay(lives).starts] == [*kept, late]
+
+
+def test_what_was_taken_back_and_begins_again_at_the_same_instant_counts_once() -> None:
+    history = replay(entry(7, kind) for kind in (Kind.STARTED, Kind.REFUSED, Kind.STARTED, Kind.DONE))
+    assert [start.at for start in history.starts] == [7]
 
 
 def test_what_was_set_is_remembered_the_newest_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,8 +228,8 @@ def leaping(draw: st.DrawFn) -> list[Entry]:
 def left(history: History, now: int) -> dict[str, Incident]:
     """What of it is to be remembered: the rule, without regard to what it costs."""
     closed = [i for i in history.incidents.values() if i.phase is Phase.CLOSED]
-    excess = len(history.incidents) - 3
-    gone = {i.id for n, i in enumerate(closed) if i.at < now - 10 or n < excess}
+    excess, spare = len(history.incidents) - 4, len(history.incidents) - 2
+    gone = {i.id for n, i in enumerate(closed) if n < excess or (n < spare and i.at < now - 10)}
     return {name: one for name, one in history.incidents.items() if name not in gone}
 
 
@@ -215,7 +245,8 @@ def test_what_is_forgotten_live_and_replayed(entries: list[Entry]) -> None:
             if one.kind is not Kind.OPERATOR:
                 plain = replace(plain, incidents=left(plain, one.at))
             patch.setattr(history_module, "KEPT_MS", 10)
-            patch.setattr(history_module, "KEPT_INCIDENTS", 3)
+            patch.setattr(history_module, "KEPT_INCIDENTS", 4)
+            patch.setattr(history_module, "KEPT_ANYHOW", 2)
             before, names = live, list(live.incidents.items())
 
             live = fold(live, one)
