@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from agent import report
 from agent.daemon.fleet_desk import FleetDesk
@@ -18,16 +19,18 @@ from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
+from agent.gate import stop_file
 from agent.journal import JournalFailed
 from agent.model import Entry, Kind
 from agent.series import Series
 from agent.sources import schedule
 from agent.sources.schedule import Polling
 from agent.surface import GroupNow, Plain, Refused, grouped
+from agent.web.client import ORDER_S
 from agent.wire import plain
 
 STUCK_MS = 30_000  # a loop that did not turn for so long does not live
-UNDO_S = 60.0
+UNDO_S = ORDER_S - 15  # who ordered still waits then; the stop file and the journal may take 12 before
 UNWRITTEN = "not done, as it cannot be written down"
 UNTOLD = "it is put back as ordered, but shown as standing for as long as that cannot be written down"
 STOP_S = 1.0  # for the entry that says who stops it
@@ -172,15 +175,18 @@ class Desk:
         standing = [i.id for i in self.means.ledger.history.standing() if incident in (None, i.id)]
         if incident is not None and not standing:
             raise Refused(f"nothing of {incident!r} stands: `ottla status` lists what does")
-        before = len(self.means.ledger.entries)
+        if standing and (why := stop_file((await self.means.local()).stop_file)) is not None:
+            raise Refused(f"nothing is put back, as {why}; order it again once that is removed")
+        last = next(reversed(self.means.ledger.entries), None)
         for name in standing:  # first: a journal that cannot be written keeps nothing from being put back
             self.daemon.ask_undo(name, f"undone by {by}")
         told = f"{incident or 'everything'} ({by})"
         order = Entry(self.means.clock(), Kind.OPERATOR, told, question="undo")
         await self._written(self.means.ledger.record(order), UNTOLD)
         await self._until(lambda: not any(self._stands(i) for i in standing), UNDO_S)
-        written = [e for e in list(self.means.ledger.entries)[before:] if e.incident in standing]
-        return [plain(e) for e in written]  # type: ignore[misc]  # to_builtins gives plain data
+        since = takewhile(lambda entry: entry is not last, reversed(self.means.ledger.entries))
+        written = [e for e in since if e.incident in standing]
+        return [plain(e) for e in reversed(written)]  # type: ignore[misc]  # to_builtins gives plain data
 
     async def approve(self, proposal: str, reason: str, by: str) -> None:
         """Let it do what it proposes: the next round asks the gate again."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 READ_S = 10.0
-ORDER_S = 60.0  # an undo may take 30 s
+ORDER_S = 75.0  # an undo is waited for longest: 60 s, after it was written down
 MAX_ANSWER = 32 * 1024 * 1024
 
 

@@ -17,7 +17,7 @@ from aiohttp import web
 from agent.lone_thread import LoneThread
 
 MAX_CONNECTIONS = 64  # a runaway poller must not take the descriptors with which the agent reads its logs
-MAX_CONNECTION_S = 120.0  # the longest order is an undo, 30 s; one that says nothing does not keep its place
+MAX_CONNECTION_S = 120.0  # the longest order is an undo, 75 s; one that says nothing does not keep its place
 NAME_S = 1.0
 _BUSY = b'{"error":"too many connections: try again in a moment"}\n'
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
