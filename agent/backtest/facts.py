@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from agent.backtest.grid import Grid, Matrix, matrix
-from agent.daemon.freshness import lies_after
 from agent.daemon.origins import Origins, part
 from agent.gate import World
 from agent.promql import EvaluationError
@@ -103,7 +102,8 @@ class Facts:
     def worse(self, expr: str, after: int, step: int) -> bool:
         """Whether it had a result of nothing but what was after that time."""
         now = self._grid.start + step * self._grid.step
-        later = lies_after(compiled(expr), now - after, lambda name: self._newest_of(name, now) > after)
+        expression, lasted = compiled(expr), now - after
+        later = self.origins.lies_after(expression, lasted, lambda name: self._newest_of(name, now) > after)
         return later and self.holds(expr, step)
 
     def _newest_of(self, name: str, now: int) -> int:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from msgspec import Struct
-
-from agent.promql import Expression
 
 
 class Taken(Struct, frozen=True):
@@ -42,13 +39,3 @@ class Freshness:
         if newest.ran > self._ran and newest.at > self._done_at:
             self._first.setdefault(name, newest.at)
         return self._first.get(name, math.inf) <= now
-
-
-def lies_after(expression: Expression, lasted: float, is_fresh: Callable[[str], bool]) -> bool:
-    """Whether all that it looks at is from after an effect that stands for `lasted` ms: each window, or of a
-    metric's newest samples that they are fresh."""
-    return all(
-        lasted >= reach.window_ms + reach.offset_ms
-        or (reach.newest and reach.selector.name is not None and is_fresh(reach.selector.name))
-        for reach in expression.selectors
-    )

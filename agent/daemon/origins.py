@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.promql import Expression
+from agent.promql.needs import Reach
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
 from agent.sources import exposition, schedule
@@ -69,6 +70,7 @@ class Origins:
         self._giving = giving
         self.names = frozenset[str]().union(*(compiled(text).names for text in book.expressions()))
         self.recorded: Mapping[str, frozenset[str]] = _recorded(book)
+        self._records = book.records
 
     def of(self, expression: Expression) -> frozenset[str]:
         """The sources that an expression rests on."""
@@ -94,6 +96,22 @@ class Origins:
     def originals(self, names: Iterable[str]) -> frozenset[str]:
         """The names that no rule records behind these."""
         return frozenset[str]().union(*map(self._originals, names))
+
+    def lies_after(
+        self, expression: Expression, lasted: float, is_fresh: Callable[[str], bool], depth: int = 0
+    ) -> bool:
+        """Whether all that it looks at, recording rules seen through, is from after an effect that stands for
+        `lasted` ms: each window, or of a metric's newest samples that they are fresh."""
+        later = (self._is_later(reach, lasted, is_fresh, depth) for reach in expression.selectors)
+        return depth <= _DEEPEST and all(later)
+
+    def _is_later(self, reach: Reach, lasted: float, is_fresh: Callable[[str], bool], depth: int) -> bool:
+        name, left = reach.selector.name, lasted - reach.window_ms - reach.offset_ms
+        rules = [compiled(rule.expr) for rule in self._records if rule.name == name]
+        if left >= 0 and all(self.lies_after(rule, left, lambda _: False, depth + 1) for rule in rules):
+            return True
+        newest = reach.newest and name is not None and is_fresh(name)
+        return newest and all(self.lies_after(rule, lasted, is_fresh, depth + 1) for rule in rules)
 
     def _is_down(self, name: str, down: Down) -> bool:
         origin = self._origin(name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
-from agent.daemon.freshness import NEVER, Freshness, Taken, lies_after
+from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.decide import fill, is_given, selects
 from agent.gate import Around, Scene, World
@@ -270,7 +271,8 @@ class Sight:
 
     def _is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
         """A result of nothing but what was after the action: what was so before is not its work."""
-        after = lies_after(compiled(expr), fresh.lasted(ran), lambda name: self._is_fresh(name, fresh, now))
+        is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
+        after = self._origins.lies_after(compiled(expr), fresh.lasted(ran), is_fresh)
         return after and self._has_result(expr, now)
 
     def _is_fresh(self, name: str, fresh: Freshness, now: int) -> bool:

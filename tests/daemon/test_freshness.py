@@ -10,7 +10,7 @@ from stories import decision
 
 from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.sight import Sight
-from agent.model import Sample, Verify
+from agent.model import Place, RecordRule, Sample, Verify
 from agent.promql import evaluate
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
@@ -22,11 +22,11 @@ START = 10_000_000  # of the wall clock, as long as nobody sets it
 SET = st.integers(-30_000, 30_000)
 
 
-def blank() -> Sight:
-    """Without rules; what is verified is read."""
+def blank(*records: RecordRule) -> Sight:
+    """Without rules but these; what is verified is read."""
     series = Series(3_600_000)
-    sight = Sight(Rulebook((), {}, (), "none"), series, lambda: None, 1)
-    series.want({NAME: 3_600_000})
+    sight = Sight(Rulebook(records, {}, (), "none"), series, lambda: None, 1)
+    series.want(dict.fromkeys([NAME, *(rule.name for rule in records)], 3_600_000))
     return sight
 
 
@@ -123,3 +123,28 @@ def test_worse_is_nothing_that_was_so_before(
             expected = lasted >= least and evaluate(compiled(expr), sight.series, now)
             assert worse == bool(expected), (lasted, read)
         assert worse or not read
+
+
+RECORDED = [  # the expressions of recording rules, the newest by the one before; how long after it counts
+    (["deriv({}[5m])"], 300_000),
+    (["{} * 2"], 1),
+    (["deriv({}[5m])", "{} * 2"], 300_000),
+    (["{} * 2", "max_over_time({}[2m])"], 420_000),
+    (["max_over_time({}[1m])", "max_over_time({}[2m])"], 180_000),
+]
+
+
+@pytest.mark.parametrize(("exprs", "least"), RECORDED)
+def test_nor_what_recording_rules_look_back_at(exprs: list[str], least: int) -> None:
+    """The newest recorded sample is new, though what it says is not."""
+    names = [NAME, *(f"recorded{n}" for n in range(len(exprs)))]
+    read = zip(names[1:], exprs, names, strict=False)
+    rules = [RecordRule(name, expr.format(of), (), "g", Place("r.yml", 1, 1)) for name, expr, of in read]
+    sight, fresh = blank(*rules), Freshness(START, 0)
+    of = replace(OF, worse_if=f"{names[-1]} > -1")
+    for lasted in range(-600_000 + 1, 480_000, 15_000):
+        now = START + lasted
+        sight.take([Sample(NAME, (), now, 1.0)], lasted, now)
+        sight.judge(now, None, frozenset())
+        if lasted > 0:
+            assert sight.view(of, fresh, now, lasted).worse_if == (lasted >= least), lasted
