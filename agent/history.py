@@ -14,6 +14,7 @@ from agent import proposal
 from agent.model import Boot, Called, Decision, Effect, Entry, Kind
 
 KEPT_MS = 7 * 86_400_000  # closed incidents and counts are remembered as long as the longest limit may look
+LOOK_MS = 3_600_000  # so long they may be remembered beyond that: to look for them each time is dear
 KEPT_INCIDENTS = 2_000
 KEPT_ANYHOW = 500  # the newest, whatever the clock says: one that is ahead for a while must refill no limit
 KEPT_VALUES = 5_000  # that we ever set; an older one that still stands somewhere is left to a person
@@ -183,7 +184,7 @@ class History(Struct, frozen=True):
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     starts: tuple[Start, ...] = ()
     written: Mapping[tuple[str, str, str], None] = field(default_factory=dict)  # (resource, key, value)
-    closed_since: int = 0  # nothing that is closed, and not forgotten, closed before
+    looked_at: int = 0  # when those that are closed were last looked through
     unverified: int = 0  # verdicts in a row that were not `healed`
     pause: Entry | None = None
 
@@ -251,8 +252,6 @@ def _after(history: History, entry: Entry) -> History:
         history = history.without_start(before)
     if entry.kind in VERDICTS:
         history = replace(history, unverified=0 if entry.kind is Kind.HEALED else history.unverified + 1)
-    if incident.phase is Phase.CLOSED:
-        history = replace(history, closed_since=min(history.closed_since, incident.at))
     return _forget(history, entry.at)
 
 
@@ -342,13 +341,11 @@ def _forget(history: History, now: int) -> History:
     closed = (i for i in incidents.values() if i.phase is Phase.CLOSED)
     excess = max(0, len(incidents) - KEPT_INCIDENTS)
     spare = len(incidents) - KEPT_ANYHOW
-    if history.closed_since < before and spare > 0:
-        old = list(closed)
-        gone = {i.id for n, i in enumerate(old) if n < excess or (n < spare and i.at < before)}
-        left = min((i.at for i in old if i.id not in gone), default=now)
-        history = replace(history, closed_since=left)
-    else:  # to look at all of them for each entry would take most of a replay's time
+    if 0 <= now - history.looked_at < LOOK_MS:
         gone = {i.id for i in islice(closed, excess)}
+    else:
+        gone = {i.id for n, i in enumerate(closed) if n < excess or (n < spare and i.at < before)}
+        history = replace(history, looked_at=now)
     for name in gone:
         del incidents[name]
     spare = len(history.starts) - KEPT_ANYHOW
