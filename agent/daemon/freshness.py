@@ -36,6 +36,8 @@ class Freshness:
 
     def has(self, name: str, newest: Taken, now: int) -> bool:
         """Whether this metric, as it is seen at `now`, was read after the effect stood."""
+        if newest.at < self._first.get(name, 0):
+            del self._first[name]  # the store has taken it back
         if newest.ran > self._ran and newest.at > self._done_at:
             self._first.setdefault(name, newest.at)
         return self._first.get(name, math.inf) <= now

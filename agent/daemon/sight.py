@@ -125,10 +125,13 @@ class Sight:
         `now`: what the clock says."""
         if now is not None:
             self._look_at_clock(now)
+        touched = self.series.add(samples)
+        for name in self.series.cut():
+            self._newest.pop(name, None)
         for sample in samples:
-            if sample.at > self._newest.get(sample.name, NEVER).at:
+            if sample.at > self._newest.get(sample.name, NEVER).at and sample.name in touched.names:
                 self._newest[sample.name] = Taken(sample.at, ran)
-        return self.series.add(samples)
+        return touched
 
     def _look_at_clock(self, now: int) -> None:
         """Where it was set back, nothing that was seen counts any more: how old it is nobody can say.

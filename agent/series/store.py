@@ -77,6 +77,7 @@ class Series:
         self.limit = limit
         self.dropped: Counter[str] = Counter()
         self.refused = 0
+        self._cut = set[str]()  # metrics
         self.old = 0
         self.set_back = 0  # times that all was forgotten, since the clock was set back
         self.first_at: int | None = None  # when the first sample came, whatever time it has
@@ -139,6 +140,12 @@ class Series:
             if self._newest - self._swept_at > min(_SWEEP_MS, self.window_ms // 4):
                 self._sweep()
         return Touched(frozenset(touched | changed), frozenset(changed))
+
+    def cut(self) -> frozenset[str]:
+        """The metrics of which a sample was taken back since this was last asked: it was from further
+        ahead of the clock than the next ones let stand."""
+        cut, self._cut = frozenset(self._cut), set[str]()
+        return cut
 
     def see(self, now: int, ran: float = math.nan) -> int:
         """The wall clock says `now`, and a clock that nobody sets `ran`, where that is known: by how many ms
@@ -309,6 +316,7 @@ class Series:
         assert block is not None
         new = block.append(row, sample.at, sample.value, self._now)
         if new is None and sample.at <= self._now and block.cut(row, self._now + SET_BACK_MS):
+            self._cut.add(sample.name)
             new = block.append(row, sample.at, sample.value, self._now)  # set back since its last
         if new is None:
             self.refused += 1
