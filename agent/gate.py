@@ -54,6 +54,7 @@ class Scene(Around, frozen=True, kw_only=True):
     given: bool = True  # the remedy, as it is now, gives this decision still
     plan: Effect | Refusal | None = None
     claims: bool = False  # the plan needs a claim
+    planned_at: int | None = None  # when a plan was last made for this incident
 
 
 Question = Callable[[Scene], str | None]
@@ -61,7 +62,9 @@ STALE_MS = 60_000  # a view of the cluster older than this is no view
 APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
 APPROVAL = "approval"
 TAKEN_BACK_MS = 5 * 60_000  # what the last look refuses no look before asks: it is not tried each second
-ASKED_MS = 5 * 60_000  # so long a proposal stands as it was told; then its plan is made anew
+ASKED_MS = (
+    5 * 60_000
+)  # so long a proposal stands as it was told, or found to be still; then it is planned anew
 
 
 def judge(scene: Scene) -> Refusal | None:
@@ -264,12 +267,13 @@ def _taken_back(scene: Scene, rest_ms: int) -> str | None:
 
 
 def _asked(scene: Scene) -> str | None:
-    """What a person was asked a short while ago, and has not answered: no plan is made anew for that."""
+    """What a person has not answered, and was planned a short while ago: no plan is made anew for that."""
     known = scene.history.incidents.get(scene.decision.incident)
     if known is None or known.phase is not Phase.PROPOSED or not same_step(known.decision, scene.decision):
         return None
     answered = known.answer is not None and known.answer.at >= known.at
-    return known.reason if not answered and 0 <= scene.now - known.at < ASKED_MS else None
+    ages = [scene.now - at for at in (known.at, scene.planned_at) if at is not None]
+    return known.reason if not answered and any(0 <= age < ASKED_MS for age in ages) else None
 
 
 QUESTIONS: tuple[tuple[str, Question], ...] = (

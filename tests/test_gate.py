@@ -287,7 +287,11 @@ def test_a_plan_is_made_again_for_what_was_asked_long_ago_or_is_answered() -> No
     scene = replace(FINE, remedy=PROPOSING, plan=None)
     word = Entry(NOW, Kind.OPERATOR, "ann", decision().incident, "approve", decision())
 
-    assert judge(replace(scene, history=replay([replace(ASKED, at=NOW - ASKED_MS)]))) is None
+    old = replace(scene, history=replay([replace(ASKED, at=NOW - ASKED_MS)]))
+    assert judge(old) is None
+    assert judge(replace(old, planned_at=NOW - ASKED_MS)) is None
+    assert judge(replace(old, planned_at=NOW + 1)) is None, "a clock set back keeps nobody"
+    assert judge(replace(old, planned_at=NOW - ASKED_MS + 1)) is not None, "and it was the same"
     assert judge(replace(scene, history=replay([ASKED, replace(word, decision=OTHER_ARGS)]))) is None
     assert judge(replace(scene, decision=OTHER_ARGS, history=replay([ASKED]))) is None
     again = replay([ASKED, word, replace(ASKED, at=NOW + 1)])

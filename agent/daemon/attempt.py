@@ -78,7 +78,10 @@ class Attempt:
     async def _scene(self) -> gate.Scene | Refusal:
         means, action = self._means, spec(type(self._action))
         local = await means.local()
-        return means.sight().scene(self._decision, action, means.ledger.history, means.clock(), local)
+        scene = means.sight().scene(self._decision, action, means.ledger.history, means.clock(), local)
+        if isinstance(scene, Refusal):
+            return scene
+        return replace(scene, planned_at=means.planned.get(self._decision.incident))
 
     async def _unwanted(self) -> Refusal | None:
         """Why it need not wait any more: rules or a person no longer want this."""
@@ -94,6 +97,7 @@ class Attempt:
         if refusal is not None:
             return refusal
         decision = self._decision
+        self._remember_planning()
         try:
             plan = await self._action.plan(self._means.ports, target=decision.target, **dict(decision.args))
         except (KafkaError, OSError) as error:
@@ -102,6 +106,12 @@ class Attempt:
             return plan
         self._plan = plan
         return await self.objection(plan) or plan
+
+    def _remember_planning(self) -> None:
+        now, planned = self._means.clock(), self._means.planned
+        for incident in [name for name, at in planned.items() if not 0 <= now - at < gate.ASKED_MS]:
+            del planned[incident]
+        planned[self._decision.incident] = now
 
     async def _granted(self, scopes: tuple[str, ...], stamps: tuple[tuple[str, str], ...]) -> int | None:
         """The claim's id once the log's order grants it; None where it was refused or no longer wanted.

@@ -18,8 +18,8 @@ from agent.model import Boot, Called
 class Means(Struct, frozen=True):
     """`sight` is asked for each time, since a reload replaces it; `local` reads anew. Without a `fence` the
     effects of claims are sent like any other: only a rehearsal, which has no kernel, does that. `claims` are
-    held by attempts and carriers now: the sweep leaves them alone. `boot`: the kernel's own clock, where that
-    is known."""
+    held by attempts and carriers now: the sweep leaves them alone. `planned`: when what an incident wants was
+    last planned. `boot`: the kernel's own clock, where that is known."""
 
     ledger: Ledger
     sight: Callable[[], Sight]
@@ -30,4 +30,5 @@ class Means(Struct, frozen=True):
     clock: Callable[[], int]
     fence: Fence | None = None
     claims: set[Called] = field(default_factory=set)
+    planned: dict[str, int] = field(default_factory=dict)
     boot: Callable[[], Boot] = Boot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from claiming_stage import braking, reload
@@ -35,9 +36,11 @@ class TopicBrake(Brake):
     def __init__(self, disk: Topics) -> None:
         super().__init__(disk)
         self._all = disk
+        self.plans = 0
 
     async def plan(self, ports: Ports, *, target: str, rate: str = "") -> Effect | Refusal:
         """A change for each."""
+        self.plans += 1
         rate = rate or str(self._all.measured)
         resources = "disk/1", *(f"topic/{topic}" for topic in self._all.topics)
         changes = (Change(resource, "brake", Operation.SET, None, rate) for resource in resources)
@@ -159,6 +162,27 @@ def test_a_plan_that_has_become_another_is_proposed_anew_and_not_each_round() ->
 
     assert [topics(e.effect) for e in written(stage, Kind.PROPOSED)] == [["a"], ["a", "b", "c"]]
     assert [topics(e.effect) for e in written(stage, Kind.STARTED)] == [["a", "b", "c"]]
+
+
+def test_what_nobody_answers_is_planned_every_five_minutes() -> None:
+    """A plan of a throttle asks each leader's broker."""
+
+    async def story() -> tuple[Stage, list[int]]:
+        stage = await asking()
+        brake, plans = cast(TopicBrake, stage.scenery.actions["brake"]), []
+        for _ in range(2):
+            before = brake.plans
+            await stage.play(3_600)
+            plans.append(brake.plans - before)
+            await stage.crash()
+            await stage.start()
+        await stage.crash()
+        return stage, plans
+
+    stage, plans = run(story())
+
+    assert all(11 <= of <= 13 for of in plans), plans
+    assert kinds(stage.told()) == ["proposed"]
 
 
 def test_what_the_plan_has_become_since_it_was_shown_is_not_done() -> None:
