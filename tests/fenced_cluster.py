@@ -36,6 +36,7 @@ class Cluster:
     hung: set[int] = field(default_factory=set)  # … and never say so
     fenced: set[int] = field(default_factory=set)
     unlisted: bool = False
+    act: int = TIMES.act  # that writes are made for
 
     def arm(self, at: int) -> Callable[[], None]:
         """The deadman."""
@@ -76,7 +77,7 @@ class Cluster:
         """The request; for a broker's own configuration only that broker takes it."""
         if changes[0].resource in {f"broker/{node}" for node in self.dead}:
             raise KafkaUnreachable(changes[0].resource, "dead")
-        assert ms == TIMES.act
+        assert ms == self.act
         self.vias.append(via)
         return Sending(self, changes)
 

@@ -172,7 +172,7 @@ class Effects:
         """Steps 3 to 6 without the answer."""
         at = self._control.act_by()
         left = at - self._control.boot
-        if left < min(LEAST, self._control.params["act"] // 2):
+        if left < min(LEAST, self._control.act // 2):
             raise NotAccepted("the hold time is over, or nearly so: no own record was accepted in time")
         disarm, leaving = self._deadman.arm(at), False
         try:

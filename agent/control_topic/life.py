@@ -143,13 +143,19 @@ class Life:
         """The times in force; the own settings' where no log is known."""
         return self.reader.state.params or self._settings.times.params()
 
+    @property
+    def act(self) -> int:
+        """How long an effect may take to leave (ms): a shorter one that is ordered holds at once for what is
+        sent, and late for what is in doubt."""
+        coming = self.reader.state.coming.get("act")
+        return min(self.params["act"], coming.value) if coming is not None else self.params["act"]
+
     def act_by(self) -> int:
         """Own boot time in ms by which an effect that is about to start must have left this process: ACT from
         now, or the end of the hold time where that is earlier and one runs."""
         state, boot = self.reader.state, self.hearing.boot()
-        act = self.params["act"]
         hold = self.duties.hold.until(state)
-        return boot + act if hold is None else min(hold, boot + act)
+        return boot + self.act if hold is None else min(hold, boot + self.act)
 
     async def keep(self) -> None:
         """What was seen so far outlives this process and the log. Raises ControlUnavailable."""

@@ -268,6 +268,11 @@ class ControlTopic:
     def _why_none(self, name: Called) -> str:
         return self._life.hearing.ended.get(number_of(name), "this agent has no such open claim")
 
+    @property
+    def act(self) -> int:
+        """How long an effect may take to leave (ms)."""
+        return self._life.act
+
     def act_by(self) -> int:
         """Own boot time (ms) by which an effect that is about to start must have left this process."""
         return self._life.act_by()

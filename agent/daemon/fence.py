@@ -114,7 +114,7 @@ class ClaimWrites:
         node = node_of(changes[0].resource)
         via = self._node if node is None else node  # of another broker's settings only that one takes any
         targets = {f"broker {via}": await self._fence.process(via), CONTROLLER: None}
-        writes, act = self._fence.writes, self._params["act"]
+        writes, act = self._fence.writes, self._fence.control.act
         before = list(self._open)
         try:
             await self._send(lambda: writes.ready_to_alter(changes, via, act), look, targets, undo=undo)
@@ -126,7 +126,7 @@ class ClaimWrites:
 
     async def _move(self, broker: int, moves: Moves, look: LastLook, *, undo: bool) -> Moves:
         targets = {f"broker {broker}": await self._fence.process(broker)}
-        writes, act = self._fence.writes, self._params["act"]
+        writes, act = self._fence.writes, self._fence.control.act
         return await self._send(lambda: writes.ready_to_move(broker, moves, act), look, targets, undo=undo)
 
     async def _send(

@@ -236,6 +236,20 @@ def test_what_left_under_longer_times_is_as_long_in_doubt_after_they_were_shorte
     play(story)
 
 
+def test_from_the_order_of_a_shorter_act_on_nothing_leaves_later_than_by_it() -> None:
+    """What left right before it counts would outlast the doubt of who adopts the claim right after."""
+
+    async def story(scene: Scene) -> None:
+        values = {"act": 1_000}
+        await scene.topic.order("params", {"values": values, "expect": -1, "reason": "r", "by": "p"})
+        assert (scene.topic.params["act"], scene.topic.act) == (TIMES.act, 1_000)
+        scene.cluster.act = 1_000
+        await apply([CHANGE], scene.ports)
+        assert scene.topic.act_by() - boot_ms() <= 1_000
+
+    play(story)
+
+
 @pytest.mark.parametrize("e", [5_000, 300_000])
 def test_the_log_says_how_long_it_is_in_doubt_and_not_the_agents_own_settings(e: int) -> None:
     """By which it goes until it has read the log."""
