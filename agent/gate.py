@@ -161,7 +161,7 @@ def one_at_a_time(scene: Scene) -> str | None:
 def cooldown(scene: Scene) -> str | None:
     """8: time for the last action on this patient to show its worth; a ladder's next rung is no repeat."""
     length = scene.remedy.limits.cooldown_ms
-    if (words := _taken_back(scene, min(TAKEN_BACK_MS, length))) is not None:
+    if (words := _taken_back(scene)) is not None:
         return words
     ended = scene.history.ended(scene.decision.alert, scene.decision.target)
     if scene.decision.step > 0 or ended is None or scene.now - ended >= length:
@@ -258,12 +258,12 @@ def _answer(scene: Scene) -> Answer | None:
     return answer if answer and answer.is_for(scene.decision) else None
 
 
-def _taken_back(scene: Scene, rest_ms: int) -> str | None:
+def _taken_back(scene: Scene) -> str | None:
     known = scene.history.incidents.get(scene.decision.incident)
     at = known.taken_back_at if known else None
-    if at is None or not 0 <= scene.now - at < rest_ms:
+    if at is None or not 0 <= scene.now - at < TAKEN_BACK_MS:
         return None
-    return f"its start was refused at the instant of effect less than {show_duration(rest_ms)} ago"
+    return f"its start was refused at the instant of effect less than {show_duration(TAKEN_BACK_MS)} ago"
 
 
 def _asked(scene: Scene) -> str | None:

@@ -208,13 +208,17 @@ def refusal_after(
 
 
 @pytest.mark.parametrize("step", [0, 1])
-def test_where_nothing_was_begun_there_is_no_cooldown(step: int) -> None:
+@pytest.mark.parametrize("cooldown_ms", [0, 60_000, 3_600_000])
+def test_where_nothing_was_begun_there_is_no_cooldown(step: int, cooldown_ms: int) -> None:
     """But a short rest, since the last look asks what no other look does; and no start is used up."""
     rested = Refusal("cooldown", "its start was refused at the instant of effect less than 5m ago")
-    assert refusal_after(4.9, *TAKEN_BACK, step=step) == rested
-    assert refusal_after(5, *TAKEN_BACK, step=step) is None
-    assert refusal_after(-0.1, *TAKEN_BACK, step=step) is None, "a clock set back keeps nobody"
-    assert refusal_after(0.1, *TAKEN_BACK, step=step, cooldown_ms=6_000) is None
+
+    def after(minutes: float) -> Refusal | None:
+        return refusal_after(minutes, *TAKEN_BACK, step=step, cooldown_ms=cooldown_ms)
+
+    assert after(4.9) == rested
+    assert after(5) is None
+    assert after(-0.1) is None, "a clock set back keeps nobody"
 
 
 def test_no_refusal_makes_a_rest_longer() -> None:
