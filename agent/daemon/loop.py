@@ -199,8 +199,7 @@ class Daemon:
             started = await attempt.start()
         finally:
             del self._deciding[name]
-            if not started:
-                self._undo_asked.pop(name, None)
+            self._forget_order(name)
         if started:
             self._carry(name, resumed=False)
 
@@ -235,6 +234,11 @@ class Daemon:
                 entry = Entry(self._means.clock(), Kind.REFUSED, reason, one.id, question="claim")
                 await self._means.ledger.record(entry)
 
+    def _forget_order(self, incident: str) -> None:
+        """Where nothing stands. That a start was taken back may not have been written: then it stands."""
+        if incident not in self.standing():
+            self._undo_asked.pop(incident, None)
+
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=key)
         self._tasks[key] = task
@@ -244,8 +248,7 @@ class Daemon:
         if self._tasks.get(key) is task:
             del self._tasks[key]
             self.carriers.pop(key, None)
-            if key not in self.standing():
-                self._undo_asked.pop(key, None)
+            self._forget_order(key)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return

@@ -16,6 +16,7 @@ from stage import Brake, DiskScenery, Stage, book
 from agent.actions import Ports
 from agent.assembly import make_service
 from agent.daemon.desk import Desk
+from agent.daemon.sight import Local
 from agent.model import Effect, Sample, Seen, Settle, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused
@@ -117,6 +118,40 @@ def test_what_a_person_ordered_to_be_undone_is_not_applied_again() -> None:
     played(story, stage)
     assert stage.disk.applied == 1
     assert [line.split(": ", 1)[1] for line in stage.told()][1] == "undone by ann"
+
+
+class OrderedEarly(Stage):
+    """A person orders the undo once the start is written; the last look refuses it as the journal fills."""
+
+    ordered = False
+
+    async def _local(self) -> Local:
+        if self.daemon.standing() and not self.ordered:
+            self.ordered = True
+            self.daemon.ask_undo(self.daemon.standing()[0], "undone by ann")
+            self.journal.full, self.stop_file = True, "disks are exchanged"
+        return await super()._local()
+
+
+def test_what_a_person_ordered_before_it_was_begun_is_not_begun() -> None:
+    """That the start was taken back could not be written down: the order holds on."""
+
+    async def story() -> None:
+        await stage.start()
+        await stage.play(14, used=0.9)
+        assert (len(stage.told()), stage.journal.full) == (1, True)
+        stage.stop_file = None
+        await stage.play(10)
+        stage.journal.full = False
+        await stage.play(10)
+        await stage.crash()
+
+    stage = OrderedEarly(rules=book(1))
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    run(story())
+    assert stage.disk.applied == 0
+    assert stage.told()[1].endswith("undone: undone by ann")
 
 
 def test_what_a_person_orders_after_a_restart_is_undone() -> None:
