@@ -100,8 +100,11 @@ class Answer(Struct, frozen=True):
         return self.approved and self.effect is not None and proposal.covers(self.effect, plan)
 
     def is_for(self, decision: Decision) -> bool:
-        """Whether it is still the same that was asked."""
-        return same_step(self.decision, decision)
+        """Whether it is still the same that was asked. Who denied it need not be asked again since it would
+        stand for another time, or be judged otherwise."""
+        return (
+            same_step(self.decision, decision) if self.approved else _sets(self.decision) == _sets(decision)
+        )
 
 
 def same_step(one: Decision, other: Decision) -> bool:
@@ -110,8 +113,11 @@ def same_step(one: Decision, other: Decision) -> bool:
 
 
 def _does(decision: Decision) -> tuple[object, ...]:
-    it = decision
-    return it.step, it.do, it.args, it.target, it.lease_ms, it.verify, it.worse_if
+    return *_sets(decision), decision.lease_ms, decision.verify, decision.worse_if
+
+
+def _sets(decision: Decision) -> tuple[object, ...]:
+    return decision.step, decision.do, decision.args, decision.target
 
 
 class Incident(Struct, frozen=True):

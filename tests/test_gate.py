@@ -49,6 +49,11 @@ FINE = Scene(
 PROPOSING = replace(REMEDY, mode=Mode.PROPOSE)
 ASKED = replace(entry(NOW - ASKED_MS + 1, Kind.PROPOSED, reason="throttle awaits a person"), effect=EFFECT)
 OTHER_ARGS = replace(decision(), args=(("rate", 1),))
+OTHERWISE_HELD = (
+    replace(decision(), lease_ms=1),
+    replace(decision(), verify=None),
+    replace(decision(), worse_if="bad > 0"),
+)
 OTHER_PLAN = replace(EFFECT, changes=(RATE, replace(RATE, resource="topic/b")))
 PAUSED = replay([Entry(1, Kind.OPERATOR, "upgrade", question="pause")])
 ENDED = replay(
@@ -95,6 +100,11 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             "throttle on /d1 awaits a person till the alert ends: ottla approve",
         ),
         ({"remedy": PROPOSING, "history": answered("deny")}, "mode", "denied by ann: not now"),
+        *(
+            ({"remedy": PROPOSING, "history": answered("deny", of=of)}, "mode", "denied by ann: not now")
+            for of in OTHERWISE_HELD
+        ),
+        ({"remedy": PROPOSING, "history": answered("deny", of=OTHER_ARGS)}, "approval", "awaits a person"),
         ({"given": False}, "mode", "the remedy was changed since this was decided"),
         (
             {"remedy": PROPOSING, "history": answered("approve", NOW - APPROVED_MS)},
@@ -102,10 +112,9 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             "; ann: not now approved it more than 15m ago",
         ),
         ({"remedy": PROPOSING, "history": answered("approve", of=OTHER_ARGS)}, "approval", "awaits a person"),
-        (
-            {"remedy": PROPOSING, "history": answered("approve", of=replace(decision(), lease_ms=1))},
-            "approval",
-            "awaits a person",
+        *(
+            ({"remedy": PROPOSING, "history": answered("approve", of=of)}, "approval", "awaits a person")
+            for of in OTHERWISE_HELD
         ),
         (
             {"remedy": PROPOSING, "history": answered("approve"), "plan": OTHER_PLAN},

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import pytest
-from claiming_stage import braking, reload
+from claiming_stage import braking, giving, reload
 from msgspec.structs import replace
 from stage import Brake, Disk, DiskScenery, Stage, book, kinds
 
 from agent.actions import Ports, action
 from agent.daemon.proposals import answer
-from agent.history import Incident
+from agent.history import Incident, Phase
 from agent.model import Blast, Change, Effect, Entry, Kind, Mode, Operation, Refusal, Seen
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
@@ -132,6 +132,26 @@ def test_an_approval_that_meets_a_reload_begins_nothing() -> None:
 
     assert stage.disk.applied == 0
     assert kinds(stage.told()) == ["proposed", "operator", "proposed"], stage.told()
+
+
+def test_what_was_denied_stays_so_though_a_reload_holds_it_otherwise() -> None:
+    """It would do the same for another time; what would do something else is asked for anew."""
+
+    async def story() -> Stage:
+        rules = braking("10MB", Mode.PROPOSE)
+        (step,) = rules.remedies["Full"].steps
+        stage = await asking(rules)
+        await says(stage, "deny", one(stage).proposal)
+        reload(stage, giving(replace(step, lease_ms=600_000), Mode.PROPOSE))
+        await stage.play(60)
+        assert one(stage).phase is Phase.REFUSED
+        reload(stage, braking("10kB", Mode.PROPOSE))
+        await stage.play(60)
+        assert one(stage).phase is Phase.PROPOSED
+        await stage.crash()
+        return stage
+
+    assert run(story()).disk.applied == 0
 
 
 def test_the_incident_s_name_approves_nothing() -> None:
