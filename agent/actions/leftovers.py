@@ -103,9 +103,10 @@ async def _others_throttle(ports: Ports, key: str) -> bool:
         if node == ports.node_id or broker.fenced:
             continue
         try:
-            if rate in await ports.admin.configs(f"broker/{node}", (rate,)):
-                return True
+            values = await ports.admin.configs(f"broker/{node}", (rate,))
         except KafkaError:
+            return True
+        if values.get(rate, UNLIMITED) != UNLIMITED:
             return True
     return False
 

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
-from agent.actions.throttles import FOLLOWER_LIST, FOLLOWER_RATE, LEADER_LIST, LEADER_RATE, MOVE_RATE
+from agent.actions.throttles import (
+    FOLLOWER_LIST,
+    FOLLOWER_RATE,
+    LEADER_LIST,
+    LEADER_RATE,
+    MOVE_RATE,
+    UNLIMITED,
+)
 from agent.kafka.configs import ConfigChange
 from agent.model import Effect, Operation, Refusal, Settle
 from agent.quantities import BytesPerSecond
@@ -89,6 +96,15 @@ async def test_a_list_of_everything_stays_while_another_broker_has_a_rate() -> N
     effect = await planned(world, keys=(FOLLOWER_RATE, FOLLOWER_LIST))
 
     assert "topic/log" not in {c.resource for c in effect.changes}
+
+
+async def test_a_rate_that_another_broker_has_lifted_keeps_no_list() -> None:
+    world = left_over()
+    world.values["broker/3"] = {FOLLOWER_RATE: UNLIMITED}
+
+    effect = await planned(world, keys=(FOLLOWER_RATE, FOLLOWER_LIST))
+
+    assert ("topic/log", FOLLOWER_LIST, Operation.DELETE, None) in summary(effect)
 
 
 async def test_a_named_list_stays_while_somebodys_rate_needs_it() -> None:
