@@ -239,10 +239,15 @@ def test_a_crash_anywhere_then_apply_again_is_apply(world: World, at: int, after
     effect = run(plan(world, 0.4))
     assume(isinstance(effect, Effect))
     assert isinstance(effect, Effect)
+    before = dict(world.replicas)
     world.crash_at, world.crash_after = world.steps + at, after
     if crashes(DRAIN.apply(effect, world.ports())):
         world.revive().tick(away)
-        if DRAIN.settle(effect, run(DRAIN.observe(effect, world.ports()))) is Settle.APPLY:
+        settle = DRAIN.settle(effect, run(DRAIN.observe(effect, world.ports())))
+        if settle is Settle.GONE:
+            assert (world.replicas, world.futures, world.settings()) == (before, {}, {})
+            return
+        if settle is Settle.APPLY:
             run(DRAIN.apply(effect, world.ports()))
 
     assert {m.resource: m.new for m in moves_of(effect)} == {
@@ -491,6 +496,27 @@ async def test_a_copy_whose_source_went_offline_is_not_called_undone() -> None:
     await DRAIN.undo(effect, world.ports())
     assert not world.futures
     assert world.replicas["t", 0] == ("/d1", 110 * MiB)
+
+
+async def test_a_drain_that_was_not_begun_is_not_applied_on() -> None:
+    """Its first effect was refused, which could not be written down."""
+    world = two_dirs(110, 100)
+    effect = await planned(world)
+
+    assert DRAIN.settle(effect, await DRAIN.observe(effect, world.ports())) is Settle.GONE
+    world.values[BROKER] = {MOVE_RATE: str(effect.changes[0].new)}
+    assert DRAIN.settle(effect, await DRAIN.observe(effect, world.ports())) is Settle.APPLY
+
+
+async def test_a_copy_whose_limit_somebody_took_away_is_cancelled() -> None:
+    """While no agent ran; nothing else of the drain stands."""
+    world = two_dirs(110, 100)
+    effect = await planned(world)
+    world.futures[("t", 0)] = Future("/d2", 40 * MiB)
+
+    assert DRAIN.settle(effect, await DRAIN.observe(effect, world.ports())) is Settle.GONE
+    await DRAIN.undo(effect, world.ports())
+    assert not world.futures
 
 
 async def test_a_source_that_never_comes_back_is_not_waited_for() -> None:
