@@ -105,9 +105,11 @@ class DrainDisk:
         raise Stopped(str(error)) from error
 
     def settle(self, effect: Effect, seen: Seen) -> Settle:
-        """Go on while a move is unfinished or the limit stands; a limit that is another's ends the drain. Of one
-        that was not begun nothing is: the last look may have refused it, and that could not be written. Undo
-        cancels a copy whose limit somebody took away."""
+        """Go on while a move is unfinished or the limit stands; a limit that is another's ends the drain.
+
+        What was not begun is not gone on with: the last look may have refused it, which could not be written.
+        Undo cancels a copy whose limit somebody took away.
+        """
         limit = configs.of_configs(effect.changes)
         if any(change in limit for change, _ in seen.theirs):
             return Settle.UNDO
