@@ -19,6 +19,7 @@ from agent.lab.plan import DISK_BYTES, PLAN_FILE, DiskKind, Size
 
 _LOCK = "lock"
 _END_SECONDS = 20.0
+_LOCK_SECONDS = 1.0  # a child that a killed `up` was just starting holds its lock until it runs its program
 
 
 def default_folder() -> Path:
@@ -44,11 +45,15 @@ def locked(folder: Path) -> Iterator[None]:
 
     The folder is made if need be, and removed at the end if no lab is in it.
     """
+    until = time.monotonic() + _LOCK_SECONDS
     while True:
         with _lock_file(folder) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if time.monotonic() < until:
+                    time.sleep(0.05)
+                    continue
                 message = f"another ottla lab command is at work on {folder}"
                 raise LabError(message, "wait until it has ended") from None
             if not _same(file.fileno(), folder / _LOCK):
