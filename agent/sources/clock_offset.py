@@ -16,6 +16,7 @@ from agent.sources.kernel import Reading
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PLL, _UNSYNC, _NANO, _ERROR = 0x0001, 0x0040, 0x2000, 5  # STA_... and TIME_ERROR of <sys/timex.h>
 _OWN_CLOCK = "7F7F0101"  # the reference id with which chrony serves its own clock, for want of a server
+_NOBODY = "506 "  # "Cannot talk to daemon": none runs, or not with a port for commands
 _CHRONY_EVERY = 60.0  # seconds; it asks its servers once a minute or less
 _CHRONY_DEADLINE = 1.5  # below the part's own
 _CHRONY = {
@@ -66,34 +67,36 @@ class ClockOffset:
 
     def __init__(self) -> None:
         self._chrony: Mapping[str, float] = {}
-        self._why = ""  # chrony told nothing when it was last asked
+        self._why: tuple[type[OSError], str] | None = None  # chrony told nothing when it was last asked
         self._due = 0.0
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
-        """See Part. OSError where chronyc is there and chrony does not answer."""
+        """See Part. FileNotFoundError where chronyc is there and no chronyd listens to it, another OSError
+        where one does not answer."""
         own, offset = kernel_clock()
         for name, value in own.items():
             yield f"host_timex_{name}", (), value
         if wanted & _OF_CHRONY and (chronyc := shutil.which("chronyc")):
             self._ask(chronyc)
         else:
-            self._chrony, self._why = {}, ""
+            self._chrony, self._why = {}, None
         offset = self._chrony.get("offset_seconds", offset)
         if offset is not None:
             yield "host_clock_offset_seconds", (), offset
         for name, value in self._chrony.items():
             yield f"host_chrony_{name}", (), value
         if self._why:
-            raise OSError(self._why)
+            kind, why = self._why
+            raise kind(why)
 
     def _ask(self, chronyc: str) -> None:
         if time.monotonic() < self._due:
             return
-        self._chrony, self._why, self._due = {}, "", time.monotonic() + _CHRONY_EVERY
+        self._chrony, self._why, self._due = {}, None, time.monotonic() + _CHRONY_EVERY
         try:
             self._chrony = tracking(_tracked(chronyc))
         except (OSError, ValueError) as error:
-            self._why = str(error)
+            self._why = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError, str(error)
 
 
 def _tracked(chronyc: str) -> str:
@@ -105,7 +108,9 @@ def _tracked(chronyc: str) -> str:
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"chronyc has not answered for {_CHRONY_DEADLINE:g} s") from None
     if done.returncode:
-        raise OSError(f"chronyc: {(done.stdout or done.stderr).strip() or done.returncode}")
+        said = (done.stdout or done.stderr).strip()
+        kind = FileNotFoundError if said.startswith(_NOBODY) else OSError
+        raise kind(f"chronyc: {said or done.returncode}")
     return done.stdout
 
 
