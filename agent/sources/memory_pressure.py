@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.sources import MetricInfo, kernel_file
@@ -48,7 +49,7 @@ class MemoryPressure:
     metrics = METRICS
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:
-        """See Part. FileNotFoundError where the kernel tells no pressure (psi=0), after all else."""
+        """See Part. FileNotFoundError where the kernel tells no pressure, after all else."""
         if wanted & _OF_MEMORY:
             for name, kilobytes in table(kernel_file.read("/proc/meminfo"), _MEMORY).items():
                 yield f"host_memory_{name}_bytes", (), kilobytes * 1024.0
@@ -57,9 +58,20 @@ class MemoryPressure:
                 yield f"host_vmstat_{name}", (), float(count)
         for resource, kind, name, _ in _PRESSURE:
             if f"host_pressure_{name}_seconds_total" in wanted:
-                totals = stalls(kernel_file.read(f"/proc/pressure/{resource}"))
+                totals = stalls(_pressure(resource))
                 if kind in totals:  # the CPU's "full" is of no use, and old kernels have none
                     yield f"host_pressure_{name}_seconds_total", (), totals[kind] / 1e6
+
+
+def _pressure(resource: str) -> str:
+    """Its file. FileNotFoundError also where the kernel has it and does not count (psi=0, RHEL's default)."""
+    path = f"/proc/pressure/{resource}"
+    try:
+        return kernel_file.read(path)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        raise FileNotFoundError(error.errno, error.strerror, path) from None
 
 
 def table(text: str, wanted: Collection[str]) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -15,11 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loop_disks import mounted
 
-from agent.sources import clock_offset, disk_stats, memory_pressure, network_counters
+from agent.sources import clock_offset, disk_stats, kernel_file, memory_pressure, network_counters
 from agent.sources.broker_process import parse_stat
 from agent.sources.clock_offset import ClockOffset
 from agent.sources.disk_stats import DiskStats
-from agent.sources.kernel import Part
+from agent.sources.kernel import Kernel, Part
 from agent.sources.memory_pressure import MemoryPressure
 from agent.sources.network_counters import NetworkCounters
 from agent.sources.process_limits import rlimit
@@ -174,6 +175,28 @@ def test_memory_is_what_sysconf_says() -> None:
         assert seen["pressure_io_waiting_seconds_total"] >= seen["pressure_io_stalled_seconds_total"] > 0
         up = float(Path("/proc/uptime").read_text().split()[0])
         assert seen["pressure_cpu_waiting_seconds_total"] <= up, "the kernel counts microseconds"
+
+
+@pytest.mark.parametrize(("number", "in_doubt"), [(errno.EOPNOTSUPP, False), (errno.EIO, True)])
+async def test_a_kernel_that_is_told_to_tell_no_pressure_has_none(
+    number: int, in_doubt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where psi=0, RHEL's has the files all the same, and no one may read them."""
+    stalled = "host_pressure_memory_stalled_seconds_total"
+    really = kernel_file.read
+
+    def read(path: str) -> str:
+        if path.startswith("/proc/pressure/"):
+            raise OSError(number, os.strerror(number))
+        return really(path)
+
+    monkeypatch.setattr(kernel_file, "read", read)
+    own = Kernel([MemoryPressure()], 10_000)
+    own.wanted = frozenset({stalled, "host_vmstat_oom_kill"})
+    seen = {sample.name: sample.value for sample in await own.read(1)}
+    assert seen["host_unread_total"] == 1
+    assert "host_vmstat_oom_kill" in seen
+    assert own.unread == ({stalled} if in_doubt else frozenset())
 
 
 def test_pressure_is_in_seconds() -> None:
