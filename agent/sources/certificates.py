@@ -57,6 +57,7 @@ METRICS = (
         "Handshakes and files that gave no certificate, by `of`: the address or path",
     ),
 )
+_DATES = ("before", "after")
 _NAMES = frozenset(metric.name for metric in METRICS)
 
 
@@ -105,7 +106,7 @@ class Certificates:
     def _in_doubt(self, silent: Collection[str]) -> frozenset[str]:
         """What these would have told: whether certificates are the same needs both sides."""
         kinds = {"served" if name in self._listeners else "file" for name in silent}
-        names = frozenset(f"host_certificate_{kind}_not_after_seconds" for kind in kinds)
+        names = frozenset(f"host_certificate_{kind}_not_{d}_seconds" for kind in kinds for d in _DATES)
         return names | {"host_certificate_mismatch"} if kinds and self._listeners and self._files else names
 
     def _samples(self, found: Mapping[str, bytes], now: int) -> Iterator[Sample]:
