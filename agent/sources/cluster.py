@@ -55,6 +55,7 @@ class ClusterFacts:
         self._calls = Calls(BY_CALL, lambda call, asked_at: self._took(call, (), asked_at))
         self._due = dict.fromkeys(BY_CALL, 0)
         self._settings = TopicSettings()
+        self._listed = False  # the newest answer about partitions tells the lists, too
         self._fresh: list[Sample] = []
         self._series: dict[str, set[tuple[str, Labels]]] = {}
         self._brokers: Mapping[int, BrokerInfo] = {}
@@ -69,14 +70,18 @@ class ClusterFacts:
     def select(self, names: frozenset[str] | None) -> None:
         """Ask what these metrics need from now on, and what the gate does; None: everything."""
         self._wanted: frozenset[str] | None = names
-        self._settings.lists = names is None or bool(names & _THROTTLED)
+        lists = names is None or bool(names & _THROTTLED)
+        if lists and not self._settings.lists:  # what is remembered, or asked for right now, is without them
+            self._settings, self._listed, self._due["partitions"] = TopicSettings(), False, 0
+        self._settings.lists = lists
         self._calls.known &= {call for call in BY_CALL if self._needs(call)}  # others grow old
 
     @property
     def unread(self) -> frozenset[str]:
         """What the calls tell that have no answer, or none since one that failed."""
         open_ = (call for call in BY_CALL if self._needs(call) and call not in self._calls.known)
-        return frozenset(metric.name for call in open_ for metric in BY_CALL[call])
+        names = frozenset(metric.name for call in open_ for metric in BY_CALL[call])
+        return names if self._listed or not self._settings.lists else names | _THROTTLED
 
     async def read(self, now: int) -> list[Sample]:
         """One reading: at most one answer about partitions; nothing waits for a broker that hangs."""
@@ -139,26 +144,28 @@ class ClusterFacts:
         return await self._admin.brokers()
 
     async def _ask_partitions(self, now: int) -> None:
-        asked = self._peer(now)
+        asked, settings = self._peer(now), self._settings
         try:
             partitions = await self._admin.partitions(ask=asked)
             topics = frozenset(p.topic for p in partitions)
-            await self._settings.refresh(topics, self._admin, asked, now)
+            await settings.refresh(topics, self._admin, asked, now)
         except KafkaError:
             self._silent[asked] = now
             raise
         self._asked = asked
-        counts = await self._count(partitions)
-        self._due["partitions"] = now + _pause(len(partitions), _PAUSE_PER_PARTITION_MS)
+        counts = await self._count(partitions, settings.minimum)
         samples = list(cluster_samples.of_counts(counts, now))
-        for key in LISTS if self._settings.lists else ():
-            lists = self._settings.throttled(key)
+        for key in LISTS if settings.lists else ():
+            lists = settings.throttled(key)
             samples += cluster_samples.of_throttle_list(key, lists, partitions, self._node_id, now)
+        if settings is self._settings:  # else others are wanted meanwhile: at once
+            self._due["partitions"] = now + _pause(len(partitions), _PAUSE_PER_PARTITION_MS)
+            self._listed = settings.lists
         self._took("partitions", samples, now)
 
-    async def _count(self, partitions: tuple[PartitionInfo, ...]) -> Counts:
+    async def _count(self, partitions: tuple[PartitionInfo, ...], minimum: Mapping[str, int]) -> Counts:
         """Anew only where something has changed, and in slices."""
-        seen = partitions, self._settings.minimum
+        seen = partitions, minimum
         if seen != self._seen or not self._counts.partitions:
             counts = Counts()
             for start in range(0, len(partitions), _SLICE):

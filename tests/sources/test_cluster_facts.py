@@ -24,6 +24,8 @@ from agent.sources.topic_settings import LISTS, TopicSettings
 
 ME = 2
 
+THROTTLED = {"kafka_admin_throttled_replicas", "kafka_admin_throttled_topics"}
+
 
 def broker(node_id: int, *, fenced: bool = False) -> BrokerInfo:
     return BrokerInfo(node_id, "127.0.0.1", 9092 + node_id, None, fenced)
@@ -349,7 +351,8 @@ async def test_what_is_not_answered_is_unread_until_it_is(cluster: FakeCluster, 
     assert facts.unread == frozenset()
 
     facts.select(None)
-    assert {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]} == facts.unread
+    others = {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]}
+    assert facts.unread == others | THROTTLED
 
 
 async def test_an_answer_with_nothing_in_it_is_known(cluster: FakeCluster, facts: ClusterFacts) -> None:
@@ -394,7 +397,8 @@ async def test_what_was_known_before_no_rule_asked_for_it_is_not_known_when_one_
     facts.select(frozenset({"kafka_admin_quorum_leader"}))
     await facts.read(2000)
     facts.select(None)
-    assert facts.unread == {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]}
+    others = {metric.name for call in ("throttles", "log_dirs") for metric in BY_CALL[call]}
+    assert facts.unread == others | THROTTLED
     await facts.read(3000)
     assert facts.unread == frozenset()
 
@@ -639,6 +643,51 @@ async def test_lists_of_throttled_replicas_are_counted(cluster: FakeCluster, fac
 
     assert (seen[f"throttled_topics:{LISTS[0]}"], seen[f"throttled_replicas:{LISTS[0]}"]) == (2, 4)
     assert (seen[f"throttled_topics:{LISTS[1]}"], seen[f"throttled_replicas:{LISTS[1]}"]) == (1, 0)
+
+
+async def test_lists_that_no_rule_named_before_are_unread_until_they_are_read(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """They are asked for at once, of each topic, however long partitions rest; all else stays known."""
+    cluster.own = {"orders": {LISTS[0]: "0:2,1:2"}}
+    cluster.parts = tuple(partition("orders", number) for number in range(20_000))
+    facts.select(frozenset({"kafka_admin_offline_partitions"}))
+    await facts.read(1000)
+    facts.select(frozenset({"kafka_admin_throttled_replicas"}))
+    assert facts.unread == THROTTLED
+
+    seen = values(await facts.read(2000))
+    assert seen[f"throttled_replicas:{LISTS[0]}"] == 2
+    assert facts.unread == frozenset()
+
+
+async def test_an_answer_that_was_asked_for_without_lists_tells_nothing_of_them() -> None:
+    """It comes after the rules are there that read them; they are asked for at once, again."""
+    answer = asyncio.Event()
+
+    class Slow(FakeCluster):
+        async def topic_configs(
+            self, topics: Sequence[str], keys: Sequence[str] | None
+        ) -> Mapping[str, Mapping[str, str]]:
+            await answer.wait()
+            told = await super().topic_configs(topics, keys)
+            return {t: {key: own[key] for key in keys or () if key in own} for t, own in told.items()}
+
+    slow = Slow()
+    slow.own = {"orders": {LISTS[0]: "0:2,1:2"}}
+    slow.parts = tuple(partition("orders", number) for number in range(20_000))
+    facts = ClusterFacts(slow, ME, 100)
+    facts.select(frozenset({"kafka_admin_offline_partitions"}))
+    await facts.read(1000)
+    facts.select(frozenset({"kafka_admin_throttled_replicas"}))
+    answer.set()
+    seen: dict[str, float] = {}
+    async with asyncio.timeout(10):
+        while f"throttled_replicas:{LISTS[0]}" not in seen:
+            assert facts.unread >= THROTTLED
+            seen = values(await facts.read(1001))
+    assert seen[f"throttled_replicas:{LISTS[0]}"] == 2
+    assert facts.unread == frozenset()
 
 
 async def test_topics_in_trouble_are_told_and_their_series_end_with_it(
