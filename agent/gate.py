@@ -8,7 +8,19 @@ from msgspec import Struct, field
 
 from agent import proposal
 from agent.history import Answer, History, Phase, same_step
-from agent.model import ActionSpec, Blast, Decision, Effect, Mode, Policy, Rate, Refusal, Remedy, RuleHealth
+from agent.model import (
+    AND_MORE,
+    ActionSpec,
+    Blast,
+    Decision,
+    Effect,
+    Mode,
+    Policy,
+    Rate,
+    Refusal,
+    Remedy,
+    RuleHealth,
+)
 from agent.quantities import show_duration
 
 _TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
@@ -131,10 +143,18 @@ def not_everybody(scene: Around) -> str | None:
     """5: a symptom of many hosts has one cause, and it is not this host."""
     if scene.spec.blast is not Blast.DISRUPTIVE:
         return None
-    same = sorted(peer for peer, firing in scene.peers.items() if scene.decision.alert in firing)
+    same = sorted(filter(None, (_shows(scene, peer) for peer in scene.peers)))
     if len(same) >= 2 and 2 * len(same) >= len(scene.peers):
         return f"{', '.join(same)} show the same: nobody acts alone"
     return None
+
+
+def _shows(scene: Around, peer: str) -> str:
+    """A peer at which the same fires, or may: who cannot tell all is not taken to be well."""
+    firing = scene.peers[peer]
+    if scene.decision.alert in firing:
+        return peer
+    return f"{peer} (perhaps)" if AND_MORE in firing else ""
 
 
 def storm(scene: Scene) -> str | None:

@@ -8,6 +8,9 @@ from enum import StrEnum
 import msgspec
 
 Labels = tuple[tuple[str, str], ...]  # sorted by name; hashable, so a series can be a key
+AND_MORE = (
+    "and more"  # the last name of what fires at a peer that cannot tell all; no count, which would change
+)
 
 
 def labels_of(pairs: Mapping[str, str]) -> Labels:

@@ -12,6 +12,7 @@ from stories import EFFECT, RATE, decision, entry
 from agent.gate import AGAIN, APPROVED_MS, ASKED_MS, QUESTIONS, Scene, World, judge, judge_on
 from agent.history import History, replay
 from agent.model import (
+    AND_MORE,
     ActionSpec,
     Blast,
     Decision,
@@ -181,6 +182,17 @@ def test_nobody_acts_alone_on_a_symptom_of_many() -> None:
         )
         is None
     )
+
+
+def test_who_cannot_tell_all_that_fires_may_show_the_same() -> None:
+    """A beat has room for 32 names; the last one says that there are more."""
+    scene = replace(FINE, spec=DISRUPTIVE, signals=frozenset({"host", "jmx"}))
+    cut, both, well = (frozenset(names) for names in (("Other", AND_MORE), ("Full", AND_MORE), ("Other",)))
+
+    assert judge(replace(scene, peers={"broker-2": cut, "broker-3": both, "broker-4": well})) == Refusal(
+        "not everybody", "broker-2 (perhaps), broker-3 show the same: nobody acts alone"
+    )
+    assert judge(replace(scene, peers={"broker-2": cut, "broker-3": well})) is None
 
 
 def test_the_own_broker_being_down_is_no_other_patient() -> None:

@@ -8,9 +8,9 @@ from agent.control.bodies import MAX_FIRING, MAX_NOTE, MAX_STATUS
 from agent.control.session_rules import MINUTE, NOTES_A_MINUTE
 from agent.control.state import State
 from agent.control.times import beat_pause
+from agent.model import AND_MORE
 
 FIRING_PAUSE = 2_000  # ms between two beats, the second of which only a change of `firing` calls for
-AND_MORE = "and more"  # as no count: one that changes would be beaten each time
 
 
 class Outbox:
