@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from agent.actions import spec
-from agent.daemon.freshness import Freshness
+from agent.daemon.freshness import Freshness, begun
 from agent.daemon.holding import Broken, Holding
 from agent.daemon.lease import Lease
 from agent.daemon.means import Means
@@ -36,7 +36,8 @@ class Carrier:
         self._resumed = False
         self._undo_asked: str | None = None
         self._lease = Lease()
-        self._stood = _ran()  # since when at the latest; until it is DONE, when it began or was found
+        self._began = Freshness(self.incident.started_at or 0, _ran())
+        self._stood = _ran()  # since when at the latest, once it is DONE
         self._holding = Holding(means, lambda: self.incident, self._tell)
         self.trouble = ""
 
@@ -55,6 +56,8 @@ class Carrier:
         if world is not None:
             self._before = Before(world.offline, world.under_min_isr)
         self._resumed = resumed
+        if resumed:
+            self._began = begun(self.incident, self._means.clock(), self._means.boot(), _ran())
         self._holding.begin(resumed=resumed)
         while self.incident.stands:
             await _HANDLERS[self.incident.phase](self)
@@ -102,14 +105,14 @@ class Carrier:
     async def verify(self) -> None:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
         clock, since = Verification(), None
-        fresh = Freshness(self.incident.done_at or 0, self._stood)
+        stood = Freshness(self.incident.done_at or 0, self._stood)
         while True:
             early = self._early()
             if early is not None:
                 await self._undo(early)
                 return
             one, now = self.incident, self._means.clock()
-            view = self._means.sight().view(one.decision, fresh, now, _ran())
+            view = self._means.sight().view(one.decision, self._began, stood, now, _ran())
             passed = replace(view, now=clock.now(one, now, _ran()))  # samples are of the wall clock
             found = judge(one.decision, self._before, passed, one.done_at, since)
             since = found.since
@@ -157,13 +160,12 @@ class Carrier:
 
     async def _watch(self, work: asyncio.Future[Any]) -> tuple[Kind, str] | None:
         """None once the work has ended by itself; else why it must be stopped."""
-        began = Freshness(self.incident.started_at or 0, self._stood)
         while not (await asyncio.wait({work}, timeout=LOOK_S))[0]:
             early = self._early()
             if early is not None:
                 return Kind.UNDONE, early
             decision, now = self.incident.decision, self._means.clock()
-            view = self._means.sight().view(decision, began, now, _ran(), done=False)
+            view = self._means.sight().view(decision, self._began, None, now, _ran())
             if worse := worsened(decision, self._before, view):
                 return Kind.WORSE, worse
         return None

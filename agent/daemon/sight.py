@@ -236,20 +236,20 @@ class Sight:
         )
 
     def view(
-        self, decision: Decision, fresh: Freshness, now: int, ran: float = -math.inf, *, done: bool = True
+        self, decision: Decision, began: Freshness, stood: Freshness | None, now: int, ran: float = -math.inf
     ) -> View:
-        """What tells whether the action helped. `fresh`: of the effect, since it stood or, where that is not
-        `done` yet, since it began; `ran`: what its clock says."""
+        """What tells whether the action helped since it `stood`, which is None until then, or did harm since
+        it `began`; `ran`: what their clock says."""
         world = self.world()
         check = decision.verify
         known = decision.alert in self._alert_names
         rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
             now=now,
-            holds=done and check is not None and self._holds(check.expr, fresh, now),
+            holds=stood is not None and check is not None and self._holds(check.expr, stood, now),
             value=next((a.value for a in self.alerts.active() if a.labels == decision.labels), None),
             threshold=rule.threshold if rule else None,
-            worse_if=decision.worse_if is not None and self._is_worse(decision.worse_if, fresh, now, ran),
+            worse_if=decision.worse_if is not None and self._is_worse(decision.worse_if, began, now, ran),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
             returning=self._returning(world, now),
@@ -273,7 +273,7 @@ class Sight:
         return not self._origins.silent(expression, self.down) and all(new) and self._has_result(expr, now)
 
     def _is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
-        """A result of nothing but what was after the action: what was so before is not its work."""
+        """A result of nothing but what was after it began: what was so before is not its work."""
         is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
         after = self._origins.lies_after(compiled(expr), fresh.lasted(ran), is_fresh)
         return after and self._has_result(expr, now)

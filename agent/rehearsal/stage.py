@@ -19,7 +19,7 @@ from agent.daemon.sight import Local, Sight
 from agent.gate import World
 from agent.history import ANSWERS, replay
 from agent.journal import JournalFailed
-from agent.model import Entry, Kind, Policy, Sample
+from agent.model import Boot, Entry, Kind, Policy, Sample
 from agent.rulebook import Rulebook
 from agent.series import Series
 from agent.wire import decode, encode
@@ -118,6 +118,7 @@ class Stage:
             ports=self.scenery.ports(self.now, lambda *value: value in ledger.history.written),
             control=self.control,
             clock=self.now,
+            boot=lambda: Boot("stage", self.now()),
         )
         daemon = self._daemon = Daemon(self.means, self._sight())
         self._tasks = []

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import decision
 
-from agent.daemon.freshness import NEVER, Freshness, Taken
+from agent.daemon.freshness import NEVER, Freshness, Taken, begun
 from agent.daemon.sight import Sight
-from agent.model import Place, RecordRule, Sample, Verify
+from agent.history import Incident, Phase
+from agent.model import Boot, Place, RecordRule, Sample, Verify
 from agent.promql import evaluate
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
@@ -69,7 +70,7 @@ def test_what_holds_was_read_afterwards(
         ran += takes
         now = START + ran + ends_off
         sight.take([sample], began, now if told else None)
-        if sight.view(OF, fresh, now).holds:
+        if sight.view(OF, fresh, fresh, now).holds:
             [seen] = evaluate(compiled(NAME), sight.series, now)
             assert seen.value > stood
 
@@ -78,26 +79,41 @@ def test_no_sample_from_before_is_fresh_by_a_clock_that_was_set_back() -> None:
     sight = blank()
     sight.take([Sample(NAME, (), START, 1.0)], 0)
     fresh = Freshness(START - 600_000, 100)
-    assert not sight.view(OF, fresh, START - 599_000).holds
+    assert not sight.view(OF, fresh, fresh, START - 599_000).holds
     sight.take([Sample(NAME, (), START - 595_000, 1.0)], 5_000)  # the store has a later one, and drops it
-    assert not sight.view(OF, fresh, START - 595_000).holds
-    assert not sight.view(OF, fresh, START).holds
+    assert not sight.view(OF, fresh, fresh, START - 595_000).holds
+    assert not sight.view(OF, fresh, fresh, START).holds
     sight.take([Sample(NAME, (), START + 5_000, 1.0)], 605_000)
-    assert sight.view(OF, fresh, START + 5_000).holds
+    assert sight.view(OF, fresh, fresh, START + 5_000).holds
 
 
 def test_the_first_sample_afterwards_is_enough_where_nobody_sets_the_clock() -> None:
     sight, fresh = blank(), Freshness(START, 0)
     sight.take([Sample(NAME, (), START - 1, 1.0)], -1)  # its reading was under way
-    assert not sight.view(OF, fresh, START + 500).holds
+    assert not sight.view(OF, fresh, fresh, START + 500).holds
     sight.take([Sample(NAME, (), START + 1, 1.0)], 1)
-    assert sight.view(OF, fresh, START + 500).holds
+    assert sight.view(OF, fresh, fresh, START + 500).holds
 
 
 @pytest.mark.parametrize("newest", [NEVER, Taken(START, 2), Taken(START + 5, 1), Taken(START + 1_001, 2)])
 def test_neither_clock_alone_makes_it_fresh(newest: Taken) -> None:
     """Told by the exporter itself to be old, read before, or of an instant that is yet to come."""
     assert not Freshness(START, 1).has(NAME, newest, START + 1_000)
+
+
+@given(
+    away=st.integers(0, 900_000),
+    off=st.integers(-3_600_000, 3_600_000),
+    told=st.sampled_from([None, Boot(), Boot("here", 7_000), Boot("before", 7_000)]),
+)
+def test_what_a_former_life_began_lasts_as_long_as_both_clocks_know(
+    away: int, off: int, told: Boot | None
+) -> None:
+    """There is an agent again so long after the start, and the wall clock was set by so much in between."""
+    one = Incident("i", Phase.VERIFYING, OF, 0, START, "so", started_at=START, boot=told)
+    lasted = begun(one, START + away + off, Boot("here", 7_000 + away), 50).lasted(50)
+    known = told is not None and told.id == "here"
+    assert lasted == (max(0, min(away, away + off)) if known else 0)
 
 
 WORSE = [  # an expression, and how long (ms) after the effect it counts, with a new sample and without
@@ -126,7 +142,7 @@ def test_worse_is_nothing_that_was_so_before(
             if read:
                 sight.take([Sample(NAME, (), wall + lasted, 1.0)], 600_000 + lasted)
             now, ran = wall + lasted, 600_000 + lasted
-            worse = sight.view(of, fresh, now, ran, done=done).worse_if
+            worse = sight.view(of, fresh, fresh if done else None, now, ran).worse_if
             expected = lasted >= least and evaluate(compiled(expr), sight.series, now)
             assert worse == bool(expected), (lasted, read)
         assert worse or not read
@@ -154,4 +170,4 @@ def test_nor_what_recording_rules_look_back_at(exprs: list[str], least: int) -> 
         sight.take([Sample(NAME, (), now, 1.0)], lasted, now)
         sight.judge(now, None, frozenset())
         if lasted > 0:
-            assert sight.view(of, fresh, now, lasted).worse_if == (lasted >= least), lasted
+            assert sight.view(of, fresh, fresh, now, lasted).worse_if == (lasted >= least), lasted

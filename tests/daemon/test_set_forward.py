@@ -110,7 +110,7 @@ def test_a_broker_that_came_back_has_as_long_until_its_replicas_are_in_sync(tmp_
 
     def returning(fenced: set[int]) -> bool:
         agent.sight.world = lambda: World(agent.now, 2, frozenset(fenced))
-        return agent.sight.view(decision(), Freshness(0, 0), agent.now).returning
+        return agent.sight.view(decision(), Freshness(0, 0), None, agent.now).returning
 
     agent.read(READ, m=0)
     assert returning({1})

@@ -62,7 +62,8 @@ def test_a_verify_without_a_name_proves_nothing(tmp_path: Path) -> None:
     sight.judge(500_000, sight.take([Sample("host_log_dir_used_ratio", DISK, 500_000, 0.9)]), frozenset())
 
     def holds(expr: str) -> bool:
-        return sight.view(replace(DRAIN, verify=Verify(expr, 1, 0)), Freshness(400_000, -1), 500_000).holds
+        stood = Freshness(400_000, -1)
+        return sight.view(replace(DRAIN, verify=Verify(expr, 1, 0)), stood, stood, 500_000).holds
 
     assert holds('host_log_dir_used_ratio{path="/d"} > 0')
     assert not holds('{path="/d"} > 0')
