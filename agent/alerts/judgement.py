@@ -55,8 +55,8 @@ class Ground(Struct, frozen=True):
     incomplete: frozenset[str] = frozenset()
     shortened: Mapping[str, int] = field(default_factory=dict)
 
-    def obstacle(self, expression: Expression, at: int) -> Obstacle:
-        """What keeps an expression from being judged."""
+    def obstacle(self, expression: Expression, at: int, *, answered: bool = False) -> Obstacle:
+        """What keeps an expression from being judged. `answered`: as `obstacle` has it."""
         names = (self.later.keys() | self.incomplete) if expression.nameless else expression.names
         lacking = sorted(names & self.incomplete)
         if lacking:
@@ -67,7 +67,7 @@ class Ground(Struct, frozen=True):
             words = f"not all samples of {', '.join(short)} that it needs are kept"
             return RuleHealth.FAILING, f"{words}: ottla_series_shortened_samples_total"
         since = self.since and max([self.since, *(self.later[n] for n in names & self.later.keys())])
-        return obstacle(expression, self.store, at, since, self.down)
+        return obstacle(expression, self.store, at, since, self.down, answered=answered)
 
 
 def _needs(expression: Expression, name: str) -> float:

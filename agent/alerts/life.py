@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from agent.alerts.judgement import Finding, Ground, Task, judge
 from agent.alerts.keeping import Kept, key
-from agent.alerts.obstacles import NONE, Obstacle, inherited
+from agent.alerts.obstacles import NONE, Obstacle, asked_absent, inherited
 from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
 from agent.alerts.shared_reads import SharedReads
@@ -198,6 +198,15 @@ class Alerts:
     def each(self) -> tuple[RuleNow, ...]:
         """Every rule and what came of it, in the order of the files."""
         return tuple(state.told() for state in self._rules)
+
+    def unknown(self, expression: Expression, ground: Ground, now: int) -> str:
+        """Why nobody can say whether an expression that is no rule's has a result, though its sources
+        answered; empty where it is known. What a blind rule would wait for is known to be absent."""
+        absent = asked_absent(expression.node)
+        read = sorted(expression.names & self._writers.keys())
+        found = [inherited({n: [each.obstacle for each in self._writers[n]]}, absent) for n in read]
+        found.append(ground.obstacle(expression, now, answered=True))
+        return next((why for health, why in found if health in (RuleHealth.FAILING, RuleHealth.COLD)), "")
 
     def next_deadline(self, now: int) -> int | None:
         """When time alone makes a rule due, `now` at the earliest; None if nothing waits."""

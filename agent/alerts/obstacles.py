@@ -15,12 +15,19 @@ NONE: Obstacle = (RuleHealth.OK, "")
 
 
 def obstacle(
-    expression: Expression, store: Store, now: int, since: int | None, down: frozenset[str]
+    expression: Expression,
+    store: Store,
+    now: int,
+    since: int | None,
+    down: frozenset[str],
+    *,
+    answered: bool = False,
 ) -> Obstacle:
     """What keeps an expression from being judged at `now`, and why; OK and nothing where it can be.
 
     `since` is when the store's data begin, None without any; `down` the names whose source is down. An
-    expression that chooses series by patterns may read any of those.
+    expression that chooses series by patterns may read any of those. `answered`: its sources were asked for
+    all of it, so that what has no sample now is absent now.
     """
     silent = sorted(down if expression.nameless else expression.names & down)
     if silent:
@@ -33,7 +40,8 @@ def obstacle(
     idle = [s for s in expression.selectors if not finds(s, store, now)]
     if not idle:
         return NONE  # as nearly always: no need to go through the expression
-    awaited = [s for s in idle if now - since < s.window_ms + s.offset_ms]
+    open_yet = [s for s in idle if not (answered and s.newest)]
+    awaited = [s for s in open_yet if now - since < s.window_ms + s.offset_ms]
     if awaited:
         return RuleHealth.COLD, f"nothing has matched {', '.join(map(str, awaited))} yet"
     missing = unmatched(expression.node, store, now)

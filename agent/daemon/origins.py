@@ -93,6 +93,13 @@ class Origins:
         names = self.names if expression.nameless else expression.names
         return self.named_by(down, self.originals(names))
 
+    def parts(self, names: frozenset[str], sources: frozenset[str]) -> Down:
+        """Those of the metrics behind names that these sources may give, as `part` calls them."""
+        behind = self.originals(names)
+        return frozenset(
+            part(each, self._origin(name)) for name in behind for each in self._givers(name) & sources
+        )
+
     def originals(self, names: Iterable[str]) -> frozenset[str]:
         """The names that no rule records behind these."""
         return frozenset[str]().union(*map(self._originals, names))

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
+from agent.daemon.asked import Asked
 from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.decide import fill, is_given, selects
@@ -80,6 +81,7 @@ class Sight:
         self.down: Down = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self._origins = Origins(book, origin, giving)
+        self._asked = Asked(self._origins)
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
@@ -98,6 +100,8 @@ class Sight:
         gone = lost(kept, self.book.rules)
         self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
         self._newest, self.down, self._away_at = former._newest, former.down, former._away_at
+        self._asked.follow(former._asked)
+        self._asked.ask(self.names - former.names, self.steady())
         ended = ((each.name, labels) for each in gone for labels in each.written)
         self.series.add(Sample(name, without(labels, {NAME}), now, STALE) for name, labels in ended)
 
@@ -125,6 +129,7 @@ class Sight:
         `now`: what the clock says."""
         if now is not None:
             self._look_at_clock(now)
+        self._asked.hear(samples, ran)
         touched = self.series.add(samples)
         for name in self.series.cut():
             self._newest.pop(name, None)
@@ -143,6 +148,7 @@ class Sight:
             "the clock was set %s: rules are cold until samples have come again for as long as needed",
             "back" if by_ms < 0 else "forward",
         )
+        self._asked.ask(self.names, self.steady())
         if by_ms < 0:
             self._newest.clear()
         if self._away_at is not None:
@@ -297,13 +303,18 @@ class Sight:
         expression = compiled(text)
         if silent := self._origins.silent(expression, self.down):
             return f"{text} (unknown: {', '.join(sorted(silent))} cannot be read)"
+        if silent := self._origins.silent(expression, self._asked.unread):
+            return f"{text} (unknown: {', '.join(sorted(silent))} was not read yet)"
         lacking = self.series.incomplete & self._origins.originals(expression.names)
         if lacking:
             return f"{text} (unknown: not all series of {', '.join(sorted(lacking))} are kept)"
         try:
-            return text if evaluate(expression, self.series, now) else ""
+            if evaluate(expression, self.series, now):
+                return text
         except EvaluationError as error:
             return f"{text} (unknown: {error})"
+        unknown = self.alerts.unknown(expression, self.ground(), now)
+        return f"{text} (unknown: {unknown})" if unknown else ""
 
     def _patients(self, remedy: Remedy) -> int:
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
