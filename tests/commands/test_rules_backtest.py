@@ -48,6 +48,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+def test_what_a_source_could_not_read_is_read_from_history(tmp_path: Path) -> None:
+    """No rule names that series, and all rules rest on it."""
+    used = "".join(f'host_log_dir_used_ratio{{path="/d1"}} 0.5 {60 * n}\n' for n in range(20))
+    unread = 'ottla_source_unread{metric="host_log_dir_used_ratio",source="host"}'
+    (tmp_path / "past.om").write_text(f"{used}{unread} 1 300\n{unread} 1 360\n# EOF\n")
+    rules = write(tmp_path, alerts=ALERTS)
+    done = ottla("rules", "backtest", rules, "--from", tmp_path / "past.om", "--interval", "1m")
+    assert done.exit_code == 0, done.output
+    assert "failing for 14m" in done.output, done.output
+
+
 def test_the_shipped_rules_over_a_disk_that_fills_up() -> None:
     """Refused while partitions move, then done, healed, refused by its cooldown, done again."""
     done = ottla(
