@@ -48,11 +48,11 @@ EVERY = 5_000
 class Watched:
     """A daemon over what the real source reads of a rehearsed cluster; no rounds are made."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, rules: Path) -> None:
         self.now = 1_000_000
         self.cluster = Cluster(clock=lambda: self.now)
         self.leaders(1)
-        book = load([write(folder, alerts=ALERTS, remedies=REMEDIES)], SPECS)
+        book = load([rules], SPECS)
         self.sight = Sight(book, Series(3_600_000), lambda: None, 1)
         self.sight.series.want(self.sight.windows)
         means = cast(Means, SimpleNamespace(clock=lambda: self.now))
@@ -80,7 +80,7 @@ class Watched:
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Watched:
-    return Watched(tmp_path)
+    return Watched(write(tmp_path, alerts=ALERTS, remedies=REMEDIES))
 
 
 async def test_an_alert_is_held_while_the_call_that_it_rests_on_is_not_answered(watched: Watched) -> None:
@@ -157,3 +157,19 @@ async def test_an_objection_that_cannot_be_evaluated_stands(
 
     monkeypatch.setattr("agent.daemon.sight.evaluate", many)
     assert watched.objections()[0] == "kafka_admin_offline_partitions > 0 (unknown: many-to-many)"
+
+
+async def test_a_shipped_alert_tells_of_a_call_that_is_not_answered() -> None:
+    """A right that was taken away: the rules on it are failing for ever, so another one has to say so."""
+    watched = Watched(Path(__file__).resolve().parents[2] / "rules/ottla")
+    alerts = watched.sight.alerts
+    await watched.read(120)
+    assert (watched.sight.firing(), alerts.health("SourceFails")) == ((), RuleHealth.OK)
+
+    watched.cluster.fails["reassignments"] = "unreachable"
+    await watched.read(120)
+    assert [alert.rule for alert in watched.sight.firing()] == ["SourceFails"]
+
+    watched.cluster.fails.clear()
+    await watched.read()
+    assert (list(watched.sight.firing()), alerts.health("SourceFails")) == ([], RuleHealth.OK)
