@@ -214,10 +214,12 @@ class Daemon:
         return incident in self._tasks or incident in self._deciding
 
     def _judged(self, incident: str) -> bool:
-        """Whether its rule, if there still is one, can be judged: no other ends anything."""
+        """Whether its rule, if there still is one, can be judged, or was given up: no other ends anything."""
         decision = self._means.ledger.history.incidents[incident].decision
-        gone = decision.alert not in self.sight.book.remedies
-        return gone or self.sight.alerts.health(decision.alert, decision.labels) is RuleHealth.OK
+        if decision.alert not in self.sight.book.remedies:
+            return True
+        alerts, which = self.sight.alerts, (decision.alert, decision.labels)
+        return alerts.health(*which) is RuleHealth.OK or bool(alerts.given_up(*which))
 
     def _again(self, key: str, now: int) -> bool:
         """Whether it may be tried now: what fails at once must not spin. A clock set back keeps nobody."""

@@ -232,3 +232,21 @@ def test_a_fault_of_the_agent_fails_the_test(tmp_path: Path, monkeypatch: pytest
     (failure,) = play(tmp_path, "    lasts: 1m20s\n    left: []\n").failures
     assert failure.what == "the agent failed"
     assert failure.diff == ("RuntimeError: a bug",)
+
+
+def test_the_incident_of_an_alert_whose_metric_comes_no_more_ends(tmp_path: Path) -> None:
+    """Its rule is blind from then on, and no other than a good one ends anything but what was given up."""
+    rules = (
+        "groups: [{name: all, rules: [{alert: LogDirFillingUp, expr: kafka_x > 3, labels: {path: /data1}}]}]"
+    )
+    lines = """\
+    input_series: [{series: kafka_x, values: 9x12}]
+    lasts: 1h20m
+    journal: |
+      1s    refused
+      7m    refused (inputs): LogDirFillingUp is blind: nothing matches kafka_x
+      1h12m15s withdrawn drain_disk on /data1: its rule has been blind for 1h5m: nothing matches kafka_x
+"""
+    remedies = REMEDIES.replace("mode: act", "mode: act\n    unless: [vector(1)]")
+    verdict = play(tmp_path, lines, alerts=rules, remedies=remedies)
+    assert verdict.failures == ()
