@@ -28,7 +28,7 @@ from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.settling import ANSWER_S
-from agent.daemon.sight import Local, Sight
+from agent.daemon.sight import Local, Sight, judged_by
 from agent.daemon.snapshots import Snapshots
 from agent.deadman import Deadman, boot
 from agent.deadman import now as boot_time
@@ -38,6 +38,7 @@ from agent.kafka.log import PartitionLog
 from agent.lone_thread import LoneThread
 from agent.model import Entry, Kind, Sample, labels_of
 from agent.recording import world_names
+from agent.rulebook.kept_records import with_records
 from agent.rulebook.windows import LEAST_MS
 from agent.series import Series
 from agent.sources import Source, SourceFailed, broker_pid
@@ -310,7 +311,8 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
     """What a reload needs. Alerts go on where they were under the new rules."""
 
     def prepare(rules: Rules) -> Callable[[], None]:
-        sight = eyes.sight(rules)
+        judging = judged_by(one.decision for one in ledger.history.standing())
+        sight = eyes.sight(Rules(with_records(rules.book, daemon.sight.book, judging), rules.names))
 
         def install() -> None:
             sight.follow(daemon.sight, clock())

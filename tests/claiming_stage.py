@@ -11,10 +11,12 @@ from stage import Brake, DiskScenery, Stage, book
 
 from agent.actions import Ports, action
 from agent.control_topic import ControlTopic
+from agent.daemon.sight import judged_by
 from agent.model import Blast, Change, Effect, Limits, Mode, Operation, Refusal, Step
 from agent.rehearsal.memory_log import Line, MemoryLog
 from agent.rehearsal.peers import member
 from agent.rulebook import Rulebook
+from agent.rulebook.kept_records import with_records
 
 
 @action(blast=Blast.HOST, reversible=True)
@@ -81,7 +83,8 @@ def braking(rate: str, mode: Mode = Mode.ACT) -> Rulebook:
 
 def reload(stage: Stage, rules: Rulebook) -> None:
     """Other rules in force, as a reload leaves them."""
-    stage.rules = rules
+    judging = judged_by(one.decision for one in stage.means.ledger.history.standing())
+    stage.rules = with_records(rules, stage.daemon.sight.book, judging)
     sight = stage._sight()
     sight.follow(stage.daemon.sight, stage.now())
     sight.keep_judging(one.decision for one in stage.means.ledger.history.standing())

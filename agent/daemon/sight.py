@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct, field
@@ -41,6 +41,12 @@ from agent.verify import View
 log = logging.getLogger(__name__)
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
+
+
+def judged_by(decisions: Iterable[Decision]) -> Iterator[str]:
+    """The expressions that tell whether these have helped."""
+    for one in decisions:
+        yield from filter(None, (one.worse_if, one.verify and one.verify.expr))
 
 
 class Local(Struct, frozen=True):
@@ -107,8 +113,7 @@ class Sight:
 
     def keep_judging(self, decisions: Iterable[Decision]) -> None:
         """Read what verifies these, too: what has begun goes on as other rules decided it."""
-        texts = (text for one in decisions for text in (one.worse_if, one.verify and one.verify.expr) if text)
-        more = windows_of(texts)
+        more = windows_of(judged_by(decisions))
         self.names |= more.keys()
         self.windows |= {name: max(back, self.windows.get(name, back)) for name, back in more.items()}
 

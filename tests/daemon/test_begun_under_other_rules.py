@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from claiming_stage import reload
 from msgspec.structs import replace
-from stage import Disk, DiskScenery, Stage, book, kinds
+from stage import PLACE, Disk, DiskScenery, Stage, book, kinds
 from stories import decision, entry
 
 from agent.assembly import make_service
 from agent.config import load
 from agent.daemon.last_look import last_look
 from agent.journal import Journal
-from agent.model import Kind, Refusal, Sample, Verify, labels_of
+from agent.model import Kind, RecordRule, Refusal, Sample, Verify, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
 
@@ -70,9 +70,9 @@ def unremedied(rules: Rulebook) -> Rulebook:
 OTHERS = pytest.mark.parametrize("others", [renamed, unremedied, lambda _: Rulebook((), {}, (), "none")])
 
 
-async def verifying() -> Stage:
+async def verifying(rules: Rulebook | None = None) -> Stage:
     """It is being verified, and has not helped yet."""
-    stage = Stage(rules=begun(), disk=Disk(helps=False))
+    stage = Stage(rules=rules or begun(), disk=Disk(helps=False))
     stage.scenery = Calm(stage.disk)
     await stage.start()
     await stage.play(12, used=0.9)
@@ -92,6 +92,36 @@ def test_its_verification_is_read_on(others: object) -> None:
         return kinds(stage.told())
 
     assert "healed" in run(story())
+
+
+def recording(rules: Rulebook) -> Rulebook:
+    """What verifies is recorded by two rules, one of which reads the other's series."""
+    records = (RecordRule(name, expr, (), "g", PLACE) for name, expr in (("rest", "calm"), ("ease", "rest")))
+    remedy, check = rules.remedies["Full"], replace(VERIFIED, expr='ease{path="$path"} > 0.3')
+    remedy = replace(remedy, steps=(replace(remedy.steps[0], verify=check),))
+    return replace(rules, rules=(*records, *rules.rules), remedies={"Full": remedy})
+
+
+def test_what_verifies_it_is_recorded_on() -> None:
+    """Until the next reload after it has ended."""
+
+    async def story() -> tuple[list[str], list[str]]:
+        stage = await verifying(recording(begun()))
+        none = Rulebook((), {}, (), "none")
+        reload(stage, none)
+        reload(stage, none)
+        await stage.play(5, names=stage.daemon.sight.names)
+        await stage.play(20, used=0.5)
+        told = kinds(stage.told())
+        await stage.play(600)
+        reload(stage, none)
+        left = [rule.name for rule in stage.daemon.sight.book.rules]
+        await stage.crash()
+        return told, left
+
+    told, left = run(story())
+    assert "healed" in told
+    assert left == []
 
 
 @OTHERS
@@ -123,24 +153,26 @@ async def test_agents_read_it_on_after_a_start_and_a_reload(folder: Path) -> Non
     """As long as its window says."""
     (folder / "rules").mkdir()
     rules = folder / "rules" / "alerts.yml"
-    rules.write_text(OTHER_RULE)
+    rules.write_text(OTHER_RULE.replace("rules: [", "rules: [{record: ill, expr: worst}, "))
     (folder / "ottla.yml").write_text(CONFIG.format(folder=folder))
     journal = Journal(folder / "state")
     await journal.open()
     filled = replace(VERIFIED, expr=VERIFIED.expr.replace("$path", "/d1"))
-    of = replace(decision(do="drain_disk"), verify=filled, worse_if="bad > 0")
+    of = replace(decision(do="drain_disk"), verify=filled, worse_if="bad > 0 or ill > 0")
     await journal.append(entry(1, Kind.STARTED, of=of), entry(2, Kind.DONE))
     await journal.close()
     service = await make_service(load(folder / "ottla.yml"))
 
     def kept(at: int) -> set[str]:
         sight = service.daemon.sight
-        taken = sight.take([Sample(name, (), at, 1.0) for name in ("calm", "bad", "other", "idle")]).names
+        taken = sight.take(
+            [Sample(name, (), at, 1.0) for name in ("calm", "bad", "worst", "other", "idle")]
+        ).names
         assert sight.windows["calm"] >= 600_000
         return set(taken)
 
-    assert kept(1_000) == {"calm", "bad", "other"}
+    assert kept(1_000) == {"calm", "bad", "worst", "other"}
     rules.write_text(OTHER_RULE.replace("other", "another"))
     assert (await service.desk.reload(dry_run=False, by="ann"))["ok"]
-    assert kept(2_000) == {"calm", "bad"}
+    assert kept(2_000) == {"calm", "bad", "worst"}
     await service.journal.close()
