@@ -18,6 +18,7 @@ from agent.series.block import Block, Selection
 
 _CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
+LONGEST = 10_240  # samples of a series, 160 KiB: of a full row three quarters are within its window
 SET_BACK_MS = 5_000  # a clock that goes back by less was slewed, or stepped a little: samples wait for it
 SET_FORWARD_MS = SET_BACK_MS  # by less no window lacks more than a reading
 
@@ -71,7 +72,7 @@ class Series:
         window_ms: int,
         wanted: Mapping[str, int] | None = None,
         limit: int = 20_000,
-        longest: int = 4096,
+        longest: int = LONGEST,
     ) -> None:
         self.window_ms = window_ms
         self.limit = limit

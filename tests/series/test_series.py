@@ -124,7 +124,7 @@ def test_series_are_chosen_by_patterns_of_their_name_too() -> None:
 
 
 def test_a_series_with_too_many_samples_loses_its_oldest_and_they_are_counted() -> None:
-    series = Series(window_ms=10**6)
+    series = Series(window_ms=10**6, longest=4096)
     series.add(Sample("x", A, at, float(at)) for at in range(1, 6001))
     times = series.select("x", (), 0, 10**6).times[0]
     assert series.shortened == 6000 - len(times) > 0
