@@ -57,16 +57,21 @@ class Ground(Struct, frozen=True):
 
     def obstacle(self, expression: Expression, at: int, *, answered: bool = False) -> Obstacle:
         """What keeps an expression from being judged. `answered`: as `obstacle` has it."""
-        names = (self.later.keys() | self.incomplete) if expression.nameless else expression.names
-        lacking = sorted(names & self.incomplete)
+        lacking = sorted(expression.reads(self.incomplete))
         if lacking:
             words = f"not all series of {', '.join(lacking)} are kept: ottla_series_dropped_samples_total"
             return RuleHealth.FAILING, words
-        short = sorted(name for name, end in self.shortened.items() if at - _needs(expression, name) < end)
+        short = sorted(
+            n
+            for n in expression.reads(self.shortened.keys())
+            if at - _needs(expression, n) < self.shortened[n]
+        )
         if short:
             words = f"not all samples of {', '.join(short)} that it needs are kept"
             return RuleHealth.FAILING, f"{words}: ottla_series_shortened_samples_total"
-        since = self.since and max([self.since, *(self.later[n] for n in names & self.later.keys())])
+        since = self.since and max(
+            [self.since, *(self.later[n] for n in expression.reads(self.later.keys()))]
+        )
         return obstacle(expression, self.store, at, since, self.down, answered=answered)
 
 

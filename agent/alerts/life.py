@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from agent.alerts.judgement import Finding, Ground, Task, judge
 from agent.alerts.keeping import Kept, key
-from agent.alerts.obstacles import NONE, Obstacle, asked_absent, inherited
+from agent.alerts.obstacles import NONE, SPOILING, Obstacle, asked_absent, inherited
 from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
 from agent.alerts.shared_reads import SharedReads
@@ -203,8 +203,7 @@ class Alerts:
         """Why nobody can say whether an expression that is no rule's has a result, though its sources
         answered; empty where it is known. What a blind rule would wait for is known to be absent."""
         absent = asked_absent(expression.node)
-        read = sorted(expression.names & self._writers.keys())
-        found = [inherited({n: [each.obstacle for each in self._writers[n]]}, absent) for n in read]
+        found = [inherited({n: each}, absent) for n, each in sorted(self._handed_on(expression).items())]
         found.append(ground.obstacle(expression, now, answered=True))
         return next((why for health, why in found if health in (RuleHealth.FAILING, RuleHealth.COLD)), "")
 
@@ -236,11 +235,17 @@ class Alerts:
 
     def _inherited(self, state: RuleState) -> Obstacle:
         """What the recording rules hand on that write what this one reads."""
-        read = state.expression.names & self._writers.keys()
-        if not read:
-            return NONE
-        writers = {n: [each.obstacle for each in self._writers[n] if each is not state] for n in read}
-        return inherited(writers, state.asks_absent)
+        writers = self._handed_on(state.expression, state)
+        return inherited(writers, state.asks_absent) if writers else NONE
+
+    def _handed_on(
+        self, expression: Expression, reader: RuleState | None = None
+    ) -> dict[str, list[Obstacle]]:
+        read = expression.reads(self._writers.keys())
+        found = {n: [each.obstacle for each in self._writers[n] if each is not reader] for n in read}
+        for name in read - expression.names:  # one that a pattern matches may have nothing to tell
+            found[name] = [each for each in found[name] if each[0] in SPOILING]
+        return found
 
     def _rule(self, name: str, labels: Labels | None) -> RuleState:
         rules = self._named.get(name, [])

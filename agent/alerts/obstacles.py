@@ -12,6 +12,7 @@ from agent.quantities import show_duration
 
 Obstacle = tuple[RuleHealth, str]
 NONE: Obstacle = (RuleHealth.OK, "")
+SPOILING = (RuleHealth.FAILING, RuleHealth.STORM)  # a rule whose series are not to be used
 
 
 def obstacle(
@@ -25,11 +26,10 @@ def obstacle(
 ) -> Obstacle:
     """What keeps an expression from being judged at `now`, and why; OK and nothing where it can be.
 
-    `since` is when the store's data begin, None without any; `down` the names whose source is down. An
-    expression that chooses series by patterns may read any of those. `answered`: its sources were asked for
-    all of it, so that what has no sample now is absent now.
+    `since` is when the store's data begin, None without any; `down` the names whose source is down.
+    `answered`: its sources were asked for all of it, so that what has no sample now is absent now.
     """
-    silent = sorted(down if expression.nameless else expression.names & down)
+    silent = sorted(expression.reads(down))
     if silent:
         return RuleHealth.FAILING, f"its source is down or not read yet: {', '.join(silent)}"
     if since is None:
@@ -66,7 +66,7 @@ def inherited(writers: Mapping[str, Sequence[Obstacle]], absent: frozenset[str])
 
 def _inherited(name: str, found: Sequence[Obstacle], *, about_absence: bool) -> Obstacle:
     for health, why in found:
-        if health in (RuleHealth.FAILING, RuleHealth.STORM):
+        if health in SPOILING:
             return RuleHealth.FAILING, f"{name}, which it reads, is {health}: {why}"
     if not found or any(health is RuleHealth.OK for health, _ in found):
         return NONE

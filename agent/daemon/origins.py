@@ -89,9 +89,9 @@ class Origins:
 
     def silent(self, expression: Expression, down: Down) -> frozenset[str]:
         """The names that an expression rests on and of which nothing can be known. One that chooses series by
-        patterns may rest on any that rules name."""
-        names = self.names if expression.nameless else expression.names
-        return self.named_by(down, self.originals(names))
+        patterns may rest on any that rules name and they match."""
+        names = self.names | self.recorded.keys() if expression.nameless else expression.names
+        return self.named_by(down, self.originals(expression.reads(names)))
 
     def parts(self, names: frozenset[str], sources: frozenset[str]) -> Down:
         """Those of the metrics behind names that these sources may give, as `part` calls them."""

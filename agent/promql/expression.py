@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import promql_parser as pp
@@ -14,9 +14,10 @@ from agent.promql import durations, positions
 from agent.promql.binary import COMPARISONS
 from agent.promql.duration_arithmetic import seconds_of
 from agent.promql.errors import BadExpression
+from agent.promql.labels import NAME
 from agent.promql.lower import Lowering
 from agent.promql.needs import Reach, histories, reaches, steady_ms
-from agent.promql.nodes import SUBQUERY_STEP_MS, Binary, Node, Number, Selector, kind
+from agent.promql.nodes import SUBQUERY_STEP_MS, Binary, Matcher, Node, Number, Selector, kind
 
 _MAX_LENGTH = 10_000
 _MAX_DEPTH = 100  # of brackets: the parser recurses on the machine's stack
@@ -56,6 +57,14 @@ class Expression(Struct, frozen=True):
     threshold: float | None
     steady_ms: float
 
+    def reads(self, names: Set[str]) -> frozenset[str]:
+        """Those of these metrics that it may read: one that chooses series by patterns, what they match."""
+        found = self.names.intersection(names)
+        if self.nameless:
+            chosen = [each.selector.matchers for each in self.selectors if each.selector.name is None]
+            found |= {name for name in names if any(_take(matchers, name) for matchers in chosen)}
+        return found
+
 
 def compile(  # noqa: A001  as in re.compile
     text: str, default_step_ms: int = SUBQUERY_STEP_MS, *, step_ms: int = 0, range_ms: int = 0
@@ -82,6 +91,10 @@ def compile(  # noqa: A001  as in re.compile
         threshold=_threshold(node),
         steady_ms=steady_ms(node),
     )
+
+
+def _take(matchers: tuple[Matcher, ...], name: str) -> bool:
+    return all(each.matches(name) for each in matchers if each.name == NAME)
 
 
 def _needed(node: Node) -> dict[str | None, int]:

@@ -58,10 +58,18 @@ def test_what_one_source_could_not_read_is_silent_and_nothing_else_of_it() -> No
 
 
 def test_a_choice_by_patterns_may_rest_on_whatever_is_silent() -> None:
-    """Of all that rules name."""
+    """Of all that rules name and they match, through what is recorded, too."""
     book = Rulebook((RecordRule("r", "host_disk_io_now", (), "g", Place("f", 1, 1)),), {}, (), "")
     down = frozenset({part("kernel", "host_disk_io_now")})
-    assert Origins(book, str).silent(compile('{path="/d"}'), down) == {"host_disk_io_now"}
+    for chosen in (
+        '{path="/d"}',
+        '{__name__=~"host_.+"}',
+        '{__name__=~"r|s"}',
+        '{__name__!~"host_.+", path="/d"}',
+    ):
+        assert Origins(book, str).silent(compile(chosen), down) == {"host_disk_io_now"}
+    for chosen in ('{__name__=~"host_disk_reads.+"}', '{__name__!~"host_.+|r", path="/d"}'):
+        assert not Origins(book, str).silent(compile(chosen), down)
     assert not ORIGINS.silent(compile('{path="/d"}'), down)
 
 

@@ -43,7 +43,7 @@ class Guarded:
 
     def __init__(self, folder: Path, unless: str = "") -> None:
         self.folder, self.now, self.ran = folder, 1_000_000_000, 0.0
-        sight = self._sight(unless, Series(2 * HOUR))
+        sight = self._sight(unless, Series(2 * HOUR, longest=1_000))
         sight.series.want(sight.windows)
         self.daemon = Daemon(cast(Means, SimpleNamespace(clock=lambda: self.now)), sight)
 
@@ -126,7 +126,7 @@ def test_a_window_that_is_not_covered_yet_objects(tmp_path: Path) -> None:
 def test_a_window_from_which_samples_went_objects(tmp_path: Path) -> None:
     """The one that would have objected is among them."""
     guarded = Guarded(tmp_path, LATELY)
-    for number in range(6_000):
+    for number in range(2_000):
         guarded.read(float(number < 100), every=500)
     (words,) = guarded.objections()
     assert words.startswith(f"{LATELY} (unknown: not all samples of kafka_admin_offline_partitions that it ")

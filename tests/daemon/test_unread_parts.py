@@ -28,6 +28,11 @@ groups:
       - {alert: Offline, expr: kafka_admin_offline_partitions > 0, for: 10s, labels: {severity: critical}}
       - {record: kafka:moving, expr: sum(kafka_admin_reassigning_partitions)}
       - {alert: Few, expr: kafka_admin_brokers < 3, labels: {broker: b}}
+      - {record: kafka:offline, expr: sum(kafka_admin_offline_partitions)}
+      - {record: kafka:never, expr: sum(kafka_admin_never)}
+      - {alert: OfOthers, expr: '{__name__=~"kafka_admin_(brokers|topics)|kafka:never"} < 3'}
+      - {alert: OfIt, expr: '{__name__=~"kafka_admin_(offline|lost)_partitions"} > 3'}
+      - {alert: OfRecorded, expr: '{__name__=~"kafka:.+"} > 3'}
 """
 REMEDIES = """\
 owner: sre
@@ -126,6 +131,22 @@ async def test_an_objection_stands_while_nobody_can_say_whether_it_holds(watched
     watched.leaders(-1)
     await watched.read()
     assert watched.objections() == ("kafka_admin_offline_partitions > 0",)
+
+
+async def test_a_choice_by_patterns_rests_on_what_they_match(watched: Watched) -> None:
+    """Else one part that can never be read would keep all such rules from being judged."""
+    watched.cluster.fails["partitions"] = "unreachable"
+    await watched.read(100)
+    health, objection = watched.sight.alerts.health, watched.sight._objection
+    assert health("OfOthers") is RuleHealth.OK  # though one that records what it matches is blind
+    assert objection('{__name__=~"kafka_admin_(brokers|topics)"} > 3', watched.now) == ""
+
+    assert health("OfIt") is health("OfRecorded") is RuleHealth.FAILING
+    why = "kafka:offline, which it reads, is failing: its source is down or not read yet: kafka_admin_"
+    assert watched.sight.alerts.why("OfRecorded").startswith(why)
+    silent = "(unknown: kafka_admin_offline_partitions cannot be read)"
+    for text in ('{__name__=~"kafka_admin_off.+"} > 3', '{__name__=~"kafka:.+"} > 3'):
+        assert silent in objection(text, watched.now)
 
 
 async def test_what_was_deleted_is_known_to_be_gone(watched: Watched) -> None:
