@@ -160,7 +160,7 @@ def _zombie(sim: Simulation, event: Event) -> None:
 def _shorter(sim: Simulation, event: Event) -> None:
     """A new leader that has yet to catch up."""
     view = sim.partition.view
-    least = max(len(view.records) - 1 - event.number % 4, sim.partition.least)
+    least = view.whole(max(len(view.records) - 1 - event.number % 4, sim.partition.least))
     _show(sim, event, View(view.records[:least], view.start))
 
 

@@ -46,6 +46,12 @@ class View:
         self.records.append(record)
         self.bytes.append(self.bytes[-1] + record.batch_bytes)
 
+    def whole(self, count: int) -> int:
+        """So many of its first records, or fewer: batches are lost, or not there yet, whole."""
+        while count and self.records[count - 1].void.startswith(_WITHIN):
+            count -= 1
+        return count
+
     def end_of(self, offset: int) -> int:
         """Where an answer from that offset on ends: it never goes beyond a segment."""
         ends = (segment for segment in self.segments if segment > offset)
@@ -132,9 +138,7 @@ class Partition:
 
     def lose_tail(self, count: int) -> int:
         """An unclean election: the last records are gone. How many were."""
-        kept = max(len(self.view.records) - count, self.least)
-        while kept and self.view.records[kept - 1].void.startswith(_WITHIN):
-            kept -= 1  # batches are lost whole
+        kept = self.view.whole(max(len(self.view.records) - count, self.least))
         count = len(self.view.records) - kept
         segments = [segment for segment in self.view.segments if segment <= kept]
         self.view = View(self.view.records[:kept], self.view.start)
