@@ -13,7 +13,8 @@ OUTAGE_MS = 3_600_000  # after more than this without a look an alert begins ane
 
 
 class Kept(Struct, frozen=True):
-    """What is active of one rule, and which series it recorded. `seen_at`: when it was last judged well."""
+    """What is active of one rule, and which series it recorded. `seen_at`: when it was last judged well;
+    `sightless_ms`: for how long of the time since it was cold or blind."""
 
     name: str
     labels: Labels  # the rule's own, as they are written
@@ -21,6 +22,7 @@ class Kept(Struct, frozen=True):
     seen_at: int
     alerts: tuple[Alert, ...] = ()
     written: tuple[Labels, ...] = ()
+    sightless_ms: int = 0
 
     @property
     def key(self) -> tuple[str, Labels, str]:

@@ -22,8 +22,9 @@ _NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
 
 class RuleState(Struct):
     """`judged_at`: when it last was OK, by a finding or because nothing had changed; `unseen_since`: in a
-    former life; `sightless_since`: when it began to be COLD or BLIND at each look, `given_up`: why its alerts
-    were ended for that; `taken`: its last task.
+    former life; `sightless_ms`: how long it has been COLD or BLIND since, between looks of which both found
+    it so; `sightless_at`: when the last look did; `given_up`: why its alerts were ended for that; `taken`:
+    its last task.
     """
 
     rule: Rule
@@ -34,7 +35,8 @@ class RuleState(Struct):
     evaluated_at: int | None = None
     judged_at: int = 0
     unseen_since: int | None = None
-    sightless_since: int | None = None
+    sightless_ms: int = 0
+    sightless_at: int | None = None  # None where it was another thing at the last look
     given_up: str = ""
     cost_s: float | None = None
     active: dict[Labels, Alert] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class RuleState(Struct):
         if finding.health is not RuleHealth.OK:
             self._give_up(finding.task.now)
             return
-        self.sightless_since, self.given_up = None, ""
+        self.sightless_ms, self.sightless_at, self.given_up = 0, None, ""
         if took_s is not None:
             self.cost_s = took_s if self.cost_s is None else self.cost_s + _NEWEST * (took_s - self.cost_s)
         if self.unseen_since is not None:
@@ -72,19 +74,22 @@ class RuleState(Struct):
         self.judged_at += by_ms
         if self.unseen_since is not None:
             self.unseen_since += by_ms
-        if self.sightless_since is not None:
-            self.sightless_since += by_ms
+        if self.sightless_at is not None:
+            self.sightless_at += by_ms
 
     def _give_up(self, now: int) -> None:
         """End alerts whose metrics come no more though their sources answer: after an outage's time beyond
-        what the rule needs to be judged at all. What cannot be read is waited for."""
+        what the rule needs to be judged at all. What cannot be read is waited for, and ends no such time."""
+        before, self.sightless_at = self.sightless_at, None
+        if not self.active or self.health is RuleHealth.STORM:
+            self.sightless_ms = 0
         if not self.active or self.health not in (RuleHealth.COLD, RuleHealth.BLIND):
-            self.sightless_since = None
             return
-        self.sightless_since = now if self.sightless_since is None else self.sightless_since
+        self.sightless_ms += 0 if before is None else now - before
+        self.sightless_at = now
         needs = [each.window_ms + each.offset_ms for each in self.expression.selectors]
         bound = OUTAGE_MS + max([self.expression.history_ms, *needs])
-        if now - self.sightless_since > bound:
+        if self.sightless_ms > bound:
             self.active = {}
             self.given_up = f"its rule has been {self.health} for {show_duration(bound)}: {self.why}"
 
@@ -136,12 +141,13 @@ class RuleState(Struct):
 
     def kept(self) -> Kept:
         """For a later life, or other rules."""
-        return Kept(*key(self.rule), self.judged_at, tuple(self.active.values()), tuple(sorted(self.written)))
+        written = tuple(sorted(self.written))
+        return Kept(*key(self.rule), self.judged_at, tuple(self.active.values()), written, self.sightless_ms)
 
     def restore(self, kept: Kept, *, unseen: bool) -> None:
         """Go on where it was. `unseen`: nobody looks between `seen_at` and the next good judgement."""
         self.active = {alert.labels: alert for alert in kept.alerts}
-        self.judged_at = kept.seen_at
+        self.judged_at, self.sightless_ms = kept.seen_at, kept.sightless_ms
         if unseen:
             self.unseen_since = kept.seen_at
         else:
