@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
 from stage import Brake, Disk, DiskScenery, Stage, book, kinds
+from stories import decision
 
 from agent.actions import Ports
+from agent.daemon.attempt import Attempt
 from agent.daemon.sight import Local
 from agent.model import Effect, Entry, Kind, Limits, Rate, Seen
+from agent.rehearsal.stage import START_MS, MemoryJournal
 from agent.rehearsal.virtual_time import run
 
 
@@ -73,6 +77,43 @@ def test_an_undo_asked_before_the_carrier_runs_is_not_lost() -> None:
     told = run(story()).told()
 
     assert any("undone: undone by sre" in line for line in told), told
+
+
+class Sluggish(MemoryJournal):
+    """Writes for so long."""
+
+    seconds = 0.0
+
+    async def append(self, *entries: Entry) -> None:
+        """In the end it does."""
+        await asyncio.sleep(self.seconds)
+        await super().append(*entries)
+
+
+def test_what_ends_while_a_round_writes_another_end_is_not_ended_again() -> None:
+    """By an attempt whose claim was in vain: an end that is not possible would end all rounds."""
+
+    async def story() -> None:
+        journal = Sluggish()
+        stage = Stage(journal=journal)
+        await stage.start()
+        await stage.play(13)
+        ledger = stage.daemon._means.ledger
+        deciding = stage.daemon._deciding
+        for name in ("a", "b"):
+            deciding[name] = Attempt(stage.daemon._means, decision(do="brake"))
+            refused = replace(decision(), incident=name)
+            await ledger.record(Entry(START_MS + 13_000, Kind.REFUSED, "no", name, decision=refused))
+        journal.seconds = 2.0  # longer than between two rounds
+        del deciding["a"]  # the next round ends it, behind what the attempt at b writes meanwhile
+        await ledger.record(Entry(START_MS + 14_000, Kind.WITHDRAWN, "in vain", "b"))
+        del deciding["b"]
+        await stage.play(5)
+        assert kinds(stage.told()) == ["refused", "refused", "withdrawn", "withdrawn"], stage.told()
+        assert not any(task.done() for task in stage._tasks), "no fault of ours ends the rounds"
+        await stage.crash()
+
+    run(story())
 
 
 class Stuck(Brake):

@@ -14,7 +14,7 @@ from agent.daemon.means import Means
 from agent.daemon.origins import part
 from agent.daemon.sight import Sight
 from agent.decide import ESCALATE, decide, endings
-from agent.history import Incident, Phase
+from agent.history import History, Incident, Phase
 from agent.journal import JournalFailed
 from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
 from agent.report import doing
@@ -156,11 +156,14 @@ class Daemon:
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         self._carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
         await self._stop_waiting("the wait for the claim was cut short")
-        for entry in endings(alerts, remedies, self._means.ledger.history, now, self.sight.end_of):
-            if not self._busy(entry.incident) and self._judged(entry.incident):
+        known = self._means.ledger.history
+        for entry in endings(alerts, remedies, known, now, self.sight.end_of):
+            if self._is_as(known, entry.incident) and self._judged(entry.incident):
                 await self._means.ledger.record(entry)
-        for decision in decide(alerts, remedies, self._means.ledger.history, now):
-            await self._propose(decision, now)
+        known = self._means.ledger.history
+        for decision in decide(alerts, remedies, known, now):
+            if self._is_as(known, decision.incident):
+                await self._propose(decision, now)
         self._tell_peers()
 
     def _carry_on(self, now: int) -> None:
@@ -209,6 +212,12 @@ class Daemon:
         if (asked := self._undo_asked.get(incident)) is not None:
             carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
+
+    def _is_as(self, known: History, incident: str) -> bool:
+        """Whether it is nobody's, and still as it was when this round looked: while an entry is written, an
+        attempt may end with one of its own."""
+        now = self._means.ledger.history.incidents.get(incident)
+        return not self._busy(incident) and now == known.incidents.get(incident)
 
     def _busy(self, incident: str) -> bool:
         return incident in self._tasks or incident in self._deciding
