@@ -48,6 +48,7 @@ class View:
 
     def whole(self, count: int) -> int:
         """So many of its first records, or fewer: batches are lost, or not there yet, whole."""
+        count = min(count, len(self.records))
         while count and self.records[count - 1].void.startswith(_WITHIN):
             count -= 1
         return count
