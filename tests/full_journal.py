@@ -1,4 +1,4 @@
-"""A real journal that has no room for one entry more, and a configuration of an agent that has it."""
+"""A real journal without room for one entry more; the configuration of an agent that no broker answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.config import Config, load
 from agent.journal import Journal, JournalFailed
 from agent.model import Entry, Kind
 
-_CONFIG = """\
+CONFIG = """\
 bootstrap_servers: ["127.0.0.1:1"]
 jolokia: {{url: "http://127.0.0.1:1/jolokia"}}
 rules: rules
@@ -27,7 +27,7 @@ async def agent_without_room(folder: Path, monkeypatch: pytest.MonkeyPatch, *ent
     """Of an agent whose journal holds these, and others of itself until it is full. No broker answers it."""
     (folder / "rules").mkdir()
     (folder / "rules" / "alerts.yml").write_text("groups: []\n")
-    (folder / "ottla.yml").write_text(_CONFIG.format(folder=folder))
+    (folder / "ottla.yml").write_text(CONFIG.format(folder=folder))
     monkeypatch.setattr(journal, "MAX_PAGES", 8)
     full = Journal(folder / "state")
     await full.open()

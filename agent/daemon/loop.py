@@ -183,8 +183,7 @@ class Daemon:
 
     async def _propose(self, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"
-        busy = self._busy(decision.incident) or patient in self._tasks
-        if busy or self._stopping or not self._again(patient, now):
+        if patient in self._tasks or self._stopping or not self._again(patient, now):
             return
         if decision.do == ESCALATE:
             words = "the rule's last step: a person is needed"

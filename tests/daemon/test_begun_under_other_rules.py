@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from claiming_stage import reload
+from full_journal import CONFIG
 from msgspec.structs import replace
 from stage import PLACE, Disk, DiskScenery, Stage, book, kinds
 from stories import decision, entry
@@ -21,16 +22,6 @@ from agent.model import Kind, RecordRule, Refusal, Sample, Verify, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
 
-CONFIG = """\
-bootstrap_servers: ["127.0.0.1:1"]
-jolokia: {{url: "http://127.0.0.1:1/jolokia"}}
-rules: rules
-broker: {{node_id: 1, log_dirs: ["{folder}"]}}
-state: state
-socket: s
-stop_file: stop
-http: {{listen: "127.0.0.1:0"}}
-"""
 OTHER_RULE = "groups: [{name: g, rules: [{alert: Other, expr: other > 1}]}]\n"
 VERIFIED = Verify('max_over_time(calm{path="$path"}[10m]) > 0.3', 60_000, 5_000)
 
