@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import EFFECT, decision, entry
 
-from agent import history as history_module
 from agent.history import (
-    KEPT_MS,
     STANDING,
     TRANSITIONS,
     History,
@@ -20,8 +18,10 @@ from agent.history import (
     Incident,
     Phase,
     fold,
+    folding,
     replay,
 )
+from agent.history.folding import KEPT_MS
 from agent.model import Change, Effect, Entry, Kind, Operation
 from agent.wire import decode, encode
 
@@ -114,7 +114,7 @@ def test_verdicts_that_did_not_heal_are_counted_until_one_does() -> None:
 
 def test_open_incidents_are_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed ones are, once no limit looks back so far."""
-    monkeypatch.setattr(history_module, "KEPT_ANYHOW", 0)
+    monkeypatch.setattr(folding, "KEPT_ANYHOW", 0)
     old = [entry(n, kind) for n, kind in enumerate(HAPPY)]
     standing = entry(5, Kind.STARTED, of=decision("other@5"))
     late = entry(KEPT_MS + 10_000, Kind.REFUSED, of=decision("late@9"))
@@ -144,7 +144,7 @@ def test_a_clock_that_is_ahead_for_a_while_refills_no_limit(wrong: int) -> None:
 def test_starts_are_remembered_while_they_are_young_or_among_the_newest(
     monkeypatch: pytest.MonkeyPatch, anyhow: int, late: int, kept: list[int]
 ) -> None:
-    monkeypatch.setattr(history_module, "KEPT_ANYHOW", anyhow)
+    monkeypatch.setattr(folding, "KEPT_ANYHOW", anyhow)
     lives = [entry(at, kind, of=decision(f"i@{at}")) for at in (0, 1, 2, 3, late) for kind in HAPPY]
     assert [start.at for start in replay(lives).starts] == [*kept, late]
 
@@ -161,7 +161,7 @@ def test_what_was_set_is_remembered_the_newest_of_it(monkeypatch: pytest.MonkeyP
         change = Change("broker/1", "rate", Operation.SET, None, value)
         return replace(entry(n, Kind.STARTED, of=decision(f"d@{n}")), effect=Effect("rate", "b", (change,)))
 
-    monkeypatch.setattr(history_module, "KEPT_VALUES", 5)
+    monkeypatch.setattr(folding, "KEPT_VALUES", 5)
     values = [str(n) for n in range(7)]
     history = replay(start(n, value) for n, value in enumerate([*values[:-1], "0", values[-1]]))
 
@@ -240,17 +240,17 @@ def test_what_is_forgotten_live_and_replayed(entries: list[Entry]) -> None:
         plain = live = History()
         looked = 0
         for n, one in enumerate(entries, 1):
-            patch.setattr(history_module, "KEPT_MS", 10**9)
-            patch.setattr(history_module, "KEPT_INCIDENTS", 10**9)
+            patch.setattr(folding, "KEPT_MS", 10**9)
+            patch.setattr(folding, "KEPT_INCIDENTS", 10**9)
             plain = fold(plain, one)
             if one.kind is not Kind.OPERATOR:
                 looks = not 0 <= one.at - looked < 3
                 plain = replace(plain, incidents=left(plain, one.at, looks))
                 looked = one.at if looks else looked
-            patch.setattr(history_module, "KEPT_MS", 10)
-            patch.setattr(history_module, "LOOK_MS", 3)
-            patch.setattr(history_module, "KEPT_INCIDENTS", 4)
-            patch.setattr(history_module, "KEPT_ANYHOW", 2)
+            patch.setattr(folding, "KEPT_MS", 10)
+            patch.setattr(folding, "LOOK_MS", 3)
+            patch.setattr(folding, "KEPT_INCIDENTS", 4)
+            patch.setattr(folding, "KEPT_ANYHOW", 2)
             before, names = live, list(live.incidents.items())
 
             live = fold(live, one)
@@ -273,7 +273,7 @@ def test_what_one_entry_costs_does_not_grow_with_what_is_remembered(
     lives = [one for n in range(2_900) for one in life(n)]
 
     def took(kept: int) -> float:
-        monkeypatch.setattr(history_module, "KEPT_INCIDENTS", kept + room)
+        monkeypatch.setattr(folding, "KEPT_INCIDENTS", kept + room)
         remembered = replay(lives[: 2 * kept])
         assert len(remembered.incidents) == kept
         began = time.process_time()
