@@ -26,9 +26,10 @@ from agent.daemon.own_standing import standing
 from agent.daemon.reload import Means as ReloadMeans
 from agent.daemon.reload import Reload, Rules
 from agent.daemon.rule_watch import RuleWatch
+from agent.daemon.scenes import Local
 from agent.daemon.service import Notes, Service, restored
 from agent.daemon.settling import ANSWER_S
-from agent.daemon.sight import Local, Sight, judged_by
+from agent.daemon.sight import Sight, judged_by
 from agent.daemon.snapshots import Snapshots
 from agent.deadman import Deadman, boot
 from agent.deadman import now as boot_time

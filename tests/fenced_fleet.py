@@ -15,7 +15,7 @@ from agent.actions.configs import apply
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.claim_sweep import Sweep
 from agent.daemon.fence import ClaimWrites, Fence
-from agent.daemon.sight import Local
+from agent.daemon.scenes import Local
 from agent.history import History
 from agent.model import Boot, Change, Effect, Entry, Operation, Policy
 from agent.rehearsal.virtual_time import run

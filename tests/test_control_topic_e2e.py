@@ -22,7 +22,7 @@ from agent.control.witness import RANK_STEP
 from agent.control_topic import LAB, ClaimVoid, ControlTopic, Effects, Settings, Surroundings
 from agent.daemon.claim_sweep import Sweep
 from agent.daemon.fence import ClaimWrites, Fence
-from agent.daemon.sight import Local
+from agent.daemon.scenes import Local
 from agent.history import History
 from agent.kafka.admin import Admin
 from agent.kafka.configs import ConfigChange, check_altered, incremental_alter_configs

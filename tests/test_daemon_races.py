@@ -10,7 +10,7 @@ from stories import decision
 
 from agent.actions import Ports
 from agent.daemon.attempt import Attempt
-from agent.daemon.sight import Local
+from agent.daemon.scenes import Local
 from agent.model import Effect, Entry, Kind, Limits, Rate, Seen
 from agent.rehearsal.stage import START_MS, MemoryJournal
 from agent.rehearsal.virtual_time import run

@@ -14,6 +14,7 @@ from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
 from agent.daemon.last_look import last_look, still_fires
 from agent.daemon.means import Means
+from agent.daemon.scenes import scene_of
 from agent.daemon.world_guard import elsewhere, objection
 from agent.history import Incident, same_step
 from agent.kafka.errors import KafkaError
@@ -78,7 +79,7 @@ class Attempt:
     async def _scene(self) -> gate.Scene | Refusal:
         means, action = self._means, spec(type(self._action))
         local = await means.local()
-        scene = means.sight().scene(self._decision, action, means.ledger.history, means.clock(), local)
+        scene = scene_of(means.sight(), self._decision, action, means.ledger.history, means.clock(), local)
         if isinstance(scene, Refusal):
             return scene
         return replace(scene, planned_at=means.planned.get(self._decision.incident))

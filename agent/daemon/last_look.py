@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent import gate
 from agent.actions import blind_without_log, spec
 from agent.daemon.means import Means
+from agent.daemon.scenes import around, scene_of
 from agent.history import History
 from agent.model import Decision, Effect, Refusal
 
@@ -18,8 +19,8 @@ async def last_look(
     action = spec(type(means.actions[decision.do]))
     sight, now = means.sight(), means.clock()
     if begun:
-        return gate.judge_on(sight.around(decision, action, before, now, local))
-    scene = sight.scene(decision, action, before, now, local)
+        return gate.judge_on(around(sight, decision, action, before, now, local))
+    scene = scene_of(sight, decision, action, before, now, local)
     return scene if isinstance(scene, Refusal) else gate.judge(scene)
 
 

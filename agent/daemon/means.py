@@ -11,7 +11,8 @@ from agent.actions.ports import Ports
 from agent.control_topic import ControlTopic
 from agent.daemon.fence import Fence
 from agent.daemon.ledger import Ledger
-from agent.daemon.sight import Local, Sight
+from agent.daemon.scenes import Local
+from agent.daemon.sight import Sight
 from agent.model import Boot, Called
 
 

@@ -1,39 +1,26 @@
-"""What is seen at one instant: the samples, the alerts and a peer's view, put before gate and verify."""
+"""What is seen at one instant: the samples, the alerts of the rules in force, and a peer's view."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.asked import Asked
-from agent.daemon.freshness import NEVER, Freshness, Taken
+from agent.daemon.freshness import Freshness
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
-from agent.decide import fill, is_given, selects
-from agent.gate import Around, Scene, World
-from agent.history import History, Incident
-from agent.model import (
-    ActionSpec,
-    Alert,
-    AlertState,
-    Decision,
-    Labels,
-    Policy,
-    Refusal,
-    Remedy,
-    RuleHealth,
-    Sample,
-)
-from agent.promql import EvaluationError, evaluate
+from agent.daemon.proof import Proof
+from agent.daemon.unless import Unless
+from agent.decide import fill, selects
+from agent.gate import World
+from agent.history import Incident
+from agent.model import Alert, AlertState, Decision, Labels, Remedy, Sample
 from agent.promql.labels import NAME, without
 from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
-from agent.rulebook.compiled import compiled
 from agent.rulebook.windows import LEAST_MS, windows, windows_of
 from agent.series import Series, Touched
 from agent.verify import View
@@ -47,17 +34,6 @@ def judged_by(decisions: Iterable[Decision]) -> Iterator[str]:
     """The expressions that tell whether these have helped."""
     for one in decisions:
         yield from filter(None, (one.worse_if, one.verify and one.verify.expr))
-
-
-class Local(Struct, frozen=True):
-    """What the agent knows of itself at this instant."""
-
-    node_id: int
-    policy: Policy
-    started_at: int
-    stop_file: str | None = None
-    control: str = ""
-    peers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Sight:
@@ -83,11 +59,12 @@ class Sight:
         self.alerts = Alerts(book.rules, IDLE_MS)
         self.series = series
         self.world = world
-        self._newest: dict[str, Taken] = {}  # by name: from which instant the data that it rests on are
         self.down: Down = frozenset()
         self._away_at: int | None = None  # when the own broker was last seen fenced
         self._origins = Origins(book, origin, giving)
         self._asked = Asked(self._origins)
+        self._proof = Proof(series, self._origins)
+        self._unless = Unless(series, self.alerts, self._origins, self._asked)
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
@@ -105,7 +82,8 @@ class Sight:
         self.alerts.restore(kept, unseen=False)
         gone = lost(kept, self.book.rules)
         self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
-        self._newest, self.down, self._away_at = former._newest, former.down, former._away_at
+        self.down, self._away_at = former.down, former._away_at
+        self._proof.follow(former._proof)
         self._asked.follow(former._asked)
         self._asked.ask(self.names - former.names, self.steady())
         ended = ((each.name, labels) for each in gone for labels in each.written)
@@ -136,11 +114,8 @@ class Sight:
             self._look_at_clock(now)
         self._asked.hear(samples, ran)
         touched = self.series.add(samples)
-        for name in self.series.cut():
-            self._newest.pop(name, None)
-        for sample in samples:
-            if sample.at > self._newest.get(sample.name, NEVER).at and sample.name in touched.names:
-                self._newest[sample.name] = Taken(sample.at, ran)
+        self._proof.forget(self.series.cut())
+        self._proof.take(samples, ran, touched.names)
         return touched
 
     def _look_at_clock(self, now: int) -> None:
@@ -155,7 +130,7 @@ class Sight:
         )
         self._asked.ask(self.names, self.steady())
         if by_ms < 0:
-            self._newest.clear()
+            self._proof.begin_anew()
         if self._away_at is not None:
             self._away_at = min(self._away_at + max(by_ms, 0), now)
         self.alerts.begin_anew(max(by_ms, 0))
@@ -194,65 +169,16 @@ class Sight:
         changed = self.series.add(samples).changed
         if turn is not None:
             self.alerts.disturb(changed - {finding.task.rule.name}, turn)
-        if samples:  # it is no fresher than the oldest of what it rests on
-            name = finding.task.rule.name
-            rests_on = [self._newest.get(each, NEVER) for each in self._origins.recorded[name]]
-            at = min((each.at for each in rests_on), default=finding.task.now)
-            self._newest[name] = Taken(at, min((each.ran for each in rests_on), default=math.inf))
+        if samples:
+            self._proof.record(finding.task.rule.name, finding.task.now)
         return changed
-
-    def scene(
-        self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local
-    ) -> Scene | Refusal:
-        """Everything the gate may look at but the plan; a Refusal where the remedy is gone from the rules."""
-        remedy = self.book.remedies.get(decision.alert)
-        if remedy is None or not selects(remedy, decision.labels):
-            return Refusal("mode", f"the rules have no remedy for {decision.alert} any more")
-        which = decision.alert, decision.labels
-        health = self.alerts.health(*which)
-        return Scene(
-            now=now,
-            decision=decision,
-            remedy=remedy,
-            spec=spec,
-            policy=local.policy,
-            history=history,
-            node_id=local.node_id,
-            agent_started_at=local.started_at,
-            stop_file=local.stop_file,
-            health=health,
-            health_reason="" if health is RuleHealth.OK else self.alerts.why(*which),
-            signals=self._origins.of(self.alerts.expression(*which)),
-            patients=self._patients(remedy),
-            unless=self._objections(remedy, decision.labels, now),
-            peers=local.peers,
-            world=self.world(),
-            control=local.control,
-            given=is_given(decision, remedy),
-        )
-
-    def around(
-        self, decision: Decision, spec: ActionSpec, history: History, now: int, local: Local
-    ) -> Around:
-        """What the gate looks at once more when it has begun, whatever rules are in force now."""
-        return Around(
-            now=now,
-            decision=decision,
-            spec=spec,
-            history=history,
-            node_id=local.node_id,
-            stop_file=local.stop_file,
-            peers=local.peers,
-            world=self.world(),
-        )
 
     def view(
         self, decision: Decision, began: Freshness, stood: Freshness | None, now: int, ran: float = -math.inf
     ) -> View:
         """What tells whether the action helped since it `stood`, which is None until then, or did harm since
         it `began`; `ran`: what their clock says."""
-        world = self.world()
-        check = decision.verify
+        world, check, worse = self.world(), decision.verify, decision.worse_if
         known = decision.alert in self._alert_names
         rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
@@ -260,11 +186,14 @@ class Sight:
             holds=stood is not None and check is not None and self._holds(check.expr, stood, now),
             value=next((a.value for a in self.alerts.active() if a.labels == decision.labels), None),
             threshold=rule.threshold if rule else None,
-            worse_if=decision.worse_if is not None and self._is_worse(decision.worse_if, began, now, ran),
+            worse_if=worse is not None and self._proof.is_worse(worse, began, now, ran),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
             returning=self._returning(world, now),
         )
+
+    def _holds(self, expr: str, stood: Freshness, now: int) -> bool:
+        return self._proof.holds(expr, stood, self.down, now)
 
     def _returning(self, world: World | None, now: int) -> bool:
         if world is not None and self._node_id in world.fenced:
@@ -275,52 +204,16 @@ class Sight:
         """What fires now."""
         return tuple(a for a in self.alerts.active() if a.state is AlertState.FIRING)
 
-    def _holds(self, expr: str, fresh: Freshness, now: int) -> bool:
-        """A result that rests on samples taken after the action: an old sample proves nothing."""
-        expression = compiled(expr)
-        if expression.nameless:  # which samples it would rest on nobody can say
-            return False
-        new = [self._is_fresh(name, fresh, now) for name in expression.names]
-        return not self._origins.silent(expression, self.down) and all(new) and self._has_result(expr, now)
+    def objections(self, remedy: Remedy, labels: Labels, now: int) -> tuple[str, ...]:
+        """What its `unless` objects, for an alert with these labels."""
+        texts = [fill(text, labels) for text in remedy.unless]
+        return self._unless.objections(texts, self.down, self.ground(), now)
 
-    def _is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
-        """A result of nothing but what was after it began: what was so before is not its work."""
-        is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
-        after = self._origins.lies_after(compiled(expr), fresh.lasted(ran), is_fresh)
-        return after and self._has_result(expr, now)
+    def signals(self, alert: str, labels: Labels) -> frozenset[str]:
+        """The sources of the series that this alert's rule reads."""
+        return self._origins.of(self.alerts.expression(alert, labels))
 
-    def _is_fresh(self, name: str, fresh: Freshness, now: int) -> bool:
-        return fresh.has(name, self._newest.get(name, NEVER), now)
-
-    def _has_result(self, expr: str, now: int) -> bool:
-        try:
-            return bool(evaluate(compiled(expr), self.series, now))
-        except EvaluationError:
-            return False  # what cannot be judged neither heals nor condemns
-
-    def _objections(self, remedy: Remedy, labels: Labels, now: int) -> tuple[str, ...]:
-        """Those with a result, and those of which nobody can say whether they have one, and why."""
-        objections = (self._objection(fill(text, labels), now) for text in remedy.unless)
-        return tuple(each for each in objections if each)
-
-    def _objection(self, text: str, now: int) -> str:
-        """It, with why nobody can say whether it has a result; empty where it has none."""
-        expression = compiled(text)
-        if silent := self._origins.silent(expression, self.down):
-            return f"{text} (unknown: {', '.join(sorted(silent))} cannot be read)"
-        if silent := self._origins.silent(expression, self._asked.unread):
-            return f"{text} (unknown: {', '.join(sorted(silent))} was not read yet)"
-        lacking = self.series.incomplete & self._origins.originals(expression.names)
-        if lacking:
-            return f"{text} (unknown: not all series of {', '.join(sorted(lacking))} are kept)"
-        try:
-            if evaluate(expression, self.series, now):
-                return text
-        except EvaluationError as error:
-            return f"{text} (unknown: {error})"
-        unknown = self.alerts.unknown(expression, self.ground(), now)
-        return f"{text} (unknown: {unknown})" if unknown else ""
-
-    def _patients(self, remedy: Remedy) -> int:
+    def patients(self, remedy: Remedy) -> int:
+        """How many targets of this remedy's alert fire."""
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
         return len({a.label(remedy.target) for a in mine})

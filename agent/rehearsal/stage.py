@@ -15,7 +15,8 @@ from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
 from agent.daemon.proposals import answer
-from agent.daemon.sight import Local, Sight
+from agent.daemon.scenes import Local
+from agent.daemon.sight import Sight
 from agent.gate import World
 from agent.history import ANSWERS, replay
 from agent.journal import JournalFailed

@@ -11,7 +11,7 @@ from test_control_topic import Cluster, eventually
 
 from agent.control_topic import ControlTopic
 from agent.daemon.desk import Desk
-from agent.daemon.sight import Local
+from agent.daemon.scenes import Local
 from agent.history import History
 from agent.model import Policy
 

@@ -16,7 +16,7 @@ from stage import Brake, DiskScenery, Stage, book
 from agent.actions import Ports
 from agent.assembly import make_service
 from agent.daemon.desk import Desk
-from agent.daemon.sight import Local
+from agent.daemon.scenes import Local
 from agent.model import Effect, Sample, Seen, Settle, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused

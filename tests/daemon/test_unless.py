@@ -81,7 +81,7 @@ class Guarded:
 
     def objections(self) -> tuple[str, ...]:
         assert [alert.state for alert in self._few()] == [AlertState.FIRING]
-        return self.sight._objections(self.sight.book.remedies["Few"], (), self.now)
+        return self.sight.objections(self.sight.book.remedies["Few"], (), self.now)
 
     def _few(self) -> list[Alert]:
         return [alert for alert in self.sight.alerts.active() if alert.rule == "Few"]

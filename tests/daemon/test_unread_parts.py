@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 from rule_files import SPECS, write
 
 from agent.daemon.loop import Daemon
@@ -79,8 +80,9 @@ class Watched:
         states = [alert.state for alert in self.sight.alerts.active() if alert.rule == "Offline"]
         return states, self.sight.alerts.health("Offline")
 
-    def objections(self) -> tuple[str, ...]:
-        return self.sight._objections(self.sight.book.remedies["Few"], (), self.now)
+    def objections(self, *unless: str) -> tuple[str, ...]:
+        few = self.sight.book.remedies["Few"]
+        return self.sight.objections(replace(few, unless=unless or few.unless), (), self.now)
 
 
 @pytest.fixture
@@ -137,16 +139,17 @@ async def test_a_choice_by_patterns_rests_on_what_they_match(watched: Watched) -
     """Else one part that can never be read would keep all such rules from being judged."""
     watched.cluster.fails["partitions"] = "unreachable"
     await watched.read(100)
-    health, objection = watched.sight.alerts.health, watched.sight._objection
+    health = watched.sight.alerts.health
     assert health("OfOthers") is RuleHealth.OK  # though one that records what it matches is blind
-    assert objection('{__name__=~"kafka_admin_(brokers|topics)"} > 3', watched.now) == ""
+    assert watched.objections('{__name__=~"kafka_admin_(brokers|topics)"} > 3') == ()
 
     assert health("OfIt") is health("OfRecorded") is RuleHealth.FAILING
     why = "kafka:offline, which it reads, is failing: its source is down or not read yet: kafka_admin_"
     assert watched.sight.alerts.why("OfRecorded").startswith(why)
     silent = "(unknown: kafka_admin_offline_partitions cannot be read)"
     for text in ('{__name__=~"kafka_admin_off.+"} > 3', '{__name__=~"kafka:.+"} > 3'):
-        assert silent in objection(text, watched.now)
+        (objection,) = watched.objections(text)
+        assert silent in objection
 
 
 async def test_what_was_deleted_is_known_to_be_gone(watched: Watched) -> None:
@@ -176,7 +179,7 @@ async def test_an_objection_that_cannot_be_evaluated_stands(
     def many(*_: object) -> None:
         raise EvaluationError("many-to-many")
 
-    monkeypatch.setattr("agent.daemon.sight.evaluate", many)
+    monkeypatch.setattr("agent.daemon.unless.evaluate", many)
     assert watched.objections()[0] == "kafka_admin_offline_partitions > 0 (unknown: many-to-many)"
 
 

@@ -17,7 +17,8 @@ from agent.daemon.found import Found
 from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
-from agent.daemon.sight import Local, Sight
+from agent.daemon.scenes import Local
+from agent.daemon.sight import Sight
 from agent.gate import World
 from agent.journal import JournalFailed
 from agent.model import Boot, Called, Effect, Entry, Kind, Policy, Rate
