@@ -16,7 +16,8 @@ import numpy as np
 
 from agent.model import Labels
 from agent.promql.vectors import NO_ROWS, Samples
-from agent.series.store import Held, Series
+from agent.series.cover import Held
+from agent.series.store import Series
 
 MAX_BYTES = 64 << 20
 _MAGIC = b"ottla series 1\n"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from threading import Lock
+from collections.abc import Iterable, Mapping, Sequence, Set
 
-import numpy as np
 from msgspec import Struct
 
 from agent.model import Labels, Sample
-from agent.promql.labels import NAME
-from agent.promql.nodes import LOOKBACK_MS, Matcher
-from agent.promql.vectors import NEVER, NEVER_BEFORE, NO_SAMPLES, NOTHING_NEW, Newest, Rows, Samples
-from agent.series.block import Block, Selection
+from agent.promql.nodes import LOOKBACK_MS
+from agent.promql.vectors import NEVER, NEVER_BEFORE, Samples
+from agent.series.block import Block
+from agent.series.cover import Cover, Held
+from agent.series.reading import Readable
 
-_CELLS = 32_768  # samples in a piece of a snapshot
 _SWEEP_MS = 60_000  # between two looks for series that have ended
 LONGEST = 10_240  # samples of a series, 160 KiB: of a full row three quarters are within its window
 SET_BACK_MS = 5_000  # a clock that goes back by less was slewed, or stepped a little: samples wait for it
@@ -38,19 +36,7 @@ class Touched(Struct, frozen=True):
         return cls(names, names)
 
 
-class Held(Struct, frozen=True):
-    """Of a store: when its newest sample is from, since when they are complete, how long they are kept, and
-    of which metric series were dropped, and when, or samples before their time."""
-
-    newest: int
-    first_at: int | None
-    later: Mapping[str, int]
-    wanted: Mapping[str, int] | None  # None: all metrics
-    dropped_at: Mapping[str, int] = {}
-    shortened_until: Mapping[str, int] = {}
-
-
-class Series:
+class Series(Readable):
     """Samples of the metrics in `wanted`, each kept for as long (ms) as that says, for `window_ms` at most
     (None: all metrics, for that long), of at most `limit` series with `longest` samples each.
 
@@ -74,6 +60,7 @@ class Series:
         limit: int = 20_000,
         longest: int = LONGEST,
     ) -> None:
+        super().__init__()
         self.window_ms = window_ms
         self.limit = limit
         self.dropped: Counter[str] = Counter()
@@ -81,20 +68,15 @@ class Series:
         self._cut = set[str]()  # metrics
         self.old = 0
         self.set_back = 0  # times that all was forgotten, since the clock was set back
-        self.first_at: int | None = None  # when the first sample came, whatever time it has
-        self.later: Mapping[str, int] = {}  # metrics that have been kept only since, or only back to then
-        self._wanted = wanted
+        self.cover = Cover(window_ms, wanted)
         self._longest = longest
-        self._blocks: dict[str, Block] = {}  # the oldest name first
         self._count = 0
         self._latest = 0  # of all samples
         self._now = NEVER
         self._ran = math.nan
         self._swept_at = 0
-        self._dropped_at: dict[str, int] = {}
         self._were_shortened: Mapping[str, int] = {}  # as `shortened_until`, in the store before a restart
         self._changed: set[str] = set()  # in the call of add that is under way
-        self._lock = Lock()
 
     @property
     def count(self) -> int:
@@ -112,31 +94,28 @@ class Series:
         return self._latest if self._now == NEVER else self._now
 
     @property
-    def shortened(self) -> int:
-        """Samples that were dropped before their time."""
-        return sum(block.shortened for block in self._blocks.values())
-
-    @property
     def incomplete(self) -> frozenset[str]:
         """The metrics of which series were dropped within the time that they are kept."""
-        return frozenset(n for n, at in self._dropped_at.items() if self._newest - at <= self._window(n))
+        return self.cover.incomplete(self._newest)
 
     @property
-    def shortened_until(self) -> Mapping[str, int]:
-        """By metric of which samples were dropped before their time: the time of the newest of them."""
-        return {n: b.shortened_until for n, b in self._every() if b.shortened_until != NEVER_BEFORE}
+    def first_at(self) -> int | None:
+        """When the first sample came, whatever time it has."""
+        return self.cover.first_at
 
-    def sizes(self) -> Mapping[str, tuple[int, int]]:
-        """By metric: how many series it has, and the bytes of their samples."""
-        return {name: (len(block.rows), block.nbytes) for name, block in self._every()}
+    @property
+    def later(self) -> Mapping[str, int]:
+        """Metrics that have been kept only since, or only back to then."""
+        return self.cover.later
 
     def add(self, samples: Iterable[Sample]) -> Touched:
         """Keep what is wanted; the metrics that got a new sample, or lost a series to the limit."""
         touched = set()
         with self._lock:
+            wanted = self.cover.wanted
             self._changed = changed = set[str]()
             for sample in samples:
-                if (self._wanted is None or sample.name in self._wanted) and self._append(sample):
+                if (wanted is None or sample.name in wanted) and self._append(sample):
                     touched.add(sample.name)
             if self._newest - self._swept_at > min(_SWEEP_MS, self.window_ms // 4):
                 self._sweep()
@@ -164,38 +143,19 @@ class Series:
         if not forward > SET_FORWARD_MS:  # or not known
             return 0
         if self.first_at is not None:
-            self.first_at = now
+            self.cover.first_at = now
         return int(forward)
 
     def want(self, wanted: Mapping[str, int]) -> None:
-        """Keep these metrics for so long from now on; what others left behind goes with its age.
-
-        What was not kept, or not for so long, is there only from the newest sample on, or from where its
-        former window began.
-        """
-        before, self._wanted = self._wanted, wanted
+        """Keep these metrics for so long from now on; what others left behind goes with its age."""
         with self._lock:
-            if self.first_at is not None and before is not None:
-                began = {name: self._began(name, before) for name in wanted if not self._covers(name, before)}
-                self.later = {n: at for n, at in self.later.items() if n in wanted} | began
+            self.cover.want(wanted, self._newest)
             for name, block in self._blocks.items():
-                block.window_ms = self._window(name) if name in wanted else block.window_ms
+                block.window_ms = self.cover.window(name) if name in wanted else block.window_ms
 
     def held(self) -> Held:
         """What is known of the samples as a whole, for a snapshot."""
-        wanted = None if self._wanted is None else {name: self._window(name) for name in self._wanted}
-        dropped, shortened = dict(self._dropped_at), self.shortened_until
-        return Held(self._newest, self.first_at, dict(self.later), wanted, dropped, shortened)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The metrics that are held, the oldest first."""
-        return tuple(name for name, _ in self._every())
-
-    def pieces(self, name: str) -> Iterator[tuple[Sequence[Labels], Samples]]:
-        """All samples of a metric, a bounded number at a time."""
-        block = self._blocks.get(name)
-        return iter(()) if block is None else block.pieces(_CELLS)
+        return self.cover.held(self._newest, self.shortened_until)
 
     def resume(self, held: Held, now: int) -> None:
         """Go on, empty yet, where another store ended: before its samples are put back and others come.
@@ -205,8 +165,7 @@ class Series:
         """
         self._latest = self._swept_at = now
         if -SET_BACK_MS <= now - held.newest <= LOOKBACK_MS:
-            self.first_at, self.later = held.first_at, held.later
-            self._wanted, self._dropped_at = held.wanted, dict(held.dropped_at)
+            self.cover.resume(held)
             self._were_shortened = held.shortened_until
 
     def put_back(self, name: str, labels: Sequence[Labels], samples: Samples) -> None:
@@ -214,7 +173,7 @@ class Series:
         with self._lock:
             block = self._blocks.get(name)
             if block is None:
-                block = Block(name, self._window(name), self._longest, self._lock)
+                block = Block(name, self.cover.window(name), self._longest, self._lock)
                 block.shortened_until = self._were_shortened.get(name, NEVER_BEFORE)
             room = self.limit - self._count
             if len(labels) > room:
@@ -229,79 +188,21 @@ class Series:
         with self._lock:
             for name in names & self._blocks.keys():
                 self._count -= len(self._blocks.pop(name).rows)
-            if self.first_at is not None:
-                self.later = {**self.later, **dict.fromkeys(names, self._newest)}
+            self.cover.begin_anew(names, self._newest)
 
     def forget(self) -> None:
         """Be empty again."""
         self._empty()
-        self._wanted = None
-
-    def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
-        """The samples with start < t <= end of every matching series; stale markers included."""
-        found = [block.window(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
-        return found[0] if len(found) == 1 else _joined(found)
-
-    def latest(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Newest:
-        """The newest sample with start < t <= end of each matching series, unless it is a stale marker."""
-        found = [block.newest(chosen, start, end) for block, chosen in self._chosen(name, matchers)]
-        if len(found) == 1:
-            return found[0]
-        return _together(found)
-
-    def has(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> bool:
-        """Whether any matching series has a sample or a stale marker with start < t <= end."""
-        chosen = self._chosen(name, matchers)
-        return any(block.has(rows, start, end) for block, rows in chosen)
-
-    def labels_of(
-        self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int
-    ) -> tuple[Labels, ...]:
-        """The labels (with the name) of series with a sample or a stale marker in start < t <= end."""
-        return tuple(
-            selection[1].labels[row]
-            for block, selection in self._chosen(name, matchers)
-            for row in np.flatnonzero(block.seen(selection, start, end)).tolist()
-        )
-
-    def _chosen(self, name: str | None, matchers: tuple[Matcher, ...]) -> list[tuple[Block, Selection]]:
-        """The blocks that a selector reads, and its rows in each."""
-        about_names = [each for each in matchers if each.name == NAME]
-        others = tuple(each for each in matchers if each.name != NAME) if about_names else matchers
-        if name is None:
-            found = self._every()
-        else:
-            block = self._blocks.get(name)
-            found = [] if block is None else [(name, block)]
-        blocks = [block for each, block in found if all(m.matches(each) for m in about_names)]
-        return [(block, block.match(others)) for block in blocks]
-
-    def _every(self) -> list[tuple[str, Block]]:
-        """All blocks, the oldest name first."""
-        with self._lock:  # a metric may begin meanwhile, and a dict that grows cannot be copied
-            return list(self._blocks.items())
-
-    def _window(self, name: str) -> int:
-        """How long samples of this metric are kept."""
-        wanted = self.window_ms if self._wanted is None else self._wanted.get(name, self.window_ms)
-        return min(wanted, self.window_ms)
-
-    def _covers(self, name: str, before: Mapping[str, int]) -> bool:
-        return name in before and before[name] >= self._window(name)
-
-    def _began(self, name: str, before: Mapping[str, int]) -> int:
-        """From when on a metric's samples are there, as it was kept until now."""
-        back = before.get(name, 0)
-        return max(self.later.get(name, 0), self._newest - min(back, self.window_ms))
+        self.cover.wanted = None
 
     def _empty(self) -> None:
         with self._lock:
             self._blocks, self._count, self._latest, self._swept_at = {}, 0, 0, 0
-            self.first_at, self.later, self._dropped_at = None, {}, {}
+            self.cover.empty()
 
     def _append(self, sample: Sample) -> bool:
         block = self._blocks.get(sample.name)
-        if sample.at <= self._clock - (block.window_ms if block else self._window(sample.name)):
+        if sample.at <= self._clock - (block.window_ms if block else self.cover.window(sample.name)):
             self.old += 1
             return False
         row = block.rows.get(sample.labels) if block else None
@@ -310,7 +211,7 @@ class Series:
                 self._drop(sample.name, 1)
                 return False
             if block is None:
-                block = Block(sample.name, self._window(sample.name), self._longest, self._lock)
+                block = Block(sample.name, self.cover.window(sample.name), self._longest, self._lock)
                 self._blocks[sample.name] = block
             row = block.begin(sample.labels)
             self._count += 1
@@ -325,8 +226,8 @@ class Series:
         if new:
             self._changed.add(sample.name)
         self._latest = max(self._latest, sample.at)
-        if self.first_at is None:
-            self.first_at = self._clock
+        if self.cover.first_at is None:
+            self.cover.first_at = self._clock
         return True
 
     def _make_place(self, name: str) -> bool:
@@ -352,7 +253,7 @@ class Series:
     def _drop(self, name: str, samples: int) -> None:
         self.dropped[name] += samples
         self._changed.add(name)
-        self._dropped_at[name] = self._newest
+        self.cover.drop(name, self._newest)
 
     def _sweep(self) -> None:
         """Forget the series without a sample in their window, so that new ones find room."""
@@ -360,31 +261,3 @@ class Series:
         kept = {name: block.without(self._newest - block.window_ms) for name, block in self._blocks.items()}
         self._blocks = {name: block for name, block in kept.items() if block.rows}
         self._count = sum(len(block.rows) for block in self._blocks.values())
-
-
-def _together(found: Sequence[Newest]) -> Newest:
-    """What several metrics' blocks gave, as one."""
-    if not found:
-        return NOTHING_NEW
-    return Newest(
-        Rows([labels for each in found for labels in each.rows.labels]),
-        np.concatenate([each.times for each in found]),
-        np.concatenate([each.values for each in found]),
-        np.concatenate([each.found for each in found]),
-    )
-
-
-def _joined(found: Sequence[Samples]) -> Samples:
-    """What several metrics' blocks gave, as one; the narrower ones are padded."""
-    if not found:
-        return NO_SAMPLES
-    width = max(each.values.shape[1] for each in found)
-    more = [((0, 0), (0, width - each.values.shape[1])) for each in found]
-    times = [np.pad(each.times, pad, constant_values=NEVER) for each, pad in zip(found, more, strict=True)]
-    values = [np.pad(each.values, pad, constant_values=np.nan) for each, pad in zip(found, more, strict=True)]
-    return Samples(
-        Rows([labels for each in found for labels in each.rows.labels]),
-        np.concatenate(times),
-        np.concatenate(values),
-        np.concatenate([each.counts for each in found]),
-    )

@@ -48,7 +48,7 @@ def shortened() -> Series:
         series.add([Sample("busy", labels_of({"n": "0"}), at, float(at))])
         if at % MINUTE == 0:
             series.add([Sample("slow", (), at, 0), Sample("busy", labels_of({"n": "1"}), at, 0)])
-    series.first_at = NOW - WINDOW
+    series.cover.first_at = NOW - WINDOW
     assert series.shortened > 0
     return series
 
@@ -117,7 +117,7 @@ def test_a_rule_is_judged_just_where_its_window_is_whole(
         now += passed
         series.add([Sample("x", labels_of({"n": f"{number}"}), now, 1.0)])
         plain[f"{number}"].append(now)
-    series.first_at = NOW - 4000
+    series.cover.first_at = NOW - 4000
     if restart:
         series = restarted(series, now, longest=longest)
     every = sorted(at for times in plain.values() for at in times)
@@ -141,7 +141,7 @@ def test_that_other_series_of_its_metric_end_makes_none_whole() -> None:
     series = Series(4000, longest=16)
     series.add([Sample("x", labels_of({"n": "ends"}), NOW, 1.0)])
     series.add(Sample("x", labels_of({"n": "0"}), at, 1.0) for at in range(NOW, NOW + 8000, 100))
-    series.first_at = NOW
+    series.cover.first_at = NOW
     assert series.count == 1
     assert health(series, "count_over_time(x[3s])", NOW + 7900) is FAILING
 

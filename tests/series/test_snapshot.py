@@ -13,7 +13,7 @@ from agent.alerts.judgement import Ground
 from agent.model import Labels, RuleHealth, Sample, labels_of
 from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.vectors import STALE, STALE_BITS
-from agent.series import Series, snapshot, store
+from agent.series import Series, reading, snapshot
 from agent.series.snapshot import BadSnapshot, restore, written
 
 MINUTE = 60_000
@@ -163,7 +163,7 @@ def test_what_was_left_out_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_metric_comes_back_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one with several pieces all are left out where the last has no room, and so are all newer ones."""
-    monkeypatch.setattr(store, "_CELLS", 16)
+    monkeypatch.setattr(reading, "_CELLS", 16)
     for size in range(len(saved(some())) + 1100, 1100, -60):
         monkeypatch.setattr(snapshot, "MAX_BYTES", size)
         left_out = set[str]()
