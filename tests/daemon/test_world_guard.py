@@ -20,8 +20,8 @@ from agent.actions.throttles import LEADER_RATE, MOVE_RATE, UNLIMITED
 from agent.daemon.carry import Carrier
 from agent.daemon.ledger import Ledger
 from agent.daemon.world_guard import ASK_S, elsewhere
-from agent.gate import Scene, World
-from agent.history import History, Phase
+from agent.gate import World
+from agent.history import Phase
 from agent.model import (
     Alert,
     AlertState,
@@ -30,32 +30,50 @@ from agent.model import (
     Limits,
     Mode,
     Place,
-    Policy,
     Remedy,
+    RuleHealth,
+    Step,
 )
 from agent.rehearsal.stage import MemoryJournal
 from agent.wire import encode_effect
 
 OF = decision(do="throttle_replication")
-REMEDY = Remedy("Full", "sre", Mode.ACT, "path", (), (), Limits(), None, Place("r.yml", 1, 1))
+PLACE = Place("r.yml", 1, 1)
+STEP = Step(OF.do, OF.args, OF.lease_ms, OF.verify, PLACE)
+REMEDY = Remedy("Full", "sre", Mode.ACT, "path", (), (STEP,), Limits(), None, PLACE)
 SPEC = spec(ThrottleReplication)
 SIGN = SPEC.sign
 
 
-def fine(*_: object) -> Scene:
-    """Nothing else objects."""
-    world = World(at=boot_ms(), asked=2)
-    return Scene(
-        now=boot_ms(),
-        decision=OF,
-        remedy=REMEDY,
-        spec=SPEC,
-        policy=Policy(),
-        history=History(),
-        node_id=1,
-        agent_started_at=0,
-        world=world,
-    )
+class Clear:
+    """A sight in which the alert fires, nothing gets worse, and nothing gives the gate a reason to refuse."""
+
+    book = SimpleNamespace(remedies={OF.alert: REMEDY})
+    alerts = SimpleNamespace(health=lambda *_: RuleHealth.OK)
+
+    def world(self) -> World:
+        """Of this instant."""
+        return World(at=boot_ms(), asked=2)
+
+    def firing(self) -> tuple[Alert, ...]:
+        """The one."""
+        return (Alert(OF.alert, OF.labels, AlertState.FIRING, 0, 0.9),)
+
+    def signals(self, *_: object) -> frozenset[str]:
+        """Of no log lines."""
+        return frozenset()
+
+    def patients(self, *_: object) -> int:
+        """It alone."""
+        return 1
+
+    def objections(self, *_: object) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def view(self, *_: object, **__: object) -> Any:
+        """Nothing gets worse."""
+        return SimpleNamespace(worse_if=False, offline=None, under_min_isr=None, value=None, returning=False)
 
 
 async def claims(agent: Agent, broker: int) -> int:
@@ -77,10 +95,7 @@ async def begins(fleet: Fleet) -> Carrier:
     one.ledger = Ledger(MemoryJournal(), lambda _: None)  # type: ignore[arg-type]  # the same three methods
     started = Entry(boot_ms(), Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)
     await one.ledger.record(started)
-    firing = (Alert(OF.alert, OF.labels, AlertState.FIRING, 0, 0.9),)
-    one.sight = lambda: SimpleNamespace(
-        world=lambda: None, firing=lambda: firing, scene=fine, around=fine, view=fine_view
-    )
+    one.sight = Clear
     carrier = Carrier(one, OF.incident)
     carrying = asyncio.ensure_future(carrier.carry())
     async with asyncio.timeout(60):
@@ -91,11 +106,6 @@ async def begins(fleet: Fleet) -> Carrier:
     carrying.cancel()
     await asyncio.gather(carrying, return_exceptions=True)
     return carrier
-
-
-def fine_view(*_: object, **__: object) -> Any:
-    """Nothing gets worse."""
-    return SimpleNamespace(worse_if=False, offline=None, under_min_isr=None, value=None, returning=False)
 
 
 def throttled(fleet: Fleet, *nodes: int, key: str = RATE.key, value: str = "5000000") -> None:
