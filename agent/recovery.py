@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from agent import deadman, gate
 from agent.actions import Ports, Stopped, blind_without_log, load
-from agent.assembly import clock, make_admin, make_control, make_dirs, make_fence, make_ports
+from agent.assembly.clocks import clock
+from agent.assembly.hands import make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
 from agent.daemon.carry import left_alone
 from agent.daemon.fence import ClaimWrites, Fence

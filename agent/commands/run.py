@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from agent.assembly import make_service
+from agent.assembly.service import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
 from agent.daemon.interpreter import STARTED_S, give_back, settle

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from stage import PLACE, Disk, DiskScenery, Stage, book, kinds
 from stories import decision, entry
 
-from agent.assembly import make_service
+from agent.assembly.service import make_service
 from agent.config import load
 from agent.daemon.last_look import last_look
 from agent.journal import Journal

@@ -14,7 +14,7 @@ from full_journal import agent_without_room
 from stage import Brake, DiskScenery, Stage, book
 
 from agent.actions import Ports
-from agent.assembly import make_service
+from agent.assembly.service import make_service
 from agent.daemon.desk import Desk
 from agent.daemon.scenes import Local
 from agent.model import Effect, Sample, Seen, Settle, labels_of

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from stories import decision
 from test_set_back import Seeing
 
-from agent import assembly
 from agent.alerts import judge
+from agent.assembly import clocks
 from agent.daemon.freshness import Freshness
 from agent.gate import World
 from agent.model import AlertState, RuleHealth, Sample
@@ -162,10 +162,10 @@ def test_nor_does_it_shorten_the_time_for_which_the_agent_looks_before_it_acts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, ran = 1_000 * HOUR, 5_000.0
-    monkeypatch.setattr(assembly, "clock", lambda: now)
-    monkeypatch.setattr(assembly, "steady", lambda: ran)
+    monkeypatch.setattr(clocks, "clock", lambda: now)
+    monkeypatch.setattr(clocks, "steady", lambda: ran)
     woke = ran
     for passes, set_by in ((0, 0), (10_000, 0), (1_000, 2 * HOUR), (1_000, -5 * HOUR)):
         ran += passes
         now += passes + set_by
-        assert now - assembly.looking_since(woke) == ran - woke
+        assert now - clocks.looking_since(woke) == ran - woke

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hung_files import LOOKS, assert_threads_are_free, hung
 
-from agent import assembly
+from agent.assembly import hands
 from agent.config import load
 from agent.journal import Journal
 from agent.sources import SourceFailed, jolokia
@@ -94,13 +94,13 @@ async def test_the_pid_file_where_an_effect_is_fenced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process is not known then, so that it is waited till nothing can land, as of another host's."""
-    monkeypatch.setattr(assembly, "PROCESS_S", 0.2)
+    monkeypatch.setattr(hands, "PROCESS_S", 0.2)
     file = tmp_path / "ottla.yml"
     file.write_text(CONFIG.replace("PID_FILE", str(tmp_path / "broker.pid")))
     config = load(file)
-    admin = assembly.make_admin(config)
-    control = assembly.make_control(config, admin, Journal(config.state))
-    fence = assembly.make_fence(config, control, admin)
+    admin = hands.make_admin(config)
+    control = hands.make_control(config, admin, Journal(config.state))
+    fence = hands.make_fence(config, control, admin)
     with hung(tmp_path / "broker.pid"):
         async with asyncio.timeout(20):
             assert {await fence.process(1) for _ in range(LOOKS)} == {None}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.assembly import make_where
+from agent.assembly.eyes import make_where
 from agent.config.settings import AUTO, JolokiaSettings
 from agent.lab import nodes
 from agent.lab.cluster import Lab

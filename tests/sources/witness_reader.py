@@ -13,7 +13,7 @@ import time
 from array import array
 from pathlib import Path
 
-from agent.assembly import Kept
+from agent.assembly.kept import Kept
 from agent.journal import Journal
 from agent.model import LogPattern, Place
 from agent.sources.logs import LogTail

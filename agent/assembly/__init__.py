@@ -1,0 +1,1 @@
+"""The only wiring. Each file is loaded by who needs it: an undo without a daemon needs no eyes."""
