@@ -116,6 +116,33 @@ def test_what_ends_while_a_round_writes_another_end_is_not_ended_again() -> None
     run(story())
 
 
+def test_a_wait_that_ends_while_a_round_cuts_another_short_is_not_cut_short_again() -> None:
+    """An attempt that could not write its last entry leaves a wait behind: the round that ends it ends no other
+    that ended meanwhile."""
+
+    async def story() -> None:
+        journal = Sluggish()
+        stage = Stage(journal=journal)
+        await stage.start()
+        await stage.play(13)
+        ledger, deciding = stage.daemon._means.ledger, stage.daemon._deciding
+        for name in ("a", "b"):
+            deciding[name] = Attempt(stage.daemon._means, decision(do="brake"))
+            wanted = replace(decision(), incident=name)
+            await ledger.record(Entry(START_MS + 13_000, Kind.WAITING, "no", name, decision=wanted, claim=1))
+        journal.seconds = 2.0  # longer than between two rounds
+        del deciding["a"]
+        await ledger.record(Entry(START_MS + 14_000, Kind.WITHDRAWN, "in vain", "b"))
+        del deciding["b"]
+        await stage.play(8)
+        ends = ["withdrawn", "refused", "withdrawn"]  # no alert of a's fires either
+        assert kinds(stage.told()) == ["waiting", "waiting", *ends], stage.told()
+        assert list(stage.faults()) == []
+        await stage.crash()
+
+    run(story())
+
+
 class Stuck(Brake):
     """Cannot be taken back while its disk is broken."""
 

@@ -238,10 +238,12 @@ class Daemon:
         return True
 
     async def _stop_waiting(self, reason: str) -> None:
-        """Who waits for a claim without an attempt would wait for ever."""
-        for one in list(self._means.ledger.history.incidents.values()):
-            if one.phase is Phase.WAITING and not self._busy(one.id):
-                entry = Entry(self._means.clock(), Kind.REFUSED, reason, one.id, question="claim")
+        """Who waits for a claim without an attempt would wait for ever. Each is looked at right before its
+        entry: while that of another is written, an attempt may end with one of its own."""
+        for name in list(self._means.ledger.history.incidents):
+            one = self._means.ledger.history.incidents.get(name)
+            if one is not None and one.phase is Phase.WAITING and not self._busy(name):
+                entry = Entry(self._means.clock(), Kind.REFUSED, reason, name, question="claim")
                 await self._means.ledger.record(entry)
 
     def _forget_order(self, incident: str) -> None:
