@@ -2,81 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from msgspec import Struct, field
-
-from agent import proposal
-from agent.history import Answer, History, Phase, same_step
-from agent.model import (
-    AND_MORE,
-    ActionSpec,
-    Blast,
-    Decision,
-    Effect,
-    Mode,
-    Policy,
-    Rate,
-    Refusal,
-    Remedy,
-    RuleHealth,
-)
+from agent.gate.approval import APPROVAL, answered, approved
+from agent.gate.scene import Around, Scene
+from agent.history import History
+from agent.model import AND_MORE, Blast, Effect, Mode, Policy, Rate, Refusal, RuleHealth
 from agent.quantities import show_duration
 
 _TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
-
-
-class World(Struct, frozen=True):
-    """The cluster as a peer sees it. `at` is when, in ms; `asked` the node that said so."""
-
-    at: int
-    asked: int
-    fenced: frozenset[int] = frozenset()
-    reassigning: int = 0
-    under_min_isr: int = 0
-    offline: int = 0
-    alone: bool = False
-
-
-class Around(Struct, frozen=True):
-    """What one more effect of an action that has begun may be refused by. The rules are no part of it."""
-
-    now: int
-    decision: Decision
-    spec: ActionSpec
-    history: History
-    node_id: int
-    stop_file: str | None = None  # its text; None where it is absent
-    peers: Mapping[str, frozenset[str]] = field(default_factory=dict)  # what fires at each other agent
-    world: World | None = None
-
-
-class Scene(Around, frozen=True, kw_only=True):
-    """Everything a question may look at. Built anew each time it is judged."""
-
-    remedy: Remedy
-    policy: Policy
-    agent_started_at: int
-    health: RuleHealth = RuleHealth.OK
-    health_reason: str = ""
-    signals: frozenset[str] = frozenset()  # the sources of the series that the alert reads
-    patients: int = 1  # targets of this alert that fire here
-    unless: tuple[str, ...] = ()  # the remedy's `unless` expressions that have a result
-    control: str = ""  # why claims cannot be had; empty where they can
-    given: bool = True  # the remedy, as it is now, gives this decision still
-    plan: Effect | Refusal | None = None
-    claims: bool = False  # the plan needs a claim
-    planned_at: int | None = None  # when a plan was last made for this incident
-
-
 Question = Callable[[Scene], str | None]
 STALE_MS = 60_000  # a view of the cluster older than this is no view
-APPROVED_MS = 15 * 60_000  # for so long a person's word counts: what they looked at is another world later
-APPROVAL = "approval"
 TAKEN_BACK_MS = 5 * 60_000  # what the last look refuses no look before asks: it is not tried each second
-ASKED_MS = (
-    5 * 60_000
-)  # so long a proposal stands as it was told, or found to be still; then it is planned anew
 
 
 def judge(scene: Scene) -> Refusal | None:
@@ -114,7 +51,7 @@ def mode(scene: Scene) -> str | None:
     """2: what the remedy is allowed, and what a person has denied it; and whether it still wants this."""
     if scene.remedy.mode is Mode.OBSERVE:
         return f"mode is observe: would have done {scene.decision.do} on {scene.decision.target}"
-    answer = _answer(scene)
+    answer = answered(scene)
     if answer and not answer.approved:
         return f"denied by {answer.words}"
     return None if scene.given else "the remedy was changed since this was decided"
@@ -252,48 +189,12 @@ def claimable(scene: Scene) -> str | None:
     return scene.control if scene.claims and scene.control else None
 
 
-def approved(scene: Scene) -> str | None:
-    """13: a person's word for what only proposes; asked for once all else is clear, and a plan is made."""
-    if scene.remedy.mode is not Mode.PROPOSE:
-        return None
-    answer, decision = _answer(scene), scene.decision
-    if not isinstance(scene.plan, Effect):
-        return _asked(scene)
-    late = answer is not None and scene.now - answer.at >= APPROVED_MS
-    if answer and not late and answer.allows(scene.plan):
-        return None
-    name = proposal.name(decision, scene.plan)
-    before = f"it more than {show_duration(APPROVED_MS)} ago" if late else "another plan"
-    again = f"; {answer.words} approved {before}" if answer else ""
-    return (
-        f"{decision.do} on {decision.target} awaits a person till the alert ends: "
-        f"ottla approve {name}, or ottla deny {name}{again}"
-    )
-
-
-def _answer(scene: Scene) -> Answer | None:
-    """What a person said to this very step."""
-    known = scene.history.incidents.get(scene.decision.incident)
-    answer = known.answer if known and scene.remedy.mode is Mode.PROPOSE else None
-    return answer if answer and answer.is_for(scene.decision) else None
-
-
 def _taken_back(scene: Scene) -> str | None:
     known = scene.history.incidents.get(scene.decision.incident)
     at = known.taken_back_at if known else None
     if at is None or not 0 <= scene.now - at < TAKEN_BACK_MS:
         return None
     return f"its start was refused at the instant of effect less than {show_duration(TAKEN_BACK_MS)} ago"
-
-
-def _asked(scene: Scene) -> str | None:
-    """What a person has not answered, and was planned a short while ago: no plan is made anew for that."""
-    known = scene.history.incidents.get(scene.decision.incident)
-    if known is None or known.phase is not Phase.PROPOSED or not same_step(known.decision, scene.decision):
-        return None
-    answered = known.answer is not None and known.answer.at >= known.at
-    ages = [scene.now - at for at in (known.at, scene.planned_at) if at is not None]
-    return known.reason if not answered and any(0 <= age < ASKED_MS for age in ages) else None
 
 
 QUESTIONS: tuple[tuple[str, Question], ...] = (

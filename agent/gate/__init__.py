@@ -1,0 +1,21 @@
+"""The gate: every action must pass its questions, before the claim and again at the instant of effect."""
+
+from agent.gate.approval import APPROVAL, APPROVED_MS, ASKED_MS
+from agent.gate.questions import AGAIN, QUESTIONS, judge, judge_on, mode, open_breaker, stop_file
+from agent.gate.scene import Around, Scene, World
+
+__all__ = [
+    "AGAIN",
+    "APPROVAL",
+    "APPROVED_MS",
+    "ASKED_MS",
+    "QUESTIONS",
+    "Around",
+    "Scene",
+    "World",
+    "judge",
+    "judge_on",
+    "mode",
+    "open_breaker",
+    "stop_file",
+]
