@@ -117,8 +117,8 @@ def test_what_ends_while_a_round_writes_another_end_is_not_ended_again() -> None
 
 
 def test_a_wait_that_ends_while_a_round_cuts_another_short_is_not_cut_short_again() -> None:
-    """An attempt that could not write its last entry leaves a wait behind: the round that ends it ends no other
-    that ended meanwhile."""
+    """An attempt that could not write its last entry leaves a wait behind: the round that ends it ends no
+    other that ended meanwhile."""
 
     async def story() -> None:
         journal = Sluggish()
