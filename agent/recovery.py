@@ -12,11 +12,11 @@ from agent.actions import Ports, Stopped, blind_without_log, load
 from agent.assembly.clocks import clock
 from agent.assembly.hands import make_admin, make_control, make_dirs, make_fence, make_ports
 from agent.config import Config
-from agent.daemon.carry import left_alone
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.holding import in_its_midst
 from agent.daemon.ledger import Ledger
 from agent.daemon.settling import settle
+from agent.daemon.undoing import left_alone
 from agent.history import Incident, Phase
 from agent.journal import Journal, JournalFailed
 from agent.kafka.errors import KafkaError

@@ -1,0 +1,67 @@
+"""Puts back what an incident's action set: what is not ours any more is left alone, and named."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.daemon.holding import Broken, Holding
+from agent.daemon.insisting import Insisting
+from agent.daemon.standing import Standing
+from agent.history import Phase
+from agent.journal import JournalFailed
+from agent.model import Kind, Seen
+
+log = logging.getLogger(__name__)
+
+
+class Undoing:
+    """The undo of one incident's effect, and the look that tells what of it stands."""
+
+    def __init__(self, one: Standing, holding: Holding, insisting: Insisting) -> None:
+        self._one = one
+        self._holding = holding
+        self._insisting = insisting
+
+    async def undo(self, reason: str) -> None:
+        """Idempotent, repeated until it is done. Raises JournalFailed."""
+        await self._write_down(reason)
+        found: Seen | str = await self._insisting.until_answered(self.once)
+        end = left_alone(found) if isinstance(found, Seen) else found
+        await self._one.record(Kind.UNDONE, reason + end)
+
+    async def once(self) -> Seen | str:
+        """What then stands; in words why nothing was undone, where another closed the claim: asked each time,
+        since that may happen between one try and the next."""
+        await self._holding.ours()
+        if (end := self._holding.closed()) is not None:
+            return f"; its claim is not ours any more ({end}): left alone"
+        if (why := await self._holding.stop_file()) is not None:
+            raise Broken(why)
+        seen: Seen = await self._one.action.undo(self._one.effect, self._holding.ports)
+        return seen
+
+    async def observe(self) -> Seen:
+        """What of it stands now."""
+        seen: Seen = await self._one.action.observe(self._one.effect, self._holding.ports)
+        return seen
+
+    async def _write_down(self, reason: str) -> None:
+        """Before the first request of an undo that no verdict told of: a crash in its midst leaves it in
+        doubt. A journal that cannot be written keeps nothing from being put back."""
+        before = self._one.incident
+        if before.phase is Phase.UNDOING or not self._holding.is_fenced:
+            return
+        try:
+            await self._one.record(Kind.UNDOING, reason)
+        except JournalFailed as error:
+            if self._one.incident is not before:  # what failed before was written all the same: look again
+                raise
+            log.warning("%s: it is put back without being written down: %s", self._one.id, error)
+
+
+def left_alone(seen: Seen) -> str:
+    """What an undo found changed by somebody else, as the end of a sentence; empty where there is nothing."""
+    return "".join(
+        f"; {c.key} of {c.resource} is {value!r} now, which is not ours: left alone"
+        for c, value in seen.theirs
+    )
