@@ -1,4 +1,4 @@
-"""Which process the broker is: by its systemd unit, its pid file, or the port that it listens on."""
+"""Which process the broker is: by its systemd unit, its pid file, or the port that it listens on, or will."""
 
 from __future__ import annotations
 
@@ -70,10 +70,11 @@ def _of_file(file: Path) -> int | None:
 
 
 def _of_port(port: int) -> int | None:
-    """Whose socket it is; where descriptors may not be read, the one broker that its owner runs."""
+    """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
+    listens, the one that there is: Kafka binds its listeners only when its logs are recovered."""
     sockets = dict(listening(port))
     if not sockets:
-        return None
+        return _not_yet_listening(port)
     forbidden = 0
     for pid in _pids():
         try:
@@ -100,16 +101,19 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
                 yield f"socket:[{fields[9]}]", int(fields[7])
 
 
+def _not_yet_listening(port: int) -> int | None:
+    found = [pid for pid, _ in _brokers()]
+    if len(found) > 1:
+        raise OSError(
+            f"nobody listens on port {port}, and which of {len(found)} Kafka processes will cannot be seen:"
+            " name host.process.unit or pid_file"
+        )
+    return found[0] if found else None
+
+
 def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
     """Command lines and owners are for everybody to see, descriptors are not."""
-    found = []
-    for pid in _pids():
-        folder = _PROC / str(pid)
-        try:
-            if folder.stat().st_uid in owners and _runs_kafka(folder):
-                found.append(pid)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    found = [pid for pid, owner in _brokers() if owner in owners]
     if len(found) == 1:
         return found[0]
     raise PermissionError(
@@ -117,6 +121,17 @@ def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
         f" user's, and that user runs {len(found)} brokers; run the agent as the broker's user, or name"
         " host.process.unit or pid_file"
     )
+
+
+def _brokers() -> Iterator[tuple[int, int]]:
+    """Pid and owner of each process of Kafka's main class."""
+    for pid in _pids():
+        folder = _PROC / str(pid)
+        try:
+            if _runs_kafka(folder):
+                yield pid, folder.stat().st_uid
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
 
 
 def _runs_kafka(folder: Path) -> bool:

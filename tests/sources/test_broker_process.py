@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent.promql.vectors import STALE
+from agent.sources import broker_pid
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -50,6 +51,14 @@ def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The brokers of other tests, which may run beside this one, are none here."""
+    own = f"kafka.Kafka.{port}"
+    monkeypatch.setattr(broker_pid, "_MAIN_CLASS", own.encode())
+    return own
 
 
 def values(part: BrokerProcess, wanted: frozenset[str] = ALL) -> dict[str, float]:
@@ -124,13 +133,35 @@ def test_only_what_is_wanted_is_read(port: int) -> None:
     assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
 
 
-def test_by_a_pid_file(tmp_path: Path, port: int) -> None:
+def test_a_broker_that_does_not_listen_yet_is_found(port: int, main_class: str) -> None:
+    """It binds its listeners once its logs are recovered, which may take an hour: it is not gone."""
+    command = [sys.executable, "-c", "import time; time.sleep(99)", main_class, "server.properties"]
+    assert find(BrokerAt(port=port)) is None
+    with subprocess.Popen(command) as one:
+        try:
+            until("its command line", lambda: find(BrokerAt(port=port)) == one.pid)
+            assert values(BrokerProcess(BrokerAt(port=port)))["up"] == 1
+            with subprocess.Popen(command) as other:
+                try:
+                    until("two of them", lambda: len(list(broker_pid._brokers())) == 2)
+                    with pytest.raises(OSError, match=rf"port {port}, and which of 2 Kafka processes"):
+                        find(BrokerAt(port=port))
+                finally:
+                    other.kill()
+            with listening(port) as listener:
+                assert find(BrokerAt(port=port)) == listener.pid, "who listens comes first"
+        finally:
+            one.kill()
+    assert find(BrokerAt(port=port)) is None
+
+
+def test_by_a_pid_file(tmp_path: Path, port: int, main_class: str) -> None:
     """None where there is no file or no process, or another one has the pid of a broker that crashed; what is
     no pid is an error that says so."""
     file = tmp_path / "kafka.pid"
     at = BrokerAt(pid_file=str(file))
     assert find(at) is None
-    with listening(port, "kafka.Kafka", "server.properties") as process:
+    with listening(port, main_class, "server.properties") as process:
         file.write_text(f"{process.pid}\n")
         assert find(at) == process.pid
     file.write_text(f"{os.getpid()}\n")
