@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from msgspec import Struct
 
-from agent.actions.ports import Action, Changed, Ports, Stopped
+from agent.actions.ports import Action, Changed, NotKnown, Ports, Stopped
 from agent.actions.stamps import blind_without_log, is_stamped, restamp, stamped, stands_at
 from agent.actions.throttles import RATES, UNLIMITED
 from agent.model import ActionSpec, Blast, Parameter, Sign
@@ -23,6 +23,7 @@ __all__ = [
     "UNLIMITED",
     "Action",
     "Changed",
+    "NotKnown",
     "Ports",
     "Stopped",
     "action",

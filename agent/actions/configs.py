@@ -8,10 +8,9 @@ has changed all is compared anew.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from enum import StrEnum
 
-from agent.actions.ports import Changed, Ports, Stopped
+from agent.actions.ports import PATIENCE_MS, REST_S, Changed, NotKnown, Ports, Stopped
 from agent.actions.reassigned import still_ours
 from agent.actions.throttles import EVERYTHING, LIST_OF, entries
 from agent.kafka.configs import ConfigChange
@@ -63,7 +62,7 @@ def fits(effect: Effect) -> Effect | Refusal:
 async def apply(changes: Sequence[Change], ports: Ports) -> None:
     """Make the changes in their order. Stopped, before the first write, where a value is neither the prior
     nor ours: what was planned for is not there any more."""
-    await _comparing_anew(lambda: _apply(changes, ports))
+    await _comparing_anew(lambda: _apply(changes, ports), ports)
 
 
 async def _apply(changes: Sequence[Change], ports: Ports) -> None:
@@ -76,7 +75,8 @@ async def _apply(changes: Sequence[Change], ports: Ports) -> None:
 async def undo(changes: Sequence[Change], ports: Ports) -> Seen:
     """Undo, last change first, what still is ours; what then stands. Each look is taken twice: a lagging
     broker may tell the value of before our own write, or of before an operator's."""
-    await _comparing_anew(lambda: _write(tuple(reversed(changes)), _backward, ports.back, looks=2))
+    back = ports.back
+    await _comparing_anew(lambda: _write(tuple(reversed(changes)), _backward, back, looks=2), back)
     return await observe(changes, ports)
 
 
@@ -146,13 +146,21 @@ async def _present(changes: Sequence[Change], ports: Ports) -> Values:
     return {(r, key): found[r].get(key) for r in keys if r in found for key in keys[r]}
 
 
-async def _comparing_anew(work: Callable[[], Awaitable[None]]) -> None:
-    """From its first look on, where what it had compared changed before its write left. Raises Changed the
-    last time."""
-    for _ in range(_TRIES - 1):
-        with suppress(Changed):
+async def _comparing_anew(work: Callable[[], Awaitable[None]], ports: Ports) -> None:
+    """From its first look on, where what it had compared changed before its write left, or what must be known
+    for that is not. Raises Changed or NotKnown the last time."""
+    changed, since = 0, ports.steady()
+    while True:
+        try:
             return await work()
-    return await work()
+        except Changed:
+            changed += 1
+            if changed == _TRIES:
+                raise
+        except NotKnown:
+            if ports.steady() - since > PATIENCE_MS:
+                raise
+            await ports.sleep(REST_S)
 
 
 async def _write(changes: Sequence[Change], step: _Step, ports: Ports, *, looks: int) -> None:

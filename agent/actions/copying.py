@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.actions.moves import Phase, Progress, cost, moves_of, progress, replica_of, to_come
-from agent.actions.ports import Changed, Ports, Stopped, node_of
+from agent.actions.ports import PATIENCE_MS, REST_S, Changed, NotKnown, Ports, Stopped, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
 from agent.kafka.log_dirs import LogDir
 from agent.model import Change, Effect
 from agent.quantities import show_duration, show_size
 
-STALL_MS = 10 * 60_000  # a copy without progress for so long needs a person
 # While Kafka swaps a replica its old dir is for a moment all that is told: only what is seen so often is so.
 _LOOKS = 3
 
@@ -27,14 +26,15 @@ class Copying:
         self._begun = False
         self._odd = 0
         self._last: Progress | None = None
-        self._since = ports.clock()
+        self._since = ports.steady()
         self._trouble = ""
 
     async def finish(self) -> None:
         """Until the replica is in its new dir, or another one took it elsewhere.
 
-        A broker that does not answer is waited for: it resumes the move by itself. Raises Stopped,
-        KafkaRefused, and OSError where the target's room cannot be read; the move may be running then.
+        A broker that does not answer is waited for: it resumes the move by itself; and so are the sources
+        where they tell nothing of the cluster before it is begun. Raises Stopped, KafkaRefused, and OSError
+        where the target's room cannot be read; the move may be running then.
         """
         while not await self._step():
             self._check_progress()
@@ -47,13 +47,17 @@ class Copying:
             return await self._judge(dirs, usable, total)
         except (KafkaUnreachable, KafkaInDoubt, Changed) as error:
             self._trouble = str(error)
-            return False
+        except NotKnown as error:
+            self._trouble = str(error)
+            await self._ports.sleep(REST_S)
+        return False
 
     async def _judge(self, dirs: Sequence[LogDir], usable: int, total: int) -> bool:
         check_online(dirs)
         found = progress(self._move, dirs)
-        if found != self._last:
-            self._last, self._since = found, self._ports.clock()
+        if self._last is None or _done(found) != _done(self._last):
+            self._since = self._ports.steady()
+        self._last = found
         self._trouble = ""
         if found.phase in (Phase.DONE, Phase.RETURNING):
             return True
@@ -85,8 +89,8 @@ class Copying:
             )
 
     def _check_progress(self) -> None:
-        silent = self._ports.clock() - self._since
-        if silent > STALL_MS:
+        silent = round(self._ports.steady() - self._since)
+        if silent > PATIENCE_MS:
             last = self._last
             state = f"{show_size(last.copied)} of {show_size(last.size)} copied" if last else "nothing seen"
             why = self._trouble or "see the broker's log, and whether a controller answers: it must agree"
@@ -101,6 +105,11 @@ class Copying:
     @property
     def _name(self) -> str:
         return self._move.resource.removeprefix("replica/")
+
+
+def _done(found: Progress) -> tuple[Phase, int, str | None]:
+    """What says whether the move gets on; that its replica grows meanwhile does not."""
+    return found.phase, found.copied, found.at
 
 
 async def cancel(effect: Effect, ports: Ports) -> None:

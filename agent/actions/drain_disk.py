@@ -35,7 +35,8 @@ class DrainDisk:
     look whether there is any, and a full dir goes offline with all that is in it: so the target keeps the
     policy's `drain_headroom` free (20 % unless set) and is used no more than `until_used_ratio` in the end,
     moves that somebody else runs into it included; this is looked at all the while, and a copy that would end
-    beyond it is cancelled. A copy that makes no progress for ten minutes is cancelled too.
+    beyond it is cancelled. A copy that makes no progress for ten minutes is cancelled too; while
+    nothing is known of the cluster, the next replica waits for as long.
 
     Refused where another log dir is missing or offline, where somebody else moves replicas on this broker or
     has set a limit for moves, where nothing fits, for replicas that are being reassigned, and where so many

@@ -82,13 +82,13 @@ async def measure(found: Lagging, ports: Ports) -> Flow:
     what it fetches, and offsets would have to be weighed by the size of records that nobody knows."""
     wanted = {(p.topic, p.partition): p.leader for p in found.follows + found.leads}
     leaders = sorted(set(wanted.values()))
-    reads: list[tuple[int, Mapping[Replica, int]]] = []
+    reads: list[tuple[float, Mapping[Replica, int]]] = []
     for count in range(_READS):
         if count:
             await ports.sleep(_APART_S)
         sizes = await asyncio.gather(*(_sizes(leader, ports) for leader in leaders))
         by_leader = dict(zip(leaders, sizes, strict=True))
-        reads.append((ports.clock(), {key: by_leader[at].get(key, 0) for key, at in wanted.items()}))
+        reads.append((ports.steady(), {key: by_leader[at].get(key, 0) for key, at in wanted.items()}))
     own = await _sizes(ports.node_id, ports)
     newest = reads[-1][1]
     missing = {key: max(0, size - own.get(key, 0)) for key, size in newest.items()}
@@ -100,7 +100,7 @@ async def _sizes(broker: int, ports: Ports) -> Mapping[Replica, int]:
     return {(r.topic, r.partition): r.size for d in dirs for r in d.replicas if not r.future}
 
 
-def _fastest(key: Replica, reads: Sequence[tuple[int, Mapping[Replica, int]]]) -> float:
+def _fastest(key: Replica, reads: Sequence[tuple[float, Mapping[Replica, int]]]) -> float:
     """The greatest growth of any interval: too high a floor costs clients a little, too low one an ISR."""
     return max(
         max(0, after[key] - before[key]) * 1_000 / max(1, end - start)

@@ -13,6 +13,9 @@ from agent.kafka.log_dirs import LogDir
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
 from agent.model import Effect, Policy, Refusal, Seen, Settle
 
+PATIENCE_MS = 10 * 60_000  # what is under way and gets no further for so long needs a person
+REST_S = 10.0  # the sources may have told by then; each try costs a beat in the control topic
+
 
 class Stopped(Exception):
     """An action ended itself, for this reason; what it had set in motion it has cancelled."""
@@ -21,6 +24,11 @@ class Stopped(Exception):
 class Changed(Stopped):
     """What the action had compared is not so any more, right before its write would have left. Nothing was
     sent: it may look, and compare, again."""
+
+
+class NotKnown(Stopped):
+    """What one more write must look at first cannot be told now. Nothing was sent: it is asked again each
+    REST_S, for PATIENCE_MS."""
 
 
 class AdminPort(Protocol):
@@ -67,7 +75,7 @@ class Ports(Struct, frozen=True):
     node_id: int
     free_bytes: Callable[[str], Awaitable[tuple[int, int]]]  # path → usable, total; OSError
     policy: Policy
-    clock: Callable[[], int]  # ms since the epoch
+    steady: Callable[[], float]  # ms of a clock that nobody sets
     sleep: Callable[[float], Awaitable[None]]  # seconds
     recorded: Callable[[str, str, str], bool]  # resource, key, value: did the own journal set just this?
     poll_ms: int = 1_000  # how often what is under way is looked at

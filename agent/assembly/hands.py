@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from agent.actions import Ports
-from agent.assembly.clocks import clock
+from agent.assembly.clocks import clock, steady
 from agent.assembly.kept import Kept
 from agent.config import Config
 from agent.config.participant import participant
@@ -45,7 +45,7 @@ def make_ports(config: Config, admin: Admin, dirs: LogDirs, ledger: Ledger) -> P
         node_id=config.broker.node_id,
         free_bytes=partial(_free_bytes, dirs),
         policy=config.policy,
-        clock=clock,
+        steady=steady,
         sleep=asyncio.sleep,
         recorded=lambda *value: value in ledger.history.written,
     )

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agent.actions.ports import AdminPort, Changed, Ports, Stopped
+from agent.actions.ports import AdminPort, Changed, NotKnown, Ports, Stopped
 from agent.control.doubt import Sent
 from agent.control_topic import ControlTopic, ControlUnavailable, Effects, InDoubt, NotAccepted, Request
 from agent.control_topic.effects import LastLook
@@ -154,7 +154,7 @@ class ClaimWrites:
         except (NotAccepted, ControlUnavailable) as error:
             self.refused = str(error)
             raise Stopped(str(error)) from error
-        except Changed as error:
+        except (Changed, NotKnown) as error:
             self.refused = str(error)
             raise
         except InDoubt as error:

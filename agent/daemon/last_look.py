@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent import gate
-from agent.actions import blind_without_log, spec
+from agent.actions import NotKnown, blind_without_log, spec
 from agent.daemon.means import Means
 from agent.daemon.scenes import around, scene_of
 from agent.history import History
@@ -14,12 +14,16 @@ async def last_look(
     means: Means, decision: Decision, before: History, *, begun: bool = False
 ) -> Refusal | None:
     """Only what may have changed since the plan: stop file, pause, mode, world. `before`: the history
-    without the own start, to which a cool-down must not object; `begun`: it is one more effect of it."""
+    without the own start, to which a cool-down must not object; `begun`: it is one more effect of it.
+    Raises NotKnown where that one may be looked at again: the sources tell nothing of the cluster now."""
     local = await means.local()
     action = spec(type(means.actions[decision.do]))
     sight, now = means.sight(), means.clock()
     if begun:
-        return gate.judge_on(around(sight, decision, action, before, now, local))
+        refusal = gate.judge_on(around(sight, decision, action, before, now, local))
+        if refusal is not None and refusal.reason == gate.NOT_KNOWN:
+            raise NotKnown(gate.NOT_KNOWN)
+        return refusal
     scene = scene_of(sight, decision, action, before, now, local)
     return scene if isinstance(scene, Refusal) else gate.judge(scene)
 

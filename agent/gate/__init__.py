@@ -1,7 +1,7 @@
 """The gate: every action must pass its questions, before the claim and again at the instant of effect."""
 
 from agent.gate.approval import APPROVAL, APPROVED_MS, ASKED_MS
-from agent.gate.questions import AGAIN, QUESTIONS, judge, judge_on, mode, open_breaker, stop_file
+from agent.gate.questions import AGAIN, NOT_KNOWN, QUESTIONS, judge, judge_on, mode, open_breaker, stop_file
 from agent.gate.scene import Around, Scene, World
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "APPROVAL",
     "APPROVED_MS",
     "ASKED_MS",
+    "NOT_KNOWN",
     "QUESTIONS",
     "Around",
     "Scene",

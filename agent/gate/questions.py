@@ -12,6 +12,7 @@ from agent.quantities import show_duration
 
 _TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
 Question = Callable[[Scene], str | None]
+NOT_KNOWN = "the cluster's state is not known"
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 TAKEN_BACK_MS = 5 * 60_000  # what the last look refuses no look before asks: it is not tried each second
 
@@ -27,7 +28,8 @@ def judge(scene: Scene) -> Refusal | None:
 
 def judge_on(around: Around) -> Refusal | None:
     """The first objection to one more effect of an action that has begun. What concerns its beginning was
-    asked then: to stop half-way since a source is silent for a moment would harm more than it helps."""
+    asked then: to stop half-way since a source is silent for a moment would harm more than it helps. One that
+    objects only that the cluster is NOT_KNOWN is to be asked again."""
     return next((Refusal(name, why) for name, ask in AGAIN if (why := ask(around)) is not None), None)
 
 
@@ -170,7 +172,7 @@ def healthy_elsewhere(scene: Around) -> str | None:
         return None
     world = scene.world
     if world is None or scene.now - world.at > STALE_MS:
-        return "the cluster's state is not known"
+        return NOT_KNOWN
     others = sorted(world.fenced - {scene.node_id})
     if others:
         return f"broker {others[0]} is down: one patient at a time"

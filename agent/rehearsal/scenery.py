@@ -47,7 +47,7 @@ class GivenScenery:
             node_id=self.cluster.node,
             free_bytes=self.cluster.free_bytes,
             policy=self._policy,
-            clock=clock,
+            steady=clock,
             sleep=asyncio.sleep,
             recorded=recorded,
         )

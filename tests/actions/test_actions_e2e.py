@@ -95,7 +95,7 @@ def real_ports(admin: Told, recorded: Callable[[str, str, str], bool] = lambda *
         NODE,
         free_bytes,
         Policy(),
-        lambda: int(time.time() * 1_000),
+        lambda: time.monotonic() * 1_000,
         asyncio.sleep,
         recorded,
         poll_ms=100,

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.actions import Changed, Stopped
+from agent.actions import Changed, NotKnown, Stopped
 from agent.actions.drain_disk import DrainDisk
 from agent.actions.moves import Phase, moves_of, progress
 from agent.actions.throttles import MOVE_RATE, UNLIMITED
@@ -406,6 +406,48 @@ async def test_a_move_that_was_compared_too_long_ago_is_compared_anew() -> None:
     await DRAIN.apply(await planned(world), world.ports())
     assert world.asked == ["t-0 to /d2"]
     assert world.replicas["t", 0][0] == "/d2"
+
+
+class Dark(World):
+    """The sources tell nothing of the cluster until then, ms: no move is begun."""
+
+    until = 0
+
+    async def move_replicas(self, broker: int, moves: Mapping[Replica, str]) -> Mapping[Replica, str]:
+        if self.now < self.until:
+            self.asked.append("the sources")
+            raise NotKnown("the cluster's state is not known")
+        return await super().move_replicas(broker, moves)
+
+
+async def test_what_is_not_known_for_minutes_does_not_end_a_drain() -> None:
+    """Each further replica wants to know of the cluster, and each try costs a beat."""
+    plain = two_dirs(60, 55, 50, 35)
+    world = Dark(volumes=plain.volumes, replicas=plain.replicas)
+    effect = await planned(world)
+    assert len(moves_of(effect)) == 2
+    first = world.now
+
+    def silent(_: World) -> None:
+        if world.asked:
+            world.until = first + 5 * 60_000
+
+    world.every_tick = silent
+    await DRAIN.apply(effect, world.ports())
+    assert [world.replicas["t", n][0] for n in (0, 1, 2)] == ["/d2", "/d2", "/d1"]
+    assert 20 < world.asked.count("the sources") <= 30
+    assert world.settings() == {}
+
+
+async def test_what_is_never_known_ends_a_drain_though_its_replica_grows() -> None:
+    plain = two_dirs(110, 100)
+    world = Dark(volumes=plain.volumes, replicas=plain.replicas, produced={("t", 0): 1_000})
+    world.until = world.now + 3_600_000
+    effect, began = await planned(world), world.now
+    with pytest.raises(Stopped, match=r"made no progress for 10m.*the cluster's state is not known"):
+        await DRAIN.apply(effect, world.ports())
+    assert world.settings() == {}
+    assert world.now - began < 11 * 60_000
 
 
 async def test_a_deleted_topic_is_passed() -> None:

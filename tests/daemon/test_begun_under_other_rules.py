@@ -14,9 +14,12 @@ from msgspec.structs import replace
 from stage import PLACE, Disk, DiskScenery, Stage, book, kinds
 from stories import decision, entry
 
+from agent.actions import NotKnown
 from agent.assembly.service import make_service
 from agent.config import load
 from agent.daemon.last_look import last_look
+from agent.gate import World
+from agent.history import History
 from agent.journal import Journal
 from agent.model import Kind, RecordRule, Refusal, Sample, Verify, labels_of
 from agent.rehearsal.virtual_time import run
@@ -130,6 +133,31 @@ def test_no_rules_object_to_one_more_effect(others: object) -> None:
         return on, anew
 
     assert run(story()) == (None, Refusal("mode", "the rules have no remedy for Full any more"))
+
+
+@pytest.mark.parametrize("world", [None, World(0, 2)])
+def test_a_silent_source_keeps_one_more_effect_waiting_and_a_first_one_from_beginning(
+    world: World | None,
+) -> None:
+    """What is not known is no reason to leave half of it; what is seen is."""
+
+    async def story() -> tuple[Refusal | None, Refusal | None]:
+        stage = await verifying()
+        stage.daemon.sight.world = lambda: world
+        history = stage.means.ledger.history
+        (one,) = history.standing()
+        with pytest.raises(NotKnown, match="the cluster's state is not known"):
+            await last_look(stage.means, one.decision, history, begun=True)
+        anew = await last_look(stage.means, one.decision, History())
+        stage.daemon.sight.world = lambda: World(stage.now(), 2, fenced=frozenset({3}))
+        seen = await last_look(stage.means, one.decision, history, begun=True)
+        await stage.crash()
+        return anew, seen
+
+    assert run(story()) == (
+        Refusal("healthy elsewhere", "the cluster's state is not known"),
+        Refusal("healthy elsewhere", "broker 3 is down: one patient at a time"),
+    )
 
 
 @pytest.fixture

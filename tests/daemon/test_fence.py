@@ -12,7 +12,7 @@ import pytest
 from fake_log import FakeLog
 from fenced_cluster import TIMES, Cluster, boot_ms
 
-from agent.actions import Ports, Stopped
+from agent.actions import NotKnown, Ports, Stopped
 from agent.actions.configs import apply, undo
 from agent.control_topic import ControlTopic, Effects, Settings, Surroundings, Times
 from agent.daemon.fence import ClaimWrites, Fence
@@ -49,6 +49,11 @@ class Scene:
         return self.cluster.values.get("broker/1", {}).get(CHANGE.key, "absent")
 
 
+def bare(cluster: Any) -> Ports:
+    """What it is sent by where nothing fences it."""
+    return Ports(cluster, 1, cluster, Policy(), boot_ms, asyncio.sleep, cluster)
+
+
 def play(story: Callable[[Scene], Coroutine[Any, Any, None]], look: str | None = None) -> Scene:
     async def whole() -> Scene:
         log, cluster = FakeLog(boot_ms), Cluster()
@@ -68,8 +73,8 @@ def play(story: Callable[[Scene], Coroutine[Any, Any, None]], look: str | None =
         async def allowing() -> str | None:
             return None
 
-        ports: Any = Ports(whole, 1, whole, Policy(), boot_ms, asyncio.sleep, whole)
-        scene = Scene(topic, log, cluster, writes, fence, writes.ports(ports, refusing, allowing))
+        ports = writes.ports(bare(cluster), refusing, allowing)
+        scene = Scene(topic, log, cluster, writes, fence, ports)
         await story(scene)
         assert not cluster.killed
         await topic._life.stop()
@@ -192,6 +197,29 @@ def test_the_last_look_refuses_what_takes_and_not_what_puts_back() -> None:
         assert scene.cluster.values["broker/1"] == {}
 
     play(story, look="healthy elsewhere: broker 3 is down")
+
+
+def test_what_cannot_be_looked_at_now_is_asked_again_and_nothing_is_in_doubt() -> None:
+    """The sources are silent for a minute between a throttle's first write and its next."""
+    other = Change("topic/orders", "follower.replication.throttled.replicas", Operation.APPEND, None, "3:1")
+
+    async def story(scene: Scene) -> None:
+        begun, tries = boot_ms(), 0
+
+        async def look() -> str | None:
+            nonlocal tries
+            if not scene.writes.begun or boot_ms() - begun > 60_000:
+                return None
+            tries += 1
+            raise NotKnown("the cluster's state is not known")
+
+        scene.cluster.values["topic/orders"] = {}
+        await apply([other, CHANGE], scene.writes.ports(bare(scene.cluster), look, look))
+        assert tries <= 7
+        assert scene.cluster.values["broker/1"] == {CHANGE.key: "1000007"}
+        assert scene.writes.doubt is None
+
+    assert play(story).cluster.writes == 2
 
 
 async def set_times(scene: Scene, **values: int) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,9 +16,10 @@ from test_set_back import Seeing
 
 from agent.alerts import judge
 from agent.assembly import clocks
+from agent.assembly.hands import make_ports
 from agent.daemon.freshness import Freshness
 from agent.gate import World
-from agent.model import AlertState, RuleHealth, Sample
+from agent.model import AlertState, Policy, RuleHealth, Sample
 
 MINUTE, HOUR = 60_000, 3_600_000
 READ = 15_000
@@ -46,6 +50,15 @@ def test_what_looks_back_waits_until_its_window_was_seen(
         agent.read(READ, m=0)
     assert agent.states == dict.fromkeys("ABC", AlertState.FIRING)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_no_copy_is_taken_to_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes without progress end a drain, and a measured flow is what came in the time between."""
+    nothing = cast(Any, SimpleNamespace(broker=SimpleNamespace(node_id=1), policy=Policy()))
+    ports, real = make_ports(nothing, nothing, nothing, nothing), time.time_ns
+    before = ports.steady()
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 11 * MINUTE * 1_000_000)
+    assert 0 <= ports.steady() - before < MINUTE
 
 
 @FORWARD

@@ -143,7 +143,9 @@ class DaemonAgent:
         self._names: dict[Called, str] = {}  # claims of which effects are known
         self._seen: World | None = None
         machine = process.machine
-        ports = Ports(port, machine.node, port.free_bytes, POLICY, self._now, asyncio.sleep, self._recorded)
+        ports = Ports(
+            port, machine.node, port.free_bytes, POLICY, self._steady, asyncio.sleep, self._recorded
+        )
         fence = Fence(topic, Told(topic, process, port, self), port, port.which_process)
         self.means = Means(
             self.ledger,
@@ -202,6 +204,9 @@ class DaemonAgent:
 
     def _now(self) -> int:
         return int(self.process.machine.wall() * 1_000)
+
+    def _steady(self) -> float:
+        return self.process.machine.monotonic() * 1_000
 
     def _recorded(self, resource: str, key: str, value: str) -> bool:
         return (resource, key, value) in self.ledger.history.written
