@@ -13,7 +13,7 @@ import click
 from agent.assembly.service import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
-from agent.daemon.interpreter import STARTED_S, give_back, settle
+from agent.daemon.interpreter import MOMENTS_S, give_back, settle
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
@@ -57,5 +57,7 @@ async def _serve(config: Config) -> None:
 
 
 async def _give_back() -> None:
-    await asyncio.sleep(STARTED_S)
-    await asyncio.to_thread(give_back)
+    started = asyncio.get_running_loop().time()
+    for moment in MOMENTS_S:
+        await asyncio.sleep(started + moment - asyncio.get_running_loop().time())
+        await asyncio.to_thread(give_back)
