@@ -106,9 +106,9 @@ class Undo:
             writes.suspect()
         seen = await action.undo(effect, ports)
         while (sent := writes.doubt) is not None:
-            settled = await settle(self._fence, sent, lambda: action.observe(effect, ports), self._told)
+            await settle(self._fence, sent, lambda: action.observe(effect, ports), self._told)
             writes.settled(sent)
-            seen = await action.undo(effect, ports) if settled.ours else settled
+            seen = await action.undo(effect, ports)  # a copy under way is not `ours` before it is swapped
         return seen
 
 

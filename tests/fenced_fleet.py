@@ -141,9 +141,9 @@ async def _nothing() -> None:
     return None
 
 
-def play(story: Callable[[Fleet], Coroutine[Any, Any, None]]) -> Fleet:
+def play(story: Callable[[Fleet], Coroutine[Any, Any, None]], cluster: Cluster | None = None) -> Fleet:
     async def whole() -> Fleet:
-        fleet = Fleet(FakeLog(boot_ms))
+        fleet = Fleet(FakeLog(boot_ms), cluster or Cluster())
         fleet.cluster.values["topic/orders"] = {LISTED.key: "7:9"}
         for node in (1, 2, 3):
             await fleet.start(node)

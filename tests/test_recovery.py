@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from claimed_drain import DRAIN, Copying
 from fake_log import FakeLog
 from fenced_cluster import TIMES, Cluster, boot_ms
 from fenced_fleet import EFFECT, RATE, SET, UNSET
@@ -116,6 +117,22 @@ def test_what_the_dead_agent_sent_last_is_waited_for_and_put_back() -> None:
     assert scene.cluster.values == UNSET
     assert scene.took >= TIMES.act + TIMES.e_controller
     assert scene.told[0].startswith("a request is in doubt: it may land for another")
+
+
+def test_a_move_that_begins_late_is_cancelled() -> None:
+    """Its limit is put back by then: the copy would go on without one, and nobody would know of it."""
+    cluster = Copying()
+    scene = Scene(cluster)
+    cluster.values["broker/1"] = {}
+
+    async def late() -> list[Entry]:
+        asyncio.get_running_loop().call_later(50, cluster.late_move)
+        return await scene._undo(standing(effect=DRAIN))
+
+    (entry,) = run(late())
+    assert entry.kind is Kind.UNDONE
+    assert cluster.moved
+    assert cluster.disks.futures == {}
 
 
 def test_the_stop_file_stops_it() -> None:

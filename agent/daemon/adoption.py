@@ -73,8 +73,7 @@ class Adoption:
             seen = await self._look(fence, self._writes, ports)
             if self._stays(seen, healed=healed, known=known):
                 return f"{self._whose()}: it was complete, and stays", "done"
-            if seen.ours:
-                await self._action.undo(self._effect, ports)
+            await self._action.undo(self._effect, ports)  # what is copied is not `ours` before it is swapped
             if self._writes.doubt is None:
                 return f"{self._whose()}: nothing of what it set stands", "done" if healed else "undone"
 

@@ -119,9 +119,9 @@ class Holding:
         while (fence := self._means.fence) and self._writes and (sent := self._writes.doubt):
             if self.closed() is not None:
                 break
-            seen = await settle(fence, sent, observe, self._told)
+            await settle(fence, sent, observe, self._told)
             self._writes.settled(sent)
-            if undo is not None and isinstance(seen, Seen) and seen.ours:
+            if undo is not None:  # whatever is seen: a copy under way is not `ours` before it is swapped
                 await undo()
         self._told("")
 

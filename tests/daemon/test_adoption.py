@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from claimed_drain import LIMIT, Copying, claim_drain
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, LISTED, RATE, SET, UNSET, Fleet, play
 from msgspec.structs import replace as changed
@@ -212,6 +213,45 @@ def test_what_belongs_to_its_host_waits_for_it() -> None:
         assert fleet.cluster.values == UNSET
 
     play(story)
+
+
+@pytest.mark.parametrize("limit", [None, "2000000"])
+def test_a_copy_is_cancelled_though_a_person_took_its_limit_away_or_raised_it(limit: str | None) -> None:
+    """By its own agent, whose journal knows nothing of it any more. It would go on without one."""
+    cluster = Copying()
+
+    async def story(fleet: Fleet) -> None:
+        await claim_drain(fleet)
+        cluster.begin()
+        await fleet.agents[1].die()
+        cluster.values["broker/1"] = {} if limit is None else {LIMIT.key: limit}
+        await fleet.start(1)
+        await fleet.closed(2)
+        assert cluster.disks.futures == {}
+        assert cluster.values["broker/1"] == ({} if limit is None else {LIMIT.key: limit})
+
+    play(story, cluster)
+
+
+def test_a_copy_out_of_an_offline_log_dir_keeps_its_claim_until_it_can_be_cancelled() -> None:
+    """Its limit is put back by the first try already."""
+    cluster = Copying()
+
+    async def story(fleet: Fleet) -> None:
+        await claim_drain(fleet)
+        cluster.begin()
+        await fleet.agents[1].die()
+        cluster.disks.volumes["/d1"].offline = True
+        await fleet.start(1)
+        with pytest.raises(TimeoutError):
+            await fleet.closed(2)
+        assert cluster.values["broker/1"] == {}
+        assert cluster.disks.futures
+        cluster.disks.volumes["/d1"].offline = False
+        await fleet.closed(2)
+        assert cluster.disks.futures == {}
+
+    play(story, cluster)
 
 
 def test_a_dead_brokers_topics_are_undone_at_once_and_the_rest_when_it_answers_again() -> None:

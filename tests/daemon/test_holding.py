@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from claimed_drain import DRAIN, Copying, claim_drain
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, RATE, SET, UNSET, Fleet, play
 from hypothesis import given
@@ -15,6 +16,7 @@ from stories import decision
 
 from agent.actions import Stopped
 from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
+from agent.actions.drain_disk import DrainDisk
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.control.state import ClaimState
 from agent.daemon.holding import Broken, Holding, in_its_midst
@@ -190,6 +192,26 @@ def test_after_a_restart_in_its_midst_the_claim_is_kept_until_nothing_can_land(
         assert any("in doubt" in line for line in fleet.agents[1].told)
 
     play(story)
+
+
+def test_a_move_that_begins_after_its_undo_is_cancelled_before_the_claim_is_given_back() -> None:
+    """It was in the buffer of a broker that was stopped. What is copied is not done, and yet no more gone."""
+    cluster = Copying()
+
+    async def story(fleet: Fleet) -> None:
+        await claim_drain(fleet)
+        await restarted(fleet, 5)
+        it, action = holding(fleet, Kind.FAILED, effect=DRAIN), DrainDisk()
+        await action.undo(DRAIN, it.ports)
+        asyncio.get_running_loop().call_later(2, cluster.late_move)
+        await it.give_back(
+            "undone", lambda: action.undo(DRAIN, it.ports), lambda: action.observe(DRAIN, it.ports)
+        )
+        assert cluster.moved
+        assert cluster.disks.futures == {}
+        assert fleet.agents[1].control.claim_called(fleet.claim) is None
+
+    play(story, cluster)
 
 
 def test_no_sweep_closes_the_claim_of_an_ended_incident_before_nothing_can_land() -> None:

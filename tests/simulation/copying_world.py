@@ -14,6 +14,7 @@ from simulation.process_loop import Kernel
 
 SIZE = 2 << 30  # bytes of each replica
 COPIED = 1 << 30  # bytes a second
+SLOWLY = COPIED >> 4  # … of a broker whose disks are slow
 TOTAL = 10 << 30  # of each log dir
 DIRS = ("/a", "/b")
 REPLICAS = 4
@@ -34,6 +35,7 @@ class CopyingWorld(ClusterWorld):
         self._copies: dict[tuple[int, Replica], str] = {}  # whose each move is
         self._disks = {n: _disks(n) for n in self.nodes if n}
         self._at = dict.fromkeys(self._disks, 0.0)  # until when each broker's copies were worked out
+        self._slow: set[int] = set()
 
     @staticmethod
     def home(resource: str) -> int:
@@ -68,9 +70,14 @@ class CopyingWorld(ClusterWorld):
         """A broker's, as they are by now."""
         disks, now = self._disks[node], self.kernel.now
         if not self.nodes[node].stopped:
-            disks.pass_time(now - self._at[node], COPIED)
+            disks.pass_time(now - self._at[node], SLOWLY if node in self._slow else COPIED)
         self._at[node] = now
         return disks
+
+    def copies_slowly(self, number: int, *, slowly: bool) -> None:
+        """From now on."""
+        self.disks(number)
+        (self._slow.add if slowly else self._slow.discard)(number)
 
     def stop(self, number: int) -> None:
         """Its copies stop, too."""

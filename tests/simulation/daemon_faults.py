@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from agent.actions.throttles import FOLLOWER_LIST, FOLLOWER_RATE, LEADER_RATE
@@ -68,6 +69,13 @@ def _throttle_left(sim: DaemonSimulation, event: Event) -> None:
     sim.world.leave_throttle(event.node, event.number)
 
 
+def _disks_slow(sim: DaemonSimulation, event: Event) -> None:
+    """What is copied takes longer than a request is in doubt."""
+    assert isinstance(sim.world, KeptWorld)
+    sim.world.copies_slowly(event.node, slowly=True)
+    sim.kernel.after(event.lasts, partial(sim.world.copies_slowly, event.node, slowly=False))
+
+
 FAULTS: Mapping[str, Callable[[DaemonSimulation, Event], None]] = MappingProxyType(
     {
         "crash at an entry": _crash_at_an_entry,
@@ -75,5 +83,6 @@ FAULTS: Mapping[str, Callable[[DaemonSimulation, Event], None]] = MappingProxyTy
         "stop file": _stop_file,
         "operator undoes": _operator_undoes,
         "throttle left": _throttle_left,
+        "disks slow": _disks_slow,
     }
 )

@@ -168,5 +168,29 @@ KEEPERS = (
         ((A + "drain_disk.py", "            await cancel(effect, ports)\n", "            pass\n"),),
         seed=BY_HAND + 9,
     ),
+    Mutant(
+        "what begins after its undo is undone again",
+        "daemon-kept",
+        (
+            (
+                D + "holding.py",
+                "            await settle(fence, sent, observe, self._told)\n            self._writes.settled(sent)\n            if undo is not None:",
+                "            seen = await settle(fence, sent, observe, self._told)\n            self._writes.settled(sent)\n            if undo is not None and seen.ours:",
+            ),
+        ),
+        seed=BY_HAND + 11,
+    ),
+    Mutant(
+        "an adopter undoes what is under way, too",
+        "daemon-kept",
+        (
+            (
+                D + "adoption.py",
+                "            await self._action.undo(self._effect, ports)  #",
+                "            await self._action.undo(self._effect, ports) if seen.ours else None  #",
+            ),
+        ),
+        seed=BY_HAND + 12,
+    ),
 )
 MUTANTS = (*ALL, *DAEMONS, *KEEPERS)

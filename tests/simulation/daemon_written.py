@@ -126,4 +126,28 @@ WRITTEN = (
         Event(5.0, "problem", 1, 30.0, 1, "Leftover"),
         Event(10.0, "throttle left", 1, 0.0, 2),
     ),
+    # A move that takes long to begin does so when a person has taken its drain back, and takes longer than a
+    # request is in doubt.
+    _schedule(
+        11,
+        "kept",
+        2,
+        60.0,
+        Event(4.0, "disks slow", 1, 50.0),
+        Event(4.5, "writes slow", 1, 12.0, 4),
+        Event(5.0, "problem", 1, 30.0, 1, "Full"),
+        Event(6.8, "operator undoes", 1, 0.0, 1),
+    ),
+    # … and its agent dies when the undo is written down, and adopts its claim.
+    _schedule(
+        12,
+        "kept",
+        3,
+        60.0,
+        Event(4.0, "disks slow", 1, 50.0),
+        Event(4.5, "writes slow", 1, 12.0, 4),
+        Event(5.0, "problem", 1, 30.0, 1, "Full"),
+        Event(6.75, "crash at an entry", 1, 1.0, 1),
+        Event(6.8, "operator undoes", 1, 0.0, 1),
+    ),
 )
