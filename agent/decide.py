@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from agent.history import History, Incident, Phase
 from agent.model import Alert, AlertState, Argument, Decision, Entry, Kind, Labels, Remedy, Step, Verify
+from agent.rulebook.filling import LABEL, filled
 
-_LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 ESCALATE = "escalate"  # the one step that is no action: a person is called
 
 
@@ -73,18 +72,6 @@ def selects(remedy: Remedy, labels: Labels) -> bool:
     return set(remedy.match) <= set(labels)
 
 
-def fill(text: str, labels: Labels) -> str:
-    """`$label` replaced by the alert's label, escaped as inside a PromQL string; unknown ones stay."""
-    known = dict(labels)
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in known:
-            return match[0]
-        return known[match[1]].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-    return _LABEL.sub(value, text)
-
-
 def _next_step(incident: Incident | None, remedy: Remedy) -> int | None:
     if incident is None:
         return 0
@@ -108,14 +95,14 @@ def _decision(alert: Alert, remedy: Remedy, step: int, incident: str) -> Decisio
         value=alert.value,
         lease_ms=rung.lease_ms,
         verify=_verify(rung, alert.labels),
-        worse_if=fill(remedy.worse_if, alert.labels) if remedy.worse_if else None,
+        worse_if=filled(remedy.worse_if, alert.labels) if remedy.worse_if else None,
         steps=len(remedy.steps),
     )
 
 
 def _argument(value: Argument, alert: Alert) -> Argument:
     """Only whole words: an argument is a label or it is not; nothing is pasted together."""
-    if isinstance(value, str) and (match := _LABEL.fullmatch(value)):
+    if isinstance(value, str) and (match := LABEL.fullmatch(value)):
         return alert.label(match[1])
     return value
 
@@ -123,7 +110,7 @@ def _argument(value: Argument, alert: Alert) -> Argument:
 def _verify(step: Step, labels: Labels) -> Verify | None:
     if step.verify is None:
         return None
-    return Verify(fill(step.verify.expr, labels), step.verify.within_ms, step.verify.stable_for_ms)
+    return Verify(filled(step.verify.expr, labels), step.verify.within_ms, step.verify.stable_for_ms)
 
 
 def _ending(incident: Incident, end: str | None, steps: int) -> tuple[Kind | None, str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from stories import decision, entry
 
-from agent.decide import decide, endings, fill, is_given
+from agent.decide import decide, endings, is_given
 from agent.history import History, replay
 from agent.model import Alert, AlertState, Kind, Limits, Mode, Place, Remedy, Step, Verify, labels_of
 
@@ -141,13 +139,3 @@ def test_what_is_under_way_is_left_alone(story: tuple[Kind, ...]) -> None:
 
     assert decide([ALERT], REMEDIES, history, 9) == ()
     assert endings([ALERT], REMEDIES, history, 9) == ()
-
-
-@given(st.text())
-def test_a_label_cannot_leave_its_string(value: str) -> None:
-    """Topic names and paths come from outside: quotes and backslashes stay inside the PromQL string."""
-    filled = fill('a{b="$path"}', labels_of({"path": value}))
-
-    inner = filled[len('a{b="') : -len('"}')]
-    assert '"' not in inner.replace("\\\\", "").replace('\\"', "")
-    assert "\n" not in inner

@@ -15,7 +15,7 @@ from agent.promql.vectors import Flags, Times, is_stale
 from agent.recording.limits import Allowance
 from agent.recording.recorded import Recorded, Track
 from agent.recording.world_names import FENCED, OFFLINE, REASSIGNING, SOURCE_UP, UNDER_MIN_ISR, WORLD
-from agent.rulebook.compiled import compiled
+from agent.rulebook.compiled import compiled, readable
 from agent.sources.schedule import UNREAD
 
 SOMEBODY = -1  # a broker of which only is known that it is fenced
@@ -96,13 +96,17 @@ class Facts:
     def fresh(self, expr: str, after: int, step: int) -> bool:
         """Whether all that it reads has samples from after that time, of sources that answer."""
         now = self._grid.start + step * self._grid.step
-        names = compiled(expr).names
-        return not names & self.down(now) and all(self._newest_of(name, now) > after for name in names)
+        expression = readable(expr)
+        if expression is None or expression.names & self.down(now):
+            return False
+        return all(self._newest_of(name, now) > after for name in expression.names)
 
     def worse(self, expr: str, after: int, step: int) -> bool:
         """Whether it had a result of nothing but what was after that time."""
         now = self._grid.start + step * self._grid.step
-        expression, lasted = compiled(expr), now - after
+        expression, lasted = readable(expr), now - after
+        if expression is None:
+            return False
         later = self.origins.lies_after(expression, lasted, lambda name: self._newest_of(name, now) > after)
         return later and self.holds(expr, step)
 

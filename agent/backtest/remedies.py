@@ -14,7 +14,7 @@ from agent import gate, verify
 from agent.backtest.facts import SOMEBODY, Facts
 from agent.backtest.grid import Grid
 from agent.backtest.lives import Lives
-from agent.decide import ESCALATE, decide, endings, fill
+from agent.decide import ESCALATE, decide, endings
 from agent.history import History, Incident, Phase, fold
 from agent.model import (
     ActionSpec,
@@ -30,6 +30,7 @@ from agent.model import (
     RuleHealth,
 )
 from agent.promql import Expression
+from agent.rulebook.filling import filled
 
 _OVER = (Phase.CLOSED, Phase.ESCALATED)
 
@@ -170,7 +171,7 @@ class Play:
         remedy = self.rules.remedies[decision.alert]
         firing = [a for a in alerts if a.rule == decision.alert and a.state is AlertState.FIRING]
         health, why = self._health(decision.alert, step)
-        filled = [fill(text, decision.labels) for text in remedy.unless]
+        objections = [filled(text, decision.labels) for text in remedy.unless]
         return gate.Scene(
             now=now,
             decision=decision,
@@ -184,7 +185,7 @@ class Play:
             health_reason=why,
             signals=self._signals(decision.alert),
             patients=len({a.label(remedy.target) for a in firing}),
-            unless=tuple(text for text in filled if self.facts.holds(text, step)),
+            unless=tuple(text for text in objections if self.facts.holds(text, step)),
             world=self.facts.world(step),
             plan=Effect(decision.do, "assumed", ()),
         )

@@ -9,7 +9,7 @@ import click
 from agent.commands.reach import NobodyAnswers
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
-from agent.rulebook.expressions import LABEL
+from agent.rulebook.filling import LABEL
 from agent.web.client import Agent, Rejected, Unreachable
 
 _MOST = 2_000  # selectors; each is one request

@@ -9,8 +9,8 @@ from functools import partial
 from agent.daemon.freshness import NEVER, Freshness, Taken
 from agent.daemon.origins import Down, Origins
 from agent.model import Sample
-from agent.promql import EvaluationError, evaluate
-from agent.rulebook.compiled import compiled
+from agent.promql import EvaluationError, Expression, evaluate
+from agent.rulebook.compiled import readable
 from agent.series import Series
 
 
@@ -49,23 +49,26 @@ class Proof:
 
     def holds(self, expr: str, fresh: Freshness, down: Down, now: int) -> bool:
         """A result that rests on samples taken after the action."""
-        expression = compiled(expr)
-        if expression.nameless:  # which samples it would rest on nobody can say
+        expression = readable(expr)
+        if expression is None or expression.nameless:  # which samples it would rest on nobody can say
             return False
         new = [self._is_fresh(name, fresh, now) for name in expression.names]
-        return not self._origins.silent(expression, down) and all(new) and self._has_result(expr, now)
+        return not self._origins.silent(expression, down) and all(new) and self._has_result(expression, now)
 
     def is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
         """A result of nothing but what was after it began: what was so before is not its work."""
         is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
-        after = self._origins.lies_after(compiled(expr), fresh.lasted(ran), is_fresh)
-        return after and self._has_result(expr, now)
+        expression = readable(expr)
+        if expression is None:
+            return False
+        after = self._origins.lies_after(expression, fresh.lasted(ran), is_fresh)
+        return after and self._has_result(expression, now)
 
     def _is_fresh(self, name: str, fresh: Freshness, now: int) -> bool:
         return fresh.has(name, self._newest.get(name, NEVER), now)
 
-    def _has_result(self, expr: str, now: int) -> bool:
+    def _has_result(self, expression: Expression, now: int) -> bool:
         try:
-            return bool(evaluate(compiled(expr), self._series, now))
+            return bool(evaluate(expression, self._series, now))
         except EvaluationError:
             return False  # what cannot be judged neither heals nor condemns

@@ -14,13 +14,15 @@ from agent.daemon.freshness import Freshness
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.daemon.proof import Proof
 from agent.daemon.unless import Unless
-from agent.decide import fill, selects
+from agent.decide import selects
 from agent.gate import World
 from agent.history import Incident
 from agent.model import Alert, AlertState, Decision, Labels, Remedy, Sample
 from agent.promql.labels import NAME, without
 from agent.promql.vectors import STALE
 from agent.rulebook import Rulebook
+from agent.rulebook.compiled import readable
+from agent.rulebook.filling import filled
 from agent.rulebook.windows import LEAST_MS, windows, windows_of
 from agent.series import Series, Touched
 from agent.verify import View
@@ -33,7 +35,9 @@ RETURN_MS = 60_000  # what a broker that came back needs until its replicas are 
 def judged_by(decisions: Iterable[Decision]) -> Iterator[str]:
     """The expressions that tell whether these have helped."""
     for one in decisions:
-        yield from filter(None, (one.worse_if, one.verify and one.verify.expr))
+        for text in (one.worse_if, one.verify.expr if one.verify else None):
+            if text and readable(text) is not None:
+                yield text
 
 
 class Sight:
@@ -206,7 +210,7 @@ class Sight:
 
     def objections(self, remedy: Remedy, labels: Labels, now: int) -> tuple[str, ...]:
         """What its `unless` objects, for an alert with these labels."""
-        texts = [fill(text, labels) for text in remedy.unless]
+        texts = [filled(text, labels) for text in remedy.unless]
         return self._unless.objections(texts, self.down, self.ground(), now)
 
     def signals(self, alert: str, labels: Labels) -> frozenset[str]:

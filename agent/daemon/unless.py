@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from agent.alerts import Alerts, Ground
 from agent.daemon.asked import Asked
 from agent.daemon.origins import Down, Origins
-from agent.promql import EvaluationError, evaluate
+from agent.promql import BadExpression, EvaluationError, Expression, evaluate
 from agent.rulebook.compiled import compiled
 from agent.series import Series
 
@@ -27,18 +27,21 @@ class Unless:
 
     def _objection(self, text: str, down: Down, ground: Ground, now: int) -> str:
         """It, with why nobody can say whether it has a result; empty where it has none."""
-        expression = compiled(text)
-        if silent := self._origins.silent(expression, down):
-            return f"{text} (unknown: {', '.join(sorted(silent))} cannot be read)"
-        if silent := self._origins.silent(expression, self._asked.unread):
-            return f"{text} (unknown: {', '.join(sorted(silent))} was not read yet)"
-        lacking = self._series.incomplete & self._origins.originals(expression.names)
-        if lacking:
-            return f"{text} (unknown: not all series of {', '.join(sorted(lacking))} are kept)"
         try:
-            if evaluate(expression, self._series, now):
+            expression = compiled(text)
+            unknown = self._unread(expression, down)
+            if not unknown and evaluate(expression, self._series, now):
                 return text
-        except EvaluationError as error:
-            return f"{text} (unknown: {error})"
-        unknown = self._alerts.unknown(expression, ground, now)
+            unknown = unknown or self._alerts.unknown(expression, ground, now)
+        except (BadExpression, EvaluationError) as error:
+            unknown = str(error)
         return f"{text} (unknown: {unknown})" if unknown else ""
+
+    def _unread(self, expression: Expression, down: Down) -> str:
+        """What of that which it reads is not there to be read; empty where all is."""
+        if silent := self._origins.silent(expression, down):
+            return f"{', '.join(sorted(silent))} cannot be read"
+        if silent := self._origins.silent(expression, self._asked.unread):
+            return f"{', '.join(sorted(silent))} was not read yet"
+        lacking = self._series.incomplete & self._origins.originals(expression.names)
+        return f"not all series of {', '.join(sorted(lacking))} are kept" if lacking else ""

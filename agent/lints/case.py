@@ -10,7 +10,7 @@ from agent.promql import BadExpression, Expression
 from agent.promql.nodes import Node, Selector
 from agent.rulebook import Marks, Rulebook
 from agent.rulebook.compiled import compiled
-from agent.rulebook.expressions import LABEL
+from agent.rulebook.filling import LABEL
 from agent.yaml_marks import Scalar, Severity
 
 

@@ -9,19 +9,18 @@ from agent.model import Place
 from agent.promql import BadExpression, Expression
 from agent.promql.functions import FUNCTIONS
 from agent.rulebook.compiled import compiled
+from agent.rulebook.filling import LABEL, misplaced, placed
 from agent.rulebook.labels import MayHave
 from agent.rulebook.slips import slip
 from agent.yaml_marks import Node, Scalar, Wrong, closest, shape_of, shaped
 from agent.yaml_marks.readers import text
 
-LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _WORD = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*|[0-9.]+[a-z]*")
 _CALL = re.compile(
     r"(?:function|call to) (?:function )?(?:with name )?'?(\w+)\b"
 )  # as the parser names the one that it complains of
 _PATTERN = re.compile(r"illegal regex for (.*)", re.DOTALL)
 _NO_PROMQL = "invalid promql query"  # all that the parser says of most mistakes
-_QUOTED = re.compile(r"""\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""", re.DOTALL)
 
 
 @shaped({"type": ["string", "number", "boolean"], "pattern": "\\S", "description": "PromQL"})
@@ -42,17 +41,18 @@ def promql_of_rule(node: Node) -> str:
 
 
 def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
-    """An expression in which `$label` may stand inside quotes, to be filled in from the alert."""
+    """An expression in which `$label` may stand in a matcher's value, to be filled in from the alert."""
 
-    @shaped({"type": "string", "pattern": "\\S", "description": "PromQL; `$label` may stand inside quotes"})
+    @shaped(
+        {"type": "string", "pattern": "\\S", "description": "PromQL; `$label` may stand in a matcher's text"}
+    )
     def read(node: Node) -> str:
         written = text(node)
-        bare = LABEL.search(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), written))
-        if bare:  # there, a label's value would be code
+        if (bare := misplaced(written)) is not None:
             hint = f'write it like {{{bare[1]}="{bare[0]}"}}'
             place = _place(node, bare.start())
-            raise Wrong(f"{bare[0]} stands outside quotes", hint, place, len(bare[0]))
-        for match in LABEL.finditer(written):
+            raise Wrong(f"{bare[0]} stands outside a matcher's quotes", hint, place, len(bare[0]))
+        for match in placed(written):
             check_label(match[1], may_have, _place(node, match.start()))
         _check_kind(_compiled(node, LABEL.sub(r"x\1", written)))  # as long as before: columns stay right
         return written

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from agent.model import ActionSpec, Argument, Parameter, Step, Verify
-from agent.rulebook.expressions import LABEL, check_label, promql_with_labels
+from agent.rulebook.expressions import check_label, promql_with_labels
+from agent.rulebook.filling import LABEL
 from agent.rulebook.labels import MayHave
 from agent.yaml_marks import Form, Node, Scalar, Wrong, closest, shape_of, shaped
 from agent.yaml_marks.readers import duration, flag, integer, rate, ratio, size, text, texts

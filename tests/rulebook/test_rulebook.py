@@ -123,7 +123,10 @@ remedies:
         ),
         "disk/remedies.yml:13:46: cooldown: bad duration '10': write it like 30s, 5m or 1h30m",
         "disk/remedies.yml:14:18: unless: no PromQL: something is missing after ==",
-        'disk/remedies.yml:14:39: unless: $path stands outside quotes; write it like {path="$path"}',
+        (
+            "disk/remedies.yml:14:39: unless: $path stands outside a matcher's quotes; write it like"
+            ' {path="$path"}'
+        ),
     ]
 
 
