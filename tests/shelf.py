@@ -9,6 +9,7 @@ class Shelf:
     def __init__(self) -> None:
         self.value: bytes | None = None
         self.broken = ""
+        self.full = ""  # nothing can be saved
 
     async def load(self) -> bytes | None:
         """What was saved last."""
@@ -17,9 +18,9 @@ class Shelf:
 
     async def save(self, value: bytes) -> None:
         """Replace it."""
-        self._check()
+        self._check(self.full)
         self.value = value
 
-    def _check(self) -> None:
-        if self.broken:
-            raise OSError(self.broken)
+    def _check(self, fault: str = "") -> None:
+        if fault or self.broken:
+            raise OSError(fault or self.broken)

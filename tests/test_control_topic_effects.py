@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fake_log import FakeLog
+from shelf import Shelf
 
 from agent.control_topic import (
     ControlTopic,
@@ -103,20 +104,24 @@ def boot_ms() -> int:
     return 1_000_000 + round(asyncio.get_running_loop().time() * 1_000)
 
 
-def play(story: Callable[[Scene], Coroutine[Any, Any, None]]) -> Scene:
+def _topic(log: FakeLog, shelf: Shelf | None) -> ControlTopic:
+    settings = Settings("broker-1", "h", times=QUICK, create=True)
+    return ControlTopic(log, settings, Surroundings(boot_ms, boot=boot_ms, memory=shelf))
+
+
+def play(story: Callable[[Scene], Coroutine[Any, Any, None]], shelf: Shelf | None = None) -> Scene:
     """An agent alone, its claim dirty; then the story."""
 
     async def whole() -> Scene:
         log = FakeLog(boot_ms)
-        settings = Settings("broker-1", "h", times=QUICK, create=True)
-        topic = ControlTopic(log, settings, Surroundings(boot_ms, boot=boot_ms))
+        topic = _topic(log, shelf)
         await topic.start()
         scene = Scene(log, topic)
         scene.claim = await topic.claim("throttle", ["throttle"], "p", "why")
         await topic.granted(scene.claim)
         await topic.intent(scene.claim, EFFECT)
         await story(scene)
-        await topic._life.stop()
+        await scene.topic._life.stop()
         return scene
 
     return run(whole())
@@ -246,6 +251,29 @@ def test_an_undo_does_not_wait_for_a_log_that_cannot_be_used() -> None:
             await scene.undo()
 
     assert play(story).told[:5] == ["ready", "armed", "looked", "in doubt", "sending"]
+
+
+@pytest.mark.parametrize("fault", ["broken", "full"])
+def test_an_undo_does_not_wait_for_a_join_that_its_own_disk_prevents(fault: str) -> None:
+    """Section 8: nobody knows what a former life kept; or what a tail took along cannot be kept, as it must
+    before it is told."""
+    shelf = Shelf()
+
+    async def story(scene: Scene) -> None:
+        name = scene.topic.named(scene.claim)
+        await scene.topic._life.stop()
+        setattr(shelf, fault, "disk error")
+        await scene.log.lose_tail(1)
+        scene.topic = _topic(scene.log, shelf)
+        await scene.topic.start()
+        async with asyncio.timeout(60):
+            await Effects(scene.topic, scene).undo(name, scene.ready, scene.look, lambda _: None)
+        assert "disk error" in (scene.topic.degraded or "")
+        setattr(shelf, fault, "")
+        async with asyncio.timeout(5):
+            await scene.topic._life.until(lambda: scene.topic.degraded is None)
+
+    play(story, shelf)
 
 
 def test_an_undo_under_way_when_the_log_fails_goes_on_without_it() -> None:

@@ -223,6 +223,8 @@ class Life:
                     await self._say_what_is_due()
             except (ControlUnavailable, NotAccepted, BadRecord) as error:
                 _LOG.warning("control topic: %s", error)
+                if self.member.session is None:  # nobody waits for ever for a join that its own disk prevents
+                    self.hearing.failed(str(error))
                 await asyncio.sleep(RETRY)
             await self._turn()
             with suppress(TimeoutError):
