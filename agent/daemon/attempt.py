@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -173,7 +175,7 @@ class Attempt:
         lease = self._decision.lease_ms
         until = self._means.clock() + lease if lease is not None else None
         self._before = self._means.ledger.history
-        more = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
+        more: dict[str, Any] = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
         await self._record(Kind.STARTED, "nothing objects", **more)
         control = self._means.control
         try:
@@ -215,8 +217,13 @@ class Attempt:
             return False
         asked = refusal.question == gate.APPROVAL and not stands
         kind, plan = (Kind.PROPOSED, self._plan) if asked else (Kind.REFUSED, None)
-        await self._record(kind, refusal.reason, question=refusal.question, effect=plan)
+        still = partial(self._is_as, known) if asked else None
+        await self._record(kind, refusal.reason, still, question=refusal.question, effect=plan)
         return False
+
+    def _is_as(self, known: Incident | None) -> bool:
+        """Whether nobody answered since it was looked at: behind an answer nothing is proposed anew."""
+        return self._means.ledger.history.incidents.get(self._decision.incident) is known
 
     def _told(self, known: Incident, refusal: Refusal) -> bool:
         """Whether it stands as it was told; a proposal does for as long as its plan is what was shown."""
@@ -227,10 +234,12 @@ class Attempt:
             return bool(known.effect and self._plan and alike(known.effect, self._plan))
         return 0 <= age < RETOLD_MS
 
-    async def _record(self, kind: Kind, reason: str, **more: Any) -> None:
+    async def _record(
+        self, kind: Kind, reason: str, still: Callable[[], bool] | None = None, **more: Any
+    ) -> None:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
         epoch = None if isinstance(self._claim, int) or more.get("claim") is None else self._claim[1]
-        await self._means.ledger.record(replace(entry, claim_epoch=epoch, **more))
+        await self._means.ledger.record(replace(entry, claim_epoch=epoch, **more), still)
 
 
 def _sort(refusal: Refusal) -> tuple[str, str]:

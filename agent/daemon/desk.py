@@ -247,7 +247,7 @@ class Desk:
         entry = Entry(self.means.clock(), Kind.OPERATOR, reason, question=verb, until=until)
         await self._written(self.means.ledger.record(entry))
 
-    async def _written(self, entry: Awaitable[None], words: str = UNWRITTEN) -> None:
+    async def _written(self, entry: Awaitable[object], words: str = UNWRITTEN) -> None:
         try:
             await entry
         except JournalFailed as error:

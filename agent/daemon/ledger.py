@@ -34,22 +34,26 @@ class Ledger:
         await self._journal.open()
         await self._catch_up()
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, still: Callable[[], bool] | None = None) -> bool:
         """Durable and part of the history when this returns. Raises JournalFailed, ImpossibleTransition.
 
+        False, and nothing is recorded, where `still` says, once all that came before is part of the history,
+        that it is not so any more what the entry rests on.
         It goes on where the caller is cancelled: the line may be on disk already, and history must know it.
         """
-        await asyncio.shield(self._record(entry))
+        return await asyncio.shield(self._record(entry, still))
 
     def collect(self) -> Iterator[Metric]:
         """Whether it can be written, as a collector of prometheus_client gives it."""
         words = "1 while the journal cannot be written: nothing new is begun"
         yield GaugeMetricFamily("ottla_journal_failed", words, float(self.failed is not None))
 
-    async def _record(self, entry: Entry) -> None:
+    async def _record(self, entry: Entry, still: Callable[[], bool] | None) -> bool:
         async with self._turn:
             if self.failed is not None:
                 await self._look_again()
+            if still is not None and not still():
+                return False
             after = fold(self.history, entry)
             try:
                 await self._journal.append(entry)
@@ -63,6 +67,7 @@ class Ledger:
             self.entries.append(entry)
             self._folded += 1
         self._told(entry)
+        return True
 
     async def _look_again(self) -> None:
         """What failed may have been written all the same. Raises JournalFailed where it was: whoever records

@@ -15,16 +15,21 @@ async def answer(means: Means, named: str, verb: str, reason: str, by: str) -> N
 
     Raises Refused where that is not asked, and JournalFailed.
     """
-    asked = next((i for i in means.ledger.history.incidents.values() if _is_named(i, named, verb)), None)
+    asked = _asked(means, named, verb)
     if asked is None:
         raise Refused(_not_asked(means, named, verb))
     remedy = means.sight().book.remedies.get(asked.decision.alert)
     if remedy is None or remedy.mode is not Mode.PROPOSE:
         raise Refused(f"the remedy of {asked.decision.alert} asks nobody any more: it is {_mode(remedy)}")
     words = f"{by}: {reason}" if reason.strip() else by
-    await means.ledger.record(
-        Entry(means.clock(), Kind.OPERATOR, words, asked.id, question=verb, decision=asked.decision)
-    )
+    entry = Entry(means.clock(), Kind.OPERATOR, words, asked.id, question=verb, decision=asked.decision)
+    # Another proposal may be written just now: the word is for the one that was shown, and for no other.
+    if not await means.ledger.record(entry, lambda: _asked(means, named, verb) is not None):
+        raise Refused(_not_asked(means, named, verb))
+
+
+def _asked(means: Means, named: str, verb: str) -> Incident | None:
+    return next((i for i in means.ledger.history.incidents.values() if _is_named(i, named, verb)), None)
 
 
 def _is_named(one: Incident, named: str, verb: str) -> bool:

@@ -44,6 +44,5 @@ def _asked(scene: Scene) -> str | None:
     known = scene.history.incidents.get(scene.decision.incident)
     if known is None or known.phase is not Phase.PROPOSED or not same_step(known.decision, scene.decision):
         return None
-    replied = known.answer is not None and known.answer.at >= known.at
     ages = [scene.now - at for at in (known.at, scene.planned_at) if at is not None]
-    return known.reason if not replied and any(0 <= age < ASKED_MS for age in ages) else None
+    return known.reason if not known.answered and any(0 <= age < ASKED_MS for age in ages) else None

@@ -132,7 +132,7 @@ def _operator(history: History, entry: Entry) -> History:
         approved = ANSWERS[entry.question]
         of = entry.decision or asked.decision
         answer = Answer(approved, entry.at, entry.reason, of, asked.effect)
-        _put(history, replace(asked, answer=answer))
+        _put(history, replace(asked, answer=answer, answered=True))
     return history
 
 

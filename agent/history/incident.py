@@ -66,6 +66,7 @@ class Incident(Struct, frozen=True):
     boot: Boot | None = None  # as `started_at`
     verdict: Kind | None = None
     answer: Answer | None = None  # used up by the start that it allowed
+    answered: bool = False  # since it was last proposed
     claim_epoch: int | None = None  # as an entry has it
 
     @property
@@ -141,7 +142,7 @@ def step(incident: Incident, entry: Entry) -> Incident:
     if incident.phase in STANDING:
         moved = replace(moved, stood_at=entry.at)
     if entry.kind is Kind.PROPOSED:
-        return replace(moved, effect=entry.effect)
+        return replace(moved, effect=entry.effect, answered=False)
     if entry.kind is Kind.WAITING:
         return replace(moved, claim=entry.claim, claim_epoch=entry.claim_epoch)
     if entry.kind is Kind.DONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +15,7 @@ from agent.actions import Ports, action
 from agent.daemon.proposals import answer
 from agent.history import Incident, Phase
 from agent.model import Blast, Change, Effect, Entry, Kind, Mode, Operation, Refusal, Seen
+from agent.rehearsal.stage import MemoryJournal
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
 from agent.surface import Refused
@@ -51,10 +53,10 @@ class TopicBrake(Brake):
         return await super().observe(replace(effect, changes=effect.changes[:1]), ports)
 
 
-async def asking(rules: Rulebook = ASKING) -> Stage:
+async def asking(rules: Rulebook = ASKING, journal: MemoryJournal | None = None) -> Stage:
     """It has proposed to brake topic a."""
     disk = Topics()
-    stage = Stage(rules=rules, disk=disk)
+    stage = Stage(rules=rules, disk=disk, journal=journal)
     stage.scenery = DiskScenery(disk)
     stage.scenery.actions = {"brake": TopicBrake(disk)}
     await stage.start()
@@ -256,3 +258,86 @@ def test_less_than_what_was_shown_is_done_without_asking_again() -> None:
         return stage
 
     assert [topics(e.effect) for e in written(run(story()), Kind.STARTED)] == [[]]
+
+
+class Sluggish(MemoryJournal):
+    """Takes so many seconds; `proposing` is set once it was given a proposal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self.proposing = asyncio.Event()
+
+    async def append(self, *entries: Entry) -> None:
+        """In the end it does."""
+        if entries[-1].kind is Kind.PROPOSED:
+            self.proposing.set()
+        await asyncio.sleep(self.seconds)
+        await super().append(*entries)
+
+
+def test_an_approval_counts_for_no_plan_that_was_written_while_it_was_given() -> None:
+    """It was shown one topic, and behind the new proposal its word would have stood for three."""
+
+    async def story() -> Stage:
+        journal = Sluggish()
+        stage = await asking(journal=journal)
+        seen = one(stage).proposal
+        await world_has(stage, "a", "b", "c")
+        journal.seconds = 3.0
+        journal.proposing.clear()
+        await journal.proposing.wait()
+        with pytest.raises(Refused, match=f"nothing is proposed as '{seen}'; proposed are now:"):
+            await says(stage, "approve", seen)
+        journal.seconds = 0
+        await stage.play(400)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert kinds(stage.told()) == ["proposed", "proposed"], stage.told()
+    assert stage.disk.applied == 0
+
+
+def test_nothing_is_proposed_again_behind_a_word_that_is_just_given() -> None:
+    """What was planned before it would have to be answered once more, five minutes later."""
+
+    async def story() -> Stage:
+        journal = Sluggish()
+        stage = await asking(journal=journal)
+        await world_has(stage, "a", "b", seconds=230)
+        journal.seconds = 30.0
+        brake = cast(TopicBrake, stage.scenery.actions["brake"])
+        plans = brake.plans
+        word = asyncio.ensure_future(answer(stage.means, one(stage).proposal, "approve", "looked", "ann"))
+        await stage.play(29)
+        assert brake.plans > plans, "it was planned anew while the word was written"
+        await world_has(stage, "a")
+        await word
+        journal.seconds = 0
+        await stage.play(40)
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert kinds(stage.told())[:3] == ["proposed", "operator", "started"], stage.told()
+    assert [topics(e.effect) for e in written(stage, Kind.STARTED)] == [["a"]]
+
+
+@pytest.mark.parametrize("back_ms", [0, 120_000])
+def test_a_word_counts_at_once_though_the_clock_was_set_back(back_ms: int) -> None:
+    """It came after the proposal, whatever the clock says of both."""
+
+    async def story() -> Stage:
+        stage = await asking()
+        stage.start_ms -= back_ms
+        await stage.play(60)
+        await says(stage, "approve", one(stage).proposal)
+        await stage.crash()
+        return stage
+
+    told = kinds(run(story()).told())
+
+    assert told[:3] == ["proposed", "operator", "started"], told
