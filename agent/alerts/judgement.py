@@ -8,17 +8,17 @@ from math import inf
 from msgspec import Struct, field
 
 from agent.alerts.machine import Result
-from agent.alerts.obstacles import NONE, Obstacle, obstacle
+from agent.alerts.obstacles import NONE, SIGHTLESS, Obstacle, obstacle
 from agent.alerts.results import identified, recorded
 from agent.model import AlertRule, Labels, Rule, RuleHealth
-from agent.promql import EvaluationError, Expression, Limits, Store, evaluate
+from agent.promql import EvaluationError, Expression, Limits, Store, evaluate, unmatched
 
 
 class Task(Struct, frozen=True):
     """A rule that is due at `now`; of two tasks of one rule that with the higher number is newer.
 
-    `inherited`: what the recording rules that it reads hand on. `cost_s`: what its judgements took of late,
-    None before the first that came to a result.
+    `inherited`: what the recording rules that it reads hand on; `unfed`: these find nothing. `cost_s`: what
+    its judgements took of late, None before the first that came to a result.
     """
 
     number: int
@@ -27,17 +27,20 @@ class Task(Struct, frozen=True):
     expression: Expression
     now: int
     inherited: Obstacle = NONE
+    unfed: bool = False
     cost_s: float | None = None
 
 
 class Finding(Struct, frozen=True):
-    """What came of a task; where `health` is OK the results of an alert, or a recording rule's series."""
+    """What came of a task; where `health` is OK the results of an alert, or a recording rule's series.
+    `gone`: what it reads is not there, though its sources answer."""
 
     task: Task
     health: RuleHealth
     why: str = ""
     results: Mapping[Labels, Result] = field(default_factory=dict)
     series: Mapping[Labels, float] = field(default_factory=dict)
+    gone: bool = False
 
 
 class Ground(Struct, frozen=True):
@@ -83,10 +86,12 @@ def _needs(expression: Expression, name: str) -> float:
 
 def hindered(task: Task, ground: Ground) -> Finding | None:
     """What keeps the rule from being evaluated, if anything: as `judge` would find it."""
-    health, why = task.inherited  # first: it tells the cause
+    (health, why), gone = task.inherited, task.unfed  # first: it tells the cause
     if health is RuleHealth.OK:
-        health, why = ground.obstacle(task.expression, task.now - task.rule.offset_ms)
-    return None if health is RuleHealth.OK else Finding(task, health, why)
+        at = task.now - task.rule.offset_ms
+        health, why = ground.obstacle(task.expression, at)
+        gone = health in SIGHTLESS and bool(unmatched(task.expression.node, ground.store, at))
+    return None if health is RuleHealth.OK else Finding(task, health, why, gone=gone)
 
 
 def judge(task: Task, ground: Ground) -> Finding:

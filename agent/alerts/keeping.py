@@ -14,7 +14,8 @@ OUTAGE_MS = 3_600_000  # after more than this without a look an alert begins ane
 
 class Kept(Struct, frozen=True):
     """What is active of one rule, and which series it recorded. `seen_at`: when it was last judged well;
-    `sightless_ms`: for how long of the time since it was cold or blind."""
+    `sightless_ms`: for how long of the time since nothing was found of what it reads; `given_up`: why its
+    alerts were ended for that."""
 
     name: str
     labels: Labels  # the rule's own, as they are written
@@ -23,6 +24,7 @@ class Kept(Struct, frozen=True):
     alerts: tuple[Alert, ...] = ()
     written: tuple[Labels, ...] = ()
     sightless_ms: int = 0
+    given_up: str = ""
 
     @property
     def key(self) -> tuple[str, Labels, str]:

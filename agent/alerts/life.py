@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from agent.alerts.judgement import Finding, Ground, Task, judge
 from agent.alerts.keeping import Kept, key
-from agent.alerts.obstacles import NONE, SPOILING, Obstacle, asked_absent, inherited
+from agent.alerts.obstacles import NONE, SIGHTLESS, SPOILING, Obstacle, asked_absent, inherited
 from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
 from agent.alerts.shared_reads import SharedReads
@@ -31,8 +31,8 @@ class Alerts:
     * STORM: more results than the limit of the rule's group.
 
     In none of them is anything begun, promoted or ended: alerts stay as they were, `for` runs on, and what
-    reads a recording rule's series inherits its state. But what is COLD or BLIND for an hour beyond what it
-    needs of samples comes no more, and its alerts are given up.
+    reads a recording rule's series inherits its state. But what is not found for an hour beyond what its rule
+    needs of samples comes no more, and the alerts are given up.
 
     `evaluate` judges what is due at an instant; a shell that must not block takes the same steps itself:
     `begin` a turn, `next` task, `judge` it wherever it likes, and `take` what was found.
@@ -141,8 +141,8 @@ class Alerts:
             return None
         self._tasks += 1
         state = self._rules[index]
-        inherits = self._inherited(state)
-        return Task(self._tasks, index, state.rule, state.expression, turn.now, inherits, state.cost_s)
+        inherits, unfed = self._inherited(state)
+        return Task(self._tasks, index, state.rule, state.expression, turn.now, inherits, unfed, state.cost_s)
 
     def take(
         self, finding: Finding, turn: Turn | None = None, took_s: float | None = None
@@ -213,8 +213,8 @@ class Alerts:
         return None if end is None else max(now, end)
 
     def keep(self) -> tuple[Kept, ...]:
-        """What there is to know of the rules that have alerts or have recorded something."""
-        return tuple(state.kept() for state in self._rules if state.active or state.written)
+        """What there is to know of the rules that have alerts, gave them up, or have recorded something."""
+        return tuple(state.kept() for state in self._rules if state.active or state.given_up or state.written)
 
     def restore(self, kept: Iterable[Kept], *, unseen: bool) -> None:
         """Go on with what is known of the same rules; what belonged to others is left out.
@@ -233,10 +233,14 @@ class Alerts:
         (self._live.add if state.active else self._live.discard)(index)
         self._timers.set(index, state.due_at(self._idle_ms))
 
-    def _inherited(self, state: RuleState) -> Obstacle:
-        """What the recording rules hand on that write what this one reads."""
+    def _inherited(self, state: RuleState) -> tuple[Obstacle, bool]:
+        """What the recording rules hand on that write what this one reads; and whether these find nothing."""
         writers = self._handed_on(state.expression, state)
-        return inherited(writers, state.asks_absent) if writers else NONE
+        found = inherited(writers, state.asks_absent) if writers else NONE
+        return found, found[0] in SIGHTLESS and any(
+            all(writer.gone for writer in self._writers[name] if writer is not state)
+            for name in (state.expression.names & writers.keys()) - state.asks_absent
+        )
 
     def _handed_on(
         self, expression: Expression, reader: RuleState | None = None

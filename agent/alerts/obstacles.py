@@ -12,6 +12,7 @@ from agent.quantities import show_duration
 
 Obstacle = tuple[RuleHealth, str]
 NONE: Obstacle = (RuleHealth.OK, "")
+SIGHTLESS = (RuleHealth.COLD, RuleHealth.BLIND)
 SPOILING = (RuleHealth.FAILING, RuleHealth.STORM)  # a rule whose series are not to be used
 
 

@@ -22,9 +22,9 @@ _NEWEST = 0.3  # how much the newest judgement counts in a rule's cost
 
 class RuleState(Struct):
     """`judged_at`: when it last was OK, by a finding or because nothing had changed; `unseen_since`: in a
-    former life; `sightless_ms`: how long it has been COLD or BLIND since, between looks of which both found
-    it so; `sightless_at`: when the last look did; `given_up`: why its alerts were ended for that; `taken`:
-    its last task.
+    former life; `gone`: the last look found nothing of what it reads; `sightless_ms`: how long that has been
+    so since, between looks of which both found it so; `sightless_at`: when the last look did; `given_up`: why
+    its alerts were ended for that; `taken`: its last task.
     """
 
     rule: Rule
@@ -35,6 +35,7 @@ class RuleState(Struct):
     evaluated_at: int | None = None
     judged_at: int = 0
     unseen_since: int | None = None
+    gone: bool = False
     sightless_ms: int = 0
     sightless_at: int | None = None  # None where it was another thing at the last look
     given_up: str = ""
@@ -54,6 +55,7 @@ class RuleState(Struct):
     def take(self, finding: Finding, took_s: float | None) -> Iterator[Sample]:
         """What follows from a finding; the samples of a recording rule."""
         self.evaluated_at, self.health, self.why = finding.task.now, finding.health, finding.why
+        self.gone = finding.gone
         if finding.health is not RuleHealth.OK:
             self._give_up(finding.task.now)
             return
@@ -79,11 +81,12 @@ class RuleState(Struct):
 
     def _give_up(self, now: int) -> None:
         """End alerts whose metrics come no more though their sources answer: after an outage's time beyond
-        what the rule needs to be judged at all. What cannot be read is waited for, and ends no such time."""
+        what the rule needs to be judged at all. What cannot be read, or comes and is not covered yet, is
+        waited for, and ends no such time."""
         before, self.sightless_at = self.sightless_at, None
         if not self.active or self.health is RuleHealth.STORM:
             self.sightless_ms = 0
-        if not self.active or self.health not in (RuleHealth.COLD, RuleHealth.BLIND):
+        if not self.active or not self.gone:
             return
         self.sightless_ms += 0 if before is None else now - before
         self.sightless_at = now
@@ -142,12 +145,20 @@ class RuleState(Struct):
     def kept(self) -> Kept:
         """For a later life, or other rules."""
         written = tuple(sorted(self.written))
-        return Kept(*key(self.rule), self.judged_at, tuple(self.active.values()), written, self.sightless_ms)
+        return Kept(
+            *key(self.rule),
+            self.judged_at,
+            tuple(self.active.values()),
+            written,
+            self.sightless_ms,
+            self.given_up,
+        )
 
     def restore(self, kept: Kept, *, unseen: bool) -> None:
         """Go on where it was. `unseen`: nobody looks between `seen_at` and the next good judgement."""
         self.active = {alert.labels: alert for alert in kept.alerts}
         self.judged_at, self.sightless_ms = kept.seen_at, kept.sightless_ms
+        self.given_up = kept.given_up
         if unseen:
             self.unseen_since = kept.seen_at
         else:

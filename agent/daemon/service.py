@@ -122,7 +122,9 @@ class Service:
             kept = await self._keep(kept)
 
     async def _keep(self, kept: bytes) -> bytes:
-        now = msgspec.msgpack.encode(tuple(k for k in self.daemon.sight.alerts.keep() if k.alerts))
+        now = msgspec.msgpack.encode(
+            tuple(k for k in self.daemon.sight.alerts.keep() if k.alerts or k.given_up)
+        )
         if now != kept:
             with contextlib.suppress(
                 JournalFailed
