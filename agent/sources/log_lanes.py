@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 DEADLINE = 5.0  # seconds for one piece of work, some MiB of each file: beyond it a disk hangs
 _AT_ONCE = 4 << 20  # bytes that are held until they are counted
+_ROUNDS = 16  # in which as much is taken of a single file
 
 Piece = tuple[str, bytes]  # an input's name, and whole lines of it, perhaps none
 
@@ -89,8 +90,11 @@ class Lane:
             return  # it came late, and is to be counted first
         if begin is not None:
             begin(self.inputs)
-        pieces = deque[Piece]()
-        more = self._pass_round(pieces) and self._pass_round(pieces)  # most often all is read by the second
+        pieces, more = deque[Piece](), True
+        for _ in range(_ROUNDS):
+            more = self._pass_round(pieces)
+            if not more or self._cut:  # most often all is read by the second round
+                break
         self.taken = Taken(pieces, more, self._read() if pieces else None)
 
     def _pass_round(self, pieces: deque[Piece]) -> bool:
