@@ -15,6 +15,7 @@ from typing import Protocol
 
 import re2
 
+from agent.sources.log_fragments import Lore
 from agent.sources.log_scan_copy import ScanCopy, copy_of
 from agent.sources.log_scan_literals import LiteralFinder
 from agent.sources.log_scan_re2 import AUTOMATON_BYTES, Re2Finder, SeparateFinder
@@ -33,12 +34,12 @@ class Finder(Protocol):
         """By pattern, the ends of the lines that it may find, in their order. The chunk ends with an end."""
 
 
-def finders(regexes: Sequence[str]) -> tuple[Finder, ...]:
-    """The fastest ways that this machine and these patterns allow; each pattern is searched by one."""
+def finders(regexes: Sequence[str], lore: Lore) -> tuple[Finder, ...]:
+    """The fastest ways that this machine, the patterns and the log allow; each pattern is searched by one."""
     copies = {number: copy_of(regex) for number, regex in enumerate(regexes)}
     chosen: list[Finder] = []
     left = {number: copy for number, copy in copies.items() if copy.scan is not None}
-    if left and (fast := hyperscan_finder(left)) is not None:
+    if left and (fast := hyperscan_finder(left, lore)) is not None:
         chosen.append(fast)
         left = {number: copy for number, copy in left.items() if number not in fast.numbers}
     if left:
@@ -58,7 +59,9 @@ def re2_finder(copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) ->
         return LiteralFinder({number: copy for number, copy in copies.items() if copy.literals})
 
 
-def hyperscan_finder(copies: Mapping[int, ScanCopy], cpu: Path = Path("/proc/cpuinfo")) -> Finder | None:
+def hyperscan_finder(
+    copies: Mapping[int, ScanCopy], lore: Lore, cpu: Path = Path("/proc/cpuinfo")
+) -> Finder | None:
     """None where hyperscan is not installed, the processor lacks what it needs, or it takes none of these."""
     if (why := hyperscan_missing(cpu)) is not None:
         _log.info("hyperscan is not used: %s", why)
@@ -68,7 +71,7 @@ def hyperscan_finder(copies: Mapping[int, ScanCopy], cpu: Path = Path("/proc/cpu
     except ImportError as error:
         _log.info("hyperscan is not used: %s", error)
         return None
-    finder: Finder | None = module.finder(copies)
+    finder: Finder | None = module.finder(copies, lore)
     return finder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agent.sources import MetricInfo
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, finders
+from agent.sources.log_fragments import Lore
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Columns, Groups, Hit
 from agent.sources.log_lines import lines_to
@@ -26,15 +27,24 @@ METRICS = (
 
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
 _OF_MANY = 2  # of more, as to keep one costs as much as to count ten
+_PIECE = 1 << 14  # bytes of a log that tell what is rare in it
+_LESSONS = 8  # pieces that are learnt from
+_ASTRAY = 1 << 12  # to look at one line in vain in so many bytes costs as much as to find it
+
+
+Ways = Callable[[Sequence[str], Lore], tuple[Finder, ...]]
 
 
 class Scanner:
     """Finds the lines that patterns match. One pass over the chunk finds those worth looking at, then each
     pattern looks at its own: what it finds there is exactly what RE2 finds in the line."""
 
-    def __init__(self, patterns: Sequence[LogPattern]) -> None:
+    def __init__(self, patterns: Sequence[LogPattern], ways: Ways = finders) -> None:
         self.patterns = tuple(patterns)
-        self.finders: tuple[Finder, ...] = finders([p.regex for p in patterns])
+        self._ways = ways
+        self._lore, self._lessons = Lore(), 0
+        self.finders: tuple[Finder, ...] = ()
+        self._choose()
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
         self._countable = frozenset(n for n, search in enumerate(self._searches) if not search.names)
         self._columns = tuple(Columns(p, s.names) for p, s in zip(patterns, self._searches, strict=True))
@@ -67,6 +77,7 @@ class Scanner:
     def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[int], list[Groups | None]]]:
         """Where a piece of the chunk begins, and the piece; of a pattern, the ends of the lines in it that
         may be the pattern's, and what it finds in them."""
+        astray = 0
         for finder in self.finders:
             for at, piece, found in _pieces(finder, chunk):
                 plain = [n for n, ends in found.items() if len(ends) > _SHOWN and n in self._countable]
@@ -77,7 +88,21 @@ class Scanner:
                         yield at, piece, number, ends, [()] * len(ends)
                     else:
                         lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
-                        yield at, piece, number, ends, search.groups(lines)
+                        groups = search.groups(lines)
+                        astray += groups.count(None)
+                        yield at, piece, number, ends, groups
+        if len(chunk) >= _PIECE and (not self._lessons or astray > len(chunk) // _ASTRAY):
+            self._learn(chunk)
+
+    def _learn(self, chunk: bytes) -> None:
+        """From the first piece of a log, and from those in which many lines are looked at in vain."""
+        if self._lessons < _LESSONS:
+            self._lessons += 1
+            self._lore.learn(chunk)
+            self._choose()
+
+    def _choose(self) -> None:
+        self.finders = self._ways([pattern.regex for pattern in self.patterns], self._lore)
 
 
 class Scanners:

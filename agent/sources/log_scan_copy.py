@@ -46,6 +46,7 @@ class ScanCopy:
     """`scan` None: there is no copy, or it would find every line; the same for `twin`.
 
     `literals`: every line that the pattern finds holds one of them; empty where none is known.
+    `runs`: by branch, all texts that a line holds where that branch matches.
     `longest`: bytes of a line that `twin` may be given. `exact`: in lines of ASCII `scan` finds no others.
     """
 
@@ -54,6 +55,7 @@ class ScanCopy:
     twin: bytes | None = None
     longest: int = 0
     exact: bool = False
+    runs: tuple[tuple[bytes, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,18 @@ def copy_of(regex: str) -> ScanCopy:
         branches = parts(regex[flags.end() :] if flags else regex)
         trimmed = [_trimmed(branch) for branch in branches]
         scan = _scan_of(trimmed, caseless)
-        literals = tuple(_literal(branch, caseless) for branch in branches)
+        runs = tuple(tuple(_runs(branch, caseless)) for branch in branches)
+        literals = tuple(max(texts, key=len) for texts in runs)
     except Unlike:
         return ScanCopy()
     known = literals if all(len(text) >= _LITERAL for text in literals) else ()
     try:
         twin = _twin_of(branches, caseless)
     except Unlike:
-        return ScanCopy(scan, known)
+        return ScanCopy(scan, known, runs=runs)
     longest = longest_line(branches, lambda atom: characters(atom.text, caseless).ascii)
     exact = all(_is_exact(branch, caseless, outer=True) for branch in trimmed)
-    return ScanCopy(scan, known, twin, longest, exact)
+    return ScanCopy(scan, known, twin, longest, exact, runs)
 
 
 @lru_cache(maxsize=512)
@@ -266,7 +269,3 @@ def _runs(branch: Sequence[Atom], caseless: bool) -> list[bytes]:
         else:
             runs.append(b"")
     return runs
-
-
-def _literal(branch: Sequence[Atom], caseless: bool) -> bytes:
-    return max(_runs(branch, caseless), key=len)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from debian_tools import fetched
@@ -22,7 +23,8 @@ from agent.model import LogPattern
 from agent.rulebook import read
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
-from agent.sources.log_finders import re2_finder
+from agent.sources.log_finders import Finder, finders, re2_finder
+from agent.sources.log_fragments import Lore
 from agent.sources.log_marks import Tally
 from agent.sources.log_patterns import Scanner
 from agent.sources.log_scan_copy import copy_of
@@ -118,18 +120,9 @@ def _search(path: Path, engine: str) -> Cost:
     """From the file's bytes to the counters, as the agent does it, evidence included."""
     found = patterns()
     began = time.process_time()
-    scanner = Scanner(found)
+    scanner = Scanner(found, finders if engine in ("hyperscan", ONCE, ALONE) else partial(_slow, engine))
     if engine == ALONE:
         return _search_alone(path, scanner)
-    if engine not in ("hyperscan", ONCE):
-        copies = {n: copy_of(p.regex) for n, p in enumerate(found)}
-        one = (
-            re2_finder(copies)
-            if engine == "re2"
-            else LiteralFinder({n: c for n, c in copies.items() if c.literals})
-        )
-        left = {n: p.regex for n, p in enumerate(found) if n not in one.numbers}
-        scanner.finders = (one, SeparateFinder(left)) if left else (one,)
     made = time.process_time() - began
     best, counters = 1e9, Counters(found, {})
     for _ in range(ROUNDS if engine == "hyperscan" else 1):
@@ -145,6 +138,15 @@ def _search(path: Path, engine: str) -> Cost:
     return Cost(best, peak, int(lines), f"  ({ways}; compiled in {made * 1000:.0f} ms)")
 
 
+def _slow(engine: str, regexes: Sequence[str], _lore: Lore) -> tuple[Finder, ...]:
+    """One of the other two ways, and what it cannot do."""
+    copies = {n: copy_of(regex) for n, regex in enumerate(regexes)}
+    literal = {n: c for n, c in copies.items() if c.literals}
+    one = re2_finder(copies) if engine == "re2" else LiteralFinder(literal)
+    left = {n: regex for n, regex in enumerate(regexes) if n not in one.numbers}
+    return (one, SeparateFinder(left)) if left else (one,)
+
+
 def _search_alone(path: Path, scanner: Scanner) -> Cost:
     """Of the same chunks, by the first finder, without reading and counting."""
     trail, chunks, best, found = Trail(str(path), [], Tally()), list[bytes](), 1e9, 0
@@ -152,6 +154,7 @@ def _search_alone(path: Path, scanner: Scanner) -> Cost:
     while (lines := trail.take()) is not None:
         chunks.append(lines)
     trail.close()
+    scanner.count(chunks[0], Counters(scanner.patterns, {}))  # by which it learns what is rare in this log
     for _ in range(ROUNDS):
         began = time.process_time()
         each = [scanner.finders[0].find(chunk) for chunk in chunks]

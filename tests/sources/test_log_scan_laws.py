@@ -17,6 +17,7 @@ from agent.model import LogPattern, Place
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, hyperscan_finder, re2_finder
+from agent.sources.log_fragments import Lore
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Groups, Hit
 from agent.sources.log_patterns import Scanner
@@ -41,14 +42,17 @@ def groups_of(regex: str, line: bytes) -> Groups | None:
     return found and tuple(found[index] or b"" for index in sorted(compiled.groupindex.values()))
 
 
-def engines(texts: Sequence[str]) -> dict[str, tuple[Finder, ...]]:
-    """Each way of searching for all patterns, the others taking what it cannot."""
+def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, ...]]:
+    """Each way of searching for all patterns, the others taking what it cannot; hyperscan as well with what
+    it learns from the log."""
     copies = {n: copy_of(text) for n, text in enumerate(texts)}
     scannable = {n: copy for n, copy in copies.items() if copy.scan is not None}
     with_texts = {n: copy for n, copy in scannable.items() if copy.literals}
-    fast = hyperscan_finder(scannable) if scannable else None
+    lore = Lore()
+    lore.learn(b"..." + log)
     ways: dict[str, tuple[Finder | None, ...]] = {
-        "hyperscan": (fast,),
+        "hyperscan": (hyperscan_finder(scannable, Lore()) if scannable else None,),
+        "hyperscan, taught": (hyperscan_finder(scannable, lore) if scannable else None,),
         "re2": (re2_finder(scannable) if scannable else None,),
         "literals": (LiteralFinder(with_texts) if with_texts else None,),
         "separate": (),
@@ -98,7 +102,7 @@ def test_every_engine_finds_what_re2_finds_in_each_line(
         (start, name, tuple(g.decode(errors="replace")[:200] for g in groups))
         for start, name, groups in oracle
     ]
-    for engine, finders in engines(texts).items():
+    for engine, finders in engines(texts, chunk).items():
         found = [
             (start, name, tuple(dict(hit.labels)[key] for key in LineSearch(hit.pattern.regex).names))
             for start, name, hit in hits(finders, texts, chunk)
@@ -149,7 +153,7 @@ def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
 
 def test_this_machine_searches_with_hyperscan() -> None:
     """The laws would be silent about it where it is missing."""
-    finder = hyperscan_finder({0: copy_of("ERROR")})
+    finder = hyperscan_finder({0: copy_of("ERROR")}, Lore())
     assert finder is None or finder.name == "hyperscan"
     if finder is None:
         pytest.skip("hyperscan does not run here")

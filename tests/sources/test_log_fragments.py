@@ -1,0 +1,82 @@
+"""Which texts of patterns are looked for in a log, and what is done where they turn out to be common."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.model import LogPattern, Place
+from agent.sources.log_counters import Counters
+from agent.sources.log_finders import hyperscan_finder
+from agent.sources.log_fragments import LONGEST, Lore
+from agent.sources.log_patterns import Scanner
+from agent.sources.log_scan_copy import copy_of
+
+ERROR = b"ERROR [ReplicaFetcher replicaId=1] Error due to (kafka.server.ReplicaFetcherThread)\n"
+QUIET = b"INFO [ReplicaFetcher replicaId=1] Truncated to offset 0 (kafka.server.ReplicaFetcherThread)\n"
+REGEX = r"\[ReplicaFetcher replicaId=\d+\] Error due to"
+
+
+def scanner(*regexes: str) -> tuple[Scanner, Counters]:
+    patterns = [LogPattern(f"p{n}", "*", regex, "", Place("l", 1, 1)) for n, regex in enumerate(regexes)]
+    return Scanner(patterns), Counters(patterns, {})
+
+
+def test_the_text_is_taken_that_the_log_has_not() -> None:
+    """Of what every match holds, not the one that most lines hold, too."""
+    lore = Lore()
+    lore.learn(QUIET * 200)
+
+    (text,) = lore.fragments(copy_of(REGEX).runs)
+    assert text in ERROR
+    assert text not in QUIET
+    assert len(text) <= LONGEST
+
+
+@pytest.mark.parametrize("regex", ["abc", r"\d+", "(?i)error", "error|x", "aaaaaaaa", "abababab", "x.*y"])
+def test_of_what_has_no_text_worth_it_there_is_none(regex: str) -> None:
+    """Too short, not the same in each match, in one branch only, or many times in one word."""
+    assert Lore().fragments(copy_of(regex).runs) == ()
+
+
+def test_each_branch_has_its_own() -> None:
+    """A line holds one of them."""
+    assert Lore().fragments(copy_of("metadata loading|quorum failed").runs) == (b"metadata", b"quorum f")
+
+
+def test_what_is_common_in_the_log_is_not_looked_for() -> None:
+    """Then the whole expression costs less."""
+    lore = Lore()
+    lore.learn(ERROR * 200)
+
+    assert lore.fragments(copy_of(REGEX).runs) == ()
+
+
+def test_a_text_that_a_line_holds_often_is_reported_once() -> None:
+    """However long the line."""
+    finder = hyperscan_finder({3: copy_of("because of")}, Lore())
+    if finder is None:
+        pytest.skip("hyperscan does not run here")
+
+    chunk = b"because of " * 200_000 + b"\nbecause of\n"
+    assert finder.find(chunk) == {3: [len(chunk) - 12, len(chunk) - 1]}
+
+
+def test_a_scanner_learns_from_the_log_what_is_common() -> None:
+    """From the first piece of it, and again where many lines are looked at in vain; each line counts once."""
+    scan, counters = scanner(REGEX)
+    first = scan.finders
+    scan.count(QUIET * 10, counters)
+    assert scan.finders is first  # too little to learn from
+
+    scan.count(b"INFO something else\n" * 2000, counters)
+    assert (second := scan.finders) is not first
+    scan.count(b"INFO something else\n" * 2000, counters)
+    assert scan.finders is second
+
+    for _ in range(20):
+        scan.count((b"WARN Error due to that\n" + QUIET) * 500 + ERROR, counters)
+    assert counters.values["log_p0_total", ()] == 20
+    assert scan.finders is not second
+    third = scan.finders
+    scan.count((b"WARN Error due to that\n" + QUIET) * 500, counters)
+    assert scan.finders is third  # it knows enough
