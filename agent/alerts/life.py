@@ -207,6 +207,10 @@ class Alerts:
         found.append(ground.obstacle(expression, now, answered=True))
         return next((why for health, why in found if health in (RuleHealth.FAILING, RuleHealth.COLD)), "")
 
+    def recorded(self, name: str) -> bool:
+        """Whether all rules that record this were judged well by their last findings."""
+        return all(state.health is RuleHealth.OK for state in self._writers.get(name, ()))
+
     def next_deadline(self, now: int) -> int | None:
         """When time alone makes a rule due, `now` at the earliest; None if nothing waits."""
         end = self._timers.next()

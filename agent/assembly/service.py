@@ -75,10 +75,10 @@ async def make_service(config: Config) -> Service:
     fence = make_fence(config, control, admin)
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence, boot=boot)
     sight = eyes.sight(rules)
-    sight.resume(await restored(journal))
-    sight.keep_judging(one.decision for one in ledger.history.standing())
     snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, tail.keep)
     await snapshots.load()
+    sight.resume(await restored(journal))
+    sight.keep_judging(one.decision for one in ledger.history.standing())
     eyes.look(rules, sight)
     judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below
     unread = [source.name for source in eyes.sources]

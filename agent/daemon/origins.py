@@ -28,6 +28,7 @@ _DECLARED: Mapping[str, frozenset[str]] = {
     for metric in metrics
     if metric.name.startswith(("host_", "ottla_"))
 }
+OF_EACH = frozenset(metric.name for metric in (*schedule.METRICS, *exposition.METRICS))
 _ANY_ON_HOST = frozenset[str]().union(*(of for name, of in _DECLARED.items() if name.startswith("host_")))
 _DEEPEST = 20  # recording rules that read recording rules
 
@@ -86,6 +87,10 @@ class Origins:
         if not down:
             return frozenset()
         return frozenset(name for name in names - self.recorded.keys() if self._is_down(name, down))
+
+    def was_read(self, name: str, read: frozenset[str], down: Down) -> bool:
+        """Whether all that may give a name have been `read`, and it of them."""
+        return self._givers(name) <= read and not self._is_down(name, down)
 
     def silent(self, expression: Expression, down: Down) -> frozenset[str]:
         """The names that an expression rests on and of which nothing can be known. One that chooses series by

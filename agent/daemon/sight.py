@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.asked import Asked
+from agent.daemon.former_series import FormerSeries
 from agent.daemon.freshness import Freshness
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.daemon.proof import Proof
@@ -69,6 +70,7 @@ class Sight:
         self._asked = Asked(self._origins)
         self._proof = Proof(series, self._origins)
         self._unless = Unless(series, self.alerts, self._origins, self._asked)
+        self._former = FormerSeries(Series(0))
         self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
         self._in_force_since = 0
         self._alert_names = frozenset(rule.name for rule in book.alerts)
@@ -76,8 +78,9 @@ class Sight:
         self.windows = dict.fromkeys(self.names, LEAST_MS) | windows(book)  # how long each is to be kept
 
     def resume(self, kept: Sequence[Kept]) -> None:
-        """Go on after a restart with what was known before it."""
+        """Go on after a restart with what was known before it, the series that were put back among it."""
         self.alerts.restore(kept, unseen=True)
+        self._former = FormerSeries(self.series)
 
     def follow(self, former: Sight, now: int) -> None:
         """Take the place of other rules: alerts of rules that stay as they are go on, the series end that
@@ -87,6 +90,7 @@ class Sight:
         gone = lost(kept, self.book.rules)
         self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
         self.down, self._away_at = former.down, former._away_at
+        self._former = former._former
         self._proof.follow(former._proof)
         self._asked.follow(former._asked)
         self._asked.ask(self.names - former.names, self.steady())
@@ -117,6 +121,7 @@ class Sight:
         if now is not None:
             self._look_at_clock(now)
         self._asked.hear(samples, ran)
+        self._former.hear(samples)
         touched = self.series.add(samples)
         self._proof.forget(self.series.cut())
         self._proof.take(samples, ran, touched.names)
@@ -147,7 +152,9 @@ class Sight:
         """A turn of the rules that read what was `touched` (None: of all), and what they are judged on."""
         self._look_at_clock(now)
         self.down = down
-        return self.ground(), self.alerts.begin(now, touched)
+        gone = self._former.gone(self._origins, down, self.alerts.recorded)
+        ended = self.series.add(Sample(name, labels, now, STALE) for name, labels in gone)
+        return self.ground(), self.alerts.begin(now, touched and touched | ended)
 
     def judge(self, now: int, touched: Touched | None, down: Down) -> None:
         """Judge them all at once, here."""
@@ -170,6 +177,7 @@ class Sight:
         """Take a finding: what a recording rule gave is read like any other series. The metrics of which that
         changed something: not only its own, as others give way to new series."""
         samples = self.alerts.take(finding, turn, took_s)
+        self._former.hear(samples)
         changed = self.series.add(samples).changed
         if turn is not None:
             self.alerts.disturb(changed - {finding.task.rule.name}, turn)
