@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fenced_cluster import Cluster
-from fenced_fleet import Fleet
 
 from agent.actions.throttles import MOVE_RATE
 from agent.daemon.compared import Moves
 from agent.model import Change, Effect, Operation
 from agent.rehearsal.disks import Disks, Volume
-from agent.wire import encode_effect
 
 ORDERS = ("orders", 0)
 LIMIT = Change("broker/1", MOVE_RATE, Operation.SET, None, "1000003")
 MOVE = Change("replica/orders-0", "log.dir", Operation.MOVE, "/d1", "/d2")
 DRAIN = Effect("drain_disk", "broker-1", (LIMIT, MOVE))
+SCOPES = "disk_drain", "x:broker/1"
 
 
 def _disks() -> Disks:
@@ -69,14 +68,3 @@ class _Moving:
 
     async def close(self) -> None:
         """Nothing to do."""
-
-
-async def claim_drain(fleet: Fleet) -> None:
-    """Its claim is agent 1's, and dirty; nothing was sent."""
-    one = fleet.agents[1]
-    one.claims.add(-1)
-    scopes = ["disk_drain", "x:broker/1"]
-    fleet.claim = await one.control.claim("drain_disk", scopes, "p", "why", by_anyone=False)
-    one.claims.add(fleet.claim)
-    await one.control.granted(fleet.claim)
-    await one.control.intent(fleet.claim, encode_effect(DRAIN))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,19 +108,26 @@ class Fleet:
 
     async def hold(self, *, by_anyone: bool = True, plan: bool = True, stamp: int | None = None) -> None:
         """Agent 1 begins its throttle; `stamp`: the last digits of its rate, where these are not EFFECT's."""
-        one = self.agents[1]
-        one.claims.add(-1)
-        stands = stands_at(EFFECT) if plan else ()
-        self.claim = await one.control.claim(
-            "throttle_replication", ["throttle", "x:broker/1"], "p", "why", by_anyone=by_anyone, plan=stands
-        )
-        one.claims.add(self.claim)
-        await one.control.granted(self.claim)
         effect = EFFECT if stamp is None else restamp(EFFECT, stamp)
-        await one.control.intent(self.claim, encode_effect(effect))
+        stands = stands_at(EFFECT) if plan else ()
+        await self.claims(effect, "throttle", "x:broker/1", by_anyone=by_anyone, plan=stands)
+        one = self.agents[1]
         self.writes = ClaimWrites(one.fence, self.claim, 1)
         look: Any = _nothing
         await apply(effect.changes, self.writes.ports(one.ports, look, look))
+
+    async def claims(
+        self, effect: Effect, *scopes: str, by_anyone: bool = False, plan: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Agent 1's claim for this is dirty; nothing was sent."""
+        one = self.agents[1]
+        one.claims.add(-1)
+        self.claim = await one.control.claim(
+            effect.action, scopes, "p", "why", by_anyone=by_anyone, plan=plan
+        )
+        one.claims.add(self.claim)
+        await one.control.granted(self.claim)
+        await one.control.intent(self.claim, encode_effect(effect))
 
     async def lose_tail(self, first: int) -> None:
         """Its holder is dead; a new leader has nothing from offset `first` on, which whoever lives sees."""

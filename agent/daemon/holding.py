@@ -76,7 +76,7 @@ class Holding:
 
     def not_begun(self) -> str | None:
         """Why nothing was sent at all, where the last look, or the log, kept it from that."""
-        return (self._writes.refused or None) if self._writes and not self._writes.begun else None
+        return self._writes.refused or None if self._writes and not self._may_have_begun else None
 
     async def ours(self) -> None:
         """Waits for the log to say so, or that it cannot. Raises Broken while another has the claim: who has
@@ -125,6 +125,11 @@ class Holding:
                 await undo()
         self._told("")
 
+    @property
+    def _may_have_begun(self) -> bool:
+        """Whether something was sent; of a former life nobody knows."""
+        return self._resumed or self._writes is None or self._writes.begun
+
     def _fenced_by(self) -> ControlTopic | None:
         return self._means.control if self._writes else None
 
@@ -134,7 +139,7 @@ class Holding:
     async def _look(self) -> str | None:
         """The last look before one more effect; the first one wants the symptom, too."""
         means, one = self._means, self._incident()
-        begun = self._resumed or self._writes is None or self._writes.begun
+        begun = self._may_have_begun
         if not begun and not still_fires(means, one.decision):
             return "the alert ended before anything was done"
         before = means.ledger.history.without_start(one)

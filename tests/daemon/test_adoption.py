@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from claimed_drain import LIMIT, Copying, claim_drain
+from claimed_drain import DRAIN, LIMIT, SCOPES, Copying
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, LISTED, RATE, SET, UNSET, Fleet, play
 from msgspec.structs import replace as changed
@@ -221,7 +221,7 @@ def test_a_copy_is_cancelled_though_a_person_took_its_limit_away_or_raised_it(li
     cluster = Copying()
 
     async def story(fleet: Fleet) -> None:
-        await claim_drain(fleet)
+        await fleet.claims(DRAIN, *SCOPES)
         cluster.begin()
         await fleet.agents[1].die()
         cluster.values["broker/1"] = {} if limit is None else {LIMIT.key: limit}
@@ -238,7 +238,7 @@ def test_a_copy_out_of_an_offline_log_dir_keeps_its_claim_until_it_can_be_cancel
     cluster = Copying()
 
     async def story(fleet: Fleet) -> None:
-        await claim_drain(fleet)
+        await fleet.claims(DRAIN, *SCOPES)
         cluster.begin()
         await fleet.agents[1].die()
         cluster.disks.volumes["/d1"].offline = True

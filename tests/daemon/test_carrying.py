@@ -19,19 +19,19 @@ from agent.daemon.carry import Carrier
 from agent.daemon.ledger import Ledger
 from agent.journal import JournalFailed
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Effect, Entry, Kind, Seen, Settle
+from agent.model import Change, Effect, Entry, Kind, Operation, Seen, Settle
 from agent.rehearsal.stage import MemoryJournal
-from agent.wire import encode
+from agent.wire import decode, encode
 
 OF = decision(do="throttle_replication")
 LATE = 70.0  # seconds until what nobody answered lands: the list's entries
 
 
-async def knows(fleet: Fleet, *after: Kind, lease: int | None = None) -> None:
+async def knows(fleet: Fleet, *after: Kind, lease: int | None = None, effect: Effect = EFFECT) -> None:
     """Agent 1's journal has a start under the fleet's claim, and what came after it; no attempt holds it."""
     one: Any = fleet.agents[1]
-    until = None if lease is None else boot_ms() + lease
-    begun = Entry(0, Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)
+    until, of = None if lease is None else boot_ms() + lease, replace(OF, do=effect.action)
+    begun = Entry(0, Kind.STARTED, "so", OF.incident, decision=of, effect=effect, claim=fleet.claim)
     told = [replace(begun, until=until)]
     told += [Entry(1 + n, kind, "so", OF.incident) for n, kind in enumerate(after)]
     one.ledger = Ledger(MemoryJournal(), lambda _: None)  # type: ignore[arg-type]  # the same three methods
@@ -126,6 +126,32 @@ def test_who_was_restarted_goes_on_once_it_has_adopted_its_claim() -> None:
                 await asyncio.sleep(0.1)
         assert action.held == [True]
         carrying.cancel()
+
+    play(story)
+
+
+def test_what_is_half_done_and_may_not_go_on_after_a_restart_is_put_back() -> None:
+    """It is not refused as what was never begun: that would say that nothing stands, and count no start."""
+    before = {
+        "follower.replication.throttled.rate": "5000000",
+        "leader.replication.throttled.rate": "5000000",
+    }
+    clears = tuple(Change("broker/1", key, Operation.DELETE, rate, None) for key, rate in before.items())
+    effect = Effect("clear_leftover_throttle", "broker-1", clears)
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.claims(effect, "throttle", "x:broker/1")
+        await fleet.agents[1].die()
+        fleet.cluster.values["broker/1"] = dict([*before.items()][1:])
+        one: Any = await fleet.start(1)
+        await knows(fleet, effect=effect)
+        pause = {"on": True, "selector": "*", "for": 0, "reason": "a rack moves", "by": "ann", "expect": -1}
+        await fleet.agents[2].control.order("pause", pause)
+        await Carrier(one, OF.incident).carry(resumed=True)
+        told = [entry.kind for entry in map(decode, one.ledger._journal.lines)]
+        assert told == [Kind.STARTED, Kind.FAILED, Kind.UNDONE]
+        assert fleet.cluster.values["broker/1"] == before
+        assert len(one.ledger.history.starts) == 1
 
     play(story)
 

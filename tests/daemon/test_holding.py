@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from claimed_drain import DRAIN, Copying, claim_drain
+from claimed_drain import DRAIN, SCOPES, Copying
 from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, RATE, SET, UNSET, Fleet, play
 from hypothesis import given
@@ -199,7 +199,7 @@ def test_a_move_that_begins_after_its_undo_is_cancelled_before_the_claim_is_give
     cluster = Copying()
 
     async def story(fleet: Fleet) -> None:
-        await claim_drain(fleet)
+        await fleet.claims(DRAIN, *SCOPES)
         await restarted(fleet, 5)
         it, action = holding(fleet, Kind.FAILED, effect=DRAIN), DrainDisk()
         await action.undo(DRAIN, it.ports)
