@@ -142,7 +142,7 @@ class Orders(Protocol):
         ...
 
     async def reload(self, dry_run: bool, by: str) -> Plain:
-        """Read the rules again: {ok, complaints: [words], changes}. Complaints keep the old rules.
+        """Read the rules again: {ok, complaints: [words], changes, remark}. Complaints keep the old rules.
 
         changes: None, or rules, remedies, patterns: [{name, what: added | removed | changed, fields:
         [{field, before, after}]}]; names: bool; incidents: [{id, alert, phase}] open under what changes.

@@ -60,6 +60,7 @@ class FakeSurface:
         self.refusal = ""
         self.fleet = FakeFleet(self._take)
         self.complaints: list[str] = []
+        self.remark = ""
         self.well = True
         self.version = "0.1.0"
         self.series = Series(2 * 3_600_000)
@@ -121,7 +122,8 @@ class FakeSurface:
     async def reload(self, dry_run: bool, by: str) -> Plain:
         self._take("reload", dry_run, by)
         changes = None if self.complaints else CHANGES
-        return {"ok": not self.complaints, "complaints": self.complaints, "changes": changes}
+        ok, remark = not self.complaints, self.remark
+        return {"ok": ok, "complaints": self.complaints, "changes": changes, "remark": remark}
 
     def _take(self, *order: object) -> None:
         if self.refusal:

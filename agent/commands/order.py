@@ -74,6 +74,7 @@ def reload(dry_run: bool, output: str, **where: Any) -> None:
         words = [f"{good}:", *cleaned(list(shown(answer["changes"])))]
     else:
         words = [*cleaned(answer["complaints"]), "the old rules stay"]
+    words += [f"! {answer['remark']}"] if answer["remark"] else []
     tell(output, answer, "\n".join(words))
     sys.exit(0 if answer["ok"] else 1)
 

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agent.history import History, Phase
+from agent.journal import JournalFailed
 from agent.lone_thread import LoneThread
 from agent.rulebook import BadRules, Rulebook
 from agent.rulebook.difference import Change, Difference, difference
@@ -78,22 +79,21 @@ class Reload(Collector):
     _thread: LoneThread = field(default_factory=partial(LoneThread, "reading of the rules"))
 
     async def reload(self, *, dry_run: bool, by: str, only_news: bool = False) -> Plain:
-        """Read the files again: {ok, complaints, changes: see `told`, None where there are complaints}.
+        """Read the files again: {ok, complaints, changes: see `told`, None where there are complaints,
+        remark: why the journal does not have it, if so}.
 
-        `only_news`: what brings nothing new is neither written down nor counted. Raises JournalFailed.
+        `only_news`: what brings nothing new is neither written down nor counted.
         """
         async with self._turn:  # whoever comes meanwhile waits for a reading of its own
             stamp, rules, complaints = await self._read()
             self.seen = self.seen if dry_run else stamp
             if rules is None:
-                if not dry_run:
-                    await self._refuse(complaints, by, only_news)
-                return {"ok": False, "complaints": complaints, "changes": None}
+                remark = "" if dry_run else await self._refuse(complaints, by, only_news)
+                return {"ok": False, "complaints": complaints, "changes": None, "remark": remark}
             changes = await asyncio.to_thread(difference, self.rules.book, rules.book)
             answer = told(changes, self.rules.names != rules.names, self.means.history())
-            if not dry_run:
-                await self._take(rules, by, only_news)
-            return {"ok": True, "complaints": [], "changes": answer}
+            remark = "" if dry_run else await self._take(rules, by, only_news)
+            return {"ok": True, "complaints": [], "changes": answer, "remark": remark}
 
     async def stamp(self) -> Stamp:
         """What the files' folders say now; that of no files where their disk hangs."""
@@ -125,24 +125,32 @@ class Reload(Collector):
     def _well(self) -> bool:
         return self.last is None or bool(self.last["ok"])
 
-    async def _refuse(self, complaints: Sequence[str], by: str, only_news: bool) -> None:
+    async def _refuse(self, complaints: Sequence[str], by: str, only_news: bool) -> str:
         if only_news and self.last is not None and self.last["complaints"] == complaints:
-            return
+            return ""
         self.refused += 1
         self._remember(complaints)
         problems = f"{len(complaints)} problems, the first {complaints[0]}"
-        await self.means.say(f"rules refused ({by}), the old ones stay in force: {problems}")
+        return await self._say(f"rules refused ({by}), the old ones stay in force: {problems}")
 
-    async def _take(self, rules: Rules, by: str, only_news: bool) -> None:
+    async def _take(self, rules: Rules, by: str, only_news: bool) -> str:
         same = (rules.book.digest, rules.names) == (self.rules.book.digest, self.rules.names)
         if only_news and same and self._well:
-            return
+            return ""
         install = await asyncio.to_thread(self.means.prepare, rules)
         install()
         self.rules, self.good_at = rules, self.means.clock()
         self.taken += 1
         self._remember(())
-        await self.means.say(f"rules {rules.book.digest} loaded ({by}): {len(rules.book.alerts)} alerts")
+        return await self._say(f"rules {rules.book.digest} loaded ({by}): {len(rules.book.alerts)} alerts")
+
+    async def _say(self, words: str) -> str:
+        """Why the journal does not have it: what is so is so all the same. Empty where it has it."""
+        try:
+            await self.means.say(words)
+        except JournalFailed as error:
+            return f"the journal does not have it: {error}"
+        return ""
 
     def _remember(self, complaints: Sequence[str]) -> None:
         self.last = {"at": self.means.clock(), "ok": not complaints, "complaints": list(complaints)}

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 
 from agent.daemon.reload import Reload
-from agent.journal import JournalFailed
 from agent.rulebook.stamps import Stamp
 
 POLL_S = 2.0
@@ -52,10 +51,7 @@ class RuleWatch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll if self._files else None):
                     await self._asked.wait()
-            with contextlib.suppress(
-                JournalFailed
-            ):  # the ledger shows it; the rules are in force all the same
-                await self._once()
+            await self._once()
 
     async def _once(self) -> None:
         if self._asked.is_set():

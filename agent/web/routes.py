@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 from aiohttp import web
 
@@ -11,6 +13,7 @@ from agent.web.door import BY, Handler
 from agent.web.fleet_routes import FleetOrders
 from agent.web.query_threads import QueryThreads
 
+log = logging.getLogger(__name__)
 MAX_BODY = 64 * 1024
 MAX_ACTIONS = 1_000
 MAX_SUBJECT = 1_000  # characters; a path is the longest that anybody asks for
@@ -76,6 +79,9 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
         return answer({"error": f"the body is too large: at most {MAX_BODY} bytes"}, 413)
     except web.HTTPException as error:
         return answer({"error": error.text or error.reason}, error.status)
+    except Exception as error:
+        log.exception("%s %s ended by a fault of ours", request.method, request.path)
+        return answer({"error": f"a fault of the agent's, see its log: {type(error).__name__}: {error}"}, 500)
 
 
 class Reading:

@@ -214,6 +214,16 @@ async def test_a_dry_run_says_what_would_change(agent: Server, folder: Path) -> 
     assert json.loads(ran.out)["changes"] == CHANGES
 
 
+async def test_a_reload_says_what_the_journal_lacks(
+    agent: Server, folder: Path, surface: FakeSurface
+) -> None:
+    surface.remark = "the journal does not have it: disk full"
+    ran = await ottla("reload", "--socket", folder / "s")
+    first, *_, last = ran.out.splitlines()
+    assert (ran.code, first) == (0, "the new rules are in force:")
+    assert last == "! the journal does not have it: disk full"
+
+
 async def test_stop_waits_until_the_agent_is_gone(agent: Server, folder: Path, surface: FakeSurface) -> None:
     """The order is taken at once; the command ends when nobody answers any more."""
     stopping = asyncio.create_task(ottla("stop", "--socket", folder / "s"))

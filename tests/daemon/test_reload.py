@@ -15,6 +15,7 @@ from rule_files import ALERTS, REMEDIES, SPECS, write
 from agent.config.rule_files import RuleFiles
 from agent.daemon.reload import Means, Reload, Rules
 from agent.history import History
+from agent.journal import JournalFailed
 from agent.rulebook.stamps import Stamp
 
 BETTER = ALERTS.replace("0.85", "0.9")
@@ -95,6 +96,28 @@ async def test_bad_rules_change_nothing_and_all_that_is_wrong_is_told(bench: Ben
     told = exposed(reload)
     assert 'ottla_rules_reloads_total{result="refused"} 1.0' in told
     assert "ottla_rules_reload_successful 0.0" in told
+
+
+async def test_a_journal_that_cannot_be_written_keeps_no_rules_from_being_taken(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Nor is the order answered as if they had not been; the answer says that it was not written down."""
+
+    async def say(reason: str) -> None:
+        raise JournalFailed("disk full")
+
+    bench.say = say  # type: ignore[method-assign]
+    reload = bench.reload()
+    for rules, ok in ((BAD, False), (BETTER, True)):
+        write(tmp_path, alerts=rules)
+
+        answer = await reload.reload(dry_run=False, by="test")
+
+        assert (answer["ok"], bool(answer["complaints"])) == (ok, not ok)
+        assert answer["remark"] == "the journal does not have it: disk full"
+        assert len(bench.in_force) == ok
+
+    assert (await reload.reload(dry_run=True, by="test"))["remark"] == ""
 
 
 async def test_bad_then_good_then_bad(bench: Bench, tmp_path: Path) -> None:

@@ -215,6 +215,20 @@ async def test_errors_are_json_in_words(
     assert words in told["error"]
 
 
+async def test_a_fault_of_ours_is_json_in_words_too(
+    address: str, surface: FakeSurface, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And in the log, with where it was."""
+    monkeypatch.setattr(surface, "live", {}.popitem)
+
+    status, told = await tcp(address, "GET", "/livez")
+
+    assert status == 500
+    assert told["error"].startswith("a fault of the agent's, see its log: KeyError")
+    assert "GET /livez ended by a fault of ours" in caplog.text
+    assert "popitem" in caplog.text
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "["])
 async def test_a_foreign_host_is_refused(address: str, host: str) -> None:
     """A page whose name was rebound to 127.0.0.1 sends its own name."""
