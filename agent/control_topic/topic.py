@@ -86,11 +86,13 @@ class ControlTopic:
         """Joins the log; returns when that is done, or cannot be for now (`degraded`). It goes on trying."""
         await self._life.start()
 
-    async def close(self) -> None:
-        """Leave, as well as that can be done in two seconds. What is dirty is this agent's to adopt again."""
-        with suppress(ControlUnavailable, NotAccepted, TimeoutError):
-            async with asyncio.timeout(GOODBYE):
-                await self._life.write("leave", {})
+    async def close(self, *, leave: bool = True) -> None:
+        """Leave, as well as that can be done in two seconds. What is dirty is its own to adopt again, and
+        where it does not `leave`, its own alone until peers take it for dead."""
+        if leave:
+            with suppress(ControlUnavailable, NotAccepted, TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await self._life.write("leave", {})
         await self._life.stop()
 
     async def claim(  # noqa: PLR0913  what a claim's record holds

@@ -152,12 +152,17 @@ class Service:
         if written or not self.journal.hangs:  # a snapshot counts only once the journal has what goes with it
             await self.snapshots.save()
         if self.control is not None:
-            await self.control.close()
+            await self.control.close(leave=not self._hands_over())
         await self.server.close()
         try:
             await self.journal.close(LAST_S)
         except JournalFailed as error:
             log.warning("its lock goes with this process: %s", error)
+
+    def _hands_over(self) -> bool:
+        """Whether a successor is to find what it needs a claim for: peers adopt at once of who has left."""
+        claims = [one.claimed for one in self.ledger.history.standing() if one.claimed is not None]
+        return self.desk.handover and bool(claims)
 
     async def _write_last(self) -> bool:
         standing = ", ".join(i.id for i in self.ledger.history.standing()) or "nothing"
