@@ -30,6 +30,7 @@ from agent.daemon.snapshots import Snapshots
 from agent.deadman import boot
 from agent.journal import Journal
 from agent.model import Entry, Kind
+from agent.rulebook import Rulebook
 from agent.rulebook.kept_records import with_records
 from agent.sources import Source
 from agent.sources.cluster import ClusterFacts
@@ -100,15 +101,23 @@ async def make_service(config: Config) -> Service:
 def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) -> ReloadMeans:
     """What a reload needs. Alerts go on where they were under the new rules."""
 
-    def prepare(rules: Rules) -> Callable[[], None]:
+    def kept(rules: Rules) -> Rulebook:
+        """With what records that by which is judged what stands now."""
         judging = judged_by(one.decision for one in ledger.history.standing())
-        sight = eyes.sight(Rules(with_records(rules.book, daemon.sight.book, judging), rules.names))
+        return with_records(rules.book, daemon.sight.book, judging)
 
-        def install() -> None:
+    def prepare(rules: Rules) -> Callable[[], bool]:
+        book = kept(rules)
+        sight = eyes.sight(Rules(book, rules.names))
+
+        def install() -> bool:
+            if not _recorded(kept(rules)) <= _recorded(book):
+                return False
             sight.follow(daemon.sight, clock())
             sight.keep_judging(one.decision for one in ledger.history.standing())
             eyes.look(rules, sight)
             daemon.replace(sight)
+            return True
 
         return install
 
@@ -116,6 +125,10 @@ def make_reload(files: RuleFiles, eyes: Eyes, daemon: Daemon, ledger: Ledger) ->
         await ledger.record(Entry(clock(), Kind.AGENT, reason))
 
     return ReloadMeans(files, prepare, lambda: ledger.history, say, clock)
+
+
+def _recorded(book: Rulebook) -> set[str]:
+    return {rule.name for rule in book.records}
 
 
 def _fleet(control: ControlTopic) -> tuple[str, dict[str, frozenset[str]]]:

@@ -50,12 +50,12 @@ class Files(Protocol):
 class Means(Struct, frozen=True):
     """What a reload needs of the agent.
 
-    `prepare` is called in a thread with good rules; what it returns puts them in force, on the event loop.
-    `say` writes into the journal.
+    `prepare` is called in a thread with good rules; what it returns puts them in force, on the event loop, or
+    says False: something began meanwhile that they were not prepared for. `say` writes into the journal.
     """
 
     files: Files
-    prepare: Callable[[Rules], Callable[[], None]]
+    prepare: Callable[[Rules], Callable[[], bool]]
     history: Callable[[], History]
     say: Callable[[str], Awaitable[None]]
     clock: Callable[[], int]
@@ -138,7 +138,8 @@ class Reload(Collector):
         if only_news and same and self._well:
             return ""
         install = await asyncio.to_thread(self.means.prepare, rules)
-        install()
+        while not install():  # few times: how many actions begin is limited
+            install = await asyncio.to_thread(self.means.prepare, rules)
         self.rules, self.good_at = rules, self.means.clock()
         self.taken += 1
         self._remember(())

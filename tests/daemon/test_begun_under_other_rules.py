@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from claiming_stage import reload
@@ -15,15 +17,19 @@ from stage import PLACE, Disk, DiskScenery, Stage, book, kinds
 from stories import decision, entry
 
 from agent.actions import NotKnown
-from agent.assembly.service import make_service
+from agent.assembly import service
+from agent.assembly.service import make_reload, make_service
 from agent.config import load
 from agent.daemon.last_look import last_look
+from agent.daemon.reload import Rules
+from agent.daemon.sight import Sight
 from agent.gate import World
 from agent.history import History
 from agent.journal import Journal
 from agent.model import Kind, RecordRule, Refusal, Sample, Verify, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
+from agent.sources.names import Names
 
 OTHER_RULE = "groups: [{name: g, rules: [{alert: Other, expr: other > 1}]}]\n"
 VERIFIED = Verify('max_over_time(calm{path="$path"}[10m]) > 0.3', 60_000, 5_000)
@@ -116,6 +122,45 @@ def test_what_verifies_it_is_recorded_on() -> None:
     told, left = run(story())
     assert "healed" in told
     assert left == []
+
+
+@dataclass
+class Eyes:
+    """Those of a stage: its sources read whatever rules name."""
+
+    stage: Stage
+
+    def sight(self, rules: Rules) -> Sight:
+        """What these make of its samples."""
+        return Sight(rules.book, self.stage.daemon.sight.series, self.stage.scenery.world, 1)
+
+    def look(self, rules: Rules, sight: Sight) -> None:
+        """What they name is kept."""
+        sight.series.want(sight.windows)
+
+
+def test_what_begins_while_a_reload_is_prepared_is_recorded_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of rules take seconds in their thread; what was found standing before them is not all."""
+
+    async def story() -> list[str]:
+        stage = Stage(rules=recording(begun()), disk=Disk(helps=False))
+        stage.scenery = Calm(stage.disk)
+        monkeypatch.setattr(service, "clock", stage.now)
+        await stage.start()
+        unread: Any = None
+        means = make_reload(unread, cast(Any, Eyes(stage)), stage.daemon, stage.means.ledger)
+        none = Rules(Rulebook((), {}, (), "none"), Names({}))
+        install = means.prepare(none)
+        await stage.play(12, used=0.9)
+        assert not install(), "the rules in force stay until others are prepared for what has begun"
+        assert stage.daemon.sight.book.remedies
+        install = means.prepare(none)
+        assert install()
+        await stage.play(20, used=0.5)
+        await stage.crash()
+        return kinds(stage.told())
+
+    assert run(story())[:3] == ["started", "done", "healed"]
 
 
 @OTHERS

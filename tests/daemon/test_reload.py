@@ -31,6 +31,7 @@ class Bench:
     in_force: list[Rules] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
     now: int = 0
+    stale: int = 0  # so many preparations are by the time they are put in force
 
     def reload(self) -> Reload:
         """A Reload of these files as they are."""
@@ -43,9 +44,16 @@ class Bench:
         self.threads.append(threading.current_thread().name)
         return self.files.read()
 
-    def prepare(self, rules: Rules) -> Callable[[], None]:
+    def prepare(self, rules: Rules) -> Callable[[], bool]:
         self.threads.append(threading.current_thread().name)
-        return lambda: self.in_force.append(rules)
+
+        def install() -> bool:
+            self.stale -= 1
+            if self.stale < 0:
+                self.in_force.append(rules)
+            return self.stale < 0
+
+        return install
 
     def clock(self) -> int:
         self.now += 1000
@@ -172,6 +180,19 @@ async def test_nothing_is_read_or_made_on_the_event_loop(bench: Bench, tmp_path:
 
     assert len(bench.threads) == 2
     assert threading.main_thread().name not in bench.threads
+
+
+async def test_rules_are_prepared_again_where_something_began_meanwhile(bench: Bench, tmp_path: Path) -> None:
+    """Until what was prepared is right for it; nothing of what is not is in force."""
+    reload = bench.reload()
+    bench.stale = 2
+    write(tmp_path, alerts=BETTER)
+
+    answer = await reload.reload(dry_run=False, by="test")
+
+    assert answer["ok"]
+    assert len(bench.in_force) == 1
+    assert len(bench.said) == reload.taken == 1
 
 
 async def test_a_reload_that_comes_during_another_reads_anew(bench: Bench, tmp_path: Path) -> None:

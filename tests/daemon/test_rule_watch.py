@@ -147,8 +147,8 @@ class Watched:
         )
         self.watch = RuleWatch(self.reload, files=watching, poll=0.01, quiet=0.05)
 
-    def _prepare(self, _: Rules) -> Callable[[], None]:
-        return lambda: None
+    def _prepare(self, _: Rules) -> Callable[[], bool]:
+        return lambda: True
 
     async def _say(self, reason: str) -> None:
         self.said.append(reason)
