@@ -13,7 +13,7 @@ import click
 from agent.assembly.service import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
-from agent.daemon.interpreter import MOMENTS_S, give_back, settle
+from agent.daemon.interpreter import MOMENTS_S, give_back, settle, share_heap
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
@@ -35,6 +35,7 @@ def run(file: Path, verbose: bool) -> None:
             "process 1 of a container gets no signal that it does not handle: run the agent under an init"
             " (docker run --init, or tini)"
         )
+    share_heap()
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -19,10 +19,16 @@ SWITCH_S = 0.001
 MOMENTS_S = (3.0, 10.0, 60.0)
 APART_S = 1.0  # between the two looks at what can be given back
 
-# glibc gives each thread that allocates an arena of its own, and gives none back: two are enough for threads
-# that mostly wait. From its malloc.h; other C libraries have no such thing, nor the need.
+# From glibc's malloc.h; other C libraries have no such thing, nor the need.
 _M_ARENA_MAX = -8
-_ARENAS = 2
+
+
+def share_heap() -> None:
+    """First of all, before there are threads: each would get an arena of its own from glibc, in which what
+    stays is scattered among what was freed. Threads that mostly wait do not wait for each other's turn."""
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_ARENA_MAX, 1)
 
 
 def settle() -> None:
@@ -35,10 +41,7 @@ def settle() -> None:
     sys.setswitchinterval(SWITCH_S)
     subprocess._USE_VFORK = False  # type: ignore[misc]  # noqa: SLF001  the documented way
     gc.freeze()
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt") and hasattr(library, "malloc_trim"):
-        library.mallopt(_M_ARENA_MAX, _ARENAS)
-        library.malloc_trim(0)
+    _trim()
 
 
 def give_back() -> None:
@@ -48,14 +51,19 @@ def give_back() -> None:
     the page cache keeps them, and those that are in use come back from there. 30 ms of processor time, and
     APART_S: for a thread. A library that is just being loaded is not seen alike twice, and left alone.
     """
+    _trim()
     library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     before = _seen()
     time.sleep(APART_S)
     for start, end in map(_bounds, before & _seen()):
         library.madvise(start, end - start, mmap.MADV_DONTNEED)  # refused of what is locked: it stays
+
+
+def _trim() -> None:
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def _seen() -> set[str]:

@@ -41,6 +41,28 @@ def test_libraries_work_as_before_with_fewer_pages() -> None:
     assert alike == "True"
 
 
+_THREADS = """
+import ctypes, threading
+from agent.daemon.interpreter import share_heap
+
+share_heap()
+barrier = threading.Barrier(9)
+for _ in range(8):
+    threading.Thread(target=lambda: (bytes(4096), barrier.wait())).start()
+barrier.wait()
+library = ctypes.CDLL(None)
+library.fdopen.restype = ctypes.c_void_p
+library.malloc_info(0, ctypes.c_void_p(library.fdopen(1, b"w")))
+library.fflush(None)
+"""
+
+
+def test_threads_have_one_heap() -> None:
+    """As malloc_info(3) tells."""
+    said = subprocess.run([sys.executable, "-c", _THREADS], capture_output=True, text=True, check=True)
+    assert said.stdout.count("<heap ") == 1
+
+
 _STARTED = """
 import subprocess, sys, threading, time
 from pathlib import Path
