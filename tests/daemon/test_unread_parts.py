@@ -14,13 +14,13 @@ from agent.daemon.loop import Daemon
 from agent.daemon.means import Means
 from agent.daemon.sight import Sight
 from agent.kafka.metadata import PartitionInfo
-from agent.model import AlertState, RuleHealth
+from agent.model import AlertState, RuleHealth, Sample
 from agent.promql.errors import EvaluationError
 from agent.rehearsal.cluster import Cluster
 from agent.rulebook import load
 from agent.series import Series
 from agent.sources.cluster import ClusterFacts
-from agent.sources.schedule import Polling
+from agent.sources.schedule import UP, Polling
 
 ALERTS = """\
 groups:
@@ -181,6 +181,21 @@ async def test_an_objection_that_cannot_be_evaluated_stands(
 
     monkeypatch.setattr("agent.daemon.unless.evaluate", many)
     assert watched.objections()[0] == "kafka_admin_offline_partitions > 0 (unknown: many-to-many)"
+
+
+def test_a_shipped_alert_tells_of_a_source_from_the_first_reading_on() -> None:
+    """That no part of one was ever unread is no reason to wait."""
+    book = load([Path(__file__).resolve().parents[2] / "rules/ottla"], SPECS)
+    sight = Sight(book, Series(3_600_000), lambda: None, 1)
+    sight.series.want(sight.windows)
+    fired = dict[str, int]()
+    for now in range(0, 400_000, EVERY):
+        samples = [Sample(UP, (("source", name),), now, 0.0) for name in ("jmx", "host")]
+        samples.append(Sample("kafka_probe_up", (), now, 1.0))
+        sight.judge(now, sight.take(samples, now=now), frozenset())
+        for alert in sight.firing():
+            fired.setdefault(alert.rule, now)
+    assert fired == {"HostSourceFails": 120_000, "SourceFails": 300_000}
 
 
 async def test_a_shipped_alert_tells_of_a_call_that_is_not_answered() -> None:
