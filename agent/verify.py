@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.model import Decision, Kind
 from agent.quantities import show_duration
 
 
+class Trigger(Struct, frozen=True):
+    """What the alert's rule gives now: a value that rests on nothing but what was after the effect began, and
+    the number that `expr` compares it with."""
+
+    expr: str
+    value: float
+    threshold: float
+
+
 class View(Struct, frozen=True):
-    """What is seen at one instant after the action."""
+    """What is seen at one instant after the effect began."""
 
     now: int  # of the clock that `done_at` is of, as far as time has passed
     holds: bool  # `verify` has a result on fresh samples
-    value: float | None  # of the alert that started it, None where it is gone
-    threshold: float | None  # of its expression, where it has one
+    trigger: Trigger | None  # None where it is gone, or cannot be told
     worse_if: bool
     offline: int | None  # partitions, in a peer's view
     under_min_isr: int | None
@@ -22,10 +33,12 @@ class View(Struct, frozen=True):
 
 
 class Before(Struct, frozen=True):
-    """The peer's view when the effect began."""
+    """What was seen first: of a peer's view the last one before the effect began, else the first one after
+    it; of the trigger the first value after it."""
 
     offline: int | None = None
     under_min_isr: int | None = None
+    trigger: Trigger | None = None
 
 
 class Judgement(Struct, frozen=True):
@@ -34,6 +47,19 @@ class Judgement(Struct, frozen=True):
     verdict: Kind | None
     reason: str
     since: int | None = None
+
+
+def first_seen(before: Before, view: View) -> Before:
+    """What this view is the first to tell is what later ones are compared with."""
+    was, now = before.trigger, view.trigger
+    if now is not None and not math.isnan(now.value) and (was is None or was.expr != now.expr):
+        was = now  # the first one, or of a rule that was changed since
+    return replace(
+        before,
+        offline=view.offline if before.offline is None else before.offline,
+        under_min_isr=view.under_min_isr if before.under_min_isr is None else before.under_min_isr,
+        trigger=was,
+    )
 
 
 def judge(
@@ -69,12 +95,15 @@ def worsened(decision: Decision, before: Before, view: View) -> str:
             return f"{name} rose from {was} to {now}"
     if view.worse_if:
         return f"worse_if holds: {decision.worse_if}"
-    if view.value is None or view.threshold is None:
+    return _moved_away(decision.alert, before.trigger, view.trigger)
+
+
+def _moved_away(alert: str, was: Trigger | None, now: Trigger | None) -> str:
+    if was is None or now is None or was.expr != now.expr or not now.threshold:
         return ""
-    # A fifth of the threshold: a fifth of the first distance would be noise right after the crossing.
-    away = abs(view.value - view.threshold) - abs(decision.value - view.threshold)
-    if away > abs(view.threshold) / 5 > 0:
-        return (
-            f"{decision.alert} moved from {decision.value:g} to {view.value:g}, away from {view.threshold:g}"
-        )
+    away = abs(now.value - now.threshold) - abs(was.value - now.threshold)
+    # Not of the first distance, which is nearly nothing right after the crossing; and of a value that is far
+    # beyond the threshold, a fifth of the threshold is noise.
+    if away > max(abs(now.threshold), abs(was.value)) / 5:
+        return f"{alert} moved from {was.value:g} to {now.value:g}, away from {now.threshold:g}"
     return ""

@@ -195,6 +195,11 @@ class Alerts:
         """What that rule evaluates."""
         return self._rule(name, labels).expression
 
+    def given(self, name: str, labels: Labels) -> tuple[float, int] | None:
+        """The value that this rule gives for these labels, and when it was judged; None where it gives none,
+        or cannot be judged now."""
+        return self._rule(name, labels).given(labels)
+
     def each(self) -> tuple[RuleNow, ...]:
         """Every rule and what came of it, in the order of the files."""
         return tuple(state.told() for state in self._rules)

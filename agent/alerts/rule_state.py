@@ -131,6 +131,14 @@ class RuleState(Struct):
         """Whether an alert with these labels could be its own: by what it sets without templates."""
         return {pair for pair in self.rule.labels if pair[1] and "{{" not in pair[1]} <= set(labels)
 
+    def given(self, labels: Labels) -> tuple[float, int] | None:
+        """The value that it gives for these, and when it was found, or found to be the same; None where it
+        gives none or cannot be judged now, though its alert may go on."""
+        alert = self.active.get(labels)
+        if self.health is not RuleHealth.OK or alert is None or alert.keep_firing_since is not None:
+            return None
+        return alert.value, self.judged_at
+
     def told(self) -> RuleNow:
         """For people."""
         return RuleNow(

@@ -9,7 +9,7 @@ import numpy as np
 from agent.backtest.grid import Grid, Matrix, matrix
 from agent.daemon.origins import Origins, part
 from agent.gate import World
-from agent.promql import EvaluationError
+from agent.promql import EvaluationError, Expression
 from agent.promql.errors import BadExpression
 from agent.promql.vectors import Flags, Times, is_stale
 from agent.recording.limits import Allowance
@@ -103,12 +103,16 @@ class Facts:
 
     def worse(self, expr: str, after: int, step: int) -> bool:
         """Whether it had a result of nothing but what was after that time."""
-        now = self._grid.start + step * self._grid.step
-        expression, lasted = readable(expr), now - after
-        if expression is None:
-            return False
-        later = self.origins.lies_after(expression, lasted, lambda name: self._newest_of(name, now) > after)
+        expression = readable(expr)
+        later = expression is not None and self.lies_after(expression, after, step)
         return later and self.holds(expr, step)
+
+    def lies_after(self, expression: Expression, after: int, step: int) -> bool:
+        """Whether all that it looks at is from after that time."""
+        now = self._grid.start + step * self._grid.step
+        return self.origins.lies_after(
+            expression, now - after, lambda name: self._newest_of(name, now) > after
+        )
 
     def _newest_of(self, name: str, now: int) -> int:
         times = self._newest.get(name)

@@ -134,20 +134,24 @@ class Play:
         elif incident.until is not None and now >= incident.until:
             self._record(Entry(now, Kind.UNDONE, "the lease ended", incident.id))
         elif incident.phase is Phase.HELD:
-            self._hold(incident, now)
+            self._hold(incident, alerts, step, now)
         else:
             self._verify(incident, alerts, step, now)
 
-    def _hold(self, incident: Incident, now: int) -> None:
+    def _hold(self, incident: Incident, alerts: Sequence[Alert], step: int, now: int) -> None:
         if self.rules.specs[incident.decision.do].keeps:
             self._record(Entry(now, Kind.CLOSED, "healed; what was mended stays", incident.id))
         elif incident.until is None:
             words = "healed: what it needed meanwhile is put back"
             self._record(Entry(now, Kind.UNDONE, words, incident.id))
+        else:
+            view = self._view(incident, alerts, step, now)
+            if worse := verify.worsened(incident.decision, self._before[incident.id], view):
+                self._record(Entry(now, Kind.WORSE, worse, incident.id))
 
     def _verify(self, incident: Incident, alerts: Sequence[Alert], step: int, now: int) -> None:
-        view, before = self._view(incident, alerts, step, now), self._before[incident.id]
-        found = verify.judge(incident.decision, before, view, incident.done_at, self._since[incident.id])
+        view, since = self._view(incident, alerts, step, now), self._since[incident.id]
+        found = verify.judge(incident.decision, self._before[incident.id], view, incident.done_at, since)
         self._since[incident.id] = found.since
         if found.verdict is not None:
             self._record(Entry(now, found.verdict, found.reason, incident.id))
@@ -157,15 +161,27 @@ class Play:
         assert done_at is not None, "what begins is done at once"
         holds = check is not None and self.facts.fresh(check.expr, done_at, step)
         world = self.facts.world(step)
-        return verify.View(
+        view = verify.View(
             now=now,
             holds=holds and check is not None and self.facts.holds(check.expr, step),
-            value=next((a.value for a in alerts if a.labels == decision.labels), None),
-            threshold=self.rules.expressions[decision.alert].threshold,
+            trigger=self._trigger(decision, alerts, done_at, step),
             worse_if=decision.worse_if is not None and self.facts.worse(decision.worse_if, done_at, step),
             offline=world.offline,
             under_min_isr=world.under_min_isr,
         )
+        self._before[incident.id] = verify.first_seen(self._before[incident.id], view)
+        return view
+
+    def _trigger(
+        self, decision: Decision, alerts: Sequence[Alert], done_at: int, step: int
+    ) -> verify.Trigger | None:
+        which, rule = (decision.alert, decision.labels), self.rules.expressions[decision.alert]
+        values = (a.value for a in alerts if (a.rule, a.labels) == which and a.keep_firing_since is None)
+        value, judged = next(values, None), self._health(decision.alert, step)[0] is RuleHealth.OK
+        if value is None or rule.threshold is None or not judged:
+            return None
+        after = self.facts.lies_after(rule, done_at, step)
+        return verify.Trigger(rule.text, value, rule.threshold) if after else None
 
     def _scene(self, decision: Decision, alerts: Sequence[Alert], step: int, now: int) -> gate.Scene:
         remedy = self.rules.remedies[decision.alert]

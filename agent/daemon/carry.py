@@ -6,20 +6,16 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from msgspec.structs import replace
-
-from agent.daemon.early import Early, ran
+from agent.daemon.early import Early
+from agent.daemon.evidence import Evidence
 from agent.daemon.former_life import FormerLife
-from agent.daemon.freshness import Freshness, begun
 from agent.daemon.holding import Broken, Holding
 from agent.daemon.insisting import Insisting
 from agent.daemon.means import Means
 from agent.daemon.standing import Standing
 from agent.daemon.undoing import Undoing
-from agent.daemon.verification import Verification
 from agent.history import Incident, Phase
 from agent.model import Kind, Settle
-from agent.verify import Before, judge, worsened
 
 LOOK_S = 0.5
 
@@ -34,10 +30,8 @@ class Carrier:
         self._holding = Holding(means, lambda: self.incident, self._insisting.tell)
         self._early = Early(means, self._one, self._holding)
         self._undoing = Undoing(self._one, self._holding, self._insisting)
-        self._before = Before()
+        self._evidence = Evidence(means, self._one, self._holding)
         self._resumed = False
-        self._began = Freshness(self.incident.started_at or 0, ran())
-        self._stood = ran()  # since when at the latest, once it is DONE
 
     @property
     def incident(self) -> Incident:
@@ -55,13 +49,9 @@ class Carrier:
 
     async def carry(self, *, resumed: bool = False) -> None:
         """Until nothing stands; then the claim is given back. Raises JournalFailed."""
-        world = self._means.sight().world()
-        if world is not None:
-            self._before = Before(world.offline, world.under_min_isr)
         self._resumed = resumed
-        if resumed:
-            self._began = begun(self.incident, self._means.clock(), self._means.boot(), ran())
         self._holding.begin(resumed=resumed)
+        self._evidence.begin(resumed=resumed)
         while self.incident.stands:
             await _HANDLERS[self.incident.phase](self)
         await self._release()
@@ -88,7 +78,7 @@ class Carrier:
             else:
                 await self._one.record(Kind.FAILED, str(error))
         else:
-            self._stood = ran()
+            self._evidence.stands()
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
 
     async def _over(self) -> bool:
@@ -107,37 +97,28 @@ class Carrier:
 
     async def verify(self) -> None:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
-        clock, since = Verification(), None
-        stood = Freshness(self.incident.done_at or 0, self._stood)
-        while True:
-            early = self._early.why()
-            if early is not None:
-                await self._undoing.undo(early)
-                return
-            one, now = self.incident, self._means.clock()
-            view = self._means.sight().view(one.decision, self._began, stood, now, ran())
-            passed = replace(view, now=clock.now(one, now, ran()))  # samples are of the wall clock
-            found = judge(one.decision, self._before, passed, one.done_at, since)
-            since = found.since
+        while (early := self._early.why()) is None:
+            found = self._evidence.verdict()
             if found.verdict is not None:
                 await self._one.record(found.verdict, found.reason)
                 return
             await asyncio.sleep(LOOK_S)
+        await self._undoing.undo(early)
 
     async def hold(self) -> None:
-        """HELD: it helped. Kept for good, or until the lease ends, or put back at once."""
+        """HELD: it helped. Kept for good, or until the lease ends or it does harm, or put back at once."""
         if self._one.keeps:
             await self._one.record(Kind.CLOSED, "healed; what was mended stays")
             return
-        while True:
-            early = self._early.why()
-            if early is not None:
-                await self._undoing.undo(early)
-                return
-            if self.incident.until is None:
-                await self._undoing.undo("healed: what it needed meanwhile is put back")
+        if self.incident.until is None:
+            await self._undoing.undo(self._early.why() or "healed: what it needed meanwhile is put back")
+            return
+        while (early := self._early.why()) is None:
+            if worse := self._evidence.harm():
+                await self._one.record(Kind.WORSE, worse)
                 return
             await asyncio.sleep(LOOK_S)
+        await self._undoing.undo(early)
 
     async def put_back(self) -> None:
         """UNDOING: until it is gone; only the stop file stops that."""
@@ -149,9 +130,7 @@ class Carrier:
             early = self._early.why()
             if early is not None:
                 return Kind.UNDONE, early
-            decision, now = self.incident.decision, self._means.clock()
-            view = self._means.sight().view(decision, self._began, None, now, ran())
-            if worse := worsened(decision, self._before, view):
+            if worse := self._evidence.harm():
                 return Kind.WORSE, worse
         return None
 

@@ -54,6 +54,11 @@ class Holding:
             self._writes.suspect()
 
     @property
+    def may_have_begun(self) -> bool:
+        """Whether something was sent; without a fence, and of a former life, nobody knows."""
+        return self._resumed or self._writes is None or self._writes.begun
+
+    @property
     def is_fenced(self) -> bool:
         """Whether what it sends is fenced, and so may be in doubt."""
         return self._writes is not None
@@ -76,7 +81,7 @@ class Holding:
 
     def not_begun(self) -> str | None:
         """Why nothing was sent at all, where the last look, or the log, kept it from that."""
-        return self._writes.refused or None if self._writes and not self._may_have_begun else None
+        return self._writes.refused or None if self._writes and not self.may_have_begun else None
 
     async def ours(self) -> None:
         """Waits for the log to say so, or that it cannot. Raises Broken while another has the claim: who has
@@ -125,11 +130,6 @@ class Holding:
                 await undo()
         self._told("")
 
-    @property
-    def _may_have_begun(self) -> bool:
-        """Whether something was sent; of a former life nobody knows."""
-        return self._resumed or self._writes is None or self._writes.begun
-
     def _fenced_by(self) -> ControlTopic | None:
         return self._means.control if self._writes else None
 
@@ -139,7 +139,7 @@ class Holding:
     async def _look(self) -> str | None:
         """The last look before one more effect; the first one wants the symptom, too."""
         means, one = self._means, self._incident()
-        begun = self._may_have_begun
+        begun = self.may_have_begun
         if not begun and not still_fires(means, one.decision):
             return "the alert ended before anything was done"
         before = means.ledger.history.without_start(one)

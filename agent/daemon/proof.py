@@ -57,12 +57,15 @@ class Proof:
 
     def is_worse(self, expr: str, fresh: Freshness, now: int, ran: float) -> bool:
         """A result of nothing but what was after it began: what was so before is not its work."""
-        is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
         expression = readable(expr)
-        if expression is None:
+        if expression is None or not self.lies_after(expression, fresh, now, ran):
             return False
-        after = self._origins.lies_after(expression, fresh.lasted(ran), is_fresh)
-        return after and self._has_result(expression, now)
+        return self._has_result(expression, now)
+
+    def lies_after(self, expression: Expression, fresh: Freshness, now: int, ran: float) -> bool:
+        """Whether all that it looks at `now` is from after the effect began."""
+        is_fresh = partial(self._is_fresh, fresh=fresh, now=now)
+        return self._origins.lies_after(expression, fresh.lasted(ran), is_fresh)
 
     def _is_fresh(self, name: str, fresh: Freshness, now: int) -> bool:
         return fresh.has(name, self._newest.get(name, NEVER), now)

@@ -26,7 +26,7 @@ from agent.rulebook.compiled import readable
 from agent.rulebook.filling import filled
 from agent.rulebook.windows import LEAST_MS, windows, windows_of
 from agent.series import Series, Touched
-from agent.verify import View
+from agent.verify import Trigger, View
 
 log = logging.getLogger(__name__)
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
@@ -191,13 +191,10 @@ class Sight:
         """What tells whether the action helped since it `stood`, which is None until then, or did harm since
         it `began`; `ran`: what their clock says."""
         world, check, worse = self.world(), decision.verify, decision.worse_if
-        known = decision.alert in self._alert_names
-        rule = self.alerts.expression(decision.alert, decision.labels) if known else None
         return View(
             now=now,
             holds=stood is not None and check is not None and self._holds(check.expr, stood, now),
-            value=next((a.value for a in self.alerts.active() if a.labels == decision.labels), None),
-            threshold=rule.threshold if rule else None,
+            trigger=self._trigger(decision, began, now, ran),
             worse_if=worse is not None and self._proof.is_worse(worse, began, now, ran),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
@@ -206,6 +203,16 @@ class Sight:
 
     def _holds(self, expr: str, stood: Freshness, now: int) -> bool:
         return self._proof.holds(expr, stood, self.down, now)
+
+    def _trigger(self, decision: Decision, began: Freshness, now: int, ran: float) -> Trigger | None:
+        """By when its rule was judged: samples may have come since."""
+        which = decision.alert, decision.labels
+        given = self.alerts.given(*which) if decision.alert in self._alert_names else None
+        if given is None:
+            return None
+        rule, (value, at) = self.alerts.expression(*which), given
+        after = self._proof.lies_after(rule, began, at, ran - max(0, now - at))
+        return Trigger(rule.text, value, rule.threshold) if after and rule.threshold is not None else None
 
     def _returning(self, world: World | None, now: int) -> bool:
         if world is not None and self._node_id in world.fenced:

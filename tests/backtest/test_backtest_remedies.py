@@ -143,9 +143,7 @@ def test_cooldown_and_rates_hold_as_live(tmp_path: Path) -> None:
     assert [what for _, kind, what in story(run(rules, {D1: swing})) if kind == "refused"][:1] == ["rates"]
 
 
-def test_a_lease_ends(tmp_path: Path) -> None:
-    """Undone at its end, also while it was still being verified."""
-    remedies = """
+LEASED = """
 owner: sre
 remedies:
   LogDirFillingUp:
@@ -157,6 +155,32 @@ remedies:
         lease: 10m
         verify: {expr: 'host_log_dir_used_ratio < 0.1', within: 2h}
 """
-    found = run(book(tmp_path, alerts=ALERTS, remedies=remedies), {D1: HIGH})
+
+
+def test_a_lease_ends(tmp_path: Path) -> None:
+    """Undone at its end, also while it was still being verified."""
+    found = run(book(tmp_path, alerts=ALERTS, remedies=LEASED), {D1: HIGH})
     assert story(found)[2] == (12.0, "undone", "throttle_replication")
     assert found.entries[2].reason == "the lease ended"
+
+
+def test_what_healed_and_gets_worse_is_undone(tmp_path: Path) -> None:
+    """By the alert that comes back: it moves away from what it was first then."""
+    values: Values = [*HIGH[: MINUTE * 3], *[0.05] * MINUTE, *[0.9] * MINUTE, *[1.1] * MINUTE]
+    found = run(book(tmp_path, alerts=ALERTS, remedies=LEASED), {D1: values})
+    assert [(at, kind) for at, kind, _ in story(found)] == [
+        (2.0, "started"),
+        (2.0, "done"),
+        (3.0, "healed"),
+        (5.0, "worse"),
+        (5.25, "undone"),
+        (5.5, "escalated"),
+    ]
+    assert found.entries[3].reason == "LogDirFillingUp moved from 0.9 to 1.1, away from 0.85"
+
+
+def test_what_was_worse_before_it_was_judged_first_is_not_worse_by_that(tmp_path: Path) -> None:
+    """The first value after the effect is the higher one."""
+    values: Values = [*HIGH[: MINUTE * 2 + 1], *[1.1] * MINUTE * 20]
+    found = run(book(tmp_path, alerts=ALERTS, remedies=LEASED), {D1: values})
+    assert [kind for _, kind, _ in story(found)][:3] == ["started", "done", "undone"]

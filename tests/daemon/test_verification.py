@@ -47,7 +47,7 @@ def test_the_verdict_comes_when_its_time_has_passed(off: int, holds: bool, after
     clock, since, verdict, ran = Verification(), None, None, 0
     while verdict is None:
         now = clock.now(ONE, DONE + ran + (off if ran else 0), ran)
-        view = View(now, holds=holds, value=None, threshold=None, worse_if=False, offline=0, under_min_isr=0)
+        view = View(now, holds=holds, trigger=None, worse_if=False, offline=0, under_min_isr=0)
         found = judge(OF, Before(), view, DONE, since)
         since, verdict, ran = found.since, found.verdict, ran + 500
     assert ran - 500 == after

@@ -4,99 +4,28 @@ though the log knows no claim of it."""
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from fenced_cluster import boot_ms
-from fenced_fleet import EFFECT, RATE, SET, Agent, Fleet, play
-from stories import decision
+from fenced_fleet import RATE, SET, Fleet, play
+from written_throttle import Clear, claims, written_down
 
-from agent.actions import Ports, spec, stands_at
+from agent.actions import Ports, spec
 from agent.actions.clear_leftover_throttle import ClearLeftoverThrottle
 from agent.actions.drain_disk import DrainDisk
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.actions.throttles import LEADER_RATE, MOVE_RATE, UNLIMITED
 from agent.daemon.carry import Carrier
-from agent.daemon.ledger import Ledger
 from agent.daemon.world_guard import ASK_S, elsewhere
-from agent.gate import World
 from agent.history import Phase
-from agent.model import (
-    Alert,
-    AlertState,
-    Entry,
-    Kind,
-    Limits,
-    Mode,
-    Place,
-    Remedy,
-    RuleHealth,
-    Step,
-)
-from agent.rehearsal.stage import MemoryJournal
-from agent.wire import encode_effect
 
-OF = decision(do="throttle_replication")
-PLACE = Place("r.yml", 1, 1)
-STEP = Step(OF.do, OF.args, OF.lease_ms, OF.verify, PLACE)
-REMEDY = Remedy("Full", "sre", Mode.ACT, "path", (), (STEP,), Limits(), None, PLACE)
 SPEC = spec(ThrottleReplication)
 SIGN = SPEC.sign
 
 
-class Clear:
-    """A sight in which the alert fires, nothing gets worse, and nothing gives the gate a reason to refuse."""
-
-    book = SimpleNamespace(remedies={OF.alert: REMEDY})
-    alerts = SimpleNamespace(health=lambda *_: RuleHealth.OK)
-
-    def world(self) -> World:
-        """Of this instant."""
-        return World(at=boot_ms(), asked=2)
-
-    def firing(self) -> tuple[Alert, ...]:
-        """The one."""
-        return (Alert(OF.alert, OF.labels, AlertState.FIRING, 0, 0.9),)
-
-    def signals(self, *_: object) -> frozenset[str]:
-        """Of no log lines."""
-        return frozenset()
-
-    def patients(self, *_: object) -> int:
-        """It alone."""
-        return 1
-
-    def objections(self, *_: object) -> tuple[str, ...]:
-        """None."""
-        return ()
-
-    def view(self, *_: object, **__: object) -> Any:
-        """Nothing gets worse."""
-        return SimpleNamespace(worse_if=False, offline=None, under_min_isr=None, value=None, returning=False)
-
-
-async def claims(agent: Agent, broker: int) -> int:
-    """A throttle of this broker, not sent yet."""
-    scopes, at = ["throttle", f"x:broker/{broker}"], stands_at(EFFECT)
-    agent.claims.add(-1)  # the sweep closes what nobody holds
-    kind, problem = "throttle_replication", f"of {agent.node}"
-    claim = await agent.control.claim(kind, scopes, problem, "why", plan=at)
-    agent.claims.add(claim)
-    await agent.control.granted(claim)
-    await agent.control.intent(claim, encode_effect(EFFECT))
-    return claim
-
-
 async def begins(fleet: Fleet) -> Carrier:
-    """Agent 1's attempt is over: its start is written down, its claim is dirty; its carrier does the rest."""
-    one: Any = fleet.agents[1]
-    fleet.claim = await claims(one, 1)
-    one.ledger = Ledger(MemoryJournal(), lambda _: None)  # type: ignore[arg-type]  # the same three methods
-    started = Entry(boot_ms(), Kind.STARTED, "so", OF.incident, decision=OF, effect=EFFECT, claim=fleet.claim)
-    await one.ledger.record(started)
-    one.sight = Clear
-    carrier = Carrier(one, OF.incident)
+    """Agent 1's carrier, until its throttle stands or was refused."""
+    carrier = await written_down(fleet, Clear())
     carrying = asyncio.ensure_future(carrier.carry())
     async with asyncio.timeout(60):
         while carrier.incident.phase is Phase.ACTING:

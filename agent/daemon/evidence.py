@@ -1,0 +1,77 @@
+"""What tells of one effect whether it did harm or helped: from when on, and by which samples."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from agent.daemon.early import ran
+from agent.daemon.freshness import Freshness, begun
+from agent.daemon.holding import Holding
+from agent.daemon.means import Means
+from agent.daemon.standing import Standing
+from agent.daemon.verification import Verification
+from agent.verify import Before, Judgement, View, first_seen, judge, worsened
+
+
+class Evidence:
+    """Of one incident, from its start until nothing of it stands.
+
+    Harm is judged by what was since the effect began, which is when its first request was sent; without a
+    fence, or of a former life, nothing tells that, and it is the start. Help is judged by what was since it
+    stood.
+    """
+
+    def __init__(self, means: Means, one: Standing, holding: Holding) -> None:
+        self._means = means
+        self._one = one
+        self._holding = holding
+        self._before = Before()
+        self._began: Freshness | None = None
+        self._stood_since = ran()  # at the latest, once it is DONE
+        self._stood: Freshness | None = None
+        self._clock = Verification()
+        self._held_since: int | None = None  # without a break, of what `verify` asks
+
+    def begin(self, *, resumed: bool) -> None:
+        """Once the incident is carried; `resumed`: a former life may have begun its effect."""
+        now = self._means.clock()
+        if resumed:
+            self._began = begun(self._one.incident, now, self._means.boot(), ran())
+        elif self._holding.may_have_begun:
+            self._began = Freshness(now, ran())
+        self._look_around()
+
+    def stands(self) -> None:
+        """It was applied at this instant."""
+        self._stood_since = ran()
+
+    def harm(self) -> str:
+        """In what way it got worse since the effect began; empty where it did not, or nothing began yet."""
+        if self._began is None and not self._holding.may_have_begun:
+            self._look_around()
+            return ""
+        view = self._view(None)
+        return worsened(self._one.incident.decision, self._before, view)
+
+    def verdict(self) -> Judgement:
+        """Of one that is DONE."""
+        one = self._one.incident
+        self._stood = self._stood or Freshness(one.done_at or 0, self._stood_since)
+        view = self._view(self._stood)
+        passed = replace(view, now=self._clock.now(one, view.now, ran()))  # samples are of the wall clock
+        found = judge(one.decision, self._before, passed, one.done_at, self._held_since)
+        self._held_since = found.since
+        return found
+
+    def _look_around(self) -> None:
+        """What the cluster is like before it begins."""
+        world = self._means.sight().world()
+        if world is not None:
+            self._before = Before(world.offline, world.under_min_isr)
+
+    def _view(self, stood: Freshness | None) -> View:
+        now = self._means.clock()
+        self._began = self._began or Freshness(now, ran())
+        view = self._means.sight().view(self._one.incident.decision, self._began, stood, now, ran())
+        self._before = first_seen(self._before, view)
+        return view
