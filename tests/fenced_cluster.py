@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.control_topic import Times
-from agent.kafka.configs import ConfigChange
+from agent.kafka.configs import ConfigChange, node_of
 from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
 from agent.kafka.metadata import BrokerInfo
 from agent.rehearsal.cluster import set_config
@@ -32,7 +32,7 @@ class Cluster:
     process_id: str | None = "pid 7"
     writes: int = 0
     vias: list[int] = field(default_factory=list)
-    dead: set[int] = field(default_factory=set)  # brokers that answer nothing
+    dead: set[int | None] = field(default_factory=set)  # brokers that answer nothing; None: any
     hung: set[int] = field(default_factory=set)  # … and never say so
     fenced: set[int] = field(default_factory=set)
     unlisted: bool = False
@@ -61,8 +61,8 @@ class Cluster:
         return {name: dict(self.values.get(f"topic/{name}", {})) for name in topics}
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Any:
-        """What is set; only the broker itself tells."""
-        node = int(resource.removeprefix("broker/"))
+        """What is set; only the broker itself tells of its own, and any of the default of all."""
+        node = node_of(resource)
         if node in self.hung:
             await asyncio.get_running_loop().create_future()
         if node in self.dead:

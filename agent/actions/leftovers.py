@@ -17,6 +17,7 @@ from agent.actions.throttles import (
     entries,
     entries_of,
 )
+from agent.kafka.configs import ALL_BROKERS
 from agent.kafka.errors import KafkaError
 from agent.model import Change, Effect, Operation, Refusal
 
@@ -29,7 +30,8 @@ async def plan_clearing(ports: Ports, target: str, keys: Collection[str], up_to:
     if refusal:
         return refusal
     broker = f"broker/{ports.node_id}"
-    standing = {k: v for k, v in (await ports.admin.configs(broker, RATES)).items() if v != UNLIMITED}
+    own = await ports.admin.configs(broker, RATES)
+    standing = {k: v for k, v in own.items() if v != UNLIMITED}
     leftover = {
         k: v
         for k, v in standing.items()
@@ -41,7 +43,8 @@ async def plan_clearing(ports: Ports, target: str, keys: Collection[str], up_to:
     changes = [Change(broker, k, Operation.DELETE, leftover[k], None) for k in RATES if k in leftover]
     changes += await _lists(ports, sides, keys)
     if not changes:
-        return _whose(broker, standing, keys, up_to)
+        default = {k: v for k, v in (await ports.admin.configs(ALL_BROKERS, RATES)).items() if k not in own}
+        return _whose(standing, keys, up_to) if standing else _not_here(broker, default)
     return fits(Effect("clear_leftover_throttle", owner_of(ports.node_id), tuple(changes)))
 
 
@@ -99,6 +102,7 @@ def _list(node: int, resource: str, key: str, value: str | None, whole: Collecti
 async def _others_throttle(ports: Ports, key: str) -> bool:
     """Whether another broker has a rate that this side's lists serve; one that does not answer may have."""
     rate = next(r for r, listed in LIST_OF.items() if listed == key)
+    default = await ports.admin.configs(ALL_BROKERS, (rate,))
     for node, broker in (await ports.admin.brokers()).items():
         if node == ports.node_id or broker.fenced:
             continue
@@ -106,14 +110,21 @@ async def _others_throttle(ports: Ports, key: str) -> bool:
             values = await ports.admin.configs(f"broker/{node}", (rate,))
         except KafkaError:
             return True
-        if values.get(rate, UNLIMITED) != UNLIMITED:
+        if {**default, **values}.get(rate, UNLIMITED) != UNLIMITED:
             return True
     return False
 
 
-def _whose(broker: str, standing: Mapping[str, str], keys: Collection[str], up_to: int) -> Refusal:
-    if not standing:
-        return Refusal("preconditions", f"no throttle that may be removed stands on {broker}")
+def _not_here(broker: str, default: Mapping[str, str]) -> Refusal:
+    """What limits every broker is not this one's to remove."""
+    told = [f"{key} is {value}" for key, value in default.items() if value != UNLIMITED]
+    if told:
+        words = f"{', '.join(told)} as the default of all brokers, which is not one broker's to remove"
+        return Refusal("coexistence", words)
+    return Refusal("preconditions", f"no throttle that may be removed stands on {broker}")
+
+
+def _whose(standing: Mapping[str, str], keys: Collection[str], up_to: int) -> Refusal:
     told = []
     for key, value in standing.items():
         by = (

@@ -4,13 +4,14 @@ claims say, and who made one may be away since it was lost (coordination.md sect
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
 from agent.actions import UNLIMITED, Ports
 from agent.control.budgets import STANDING, budget_of
 from agent.control_topic import Claim, ControlTopic
+from agent.kafka.configs import ALL_BROKERS
 from agent.kafka.errors import KafkaError
 from agent.model import Called, Refusal, Sign
 
@@ -35,10 +36,11 @@ async def elsewhere(ports: Ports, sign: Sign | None) -> Elsewhere | None:
     except (KafkaError, TimeoutError):
         return Elsewhere(sign, silent="nobody says which brokers there are")
     nodes = sorted(n for n, broker in brokers.items() if n != ports.node_id and not broker.fenced)
-    told = dict(zip(nodes, await asyncio.gather(*(_shows(ports, n, sign) for n in nodes)), strict=True))
-    silent = [n for n in nodes if told[n] is None]
-    words = f"{_named(silent)} {'do' if len(silent) > 1 else 'does'} not answer" if silent else ""
-    return Elsewhere(sign, frozenset(n for n in nodes if told[n]), words)
+    asked = (ALL_BROKERS, *(f"broker/{n}" for n in nodes))
+    default, *found = await asyncio.gather(*(_set_at(ports, resource, sign) for resource in asked))
+    told = dict(zip(nodes, found, strict=True))
+    shown = {n for n, own in told.items() if own is not None and _shows({**(default or {}), **own}, sign)}
+    return Elsewhere(sign, frozenset(shown), _silent([n for n in nodes if told[n] is None], default))
 
 
 def objection(control: ControlTopic | None, name: Called, seen: Elsewhere | None) -> Refusal | None:
@@ -56,13 +58,22 @@ def objection(control: ControlTopic | None, name: Called, seen: Elsewhere | None
     return None
 
 
-async def _shows(ports: Ports, node: int, sign: Sign) -> bool | None:
-    """None where it does not answer."""
+async def _set_at(ports: Ports, resource: str, sign: Sign) -> Mapping[str, str] | None:
+    """None where nobody answers."""
     try:
-        values = await asyncio.wait_for(ports.admin.configs(f"broker/{node}", sign.keys), ASK_S)
+        return await asyncio.wait_for(ports.admin.configs(resource, sign.keys), ASK_S)
     except (KafkaError, TimeoutError):
         return None
+
+
+def _shows(values: Mapping[str, str], sign: Sign) -> bool:
     return any(values.get(key, UNLIMITED) != UNLIMITED for key in sign.keys)
+
+
+def _silent(nodes: Collection[int], default: Mapping[str, str] | None) -> str:
+    parts = [f"{_named(nodes)} {'do' if len(nodes) > 1 else 'does'} not answer"] if nodes else []
+    parts += ["nobody says what is set for all brokers"] if default is None else []
+    return ", and ".join(parts)
 
 
 def _broker(claim: Claim) -> int:

@@ -18,13 +18,16 @@ _OPERATIONS = {"set": 0, "delete": 1, "append": 2, "subtract": 3}  # AlterConfig
 # DYNAMIC_TOPIC_CONFIG, DYNAMIC_BROKER_CONFIG, and DYNAMIC_DEFAULT_BROKER_CONFIG for the cluster's default.
 _TOPIC_SOURCE, _BROKER_SOURCE, _DEFAULT_SOURCE = 1, 2, 3
 
+ALL_BROKERS = (
+    "broker/"  # the resource of the cluster's default, in force where a broker has no value of its own
+)
 HIDDEN = "[hidden]"  # a password's value, which brokers do not tell; Kafka's own word for it
 
 
 class ConfigChange(Struct, frozen=True):
     """One change of one key. `operation` is set, delete (no value), append or subtract (lists)."""
 
-    resource: str  # broker/2, topic/orders; broker/ is the default of all brokers
+    resource: str  # broker/2, topic/orders; or ALL_BROKERS
     key: str
     operation: str
     value: str | None = None

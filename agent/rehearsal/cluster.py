@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.actions.throttles import LISTS, MOVE_RATE, entries
-from agent.kafka.configs import ConfigChange
+from agent.kafka.configs import ALL_BROKERS, ConfigChange, node_of
 from agent.kafka.errors import (
     UNKNOWN_TOPIC_OR_PARTITION,
     KafkaError,
@@ -68,7 +68,7 @@ class Cluster(Disks):
             for key in sizes:
                 sizes[key] += int(self.produced.get(key, 0) * seconds)
         if not self.nodes.get(self.node):
-            self.pass_time(seconds, int(self.values.get(f"broker/{self.node}", {}).get(MOVE_RATE, _FAST)))
+            self.pass_time(seconds, int(self._in_force(f"broker/{self.node}").get(MOVE_RATE, _FAST)))
 
     def settings(self) -> Mapping[tuple[str, str], str]:
         """All that is set dynamically, by resource and key; the order in a list of replicas means nothing."""
@@ -106,13 +106,13 @@ class Cluster(Disks):
 
     async def configs(self, resource: str, keys: Sequence[str] | None = None) -> Mapping[str, str]:
         """What is set at the resource itself."""
-        self._ask("configs", _node_of(resource))
+        self._ask("configs", node_of(resource))
         return _some(self.values.get(resource, {}), keys)
 
     async def effective_configs(self, resource: str, keys: Sequence[str] | None) -> Mapping[str, str]:
         """What is in effect: the default of min.insync.replicas is 1, as Kafka's."""
-        self._ask("configs", _node_of(resource))
-        return _some(_DEFAULTS | self.values.get(resource, {}), keys)
+        self._ask("configs", node_of(resource))
+        return _some(_DEFAULTS | self._in_force(resource), keys)
 
     async def topic_configs(
         self, topics: Sequence[str], keys: Sequence[str] | None
@@ -124,7 +124,7 @@ class Cluster(Disks):
     async def alter_configs(self, changes: Sequence[ConfigChange]) -> None:
         """Resource by resource, each all or nothing."""
         for resource in dict.fromkeys(change.resource for change in changes):
-            doubt = self._ask("alter_configs", _node_of(resource))
+            doubt = self._ask("alter_configs", node_of(resource))
             if resource.startswith("topic/") and resource.removeprefix("topic/") not in self._topics():
                 raise KafkaRefused("incremental_alter_configs", UNKNOWN_TOPIC_OR_PARTITION, resource)
             for change in changes:
@@ -167,6 +167,11 @@ class Cluster(Disks):
             raise KafkaUnreachable("the cluster" if node is None else f"broker {node}", "no answer")
         raise KafkaRefused(call, ERRORS[word], None)
 
+    def _in_force(self, resource: str) -> dict[str, str]:
+        """The dynamic settings of a topic, or of a broker with the default of all."""
+        default = self.values.get(ALL_BROKERS, {}) if resource.startswith(ALL_BROKERS) else {}
+        return default | self.values.get(resource, {})
+
     def _topics(self) -> set[str]:
         named = {r.removeprefix("topic/") for r in self.values if r.startswith("topic/")}
         return named | {topic for topic, _ in self.infos}
@@ -192,10 +197,6 @@ def set_config(resources: dict[str, dict[str, str]], change: ConfigChange) -> No
 def _answer(doubt: KafkaError | None) -> None:
     if doubt is not None:
         raise doubt
-
-
-def _node_of(resource: str) -> int | None:
-    return int(resource.removeprefix("broker/")) if resource.startswith("broker/") else None
 
 
 def _some(values: Mapping[str, str], keys: Sequence[str] | None) -> Mapping[str, str]:

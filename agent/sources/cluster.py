@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent.gate import World
+from agent.kafka.configs import ALL_BROKERS
 from agent.kafka.errors import NONE, KafkaError
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
 from agent.model import Labels, Sample
@@ -180,8 +181,9 @@ class ClusterFacts:
         self._took("reassignments", samples, now)
 
     async def _ask_throttles(self, now: int) -> None:
-        configs = await self._admin.configs(f"broker/{self._node_id}", THROTTLES)
-        self._took("throttles", cluster_samples.of_throttles(configs, now), now)
+        default = await self._admin.configs(ALL_BROKERS, THROTTLES)
+        own = await self._admin.configs(f"broker/{self._node_id}", THROTTLES)
+        self._took("throttles", cluster_samples.of_throttles({**default, **own}, now), now)
 
     async def _ask_log_dirs(self, now: int) -> None:
         folders = await self._admin.log_dirs(self._node_id)

@@ -65,7 +65,8 @@ BY_CALL: Mapping[str, tuple[MetricInfo, ...]] = {
     "throttles": (
         _gauge(
             "throttle_bytes_per_second",
-            "The dynamic throttle `key` of this broker; -1: not set, or to no limit",
+            "The dynamic throttle `key` in force at this broker: its own, else the default of all brokers;"
+            " -1: not set, or to no limit",
             "bytes",
         ),
     ),

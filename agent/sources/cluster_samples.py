@@ -85,7 +85,7 @@ def of_throttle_list(
 
 
 def of_throttles(configs: Mapping[str, str], now: int) -> Iterator[Sample]:
-    """The rates that are set at this broker."""
+    """The rates that are in force at this broker."""
     for key in THROTTLES:
         value = configs.get(key, _NOT_SET)
         yield sample(

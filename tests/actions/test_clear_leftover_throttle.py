@@ -125,6 +125,30 @@ async def test_the_refusal_says_whose_it_may_be() -> None:
     )
 
 
+async def test_what_is_set_for_all_brokers_is_not_one_brokers_to_remove() -> None:
+    """Not even where the rule names it; the refusal tells a person of it, unless it is lifted here."""
+    world = left_over()
+    world.values = {"broker/": {FOLLOWER_RATE: "1000"}}
+    refusal = await plan(world, keys=(FOLLOWER_RATE,))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason.startswith(f"{FOLLOWER_RATE} is 1000 as the default of all brokers")
+
+    world.values[BROKER] = {FOLLOWER_RATE: UNLIMITED}
+    refusal = await plan(world, keys=(FOLLOWER_RATE,))
+    assert isinstance(refusal, Refusal)
+    assert refusal.question == "preconditions"
+
+
+async def test_a_list_of_everything_stays_while_all_brokers_have_a_rate() -> None:
+    """By the default of all."""
+    world = left_over()
+    world.values["broker/"] = {FOLLOWER_RATE: "9"}
+
+    effect = await planned(world, keys=(FOLLOWER_RATE, FOLLOWER_LIST))
+
+    assert "topic/log" not in {c.resource for c in effect.changes}
+
+
 def nothing_set(world: World) -> None:
     world.values = {}
 

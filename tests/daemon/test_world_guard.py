@@ -140,6 +140,26 @@ def test_a_dead_broker_s_throttle_limits_nobody() -> None:
     play(story)
 
 
+def test_the_default_of_all_brokers_throttles_each_that_has_no_rate() -> None:
+    """As `kafka-configs.sh --entity-default` sets it."""
+
+    async def story(fleet: Fleet) -> None:
+        fleet.cluster.values["broker/"] = {RATE.key: "5000000"}
+        throttled(fleet, 5, value=UNLIMITED)
+        throttled(fleet, 6, value="7")
+        seen = await elsewhere(ports_of(fleet), SIGN)
+        assert seen is not None
+        assert (seen.shown, seen.silent) == (frozenset({2, 3, 4, 6}), "")
+
+        fleet.cluster.dead |= {None, 4}
+        seen = await elsewhere(ports_of(fleet), SIGN)
+        assert seen is not None
+        assert seen.shown == {6}
+        assert seen.silent == "broker 4 does not answer, and nobody says what is set for all brokers"
+
+    play(story)
+
+
 def test_where_nobody_says_which_brokers_there_are_none_is_seen() -> None:
     async def story(fleet: Fleet) -> None:
         throttled(fleet, 5)

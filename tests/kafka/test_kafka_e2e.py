@@ -128,6 +128,22 @@ async def test_a_default_is_not_a_value_set_at_the_broker(admin: Admin) -> None:
         await admin.alter_configs([ConfigChange("broker/", "log.retention.ms", "delete")])
 
 
+async def test_the_default_of_all_brokers_throttles_and_is_told_apart(admin: Admin) -> None:
+    """A rate is no static setting: what is in force is told all the same."""
+    node = next(iter(await admin.brokers()))
+    await admin.alter_configs([ConfigChange("broker/", _RATE, "set", "123456")])
+    try:
+        await _until("the default", lambda: admin.configs("broker/", [_RATE]), _is({_RATE: "123456"}))
+
+        async def effective() -> str | None:
+            return (await admin.effective_configs(f"broker/{node}", [_RATE])).get(_RATE)
+
+        await _until("it is in force", effective, _is("123456"))
+        assert await admin.configs(f"broker/{node}", [_RATE]) == {}
+    finally:
+        await admin.alter_configs([ConfigChange("broker/", _RATE, "delete")])
+
+
 async def test_a_list_is_appended_to_and_subtracted_from(admin: Admin, topic: str) -> None:
     """Without touching entries of others; without its last entry it is empty, which is not absent."""
     resource = f"topic/{topic}"

@@ -194,6 +194,19 @@ async def test_a_partition_needs_no_more_than_all_its_replicas(
     assert values(await facts.read(7))["under_min_isr_partitions"] == 0
 
 
+async def test_the_default_of_all_brokers_is_in_force_where_this_one_has_none(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """As `kafka-configs.sh --entity-default` sets it: it throttles as any other does."""
+    cluster.own["broker/"] = {THROTTLES[0]: "1000", THROTTLES[1]: "2000"}
+    cluster.own["broker/2"] = {THROTTLES[1]: str(2**63 - 1)}
+
+    seen = values(await facts.read(7))
+
+    assert seen[f"throttle_bytes_per_second:{THROTTLES[0]}"] == 1000
+    assert seen[f"throttle_bytes_per_second:{THROTTLES[1]}"] == -1, "lifted here"
+
+
 async def test_what_is_set_on_this_broker(cluster: FakeCluster, facts: ClusterFacts) -> None:
     """Its throttles, its log dirs' replicas, and which of them are only on their way in."""
     cluster.own["broker/2"] = {THROTTLES[0]: "1048576", THROTTLES[2]: str(2**63 - 1)}
