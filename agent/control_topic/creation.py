@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 
-from agent.control_topic.ports import CreateTopic
-from agent.kafka.errors import KafkaRefused
+from agent.control_topic.ports import RETRY, CreateTopic, Surroundings
+from agent.kafka.errors import KafkaError, KafkaRefused
 
 _LOG = logging.getLogger(__name__)
 INVALID_REPLICATION_FACTOR = 38
 TOPIC_ALREADY_EXISTS = 36
+SELDOM = 30.0  # seconds from a try to the next one, at most: it is doubled each time in vain
 
 
 def configs(replicas: int) -> dict[str, str]:
@@ -42,3 +45,20 @@ async def create(create_topic: CreateTopic, name: str) -> int | None:
             _LOG.warning("control topic %s has %d replica(s) only: too few brokers for three", name, replicas)
         return replicas
     raise AssertionError("one replica was made or refused")
+
+
+async def create_where_missing(
+    around: Surroundings, name: str, found: Callable[[], bool], failed: Callable[[str], None]
+) -> None:
+    """Until the topic was made, or is there already; who may not make it reads it all the same. `found`: it
+    was read meanwhile."""
+    pause = RETRY
+    while around.create_topic is not None and not found():
+        try:
+            if around.describe is None or not (await around.describe())[0]:
+                await create(around.create_topic, name)
+            return
+        except KafkaError as error:
+            failed(str(error))
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, SELDOM)

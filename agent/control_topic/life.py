@@ -18,14 +18,13 @@ from agent.control.records import BadRecord
 from agent.control.state import State
 from agent.control.times import Settings
 from agent.control.unheard import LOOK
-from agent.control_topic.creation import create
+from agent.control_topic.creation import create_where_missing
 from agent.control_topic.hearing import Hearing
 from agent.control_topic.own_cluster import OwnCluster
 from agent.control_topic.ports import RETRY, ControlUnavailable, Log, NotAccepted, Surroundings
 from agent.control_topic.reader import Listener, Reader
 from agent.control_topic.settings_watch import SettingsWatch
 from agent.control_topic.snapshot_pen import SnapshotPen
-from agent.kafka.errors import KafkaError
 
 _LOG = logging.getLogger(__name__)
 LEAST = 100  # ms between two looks whether a snapshot can be written: something else may be in its way
@@ -53,9 +52,7 @@ class Life:
         self._snapshot_pen = SnapshotPen(log, self._beat_at_once)
         self._log = log
         self._settings = settings
-        self._nonce = around.nonce
-        self._reaches = around.reaches
-        self._create_topic = around.create_topic
+        self._around = around
         self._own_cluster = OwnCluster(around.place, hears.member)
         self._settings_watch = SettingsWatch(settings.topic, around.describe, hears.member)
         self._turned = asyncio.Condition()
@@ -64,7 +61,7 @@ class Life:
 
     async def start(self) -> None:
         """Returns when the join was accepted, or something stands in its way."""
-        loops = (self._follow(), self._keep(), self._watch_settings(), self._look())
+        loops = (self._make(), self._follow(), self._keep(), self._watch_settings(), self._look())
         self._loops = [asyncio.create_task(loop) for loop in loops]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.times.degraded / 1_000):
@@ -171,15 +168,15 @@ class Life:
 
     async def _follow(self) -> None:
         """The reading loop."""
-        while self._create_topic and self._settings.create:
-            try:
-                await create(self._create_topic, self._settings.topic)
-                break
-            except KafkaError as error:
-                self.hearing.failed(str(error))
-                await asyncio.sleep(RETRY)
         await self.reader.run(self._eager)
         await self._turn()
+
+    async def _make(self) -> None:
+        """The loop that makes the topic: the log is read meanwhile, since it may be there."""
+        if self._settings.create:
+            await create_where_missing(
+                self._around, self._settings.topic, lambda: bool(self._log.topic_id), self.hearing.failed
+            )
 
     async def _load(self) -> None:
         """What a former life kept; nobody waits for a disk that does not give it."""
@@ -269,8 +266,8 @@ class Life:
     async def _duty(self, state: State, session: int) -> Duty | None:
         """Who does not reach the brokers leaves what others left to whoever does."""
         boot, reaches = self.hearing.boot(), True
-        if self._reaches and self.duties.to_adopt(state, session, boot) is not None:
-            reaches = await self._reaches()
+        if self._around.reaches and self.duties.to_adopt(state, session, boot) is not None:
+            reaches = await self._around.reaches()
         boot, lost = self.hearing.boot(), self.lost()
         return self.duties.next(state, session, self.member.heard, boot, reaches=reaches, lost=lost)
 
@@ -283,7 +280,7 @@ class Life:
         if why := await own.unknown(keeping.kept.cluster) or own.stranger(state) or keeping.stranger(state):
             self.member.lose(why, stuck=True)
         elif state.log:
-            nonce, lost = self._nonce(), await keeping.join(state)
+            nonce, lost = self._around.nonce(), await keeping.join(state)
             try:
                 await self._written(lambda: self.member.join(self.reader.state, nonce, lost))
             except NotAccepted as error:
