@@ -61,6 +61,8 @@ class Alerts:
         for state in self._rules:
             of_its_kind = self._named if isinstance(state.rule, AlertRule) else self._writers
             of_its_kind[state.rule.name].append(state)
+        for state in self._rules:  # once: a rule by patterns compares them with each of these names
+            state.fed_by = state.expression.reads(self._writers.keys())
         self.names = frozenset[str]().union(*(state.expression.names for state in self._rules))
         self.judged: Counter[RuleHealth] = Counter()
         self.cut = 0  # texts that were too long
@@ -208,7 +210,9 @@ class Alerts:
         """Why nobody can say whether an expression that is no rule's has a result, though its sources
         answered; empty where it is known. What a blind rule would wait for is known to be absent."""
         absent = asked_absent(expression.node)
-        found = [inherited({n: each}, absent) for n, each in sorted(self._handed_on(expression).items())]
+        fed_by = expression.reads(self._writers.keys())
+        handed_on = self._handed_on(expression, fed_by)
+        found = [inherited({name: each}, absent) for name, each in sorted(handed_on.items())]
         found.append(ground.obstacle(expression, now, answered=True))
         return next((why for health, why in found if health in (RuleHealth.FAILING, RuleHealth.COLD)), "")
 
@@ -244,7 +248,7 @@ class Alerts:
 
     def _inherited(self, state: RuleState) -> tuple[Obstacle, bool]:
         """What the recording rules hand on that write what this one reads; and whether these find nothing."""
-        writers = self._handed_on(state.expression, state)
+        writers = self._handed_on(state.expression, state.fed_by, state)
         found = inherited(writers, state.asks_absent) if writers else NONE
         return found, found[0] in SIGHTLESS and any(
             all(writer.gone for writer in self._writers[name] if writer is not state)
@@ -252,11 +256,10 @@ class Alerts:
         )
 
     def _handed_on(
-        self, expression: Expression, reader: RuleState | None = None
+        self, expression: Expression, fed_by: frozenset[str], reader: RuleState | None = None
     ) -> dict[str, list[Obstacle]]:
-        read = expression.reads(self._writers.keys())
-        found = {n: [each.obstacle for each in self._writers[n] if each is not reader] for n in read}
-        for name in read - expression.names:  # one that a pattern matches may have nothing to tell
+        found = {n: [each.obstacle for each in self._writers[n] if each is not reader] for n in fed_by}
+        for name in fed_by - expression.names:  # one that a pattern matches may have nothing to tell
             found[name] = [each for each in found[name] if each[0] in SPOILING]
         return found
 

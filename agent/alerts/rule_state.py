@@ -43,6 +43,7 @@ class RuleState(Struct):
     active: dict[Labels, Alert] = field(default_factory=dict)
     written: frozenset[Labels] = frozenset()  # the series that a recording rule gave last
     asks_absent: frozenset[str] = frozenset()  # the names that it reads only to learn whether they are absent
+    fed_by: frozenset[str] = frozenset()  # the names that it may read and recording rules write
 
     def __post_init__(self) -> None:
         self.asks_absent = asked_absent(self.expression.node)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agent.alerts import Alerts
 from agent.model import AlertState, Sample, labels_of
+from agent.promql import expression
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import Newest
 from agent.rulebook import load
@@ -46,6 +49,29 @@ def test_a_selector_is_read_once_a_turn_and_anew_in_the_next(tmp_path: Path) -> 
     store.add([Sample("used", labels_of({"path": "/d"}), NOW + 1, 0.15)])
     alerts.evaluate(store, NOW + 1, since=NOW)
     assert (firing(alerts), store.asked) == ({"A1"}, 2)
+
+
+def test_what_patterns_match_of_the_recorded_names_is_worked_out_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anew for each rule whenever it is due it would stop the loop of a large rule book."""
+    compared = 0
+    real = expression._take
+
+    def counted(matchers: tuple[Matcher, ...], name: str) -> bool:
+        nonlocal compared
+        compared += 1
+        return real(matchers, name)
+
+    monkeypatch.setattr(expression, "_take", counted)
+    written = [f"record: r{n}, expr: used * {n}" for n in range(50)]
+    written += [f"""alert: A{n}, expr: 'count({{__name__=~"app{n}_.*"}}) > 3'""" for n in range(4)]
+    alerts, before = rules(tmp_path, *written), compared
+    assert before == 50 * 4
+    turn = alerts.begin(NOW, None)
+    while alerts.next(turn) is not None:
+        pass
+    assert compared == before
 
 
 def test_what_a_rule_of_the_turn_records_is_read_as_it_is_now(tmp_path: Path) -> None:
