@@ -77,13 +77,15 @@ class DiskStats:
         self._before: dict[str, tuple[float, DeviceLine]] = {}
 
     def read(self, wanted: frozenset[str]) -> Iterator[Reading]:  # noqa: ARG002 all of it is one line
-        """See Part. FileNotFoundError names the log dirs whose device has no line: ZFS has none."""
+        """See Part. OSError says which log dirs could not be looked at, after the others were;
+        FileNotFoundError where all of these are gone, or their device has no line: ZFS has none."""
         lines, at = parse(kernel_file.read(self._table)), time.monotonic()
-        missing = []
+        failed: list[OSError] = []
         for path in self._paths:
-            line = lines.get(device_of(path))
-            if line is None:
-                missing.append(path)
+            try:
+                line = _line_of(path, lines)
+            except OSError as error:  # one that is gone, or whose file system shut down, hides no other
+                failed.append(error)
                 continue
             labels = (("device", line.device), ("path", path))
             yield from _counters(line, labels)
@@ -91,8 +93,16 @@ class DiskStats:
             if before is not None and before[1].device == line.device and at > before[0]:
                 yield from derived(before[1].fields, line.fields, at - before[0], labels)
             self._before[path] = at, line
-        if missing:
-            raise FileNotFoundError(f"/proc/diskstats has no device for {', '.join(missing)}")
+        if failed:
+            absent = all(isinstance(error, FileNotFoundError) for error in failed)
+            raise (FileNotFoundError if absent else OSError)("; ".join(map(str, failed)))
+
+
+def _line_of(path: str, lines: Mapping[tuple[int, int], DeviceLine]) -> DeviceLine:
+    line = lines.get(device_of(path))
+    if line is None:
+        raise FileNotFoundError(f"/proc/diskstats has no device for {path}")
+    return line
 
 
 def device_of(path: str) -> tuple[int, int]:

@@ -79,6 +79,31 @@ def test_a_log_dir_without_a_device_is_named_and_hides_no_other(tmp_path: Path) 
     assert found["disk_writes_completed_total"] > 0
 
 
+@pytest.mark.parametrize(("which", "kind"), [("gone", FileNotFoundError), ("file/errs", NotADirectoryError)])
+def test_a_log_dir_that_cannot_be_looked_at_hides_no_other(
+    which: str, kind: type[OSError], tmp_path: Path
+) -> None:
+    """Its mount point is gone, or its file system shut down: those behind it are read, and it is said."""
+    (tmp_path / "file").touch()
+    with pytest.raises(kind):
+        disk_stats.device_of(str(tmp_path / which))
+    with mounted(tmp_path) as disk:
+        found, why = failing(DiskStats([str(tmp_path / which), str(disk)]))
+    assert which in why
+    assert found["disk_writes_completed_total"] > 0
+
+
+def test_what_is_gone_is_known_not_to_be_there_and_what_errs_is_not(tmp_path: Path) -> None:
+    """So a reading of it says, by the kind of its error."""
+    (tmp_path / "file").touch()
+    gone, errs = (DiskStats([str(tmp_path / which)]) for which in ("gone", "file/errs"))
+    with pytest.raises(FileNotFoundError):
+        list(gone.read(frozenset()))
+    with pytest.raises(OSError, match="errs") as caught:
+        list(errs.read(frozenset()))
+    assert not isinstance(caught.value, FileNotFoundError)
+
+
 Fields = st.lists(st.integers(0, 1 << 40), min_size=17, max_size=17)
 
 
