@@ -19,7 +19,7 @@ from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
-from agent.gate import stop_file
+from agent.gate import still_looks, stop_file
 from agent.journal import JournalFailed
 from agent.model import Entry, Kind
 from agent.series import Series
@@ -63,15 +63,7 @@ class Desk:
             "version": self.version,
             "started_at": self.started_at,
             "modes": self._modes(found),
-            "sources": [
-                {
-                    "name": p.source.name,
-                    "up": p.last_error is None,
-                    "age_ms": None if p.read_at is None else now - p.read_at,
-                    "why": p.last_error or "",
-                }
-                for p in self.pollings
-            ],
+            "sources": self.sources(),
             "rules": {
                 "count": len(sight.book.alerts),
                 "digest": sight.book.digest,
@@ -92,6 +84,19 @@ class Desk:
             },
             "troubles": dict(found.troubles),
         }
+
+    def sources(self) -> list[Plain]:
+        """What each source last came to."""
+        now = self.means.clock()
+        return [
+            {
+                "name": p.source.name,
+                "up": not p.silence,
+                "age_ms": None if p.read_at is None else now - p.read_at,
+                "why": p.silence,
+            }
+            for p in self.pollings
+        ]
 
     def incidents(self) -> list[Plain]:
         """Open incidents."""
@@ -142,10 +147,11 @@ class Desk:
 
     async def ready(self) -> tuple[bool, str]:
         """Whether the agent can judge and act."""
-        down = [f"{p.source.name}: {p.last_error}" for p in self.pollings if p.last_error]
-        control = self.means.control
+        down = [f"{p.source.name}: {p.silence}" for p in self.pollings if p.silence]
+        local, control = await self.means.local(), self.means.control
+        young = still_looks(self.means.clock(), local.started_at, local.policy)
         found = await hindered(self.means, self.daemon.carriers)
-        reasons = [self.means.ledger.failed or "", *found.from_acting(), *down]
+        reasons = [self.means.ledger.failed or "", *found.from_acting(), young or "", *down]
         if control is not None and control.degraded:
             reasons.append(control.degraded)
         elif control is not None and not control.caught_up:

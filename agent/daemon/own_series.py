@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agent.daemon.sight import Sight
-from agent.history import History
+from agent.history import History, Phase
 from agent.model import Sample
 from agent.sources import MetricInfo, schedule
 from agent.sources.agent_itself import AgentItself
@@ -21,7 +21,8 @@ def exposition(history: History, sight: Sight, more: Iterable[Collector]) -> byt
     registry = CollectorRegistry()
     incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
     for one in history.incidents.values():
-        incidents.labels(one.phase).inc()
+        if one.phase is not Phase.CLOSED:
+            incidents.labels(one.phase).inc()
     alerts = Gauge("ottla_alerts", "Active alerts", ["alertname", "state"], registry=registry)
     for alert in sight.alerts.active():
         alerts.labels(alert.rule, alert.state).inc()

@@ -1,7 +1,17 @@
 """The gate: every action must pass its questions, before the claim and again at the instant of effect."""
 
 from agent.gate.approval import APPROVAL, APPROVED_MS, ASKED_MS
-from agent.gate.questions import AGAIN, NOT_KNOWN, QUESTIONS, judge, judge_on, mode, open_breaker, stop_file
+from agent.gate.questions import (
+    AGAIN,
+    NOT_KNOWN,
+    QUESTIONS,
+    judge,
+    judge_on,
+    mode,
+    open_breaker,
+    still_looks,
+    stop_file,
+)
 from agent.gate.scene import Around, Scene, World
 
 __all__ = [
@@ -18,5 +28,6 @@ __all__ = [
     "judge_on",
     "mode",
     "open_breaker",
+    "still_looks",
     "stop_file",
 ]

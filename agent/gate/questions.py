@@ -63,9 +63,14 @@ def inputs(scene: Scene) -> str | None:
     """3: the rule can be judged, and the agent has looked long enough."""
     if scene.health is not RuleHealth.OK:
         return f"{scene.decision.alert} is {scene.health}: {scene.health_reason}"
-    if scene.now - scene.agent_started_at < scene.policy.startup_grace_ms:
-        return f"the agent looks for {show_duration(scene.policy.startup_grace_ms)} before it acts"
-    return None
+    return still_looks(scene.now, scene.agent_started_at, scene.policy)
+
+
+def still_looks(now: int, started_at: int, policy: Policy) -> str | None:
+    """Why an agent that was just started begins nothing; None once it has looked for long enough."""
+    if now - started_at >= policy.startup_grace_ms:
+        return None
+    return f"the agent looks for {show_duration(policy.startup_grace_ms)} before it acts"
 
 
 def corroborated(scene: Scene) -> str | None:

@@ -74,6 +74,12 @@ class Polling:
         self._series: set[tuple[str, Labels]] = set()
         self._process_start: float | None = None
 
+    @property
+    def silence(self) -> str:
+        """Why nothing of it is known now; empty where its last reading succeeded."""
+        never = self.last_error is None and self.read_at is None
+        return "not read yet" if never else self.last_error or ""
+
     async def run(self) -> None:
         """Read until cancelled, at once and then each interval; missed ones are not made up for."""
         try:
@@ -172,7 +178,7 @@ class Polling:
         """The source's own series, in the order of METRICS."""
         labels = (("source", self.source.name),)
         age = (now - (self.read_at or self._begun_at or now)) / 1000
-        values = (float(self.last_error is None), self._took_s, float(self._count), float(self._errors), age)
+        values = (float(not self.silence), self._took_s, float(self._count), float(self._errors), age)
         own = [Sample(m.name, labels, now, value) for m, value in zip(_OF_READINGS, values, strict=True)]
         return own + [self._of_part(metric, now, 1.0) for metric in sorted(self._unread)]
 

@@ -13,7 +13,11 @@ from agent.control_topic import ControlTopic
 from agent.daemon.desk import Desk
 from agent.daemon.scenes import Local
 from agent.history import History
-from agent.model import Policy
+from agent.model import Policy, Sample
+from agent.sources import MetricInfo, SourceFailed
+from agent.sources.schedule import UP, Polling
+
+NOW = 1_000_000
 
 
 @dataclass
@@ -25,18 +29,25 @@ class Ledger:
 
 
 @dataclass
-class Source:
-    """By its name."""
+class Answering:
+    """A source, and what its next reading comes to."""
 
     name: str
+    error: str = ""
+    interval_ms: int = 1_000
+    partial: bool = False
+    metrics: tuple[MetricInfo, ...] = ()
+
+    async def read(self, now: int) -> list[Sample]:
+        """Nothing, or the error."""
+        if self.error:
+            raise SourceFailed(self.error)
+        return []
 
 
-@dataclass
-class Polling:
-    """One source, and why its last read failed."""
-
-    source: Source
-    last_error: str | None = None
+def polled(source: Answering) -> Polling:
+    """It, before its first reading has ended."""
+    return Polling(source, lambda _: None, lambda: NOW)
 
 
 @dataclass
@@ -45,14 +56,15 @@ class Parts:
 
     control: ControlTopic | None
     ledger: Ledger = field(default_factory=Ledger)
+    started_at: int = 0
 
     def clock(self) -> int:
-        """Never mind."""
-        return 0
+        """Long after the start, unless told otherwise."""
+        return NOW
 
     async def local(self) -> Local:
         """Without a stop file."""
-        return Local(1, Policy(), 0)
+        return Local(1, Policy(), self.started_at)
 
 
 @dataclass
@@ -110,7 +122,32 @@ async def test_an_agent_that_has_not_joined_yet_is_not_ready(cluster: Cluster) -
 
 
 async def test_a_source_that_is_down_and_a_journal_that_cannot_be_written_are_said_together() -> None:
-    down, up = Polling(Source("jmx"), "no answer"), Polling(Source("host"))
+    down, up = polled(Answering("jmx", "no answer")), polled(Answering("host"))
+    await down.once()
+    await up.once()
     own = desk(Parts(None, Ledger("disk full")), down, up)
     assert await own.ready() == (False, "disk full; jmx: no answer")
     assert await desk(Parts(None), up).ready() == (True, "ready")
+
+
+async def test_a_source_that_was_never_read_is_not_said_to_be_up() -> None:
+    """Its first reading may hang for as long as the deadline is."""
+    hung, up = polled(Answering("jmx")), polled(Answering("host"))
+    await up.once()
+    own = desk(Parts(None), hung, up)
+    assert await own.ready() == (False, "jmx: not read yet")
+    told = [(p.source.name, sample.value) for p in own.pollings for sample in p.own(NOW) if sample.name == UP]
+    assert told == [("jmx", 0.0), ("host", 1.0)]
+    assert [(s["name"], s["up"], s["why"]) for s in own.sources()] == [
+        ("jmx", False, "not read yet"),
+        ("host", True, ""),
+    ]
+    await hung.once()
+    assert await own.ready() == (True, "ready")
+
+
+async def test_an_agent_that_only_looks_yet_is_not_ready() -> None:
+    grace = Policy().startup_grace_ms
+    young = desk(Parts(None, started_at=NOW - grace + 1))
+    assert await young.ready() == (False, "the agent looks for 30s before it acts")
+    assert await desk(Parts(None, started_at=NOW - grace)).ready() == (True, "ready")

@@ -12,8 +12,12 @@ from stories import decision, entry
 
 from agent.commands.show import unwell
 from agent.daemon.own_hindrances import hindered
+from agent.daemon.own_series import exposition
+from agent.daemon.sight import Sight
+from agent.history import replay
 from agent.model import Change, Effect, Entry, Kind, Operation, Seen
 from agent.rehearsal.stage import START_MS
+from agent.series import Series
 from agent.sources.hindrances import METRICS, Hindrances
 
 BREAKER = "the breaker is open: 3 actions in a row did not heal (ottla resume closes it)"
@@ -104,3 +108,11 @@ async def test_a_rule_reads_the_same(tmp_path: Path) -> None:
         assert await source.read(5) == []
         source.wanted = frozenset({"ottla_breaker_open"})
         assert {s.name: s.value for s in await source.read(5)} == {**FREE, "ottla_stopped": 1}
+
+
+def test_a_closed_incident_is_not_counted_as_an_open_one() -> None:
+    """It is kept for a while, as its alert may come again."""
+    known = replay([*in_vain(0), *life(1, Kind.STARTED)])
+    text = exposition(known, Sight(book(), Series(1), lambda: None, 1), ()).decode()
+    counted = [line for line in text.splitlines() if line.startswith("ottla_incidents{")]
+    assert (len(known.incidents), counted) == (2, ['ottla_incidents{phase="acting"} 1.0'])
