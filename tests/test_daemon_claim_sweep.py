@@ -19,7 +19,7 @@ from agent.model import Change, Effect, Entry, Kind, Operation
 from agent.rehearsal.virtual_time import run
 from agent.wire import encode_effect
 
-EFFECT = Effect("brake", "broker-1", (Change("disk/1", "brake", Operation.SET, None, "on"),))
+EFFECT = Effect("brake", "broker-1", (Change("broker/1", "brake", Operation.SET, None, "on"),))
 
 
 @dataclass

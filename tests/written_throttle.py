@@ -68,7 +68,7 @@ class Clear:
         )
 
 
-async def claims(agent: Agent, broker: int) -> int:
+async def claims(agent: Agent, broker: int | str) -> int:
     """A throttle of this broker, not sent yet."""
     scopes, at = ["throttle", f"x:broker/{broker}"], stands_at(EFFECT)
     agent.claims.add(-1)  # the sweep closes what nobody holds

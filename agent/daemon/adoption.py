@@ -15,6 +15,7 @@ from agent.control_topic import Claim, ControlTopic
 from agent.daemon.fence import ClaimWrites, Fence
 from agent.daemon.last_look import before_undo
 from agent.daemon.means import Means
+from agent.daemon.named import check
 from agent.daemon.settling import ANSWER_S, once, settle
 from agent.daemon.traces import may_be_looked_for, stamped_by
 from agent.history import Incident
@@ -30,8 +31,8 @@ class Adoption:
     """One claim that this agent holds without having begun it in this life."""
 
     def __init__(self, means: Means, control: ControlTopic, claim: Claim, effect: str | None) -> None:
-        """`effect` None: nobody knows it. Raises BadEntry where this release does not know the action, or
-        where nothing tells what is the claim's: a person must look."""
+        """`effect` None: nobody knows it. Raises BadEntry where this release does not know the action or what
+        it names, or where nothing tells what is the claim's: a person must look."""
         self._means = means
         self._control = control
         self._claim = claim
@@ -47,6 +48,7 @@ class Adoption:
         if action is None:
             name = self._effect.action
             raise BadEntry(f"its action {name!r} is not known to this release: a person must look")
+        check(self._effect)
         self._action: Action = action
 
     async def finish(self, known: Incident | None) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from agent.actions import RATES, Ports
 from agent.control.claims import STAMPS
 from agent.control_topic import Claim
+from agent.daemon.named import check_resource
 from agent.model import Change, Effect, Operation
 from agent.wire import BadEntry
 
@@ -13,7 +14,9 @@ ROUND = 1_000  # rates that people set end in as many noughts; a stamp that does
 
 
 def may_be_looked_for(claim: Claim) -> None:
-    """Raises BadEntry where what bears its stamp may as well be an operator's."""
+    """Raises BadEntry where what bears its stamp may as well be an operator's, or is nowhere to be read."""
+    for resource, _ in _places(claim):
+        check_resource(resource)
     if _places(claim) and claim.stamp % ROUND == 0:
         raise BadEntry(
             f"its effect is not known, and its stamp {claim.stamp:05} is the end of any round rate: "

@@ -79,7 +79,8 @@ def _silent(nodes: Collection[int], default: Mapping[str, str] | None) -> str:
 def _broker(claim: Claim) -> int:
     """The one that it changes: who told the log of what a lost one took along is another agent."""
     held = (scope.removeprefix("x:broker/") for scope in claim.scopes if scope.startswith("x:broker/"))
-    return int(next(held, claim.agent.removeprefix("broker-")))
+    known = (number for number in held if number.isdecimal())  # a scope may be any words
+    return int(next(known, claim.agent.removeprefix("broker-")))
 
 
 def _words(seen: Elsewhere, held: Collection[int], allowed: str) -> str:

@@ -19,7 +19,7 @@ from agent.daemon.found import Found
 from agent.daemon.traces import may_be_looked_for
 from agent.history import History, replay
 from agent.kafka.errors import KafkaInDoubt
-from agent.model import Entry, Kind
+from agent.model import Effect, Entry, Kind, Operation
 from agent.wire import BadEntry
 
 
@@ -154,6 +154,32 @@ def test_what_nobody_can_finish_stays_an_orphan_and_a_person_resolves_it(
         body = {"id": orphan.id, "token": orphan.token, "reason": "looked", "by": "ann"}
         await control.order("resolve", body)
         assert control.claim_called(fleet.claim) is None
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        changed(EFFECT, owner="host-1"),
+        changed(EFFECT, changes=(changed(RATE, resource="group/x"),)),
+        changed(EFFECT, changes=(changed(RATE, resource="broker/x"),)),
+        changed(EFFECT, changes=(changed(RATE, resource="broker/1", operation=Operation.MOVE),)),
+    ],
+)
+def test_what_names_nothing_that_is_known_is_adopted_by_nobody(effect: Effect) -> None:
+    """A later release's, or forged: it ended its adopter's sweep, or was held for good by one that lives."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.claims(effect, "throttle", "x:broker/1", by_anyone=True)
+        await fleet.agents[1].die()
+        await asyncio.sleep((TIMES.w + OTHERS) / 1_000 + 300)
+        await fleet.start(1)
+        await asyncio.sleep(300)
+        orphan = fleet.agents[2].control.claim_called(fleet.claim)
+        assert orphan is not None
+        assert (orphan.state, orphan.adoptions) == (ClaimState.ORPHAN, 0)
+        assert not any(task.done() for agent in fleet.agents.values() for task in agent.tasks)
 
     play(story)
 
@@ -578,5 +604,7 @@ def test_rule_9_the_end_of_a_round_rate_is_no_stamp_and_a_person_looks() -> None
         may_be_looked_for(claim)
         with pytest.raises(BadEntry, match="a person must look, then ottla fleet resolve"):
             may_be_looked_for(changed(claim, stamp=50_000))
+        with pytest.raises(BadEntry, match="'broker/x' is of no kind"):
+            may_be_looked_for(changed(claim, plan=(), scopes=("throttle", "x:broker/x")))
 
     play(story)

@@ -95,6 +95,17 @@ def test_what_is_claimed_counts_before_it_shows() -> None:
     play(story)
 
 
+def test_a_claim_whose_scope_names_no_broker_counts_as_its_agents() -> None:
+    """A later release's, or forged: it kept every other throttle from beginning."""
+
+    async def story(fleet: Fleet) -> None:
+        await claims(fleet.agents[3], "x")
+        throttled(fleet, 3, 5)
+        assert (await begins(fleet)).incident.reason == "the effect stands"
+
+    play(story)
+
+
 def test_the_cap_is_the_one_in_force() -> None:
     async def story(fleet: Fleet) -> None:
         throttled(fleet, 4)
