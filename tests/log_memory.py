@@ -11,11 +11,14 @@ class Memory:
     def __init__(self) -> None:
         self.value: bytes | None = None
         self.saves = 0
+        self.full = False
 
     async def load(self) -> bytes | None:
         return self.value
 
     async def save(self, value: bytes) -> None:
+        if self.full:
+            raise OSError("database or disk is full")
         self.value = value
         self.saves += 1
 

@@ -33,6 +33,7 @@ _GLANCE = 0.05  # seconds of a glance
 _GAP = 0.02  # seconds between two glances at least
 _REST = 10  # times as long as a glance took is rested after it, so that a busy log costs a tenth of a core
 _LONGEST_REST = 0.25
+_SAVE = 2.0  # seconds for the journal, which may hang: what was counted is told all the same
 _POLL = 1.0
 _UNREST = 0.1
 _START = 1.0  # seconds in which others start, too: patterns are compiled after it, or when a line needs them
@@ -61,6 +62,12 @@ _OWN = (
     ),
     MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
     MetricInfo("ottla_log_left_out_files", "gauge", "", "Log files beyond the 200 that are watched at most"),
+    MetricInfo(
+        "ottla_log_unsaved",
+        "gauge",
+        "",
+        "1 while the journal does not take up to where lines were counted: a killed agent reads them again",
+    ),
 )
 METRICS = _OWN + log_patterns.METRICS + log_counters.METRICS
 
@@ -118,6 +125,7 @@ class LogTail:
         self._counting = LoneThread("counting of log lines")
         self._state: _Snapshot | None = None
         self._saved = b""
+        self._unsaved = ""  # why the last reading could not be saved
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
         self._idle = Idle({})
@@ -141,7 +149,8 @@ class LogTail:
 
     async def read(self, now: int) -> list[Sample]:
         """Read what was written since, for two seconds at most; TimeoutError where all that it reads from
-        hangs. What hangs beside others that do not is among `failed`."""
+        hangs. What hangs beside others that do not is among `failed`. What cannot be saved is told all the
+        same: rules must be judged on it, also where the agent's own disk is full."""
         async with self._one:
             return await self._read(now)
 
@@ -151,7 +160,7 @@ class LogTail:
         await self._take(_BUDGET, lambda inputs: inputs.look(now))
         self._make_room(now)
         await self._lanes.measure()
-        await self._save(state)
+        await self._try_to_save(state)
         return [*self._told.all(self._counters.values, before, now), *self._own(now)]
 
     async def stirred(self) -> None:
@@ -228,6 +237,18 @@ class LogTail:
         self._idle = Idle({(name, labels): (count, at) for (name, labels, count), at in seen})
         return state
 
+    async def _try_to_save(self, state: _Snapshot) -> None:
+        try:
+            async with asyncio.timeout(_SAVE):
+                await self._save(state)
+        except OSError as error:  # TimeoutError is one
+            why = str(error) or f"no answer within {_SAVE:g} s"
+            if not self._unsaved:
+                _log.warning("up to where log lines were counted cannot be saved: %s", why)
+            self._unsaved = why
+        else:
+            self._unsaved = ""
+
     async def _save(self, state: _Snapshot) -> None:
         places, state.tally = self._lanes.places, self._lanes.tally
         state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
@@ -293,7 +314,7 @@ class LogTail:
 
     def _own(self, now: int) -> Iterator[Sample]:
         """The tailer's own series, those of _OWN in their order."""
-        values = (*astuple(self._lanes.tally), *self._lanes.gauges)
+        values = (*astuple(self._lanes.tally), *self._lanes.gauges, bool(self._unsaved))
         for metric, value in zip(_OWN, values, strict=True):
             yield Sample(metric.name, (), now, float(value))
         yield from self._scanners.samples(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import math
 import os
@@ -18,7 +19,7 @@ from log_memory import Memory, value
 from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_inputs, log_lanes, log_marks, log_open, log_trail
+from agent.sources import log_inputs, log_lanes, log_marks, log_open, log_trail, logs
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -372,6 +373,42 @@ async def test_a_line_that_a_glance_took_counts_for_the_time_too(tmp_path: Path)
     await tailed.tail.glance(tailed.now + 70_000)
     await tailed.tail.keep()
     assert labelled(await tailed.kill().read(70_000)) == {"code=a": 2}
+
+
+async def test_what_the_journal_does_not_take_is_told_all_the_same(
+    tailed: Tailed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rules on log lines are judged also while the agent's own disk is full, which is said once. After a kill
+    the lines are read again, and count once."""
+    await tailed.read()
+    tailed.memory.full = True
+    tailed.write("a\nb\n")
+    assert await tailed.count() == 2
+    tailed.write("c\n")
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_unsaved")) == (3, 1)
+    assert [each.message for each in caplog.records] == [
+        "up to where log lines were counted cannot be saved: database or disk is full"
+    ]
+    with pytest.raises(OSError, match="full"):
+        await tailed.tail.keep()  # so that no snapshot counts beside places that are older
+
+    tailed.kill()
+    tailed.memory.full = False
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_unsaved")) == (3, 0)
+
+
+async def test_a_journal_that_hangs_holds_up_no_reading(
+    tailed: Tailed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is full."""
+    await tailed.read()
+    monkeypatch.setattr(logs, "_SAVE", 0.1)
+    monkeypatch.setattr(tailed.memory, "save", lambda _: asyncio.Event().wait())
+    tailed.write("a\n")
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_unsaved")) == (1, 1)
 
 
 async def test_a_glob_takes_new_files_and_leaves_rotated_ones_to_their_trail(tmp_path: Path) -> None:
