@@ -19,8 +19,15 @@ _OWN_CLOCK = "7F7F0101"  # the reference id with which chrony serves its own clo
 _NOBODY = "506 "  # "Cannot talk to daemon": none runs, or not with a port for commands
 _CHRONY_EVERY = 60.0  # seconds; it asks its servers once a minute or less
 _CHRONY_DEADLINE = 1.5  # below the part's own
+_REFERENCE = (
+    3  # field of `tracking`: when it last corrected its clock by an answer, in seconds since the epoch
+)
 _CHRONY = {
-    "stratum": (2, "", "Steps between chrony and a reference clock; 0: not synchronised"),
+    "stratum": (
+        2,
+        "",
+        "Steps between chrony and a reference clock, kept without servers too; 0: none ever answered",
+    ),
     "offset_seconds": (
         4,
         "seconds",
@@ -55,8 +62,17 @@ METRICS = (
     ),
     MetricInfo("host_timex_estimated_error_seconds", "gauge", "seconds", "The error that is likely"),
     *(MetricInfo(f"host_chrony_{n}", "gauge", unit, help_) for n, (_, unit, help_) in _CHRONY.items()),
+    MetricInfo(
+        "host_chrony_reference_age_seconds",
+        "gauge",
+        "seconds",
+        "Since chrony last had an answer by which it keeps the clock: without servers this grows, and its"
+        " stratum stays",
+    ),
 )
-_OF_CHRONY = frozenset({"host_clock_offset_seconds", *(f"host_chrony_{n}" for n in _CHRONY)})
+_OF_CHRONY = frozenset(
+    {"host_clock_offset_seconds", *(metric.name for metric in METRICS if "_chrony_" in metric.name)}
+)
 
 
 class ClockOffset:
@@ -94,7 +110,7 @@ class ClockOffset:
             return
         self._chrony, self._why, self._due = {}, None, time.monotonic() + _CHRONY_EVERY
         try:
-            self._chrony = tracking(_tracked(chronyc))
+            self._chrony = tracking(_tracked(chronyc), time.time())
         except (OSError, ValueError) as error:
             self._why = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError, str(error)
 
@@ -114,14 +130,15 @@ def _tracked(chronyc: str) -> str:
     return done.stdout
 
 
-def tracking(text: str) -> Mapping[str, float]:
+def tracking(text: str, now: float) -> Mapping[str, float]:
     """`chronyc -c tracking`: one line of comma-separated values. Before its first server has answered, chrony
     says 0 for all, of which only its stratum is meant; with `local stratum` it has one all the same, but what
-    it is off from its own clock is 0 whatever the time."""
+    it is off from its own clock is 0 whatever the time. `now` is in seconds since the epoch."""
     fields = text.strip().split(",")
     if len(fields) < 14:
         raise ValueError(f"chronyc said {text[:200]!r}")
     found = {name: float(fields[field]) for name, (field, _, _) in _CHRONY.items()}
+    found["reference_age_seconds"] = now - float(fields[_REFERENCE])
     return found if found["stratum"] and fields[0] != _OWN_CLOCK else {"stratum": 0.0}
 
 

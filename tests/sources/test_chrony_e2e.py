@@ -76,10 +76,16 @@ async def test_its_offset_is_the_clocks_once_it_knows_one(chronyd: Path, tmp_pat
         assert "host_chrony_offset_seconds" not in before
         with running(chronyd, tmp_path / "server", _SERVER):
             after = await told({"host_chrony_offset_seconds"})
+        alone = after
+        async with asyncio.timeout(_PATIENCE):
+            while alone["host_chrony_reference_age_seconds"] < 1:
+                alone = await told({"host_chrony_reference_age_seconds"})
     assert after["host_chrony_stratum"] == 6
     assert after["host_clock_offset_seconds"] == after["host_chrony_offset_seconds"]
     assert abs(after["host_clock_offset_seconds"]) < 0.1, "both go by this host's clock"
     assert 0 < after["host_chrony_root_delay_seconds"] < 1
+    assert after["host_chrony_reference_age_seconds"] < 1
+    assert alone["host_chrony_stratum"] == 6, "without its server, too"
 
 
 async def test_one_that_goes_by_its_own_clock_knows_no_offset(chronyd: Path, tmp_path: Path) -> None:

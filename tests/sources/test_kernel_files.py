@@ -321,6 +321,11 @@ def test_chrony_is_asked_once_a_minute(chronyc: Callable[[str], None], tmp_path:
     assert (tmp_path / "asked").read_text() == "asked\n", "nor is it asked where no rule reads it"
 
 
+def test_the_age_of_chronys_last_answer() -> None:
+    """It keeps its stratum when its servers are gone: only this tells."""
+    assert clock_offset.tracking(TRACKING, 1712345708.1)["reference_age_seconds"] == 30
+
+
 def test_chrony_without_a_server_tells_no_offset(chronyc: Callable[[str], None]) -> None:
     """Its zeros are no times; what a real one says before its first answer."""
     chronyc("echo 00000000,,0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,Not synchronised")
@@ -376,7 +381,7 @@ PARSERS: list[Callable[[str], object]] = [
     lambda text: network_counters.default_interfaces("", text),
     lambda text: memory_pressure.table(text, {"MemTotal", "oom_kill"}),
     memory_pressure.stalls,
-    clock_offset.tracking,
+    lambda text: clock_offset.tracking(text, 0.0),
     parse_stat,
     lambda text: rlimit(text, "Max processes"),
 ]
