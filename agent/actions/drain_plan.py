@@ -14,7 +14,7 @@ from agent.quantities import show_size
 MOVES_MAX = 50  # of one drain; an effect has to fit into one record of the control topic
 BYTES_MAX = 200 << 30  # of one drain: more than this is a matter of hours, and of a person
 
-_Free = Mapping[str, tuple[int, int]]  # by path: usable, total
+_Free = Mapping[str, tuple[int, int, str]]  # by path: usable, total, its volume
 
 
 async def plan_drain(ports: Ports, target: str, log_dir: str, until: float, rate: int) -> Effect | Refusal:
@@ -24,10 +24,11 @@ async def plan_drain(ports: Ports, target: str, log_dir: str, until: float, rate
     if refusal:
         return refusal
     try:
-        free = {d.path: await ports.free_bytes(d.path) for d in dirs if not d.cordoned or d.path == log_dir}
+        paths = [d.path for d in dirs if not d.cordoned or d.path == log_dir]
+        free = {path: (*await ports.free_bytes(path), await ports.volume(path)) for path in paths}
     except OSError as error:
         return _no(f"the room of the log dirs cannot be read: {error}")
-    usable, total = free[log_dir]
+    usable, total, _ = free[log_dir]
     to_free = total - usable - int(until * total)
     if to_free <= 0:
         return _no(f"{log_dir} is used to {1 - usable / total:.1%} already")
@@ -76,15 +77,16 @@ async def _limited(ports: Ports, rate: int) -> Refusal | None:
 def _rooms(log_dir: str, free: _Free, keep: float) -> dict[str, int]:
     """What may be moved into each other dir so that this part of its volume stays free.
 
-    Dirs with the same usable and total bytes lie on one volume, whose room is given once; one that shares the
-    source's is full as it is.
+    The room of a volume is given once; one that is the source's too is full as it is. Dirs that tell the very
+    same usable and total bytes are taken to lie on one, whatever it is called.
     """
-    rooms = {}
-    volumes = {free[log_dir]}
-    for path, volume in sorted(free.items()):
-        if volume not in volumes:
-            volumes.add(volume)
-            rooms[path] = volume[0] - int(keep * volume[1])
+    rooms = dict[str, int]()
+    given = [free[log_dir]]
+    for path, found in sorted(free.items()):
+        usable, total, volume = found
+        if all(volume != each[2] and (usable, total) != each[:2] for each in given):
+            given.append(found)
+            rooms[path] = usable - int(keep * total)
     return rooms
 
 

@@ -68,6 +68,11 @@ class AdminPort(Protocol):
         """Begin to move replicas between the broker's log dirs; those refused, with the error's name."""
 
 
+async def own_volume(path: str) -> str:
+    """Each log dir on a volume of its own, as those of a rehearsal are."""
+    return path
+
+
 class Ports(Struct, frozen=True):
     """Everything an action reaches the world by."""
 
@@ -79,6 +84,7 @@ class Ports(Struct, frozen=True):
     sleep: Callable[[float], Awaitable[None]]  # seconds
     recorded: Callable[[str, str, str], bool]  # resource, key, value: did the own journal set just this?
     poll_ms: int = 1_000  # how often what is under way is looked at
+    volume: Callable[[str], Awaitable[str]] = own_volume  # path → what has its room; OSError
     undoing: AdminPort | None = None  # by which effects are put back, where that is not `admin`
 
     @property

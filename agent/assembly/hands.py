@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from agent.actions import Ports
 from agent.assembly.clocks import clock, steady
@@ -26,6 +28,7 @@ from agent.sources.broker_process import which_process
 from agent.sources.host import LogDirs
 
 PROCESS_S = 5.0  # seconds for the look which process of the broker runs
+_Answer = TypeVar("_Answer")
 
 
 def client_name(config: Config) -> str:
@@ -43,7 +46,8 @@ def make_ports(config: Config, admin: Admin, dirs: LogDirs, ledger: Ledger) -> P
     return Ports(
         admin=admin,
         node_id=config.broker.node_id,
-        free_bytes=partial(_free_bytes, dirs),
+        free_bytes=partial(_asked, dirs.free_bytes),
+        volume=partial(_asked, dirs.volume),
         policy=config.policy,
         steady=steady,
         sleep=asyncio.sleep,
@@ -51,10 +55,10 @@ def make_ports(config: Config, admin: Admin, dirs: LogDirs, ledger: Ledger) -> P
     )
 
 
-async def _free_bytes(dirs: LogDirs, path: str) -> tuple[int, int]:
-    """As actions want it: whatever keeps the space from being known is an OSError."""
+async def _asked(ask: Callable[[str], Awaitable[_Answer]], path: str) -> _Answer:
+    """As actions want it: whatever keeps it from being known of a log dir is an OSError."""
     try:
-        return await dirs.free_bytes(path)
+        return await ask(path)
     except SourceFailed as error:
         raise OSError(str(error)) from error
 

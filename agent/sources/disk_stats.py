@@ -113,16 +113,32 @@ def device_of(path: str) -> tuple[int, int]:
     number = os.stat(path).st_dev  # noqa: PTH116 one call
     if os.major(number):
         return os.major(number), os.minor(number)
-    best, source = "", ""
-    for line in kernel_file.read("/proc/self/mountinfo").splitlines():
-        left, _, right = line.partition(" - ")
-        point = left.split()[4]
-        if Path(path).resolve().is_relative_to(point) and len(point) >= len(best):
-            best, source = point, right.split()[1]
+    _, source = _mounted_at(path)
     if not source.startswith("/dev/"):
         return 0, 0
     device = os.stat(source).st_rdev  # noqa: PTH116
     return os.major(device), os.minor(device)
+
+
+def volume_of(path: str) -> str:
+    """What has the room of the file system there: paths with the same share it. The device, which subvolumes
+    of btrfs have in common; of a dataset of ZFS its pool."""
+    device = device_of(path)
+    if any(device):
+        return "{}:{}".format(*device)
+    kind, source = _mounted_at(path)
+    return f"{kind} {source.partition('/')[0]}" if kind == "zfs" else f"{kind} {os.stat(path).st_dev}"  # noqa: PTH116
+
+
+def _mounted_at(path: str) -> tuple[str, str]:
+    """The type of the file system there, and its source, as mountinfo(5) names them."""
+    best, kind, source = "", "", ""
+    for line in kernel_file.read("/proc/self/mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        point = left.split()[4]
+        if Path(path).resolve().is_relative_to(point) and len(point) >= len(best):
+            best, (kind, source) = point, right.split()[:2]
+    return kind, source
 
 
 def parse(text: str) -> Mapping[tuple[int, int], DeviceLine]:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.sources import MetricInfo, SourceFailed
+from agent.sources.disk_stats import volume_of
 
 _BLOCK = 512  # the unit of st_blocks, whatever the file system's own
 
@@ -89,10 +90,20 @@ class LogDirs:
         space = await self._space(path)
         return space.usable, space.total
 
+    async def volume(self, path: str) -> str:
+        """What has its room: log dirs with the same share it. Raises as `free_bytes`."""
+        self._check(path)
+        if self._folders[path].capacity is not None:
+            return path
+        return await self._threads[path].run(partial(volume_of, path), self._deadline)
+
     async def _space(self, path: str) -> Space:
+        self._check(path)
+        return await self._threads[path].run(partial(measure, self._folders[path]), self._deadline)
+
+    def _check(self, path: str) -> None:
         if path not in self._folders:
             raise SourceFailed(f"{path} is not a log dir of this broker; it has {', '.join(self._folders)}")
-        return await self._threads[path].run(partial(measure, self._folders[path]), self._deadline)
 
     async def _read_one(self, path: str, now: int) -> list[Sample]:
         values: dict[str, float] = {}

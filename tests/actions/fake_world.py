@@ -39,6 +39,7 @@ class World(Disks):
     elsewhere: dict[int, dict[Replica, int]] = field(default_factory=dict)  # sizes at other brokers
     recorded: set[tuple[str, str, str]] = field(default_factory=set)
     policy: Policy = field(default_factory=Policy)
+    shared: dict[str, str] = field(default_factory=dict)  # the volumes of dirs that do not have their own
     silent: bool = False  # this broker answers nothing
     now: int = 1_000_000
     steps: int = 0
@@ -59,6 +60,7 @@ class World(Disks):
             lambda: self.now,
             self.sleep,
             lambda *what: what in self.recorded,
+            volume=self.volume,
         )
 
     def revive(self) -> World:
@@ -115,6 +117,11 @@ class World(Disks):
                 raise KafkaInDoubt("a write", "the answer was lost")
 
         return after
+
+    async def volume(self, path: str) -> str:
+        """What has its room."""
+        self._step()
+        return self.shared.get(path, path)
 
     async def free_bytes(self, path: str) -> tuple[int, int]:
         self._step()

@@ -157,6 +157,25 @@ async def test_refused_with_words(change: Callable[[World], None], question: str
     assert words in refusal.reason
 
 
+async def test_the_room_of_a_volume_is_given_once_though_it_shrinks_between_two_looks() -> None:
+    """Or though its dirs do not even agree how large it is, as datasets of ZFS."""
+
+    class Shared(World):
+        async def free_bytes(self, path: str) -> tuple[int, int]:
+            usable, total = await super().free_bytes(path)
+            self.volumes["/d3"].other += 4_096
+            return usable, total
+
+    volumes = {path: Volume(TOTAL) for path in ("/d1", "/d2", "/d3", "/d4")}
+    volumes["/d4"] = Volume(TOTAL + MiB)
+    replicas: dict[Replica, tuple[str, int]] = {("t", n): ("/d1", 20 * MiB) for n in range(12)}
+    world = Shared(volumes=volumes, replicas=replicas, shared=dict.fromkeys(("/d2", "/d3", "/d4"), "one"))
+    effect = await planned(world, until=0.25)
+    assert {move.new for move in moves_of(effect)} == {"/d2"}
+    world.shared["/d2"] = "/d1"
+    assert {move.new for move in moves_of(await planned(world, until=0.25))} == {"/d3"}
+
+
 async def test_another_brokers_disk_is_not_ours() -> None:
     refusal = await plan(two_dirs(200), target="broker-3")
 

@@ -20,6 +20,7 @@ from agent.assembly.hands import make_ports
 from agent.daemon.freshness import Freshness
 from agent.gate import World
 from agent.model import AlertState, Policy, RuleHealth, Sample
+from agent.sources.host import LogDirs
 
 MINUTE, HOUR = 60_000, 3_600_000
 READ = 15_000
@@ -55,7 +56,7 @@ def test_what_looks_back_waits_until_its_window_was_seen(
 def test_no_copy_is_taken_to_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten minutes without progress end a drain, and a measured flow is what came in the time between."""
     nothing = cast(Any, SimpleNamespace(broker=SimpleNamespace(node_id=1), policy=Policy()))
-    ports, real = make_ports(nothing, nothing, nothing, nothing), time.time_ns
+    ports, real = make_ports(nothing, nothing, LogDirs([], 1_000), nothing), time.time_ns
     before = ports.steady()
     monkeypatch.setattr(time, "time_ns", lambda: real() + 11 * MINUTE * 1_000_000)
     assert 0 <= ports.steady() - before < MINUTE

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.model import Sample
-from agent.sources import SourceFailed
+from agent.sources import SourceFailed, disk_stats, kernel_file
 from agent.sources.host import METRICS, LogDirPath, LogDirs
 from agent.sources.schedule import Polling
 
@@ -80,6 +80,36 @@ async def test_what_a_file_system_does_not_have_is_not_unread(
     dirs = LogDirs([LogDirPath(str(tmp_path))], 1000)
     assert "host_log_dir_inodes_used_ratio" not in values(await dirs.read(5), tmp_path)
     assert dirs.unread == frozenset()
+
+
+async def test_log_dirs_of_one_file_system_have_one_volume_but_where_their_size_is_given(
+    tmp_path: Path,
+) -> None:
+    """The lab's are folders that stand for disks."""
+    one, other, small = (tmp_path / name for name in ("one", "other", "small"))
+    for each in (one, other, small):
+        each.mkdir()
+    dirs = LogDirs([LogDirPath(str(one)), LogDirPath(str(other)), LogDirPath(str(small), 1 << 20)], 1000)
+    assert await dirs.volume(str(one)) == await dirs.volume(str(other)) != str(one)
+    assert await dirs.volume(str(small)) == str(small)
+    other.rmdir()
+    with pytest.raises(FileNotFoundError):
+        await dirs.volume(str(other))
+
+
+def test_the_volume_of_a_dataset_is_its_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a device number of its own, and its own size."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    mounts = [
+        f"1 1 0:{n} / {tmp_path / n} rw - zfs {d} rw"
+        for n, d in zip("abc", ("p/1", "p/2/x", "q"), strict=True)
+    ]
+    text = "\n".join(["1 1 8:1 / / rw - ext4 /dev/sda1 rw", *mounts])
+    monkeypatch.setattr(kernel_file, "read", lambda _: text)
+    monkeypatch.setattr(disk_stats, "device_of", lambda _: (0, 0))
+    found = [disk_stats.volume_of(str(tmp_path / name)) for name in ("a", "b", "c")]
+    assert found == ["zfs p", "zfs p", "zfs q"]
 
 
 async def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
