@@ -13,22 +13,21 @@ from typing import Any, cast
 
 import aiohttp
 from msgspec.structs import replace
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 from stage import Stage
 
 from agent.daemon.desk import Desk
+from agent.families import Family
 from agent.model import Entry
 from agent.web.server import Server
 from agent.wire import encode
 
 
-class NoReload(Collector):
+class NoReload:
     """Rules that nobody reads again."""
 
     last = None
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """Nothing."""
         return iter(())
 

@@ -19,6 +19,7 @@ LAYERS = {
     "model": 1,
     "version": 1,
     "lone_thread": 1,
+    "families": 2,
     "quantities": 1,
     "regex_parts": 1,
     "name_lookups": 2,
@@ -196,7 +197,7 @@ def module(path: Path) -> str:
 
 
 # What an agent is made of, and what few commands need.
-WEIGHTS = {"numpy", "aiohttp", "aiokafka", "kio", "prometheus_client", "promql_parser", "re2", "hyperscan"}
+WEIGHTS = {"numpy", "aiohttp", "aiokafka", "kio", "promql_parser", "re2", "hyperscan"}
 PARTS = {"agent.daemon", "agent.sources", "agent.promql", "agent.kafka", "agent.assembly", "agent.recovery"}
 OTHERS = {"agent.lab", "agent.demo", "agent.rehearsal", "agent.backtest", "agent.lints", "agent.explain"}
 # Frozen dataclasses that stay, although each costs a millisecond when it is loaded: a field must not be shown
@@ -223,7 +224,7 @@ DATACLASSES = {
 
 def test_the_daemon_loads_nothing_heavy() -> None:
     """boto3 alone would double the memory of an idle agent; nor what only other commands need."""
-    unwanted = LAZY | {"jsonschema", "importlib.metadata"} | OTHERS
+    unwanted = LAZY | {"jsonschema", "importlib.metadata", "prometheus_client", "http.server"} | OTHERS
     assert _loaded("agent.commands.run") & unwanted == set()
 
 

@@ -7,8 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from prometheus_client.core import GaugeMetricFamily, Metric
-
+from agent.families import Family, gauge
 from agent.history import History, fold, replay
 from agent.journal import Journal, JournalFailed
 from agent.model import Entry
@@ -43,10 +42,10 @@ class Ledger:
         """
         return await asyncio.shield(self._record(entry, still))
 
-    def collect(self) -> Iterator[Metric]:
-        """Whether it can be written, as a collector of prometheus_client gives it."""
+    def collect(self) -> Iterator[Family]:
+        """Whether it can be written."""
         words = "1 while the journal cannot be written: nothing new is begun"
-        yield GaugeMetricFamily("ottla_journal_failed", words, float(self.failed is not None))
+        yield gauge("ottla_journal_failed", words, float(self.failed is not None))
 
     async def _record(self, entry: Entry, still: Callable[[], bool] | None) -> bool:
         async with self._turn:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from agent.daemon.carry import Carrier
 from agent.daemon.means import Means
+from agent.families import Family, gauge
 from agent.gate import open_breaker, stop_file
 from agent.sources.hindrances import BREAKER, METRICS, PAUSED, STOPPED, TROUBLED
 
@@ -50,12 +49,12 @@ async def hindered(means: Means, carriers: Mapping[str, Carrier]) -> Hindered:
     )
 
 
-class OfHindrances(Collector):
+class OfHindrances:
     """As Prometheus scrapes them."""
 
     def __init__(self, found: Hindered) -> None:
         self._values = found.values()
 
-    def collect(self) -> Iterator[Metric]:
-        """As prometheus_client wants it."""
-        return (GaugeMetricFamily(m.name, m.help, self._values[m.name]) for m in METRICS)
+    def collect(self) -> Iterator[Family]:
+        """Each without labels."""
+        return (gauge(m.name, m.help, self._values[m.name]) for m in METRICS)

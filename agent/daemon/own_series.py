@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from agent.daemon.sight import Sight
+from agent.families import Collector, Family, written
 from agent.history import History, Phase
 from agent.model import Sample
 from agent.sources import MetricInfo, schedule
@@ -18,45 +17,39 @@ from agent.sources.schedule import Polling
 
 def exposition(history: History, sight: Sight, more: Iterable[Collector]) -> bytes:
     """In Prometheus's text format 0.0.4; each of `more` brings series of its own."""
-    registry = CollectorRegistry()
-    incidents = Gauge("ottla_incidents", "Open incidents", ["phase"], registry=registry)
-    for one in history.incidents.values():
-        if one.phase is not Phase.CLOSED:
-            incidents.labels(one.phase).inc()
-    alerts = Gauge("ottla_alerts", "Active alerts", ["alertname", "state"], registry=registry)
-    for alert in sight.alerts.active():
-        alerts.labels(alert.rule, alert.state).inc()
-    rules = Gauge("ottla_rule_ok", "1 where a rule can be judged", ["alertname", "health"], registry=registry)
-    for rule in sight.book.alerts:
-        health = sight.alerts.health(rule.name)
-        rules.labels(rule.name, health).set(health == "ok")
-    for collector in more:
-        registry.register(collector)
-    return generate_latest(registry)
+    return written(chain(_of_agent(history, sight), *(collector.collect() for collector in more)))
 
 
-class OfSources(Collector):
+def _of_agent(history: History, sight: Sight) -> Iterator[Family]:
+    phases = [one.phase for one in history.incidents.values() if one.phase is not Phase.CLOSED]
+    incidents = Counter((("phase", str(phase)),) for phase in phases)
+    yield Family("ottla_incidents", "gauge", "Open incidents", incidents.items())
+    active = sight.alerts.active()
+    alerts = Counter((("alertname", alert.rule), ("state", str(alert.state))) for alert in active)
+    yield Family("ottla_alerts", "gauge", "Active alerts", alerts.items())
+    health = [(rule.name, str(sight.alerts.health(rule.name))) for rule in sight.book.alerts]
+    rules = {(("alertname", name), ("health", said)): float(said == "ok") for name, said in health}
+    yield Family("ottla_rule_ok", "gauge", "1 where a rule can be judged", rules.items())
+
+
+class OfSources:
     """What the sources say of themselves at `now`, and the agent as a source of its own."""
 
     def __init__(self, pollings: Iterable[Polling], now: int) -> None:
         self._pollings = tuple(pollings)
         self._now = now
 
-    def collect(self) -> Iterator[Metric]:
-        """As prometheus_client wants it."""
+    def collect(self) -> Iterator[Family]:
+        """One for each metric that they have, be it without series."""
         samples = [sample for polling in self._pollings for sample in polling.own(self._now)]
         infos = [*schedule.METRICS]
         for source in (polling.source for polling in self._pollings):
             if isinstance(source, AgentItself):
                 samples += source.samples(self._now)
                 infos += source.metrics
-        return (_metric(info, [s for s in samples if s.name == info.name]) for info in infos)
+        return (_family(info, samples) for info in infos)
 
 
-def _metric(info: MetricInfo, samples: list[Sample]) -> Metric:
-    made = CounterMetricFamily if info.type == "counter" else GaugeMetricFamily
-    names = [name for name, _ in samples[0].labels] if samples else []
-    metric: Metric = made(info.name, info.help, labels=names)
-    for sample in samples:
-        metric.add_metric([value for _, value in sample.labels], sample.value)  # type: ignore[attr-defined]
-    return metric
+def _family(info: MetricInfo, samples: Sequence[Sample]) -> Family:
+    rows = {sample.labels: sample.value for sample in samples if sample.name == info.name}
+    return Family(info.name, info.type, info.help, rows.items())

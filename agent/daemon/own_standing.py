@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
 from agent.control_topic import ControlTopic
+from agent.families import Family, counter, gauge
 
 SNAPSHOTS = {  # of the log, by what is known of it
     "snapshot_newest": "Offset of the newest snapshot of the log's state, -1 where none was seen",
@@ -31,46 +29,30 @@ def standing(control: ControlTopic) -> dict[str, float]:
     return known
 
 
-class OfControl(Collector):
+class OfControl:
     """The counters are the log's: an agent that starts later, or folds it again, tells the same."""
 
     def __init__(self, control: ControlTopic) -> None:
         self._control = control
 
-    def collect(self) -> Iterator[Metric]:
-        """As prometheus_client wants it."""
-        degraded = GaugeMetricFamily("ottla_control_degraded", "1 where no claim can be had")
-        degraded.add_metric([], float(self._control.degraded is not None))
-        yield degraded
-        void = CounterMetricFamily(
-            "ottla_control_void_records", "Records of the log without effect", labels=["reason"]
-        )
-        for reason, count in self._control.state.voids.items():
-            void.add_metric([reason], count)
-        yield void
-        joins = CounterMetricFamily(
-            "ottla_control_joins", "Times that an agent of this name joined the log: each start is one"
-        )
-        joins.add_metric([], self._control.joins)
-        yield joins
-        epochs = CounterMetricFamily("ottla_control_leader_epochs", "Leader epoch of the control topic")
-        epochs.add_metric([], max(0, self._control.state.epoch))
-        yield epochs
-        differs = GaugeMetricFamily(
-            "ottla_control_differs", "1 where a peer comes to another state from the same log"
-        )
-        differs.add_metric([], float(self._control.differing is not None))
-        yield differs
+    def collect(self) -> Iterator[Family]:
+        """As Prometheus scrapes them."""
+        control = self._control
+        yield gauge("ottla_control_degraded", "1 where no claim can be had", control.degraded is not None)
+        void = {(("reason", reason),): count for reason, count in control.state.voids.items()}
+        about = "Records of the log without effect"
+        yield Family("ottla_control_void_records_total", "counter", about, void.items())
+        about = "Times that an agent of this name joined the log: each start is one"
+        yield counter("ottla_control_joins_total", about, control.joins)
+        about = "Leader epoch of the control topic"
+        yield counter("ottla_control_leader_epochs_total", about, max(0, control.state.epoch))
+        about = "1 where a peer comes to another state from the same log"
+        yield gauge("ottla_control_differs", about, control.differing is not None)
         yield from self._snapshots()
 
-    def _snapshots(self) -> Iterator[Metric]:
+    def _snapshots(self) -> Iterator[Family]:
         known = self._control.snapshots()
         for name, what in SNAPSHOTS.items():
-            gauge = GaugeMetricFamily(f"ottla_control_{name}", what)
-            gauge.add_metric([], known[name.removeprefix("snapshot_")])
-            yield gauge
-        refused = CounterMetricFamily(
-            "ottla_control_snapshots_refused", "Snapshots of the log that were none to start from"
-        )
-        refused.add_metric([], known["refused"])
-        yield refused
+            yield gauge(f"ottla_control_{name}", what, known[name.removeprefix("snapshot_")])
+        about = "Snapshots of the log that were none to start from"
+        yield counter("ottla_control_snapshots_refused_total", about, known["refused"])

@@ -9,9 +9,8 @@ from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
+from agent.families import Family, gauge
 from agent.history import History, Phase
 from agent.journal import JournalFailed
 from agent.lone_thread import LoneThread
@@ -62,7 +61,7 @@ class Means(Struct, frozen=True):
 
 
 @dataclass(eq=False)
-class Reload(Collector):
+class Reload:
     """Reads rules in a thread and puts good ones in force; bad ones change nothing.
 
     `rules` are those in force; `seen` is the stamp of the files when they were last read for good.
@@ -108,18 +107,14 @@ class Reload(Collector):
         except OSError as error:
             return (), None, [str(error)]
 
-    def collect(self) -> Iterator[Metric]:
-        """How reloads went, as a collector of prometheus_client gives it."""
+    def collect(self) -> Iterator[Family]:
+        """How reloads went."""
         last = "0 where the last reload was refused"
-        yield GaugeMetricFamily("ottla_rules_reload_successful", last, float(self._well))
+        yield gauge("ottla_rules_reload_successful", last, float(self._well))
         at = (self.good_at or 0) / 1000
-        yield GaugeMetricFamily(
-            "ottla_rules_reload_success_timestamp_seconds", "When rules were last taken", at
-        )
-        count = CounterMetricFamily("ottla_rules_reloads", "Reloads by what came of them", labels=["result"])
-        count.add_metric(["taken"], self.taken)
-        count.add_metric(["refused"], self.refused)
-        yield count
+        yield gauge("ottla_rules_reload_success_timestamp_seconds", "When rules were last taken", at)
+        count = {(("result", "taken"),): self.taken, (("result", "refused"),): self.refused}
+        yield Family("ottla_rules_reloads_total", "counter", "Reloads by what came of them", count.items())
 
     @property
     def _well(self) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from agent.families import Family, counter, gauge, written
 
 THREADS = 1  # they share one interpreter with the loop, which would wait longer with each
 WAITING = 16
@@ -51,17 +53,22 @@ class QueryThreads:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="query")
         self._lock = threading.Lock()
         self._taken = 0
-        self._registry = CollectorRegistry()
-        self._ended = Counter(
-            "ottla_queries", "Queries by HTTP, by how they ended", ["outcome"], registry=self._registry
-        )
-        self._seconds = Counter("ottla_query_seconds", "Seconds spent in queries", registry=self._registry)
-        places = Gauge("ottla_query_places_taken", "Queries under way and waiting", registry=self._registry)
-        places.set_function(lambda: self._taken)
+        self._ended: Counter[str] = Counter()  # by how they ended
+        self._seconds = 0.0
 
     def metrics(self) -> bytes:
         """Its own series, in Prometheus's text format."""
-        return generate_latest(self._registry)
+        with self._lock:
+            taken, seconds = self._taken, self._seconds
+        ended = {(("outcome", outcome),): count for outcome, count in self._ended.items()}
+        about = "Queries by HTTP, by how they ended"
+        return written(
+            (
+                Family("ottla_queries_total", "counter", about, ended.items()),
+                counter("ottla_query_seconds_total", "Seconds spent in queries", seconds),
+                gauge("ottla_query_places_taken", "Queries under way and waiting", taken),
+            )
+        )
 
     def close(self) -> None:
         """Begin nothing more; what runs ends by its own deadline."""
@@ -74,7 +81,7 @@ class QueryThreads:
             full = self._taken >= THREADS + WAITING
             self._taken += not full
         if full:
-            self._ended.labels("refused").inc()
+            self._ended["refused"] += 1
             raise NoPlace(f"{THREADS + WAITING} queries are under way: try again in a moment")
         place, outcome = Place(self._pool), "failed"
         try:
@@ -88,13 +95,13 @@ class QueryThreads:
             raise
         finally:
             place.cut()
-            self._ended.labels(outcome).inc()
+            self._ended[outcome] += 1
             place.when_done(self._release)
 
     def _release(self, seconds: float) -> None:
         with self._lock:
             self._taken -= 1
-        self._seconds.inc(seconds)
+            self._seconds += seconds
 
 
 class Place:

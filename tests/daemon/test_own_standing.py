@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 from test_control_topic import Cluster, eventually
 
 from agent.control_topic import ControlTopic
 from agent.daemon.own_standing import OfControl, standing
+from agent.families import written
 from agent.model import Sample
 from agent.sources.control_standing import METRICS, ControlStanding
 
@@ -30,9 +30,8 @@ REST = ["ottla_control_leader_epochs_total 0.0", "ottla_control_differs 0.0"]
 
 def exposed(control: ControlTopic) -> list[str]:
     """What is told here, as text."""
-    registry = CollectorRegistry()
-    registry.register(OfControl(control))
-    return [line for line in generate_latest(registry).decode().splitlines() if line.startswith(SHOWN)]
+    lines = written(OfControl(control).collect()).decode().splitlines()
+    return [line for line in lines if line.startswith(SHOWN)]
 
 
 async def test_void_records_by_reason_and_how_often_an_agent_of_this_name_joined(cluster: Cluster) -> None:

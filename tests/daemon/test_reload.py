@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 from rule_files import ALERTS, REMEDIES, SPECS, write
 
 from agent.config.rule_files import RuleFiles
 from agent.daemon.reload import Means, Reload, Rules
+from agent.families import written
 from agent.history import History
 from agent.journal import JournalFailed
 from agent.rulebook.stamps import Stamp
@@ -265,6 +265,4 @@ async def test_a_folder_that_may_not_be_read_or_is_gone_is_a_refusal(bench: Benc
 
 def exposed(reload: Reload) -> str:
     """Its series as text."""
-    registry = CollectorRegistry()
-    registry.register(reload)
-    return generate_latest(registry).decode()
+    return written(reload.collect()).decode()
