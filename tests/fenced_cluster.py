@@ -32,6 +32,7 @@ class Cluster:
     process_id: str | None = "pid 7"
     writes: int = 0
     vias: list[int] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # towards the next write: who was read from, the deadman
     dead: set[int | None] = field(default_factory=set)  # brokers that answer nothing; None: any
     hung: set[int] = field(default_factory=set)  # … and never say so
     fenced: set[int] = field(default_factory=set)
@@ -40,6 +41,7 @@ class Cluster:
 
     def arm(self, at: int) -> Callable[[], None]:
         """The deadman."""
+        self.steps.append("armed")
         timer = asyncio.get_running_loop().call_later((at - boot_ms()) / 1_000, self._die)
         return timer.cancel
 
@@ -72,6 +74,12 @@ class Cluster:
     async def alter_configs(self, changes: Sequence[ConfigChange]) -> None:
         """By no fence: never."""
         raise AssertionError("a claim's write went past its fence")
+
+    async def warm(self, node: int | None, deadline: float) -> None:
+        """Whom the last look reads from."""
+        if node in self.dead:
+            raise KafkaUnreachable(f"broker {node}", "dead")
+        self.steps.append(f"broker {node}" if node is not None else "any broker")
 
     async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> Sending:
         """The request; for a broker's own configuration only that broker takes it."""

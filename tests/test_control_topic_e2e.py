@@ -139,6 +139,10 @@ class Means:
         """The deadman."""
         return lambda: None
 
+    async def warm(self, node: int | None, deadline: float) -> None:
+        """As the admin does it."""
+        await self.admin.warm(node, deadline)
+
     async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> FreshRequest[None]:
         """Through the relay, where there is one."""
         if self.relay is None:

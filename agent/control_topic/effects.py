@@ -9,14 +9,16 @@ The order:
 1. the request is made ready on a fresh connection: names looked up, connected, authenticated, nothing sent;
 2. a beat is written and seen accepted: the claim is still ours and dirty, the hold time runs, nothing is
    paused, there is room under the caps in force;
-3. the deadman is armed for ACT from now, or the end of the hold time: a process that is stopped, swapped out
+3. whom the last look reads from is read from once: no name need be looked up then, and nothing connected, any
+   more: the connection that the plan was made by may have been dropped while 2 was waited for;
+4. the deadman is armed for ACT from now, or the end of the hold time: a process that is stopped, swapped out
    or starved from here on is killed before it can act late;
-4. the last look: the stop file, the gate's questions on fresh data, and whether what the request writes over
+5. the last look: the stop file, the gate's questions on fresh data, and whether what the request writes over
    still is what it was compared with: a join or a barrier may have been waited for since;
-5. what the log says of the claim, once more: it may have been read on since;
-6. the request is sent, and has left the transport's buffer; the deadman is disarmed, the answer awaited.
+6. what the log says of the claim, once more: it may have been read on since;
+7. the request is sent, and has left the transport's buffer; the deadman is disarmed, the answer awaited.
 
-From 3 to 6 no file is written and no name looked up. Nothing beneath connects again or sends twice.
+From 4 to 7 no file is written and no name looked up. Nothing beneath connects again or sends twice.
 """
 
 from __future__ import annotations
@@ -37,9 +39,14 @@ LEAST = 200  # ms before the deadman kills: with less left nothing is begun, sin
 _Answer = TypeVar("_Answer")
 _Given_co = TypeVar("_Given_co", covariant=True)
 Disarm = Callable[[], None]
+Warm = Callable[[], Awaitable[None]]  # step 3
 LastLook = Callable[
     [], Awaitable[str | None]
 ]  # why not, in words, on data of this instant; None: nothing objects
+
+
+async def _warm() -> None:
+    """The last look reads from nobody."""
 
 
 class Deadman(Protocol):
@@ -80,17 +87,21 @@ class Effects:
         ready: Callable[[], Awaitable[Request[_Answer]]],
         look: LastLook,
         sent: Callable[[int], None],
+        *,
+        warm: Warm = _warm,
     ) -> _Answer:
         """One more effect of the claim; the request's answer.
 
-        `ready` makes the request (step 1) and may raise what it likes: nothing was sent. Raises NotAccepted
-        where it must not be and ControlUnavailable where nobody knows, both before anything was sent; InDoubt
-        where it did not leave in time; and what `look`, before anything was sent, and `answer` raise.
+        `ready` makes the request (step 1); it and `warm` may raise what they like: nothing was sent. Raises
+        NotAccepted where it must not be and ControlUnavailable where nobody knows, both before anything was
+        sent; InDoubt where it did not leave in time; and what `look`, before anything was sent, and `answer`
+        raise.
         """
         token = self._token(claim)
         request = await ready()
         try:
             await self._control.barrier(claim)
+            await warm()
             await self._fire(request, look, lambda: self._objection(claim, token), sent)
             return await request.answer()
         finally:
@@ -103,6 +114,7 @@ class Effects:
         look: LastLook,
         sent: Callable[[int], None],
         *,
+        warm: Warm = _warm,
         adopted: bool = False,
     ) -> _Answer:
         """Puts back what the claim's effect set, comparing first; the request's answer.
@@ -121,6 +133,7 @@ class Effects:
             def objection() -> str | None:
                 return self._objection_to_undo(claim, adopted=adopted) if readable else None
 
+            await warm()
             await self._fire(request, look, objection, sent)
             return await request.answer()
         finally:
@@ -169,7 +182,7 @@ class Effects:
         objection: Callable[[], str | None],
         sent: Callable[[int], None],
     ) -> None:
-        """Steps 3 to 6 without the answer."""
+        """Steps 4 to 7 without the answer."""
         at = self._control.act_by()
         left = at - self._control.boot
         if left < min(LEAST, self._control.act // 2):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +35,11 @@ class Writes(Protocol):
         """Moves of replicas between the broker's log dirs; those refused, with the error's name."""
         ...
 
+    async def warm(self, node: int | None, deadline: float) -> None:
+        """One read from the broker, or from any, within `deadline` seconds: the next one need not connect.
+        Raises KafkaUnreachable."""
+        ...
+
     async def in_force(self, changes: Sequence[ConfigChange]) -> bool:
         """Whether one resource's changes are in force; False where that cannot be read."""
         ...
@@ -51,6 +56,14 @@ class Fence(Struct, frozen=True):
     effects: Effects
     writes: Writes
     process: Callable[[int], Awaitable[str | None]]
+
+
+class _Way(Struct, Generic[_Answer], frozen=True):
+    """How one request goes: `read_from` tells what it writes over, None: any broker does."""
+
+    ready: Callable[[], Awaitable[Request[_Answer]]]
+    read_from: int | None
+    targets: Mapping[str, str | None]
 
 
 class ClaimWrites:
@@ -117,7 +130,8 @@ class ClaimWrites:
         writes, act = self._fence.writes, self._fence.control.act
         before = list(self._open)
         try:
-            await self._send(lambda: writes.ready_to_alter(changes, via, act), look, targets, undo=undo)
+            way = _Way(lambda: writes.ready_to_alter(changes, via, act), node, targets)
+            await self._send(way, look, undo=undo)
         except KafkaInDoubt:
             if not await writes.in_force(changes):
                 raise
@@ -127,30 +141,28 @@ class ClaimWrites:
     async def _move(self, broker: int, moves: Moves, look: LastLook, *, undo: bool) -> Moves:
         targets = {f"broker {broker}": await self._fence.process(broker)}
         writes, act = self._fence.writes, self._fence.control.act
-        return await self._send(lambda: writes.ready_to_move(broker, moves, act), look, targets, undo=undo)
+        way = _Way(lambda: writes.ready_to_move(broker, moves, act), broker, targets)
+        return await self._send(way, look, undo=undo)
 
-    async def _send(
-        self,
-        ready: Callable[[], Awaitable[Request[_Answer]]],
-        look: LastLook,
-        targets: Mapping[str, str | None],
-        *,
-        undo: bool,
-    ) -> _Answer:
+    async def _send(self, way: _Way[_Answer], look: LastLook, *, undo: bool) -> _Answer:
         """Whatever ends it but an answer, or that nothing was sent, leaves it in doubt."""
-        effects, left = self._fence.effects, list[Sent]()
+        effects, left, ready = self._fence.effects, list[Sent](), way.ready
 
         def sent(at: int) -> None:
             self.begun = True
-            left.append(self._sent(at, targets))
+            left.append(self._sent(at, way.targets))
             self._open += left
+
+        async def warm() -> None:
+            await self._fence.writes.warm(way.read_from, self._fence.control.act / 1_000)
 
         self.refused = ""
         try:
             if undo:
-                answer = await effects.undo(self._claim, ready, look, sent, adopted=self._adopted)
+                adopted = self._adopted
+                answer = await effects.undo(self._claim, ready, look, sent, warm=warm, adopted=adopted)
             else:
-                answer = await effects.apply(self._claim, ready, look, sent)
+                answer = await effects.apply(self._claim, ready, look, sent, warm=warm)
         except (NotAccepted, ControlUnavailable) as error:
             self.refused = str(error)
             raise Stopped(str(error)) from error

@@ -167,6 +167,10 @@ class Admin:
             return False
         return True
 
+    async def warm(self, node: int | None, deadline: float) -> None:
+        """One read from broker `node`, or from any: the next one need not connect. KafkaUnreachable."""
+        await self._cluster.ask(describe_cluster(), node=node, deadline=deadline)
+
     async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> FreshRequest[None]:
         """Changes of one resource, ready to be sent once by a connection of their own, to broker `via` or the
         only one that takes them. `ms`: how long our kernel may try. KafkaUnreachable, KafkaRefused."""

@@ -103,6 +103,18 @@ def test_each_write_is_preceded_by_a_beat() -> None:
     play(story)
 
 
+def test_whom_the_last_look_reads_from_is_connected_before_the_deadman_is_armed() -> None:
+    """Rule 4: no name is looked up and nothing connected from there on."""
+    listed = Change("topic/t", "follower.replication.throttled.replicas", Operation.APPEND, None, "3:1")
+
+    async def story(scene: Scene) -> None:
+        await apply([CHANGE, listed], scene.ports)
+        await undo([CHANGE, listed], scene.ports)
+
+    told = ["broker 1", "armed", "any broker", "armed"]
+    assert play(story).cluster.steps == [*told, *told[2:], *told]  # the list is emptied, and then deleted
+
+
 def test_a_refused_write_was_not_done() -> None:
     async def story(scene: Scene) -> None:
         scene.cluster.fate = "refused"

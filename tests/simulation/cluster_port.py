@@ -134,6 +134,9 @@ class ClusterPort:
         """Nobody moves any here."""
         raise AssertionError(f"nobody moves replicas: {moves} of {broker}")
 
+    async def warm(self, node: int | None, deadline: float) -> None:
+        """Reads need no connection here."""
+
     async def ready_to_alter(self, changes: Sequence[ConfigChange], via: int, ms: int) -> Alter:
         """A connection of its own, authenticated; of broker settings the broker itself takes them."""
         own = node_of(changes[0].resource)

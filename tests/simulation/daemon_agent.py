@@ -74,11 +74,16 @@ class Told(Effects):
         self._process, self._port, self._agent = process, port, agent
 
     async def apply(
-        self, claim: Called, ready: Callable[[], Awaitable[Request[Any]]], look: LastLook, sent: Any
+        self,
+        claim: Called,
+        ready: Callable[[], Awaitable[Request[Any]]],
+        look: LastLook,
+        sent: Any,
+        **warm: Any,
     ) -> Any:
         """As it is."""
         ready, look = self._ready(claim, ready, undo=False), self._look(look)
-        return await super().apply(claim, ready, look, sent)
+        return await super().apply(claim, ready, look, sent, **warm)
 
     async def undo(
         self,
@@ -88,10 +93,11 @@ class Told(Effects):
         sent: Any,
         *,
         adopted: bool = False,
+        **warm: Any,
     ) -> Any:
         """As it is."""
         ready, look = self._ready(claim, ready, undo=True, adopted=adopted), self._look(look)
-        return await super().undo(claim, ready, look, sent, adopted=adopted)
+        return await super().undo(claim, ready, look, sent, adopted=adopted, **warm)
 
     def _ready(
         self,

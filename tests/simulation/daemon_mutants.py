@@ -58,7 +58,7 @@ DAEMONS = (
             ),
             (
                 T + "effects.py",
-                "            await self._control.barrier(claim)\n            await self._fire(request, look, lambda: self._objection(claim, token), sent)\n",
+                "            await self._control.barrier(claim)\n            await warm()\n            await self._fire(request, look, lambda: self._objection(claim, token), sent)\n",
                 "            await self._fire(request, look, lambda: None, sent)\n",
             ),
         ),

@@ -46,8 +46,8 @@ NO_DEADMAN = (
 )
 NO_BARRIER_BEAT = (
     T + "effects.py",
-    "            await self._control.barrier(claim)\n            await self._fire(",
-    "            await self._fire(",
+    "            await self._control.barrier(claim)\n            await warm()\n",
+    "            await warm()\n",
 )
 NO_OVERLAP = (T + "follower.py", "        if same != (", "        if len(same) != len(same) and same != (")
 NO_STAMP = (
