@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 from agent.history import History, Incident, Phase
 from agent.model import Alert, AlertState, Decision, Entry, Kind, RuleHealth
+from agent.report.alike import alike
 from agent.report.overview import Live, Plain, incident
 from agent.report.words import changes, fact, wanted
 
@@ -46,7 +46,7 @@ def why(
     return {
         "subject": subject,
         "known": known,
-        "suggestions": [] if known else get_close_matches(subject, sorted(names), n=3),
+        "suggestions": [] if known else alike(subject, names),
         "facts": [fact for i in kept for fact in _facts(mine[i])],
         "omitted_incidents": len(mine) - len(kept),
         "incidents": [incident(history.incidents[i]) for i in kept if i in history.incidents],
