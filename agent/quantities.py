@@ -15,6 +15,7 @@ _DURATION = re.compile(
     r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
 )
 _DURATION_MS = (365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
+LONGEST_MS = 2**63 // 1_000_000  # what Prometheus takes: 292 years; calendars end soon after 7,000 more
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)", re.ASCII)
 _SIZE_BYTES = {
     "B": 1,
@@ -24,7 +25,15 @@ _SIZE_BYTES = {
 
 
 def parse_duration(text: str) -> Duration:
-    """`1h30m` to milliseconds. ValueError says what is wrong with the text."""
+    """`1h30m` to milliseconds, at most LONGEST_MS. ValueError says what is wrong with the text."""
+    ms = any_duration(text)
+    if ms > LONGEST_MS:
+        raise ValueError(f"bad duration {text[:30]!r}: at most 292y")
+    return ms
+
+
+def any_duration(text: str) -> Duration:
+    """The same, however long."""
     match = _DURATION.fullmatch(text)
     if text == "0":
         return Duration(0)

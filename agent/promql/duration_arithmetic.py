@@ -12,7 +12,7 @@ from msgspec import Struct
 from agent.promql.binary import fold
 from agent.promql.errors import BadExpression
 from agent.promql.nodes import Binary, Number
-from agent.quantities import parse_duration
+from agent.quantities import any_duration
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]*
@@ -47,7 +47,7 @@ def seconds_of(literal: str) -> float:
         return float(int(literal, 16))
     if re.fullmatch("0[0-7]+", literal):
         return float(int(literal, 8))  # as in Go
-    return float(literal) if _NUMBER.fullmatch(literal) else parse_duration(literal) / 1000
+    return float(literal) if _NUMBER.fullmatch(literal) else any_duration(literal) / 1000
 
 
 class Reader:

@@ -28,8 +28,15 @@ class Agent:
     def __init__(self, address: Path | str) -> None:
         self._address = address
         if isinstance(address, str):
-            parts = urlsplit(address)
-            if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+            try:
+                parts = urlsplit(address)
+                host, _port = (
+                    (parts.hostname or "").encode("idna"),
+                    parts.port,
+                )  # as they are when it connects
+            except ValueError:  # UnicodeError is one: no name can be like that
+                host = b""
+            if not host or parts.scheme != "http" or parts.path.strip("/"):
                 raise ValueError(f"bad address {address!r}: write it like http://127.0.0.1:9901")
 
     def get(self, name: str, **query: str | int) -> Any:

@@ -7,6 +7,7 @@ import logging
 import msgspec
 from aiohttp import web
 
+from agent.quantities import LONGEST_MS
 from agent.surface import Refused, Surface
 from agent.web.bodies import Order, answer, read_order
 from agent.web.door import BY, Handler
@@ -151,8 +152,10 @@ class Ordering:
     async def pause(self, request: web.Request) -> web.Response:
         """Takes a Pause; a pause has a reason, and an end that lies ahead."""
         order = await read_order(request, Pause)
-        if not order.reason.strip() or (order.for_ms is not None and order.for_ms <= 0):
-            raise web.HTTPBadRequest(text="a pause needs a reason, and a duration above 0 if it has one")
+        if not order.reason.strip() or (order.for_ms is not None and not 0 < order.for_ms <= LONGEST_MS):
+            raise web.HTTPBadRequest(
+                text="a pause needs a reason, and a duration above 0, of at most 292 years, if it has one"
+            )
         await self._surface.pause(order.reason, request[BY], order.for_ms)
         return answer({"ok": True})
 

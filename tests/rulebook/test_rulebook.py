@@ -152,6 +152,7 @@ remedies:
         ("50MiB/s", "50MiB", "8:62: rate: bad rate '50MiB': write it like 50MiB/s"),
         ("50MiB/s", "[1]", "8:62: rate: expected a rate like 50MiB/s, but here stands a list"),
         ("        verify:", "        lease: 1h\n        verify:", "9:9: drain_disk cannot be undone"),
+        ("within: 2h", "within: 10000y", "9:80: within: bad duration '10000y': at most 292y"),
         ('path="$path"', 'path="$dir"', "9:55: expr: the alert never has a label 'dir'"),
         (", within: 2h", "", "9:17: `verify` has no 'within'; add `within:`"),
         ("      - do: escalate\n", "", None),

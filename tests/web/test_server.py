@@ -23,6 +23,7 @@ from aiohttp import web
 from fake_surface import FakeSurface
 from hung_files import LOOKS, assert_threads_are_free
 
+from agent.quantities import LONGEST_MS
 from agent.web import door
 from agent.web.listeners import CannotListen
 from agent.web.routes import MAX_BODY
@@ -160,6 +161,7 @@ async def test_a_refusal_comes_in_the_surface_s_words(
         ("pause", {}, "missing required field `reason`"),
         ("pause", {"reason": " "}, "a pause needs a reason"),
         ("pause", {"reason": "x", "for_ms": -1}, "a duration above 0"),
+        ("pause", {"reason": "x", "for_ms": LONGEST_MS + 1}, "a duration above 0"),
         ("stop", {"handover": "yes"}, "Expected `bool`"),
         ("stop", b"{", "bad body"),
         ("stop", b"\xff", "bad body"),
