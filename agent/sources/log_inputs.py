@@ -11,6 +11,7 @@ from glob import has_magic
 import msgspec
 
 from agent.sources.file_events import FileEvents
+from agent.sources.log_choice import QUIET_MS, chosen, written
 from agent.sources.log_feed import Feed
 from agent.sources.log_globs import named, to_tail
 from agent.sources.log_marks import Mark, Tally
@@ -37,13 +38,14 @@ class Inputs:
     ) -> None:
         self.failed: dict[str, str] = {}  # path, glob or feed → why it could not be read last time
         self.at = "their folders"  # what is being read
-        self.left_out = 0  # files beyond those that are watched at most
+        self.left_out = 0  # files beyond those that are watched at most, though they are written to
         self._files = tuple(files)
         self._feeds = tuple(feeds)
         self._tally = tally
         self._window_ms = window_ms
         self._places = Places()
         self._trails: dict[str, Trail] = {}
+        self._retired: dict[str, list[Mark]] = {}  # of those that gave way to others
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
         self._empty: set[str] = set()  # globs that name no file
@@ -60,6 +62,7 @@ class Inputs:
         """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
         marks = {path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()}
+        marks |= self._retired
         self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
         return self._places
 
@@ -96,14 +99,37 @@ class Inputs:
         """Find the files, and what happened to each."""
         self._told, self.failed, self.at = self.failed, {}, "their folders"
         self._events.drain()
-        found = list(to_tail({file: self._named(file) for file in self._files}))
-        for path, file in found[:_FILES]:
-            if path not in self._trails:
-                marks = self._places.marks.get(path, [] if file in self._places.watched else None)
-                known = marks if marks is None else [copy(mark) for mark in marks]
-                self._trails[path] = Trail(path, known, self._tally, self._window_ms)
-        self._tell_left_out([path for path, _ in found[_FILES:] if path not in self._trails])
+        found = dict(to_tail({file: self._named(file) for file in self._files}))
+        for path in self._chosen([path for path in found if path not in self._trails], now):
+            marks = self._places.marks.get(path, [] if found[path] in self._places.watched else None)
+            marks = self._retired.pop(path, marks)
+            known = marks if marks is None else [copy(mark) for mark in marks]
+            self._trails[path] = Trail(path, known, self._tally, self._window_ms)
         self._look_at(self._trails, now)
+
+    def _chosen(self, new: Sequence[str], now: int) -> Sequence[str]:
+        """Those of the `new` files for which there is room, or is made."""
+        room = _FILES - len(self._trails)
+        if len(new) <= room:
+            self._tell_left_out([])
+            return new
+        at = written([*new, *self._trails])
+        read = [path for path, trail in self._trails.items() if not trail.behind()]
+        watched, quiet = chosen(new, read, room, at)
+        for path in quiet:
+            self._retire(path)
+        left = sorted(set(new) - set(watched))
+        self._retired = {path: marks for path, marks in self._retired.items() if at.get(path, 1)}
+        self._tell_left_out([path for path in left if at[path] > now - QUIET_MS])
+        return watched
+
+    def _retire(self, path: str) -> None:
+        """Watch it no more, and know up to where it was read: it may be written to again."""
+        trail = self._trails.pop(path)
+        trail.close()
+        self._retired[path] = [copy(mark) for mark in trail.marks]
+        while len(self._retired) > _FILES:
+            del self._retired[next(iter(self._retired))]
 
     def _named(self, file: str) -> set[str]:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""
@@ -130,7 +156,9 @@ class Inputs:
 
     def _tell_left_out(self, paths: Sequence[str]) -> None:
         if paths and not self.left_out:
-            words = "%d log files beyond the %d that are watched at most are left out, first %s"
+            words = (
+                "%d log files are written to beyond the %d that are watched at most, and left out, first %s"
+            )
             _log.warning(words, len(paths), _FILES, paths[0])
         self.left_out = len(paths)
 

@@ -61,7 +61,12 @@ _OWN = (
         "Log files that could not be read, and globs whose folder could not be listed",
     ),
     MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
-    MetricInfo("ottla_log_left_out_files", "gauge", "", "Log files beyond the 200 that are watched at most"),
+    MetricInfo(
+        "ottla_log_left_out_files",
+        "gauge",
+        "",
+        "Log files that are written to, and left out beyond the 200 that are watched at most",
+    ),
     MetricInfo(
         "ottla_log_unsaved",
         "gauge",

@@ -432,13 +432,13 @@ async def test_files_beyond_the_most_that_are_watched_are_counted_and_told_once(
 ) -> None:
     """By the first of them; each time that it comes to be so."""
     monkeypatch.setattr(log_inputs, "_FILES", 3)
-    for name in "abcde":
-        (tmp_path / f"{name}.log").touch()
+    for ago, name in enumerate("abcde"):
+        written_to(tmp_path / f"{name}.log", "", ago)
     tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
     for _ in range(2):
         samples = await tailed.read()
         assert (value(samples, "ottla_log_files"), value(samples, "ottla_log_left_out_files")) == (3, 2)
-    words = "log files beyond the 3 that are watched at most are left out, first"
+    words = "log files are written to beyond the 3 that are watched at most, and left out, first"
     assert [record.getMessage() for record in caplog.records] == [f"2 {words} {tmp_path}/d.log"]
 
     for change, left in (("d gone", 1), ("e gone", 0), ("f there", 1)):
@@ -446,6 +446,38 @@ async def test_files_beyond_the_most_that_are_watched_are_counted_and_told_once(
         file.touch() if change.endswith("there") else file.unlink()
         assert value(await tailed.read(), "ottla_log_left_out_files") == left, change
     assert [record.getMessage() for record in caplog.records][1:] == [f"1 {words} {tmp_path}/f.log"]
+    tailed.tail.close()
+
+
+def written_to(file: Path, text: str, ago: int) -> None:
+    """So many seconds ago."""
+    with file.open("a") as log:
+        log.write(text)
+    os.utime(file, (time.time() - ago,) * 2)
+
+
+async def test_of_too_many_files_those_are_watched_that_are_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file for each hour: the one that is being written is the newest, and no line counts twice by that."""
+    monkeypatch.setattr(log_inputs, "_FILES", 3)
+    files = [tmp_path / f"server-{hour:02}.log" for hour in range(9)]
+    for hour, file in enumerate(files[:6]):
+        written_to(file, "old\n", (6 - hour) * 4_000)
+    tailed = Tailed(tmp_path, str(tmp_path / "server-*.log"))
+    tailed.now = time.time_ns() // 1_000_000
+    assert value(await tailed.read(), "ottla_log_left_out_files") == 0, "nobody writes to those"
+    written_to(files[5], "a\n", 5)
+    assert await tailed.count() == 1
+
+    for count, file in enumerate(files[6:], start=2):
+        written_to(file, "a\n", -4_000 * count)
+        assert await tailed.count(4_000_000) == count, "the one that was written to least lately gives way"
+    assert value(await tailed.read(), "ottla_log_files") == 3
+
+    written_to(files[4], "b\n", -4_000 * 5)
+    assert await tailed.count(4_000_000) == 5, "one that gave way is known when it comes again"
+    assert await tailed.kill().count() == 5
     tailed.tail.close()
 
 
