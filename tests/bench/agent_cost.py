@@ -70,7 +70,8 @@ async def _watch(agents: Agents, what: str, seconds: int) -> None:
         seen.append(resident(agent))
     used = (cpu(agent) - before) / (time.monotonic() - began)
     print(f"{what}, every 5 s: CPU".ljust(41) + f"{100 * used:8.2f} % of a core  (target 1.00)")
-    print(f"{what}, every 5 s: RSS, at most".ljust(41) + f"{max(seen):8.1f} MiB  (target 85.8: 90 MB; idle 62.0: 65 MB)")
+    most = f"{max(seen):8.1f} MiB  (target 85.8: 90 MB; idle 62.0: 65 MB)"
+    print(f"{what}, every 5 s: RSS, at most".ljust(41) + most)
     print(
         f"{what}, every 5 s: RSS, first, last".ljust(41) + f"{seen[0]:8.1f} MiB, {seen[-1]:.1f} MiB",
         flush=True,
