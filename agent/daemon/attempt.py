@@ -39,7 +39,7 @@ class Attempt:
         self._action = means.actions[decision.do]
         self._claim: Called = -1
         self._plan: Effect | None = None  # the last one
-        self._before = means.ledger.history  # without the own start: cooldown must not object to itself
+        self._judged: gate.Scene | None = None  # the last one
 
     async def start(self) -> bool:
         """True where STARTED is written and, where it claims, the claim is dirty."""
@@ -76,7 +76,8 @@ class Attempt:
         claims = plan is not None and bool(self._action.scopes(plan))
         if self._means.ledger.failed:
             return Refusal("journal", self._means.ledger.failed)
-        return gate.judge(replace(scene, plan=plan, claims=claims))
+        self._judged = replace(scene, plan=plan, claims=claims)
+        return gate.judge(self._judged)
 
     async def _scene(self) -> gate.Scene | Refusal:
         means, action = self._means, spec(type(self._action))
@@ -172,11 +173,9 @@ class Attempt:
 
     async def _write(self, effect: Effect, claim: int | None) -> bool:
         """Write down, then do: the entry, the intent, the barrier, and the gate once more."""
-        lease = self._decision.lease_ms
-        until = self._means.clock() + lease if lease is not None else None
-        self._before = self._means.ledger.history
-        more: dict[str, Any] = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
-        await self._record(Kind.STARTED, "nothing objects", **more)
+        refusal = await self._started(effect, claim)
+        if refusal is not None:
+            return await self._take_back(refusal, claim, "cancelled")
         control = self._means.control
         try:
             if claim is not None and control is not None:
@@ -186,11 +185,32 @@ class Attempt:
                 await control.barrier(self._claim)
         except (ClaimVoid, NotAccepted, ControlUnavailable, BadRecord) as error:
             return await self._take_back(Refusal("cluster's claim", str(error)), claim, "cancelled")
-        refusal = await last_look(self._means, self._decision, self._before)
+        refusal = await last_look(self._means, self._means.ledger.history.incidents[self._decision.incident])
         if refusal is None and claim is not None:
             seen = await elsewhere(self._means.ports, spec(type(self._action)).sign)
             refusal = objection(control, self._claim, seen)
         return refusal is None or await self._take_back(refusal, claim, "undone")
+
+    async def _started(self, effect: Effect, claim: int | None) -> Refusal | None:
+        """Writes it down; or what objects by its turn. While it waits for that, a person may deny or pause, and
+        another attempt begin on the same target."""
+        objections: list[Refusal] = []
+
+        def unopposed() -> bool:
+            objections.extend(filter(None, [self._judged_anew()]))
+            return not objections
+
+        lease = self._decision.lease_ms
+        until = self._means.clock() + lease if lease is not None else None
+        more: dict[str, Any] = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
+        await self._record(Kind.STARTED, "nothing objects", unopposed, **more)
+        return objections[0] if objections else None
+
+    def _judged_anew(self) -> Refusal | None:
+        """The gate's answer on what it last looked at, with what was written down since."""
+        assert self._judged is not None, "nothing starts that was not judged"
+        scene = replace(self._judged, now=self._means.clock(), history=self._means.ledger.history)
+        return gate.judge(scene)
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
         await self._refuse(refusal)

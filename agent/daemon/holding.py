@@ -142,8 +142,7 @@ class Holding:
         begun = self.may_have_begun
         if not begun and not still_fires(means, one.decision):
             return "the alert ended before anything was done"
-        before = means.ledger.history.without_start(one)
-        refusal = await last_look(means, one.decision, before, begun=begun)
+        refusal = await last_look(means, one, begun=begun)
         if refusal is None and not begun:
             refusal = objection(means.control, one.claimed or -1, self._elsewhere)
         return f"{refusal.question}: {refusal.reason}" if refusal else None

@@ -6,19 +6,19 @@ from agent import gate
 from agent.actions import NotKnown, blind_without_log, spec
 from agent.daemon.means import Means
 from agent.daemon.scenes import around, scene_of
-from agent.history import History
+from agent.history import Incident
 from agent.model import Decision, Effect, Refusal
 
 
-async def last_look(
-    means: Means, decision: Decision, before: History, *, begun: bool = False
-) -> Refusal | None:
-    """Only what may have changed since the plan: stop file, pause, mode, world. `before`: the history
-    without the own start, to which a cool-down must not object; `begun`: it is one more effect of it.
-    Raises NotKnown where that one may be looked at again: the sources tell nothing of the cluster now."""
+async def last_look(means: Means, one: Incident, *, begun: bool = False) -> Refusal | None:
+    """Only what may have changed since the plan: stop file, pause, mode, world. `begun`: it is one more
+    effect of it. Raises NotKnown where that one may be looked at again: the sources tell nothing of the
+    cluster now."""
     local = await means.local()
+    decision = one.decision
     action = spec(type(means.actions[decision.do]))
     sight, now = means.sight(), means.clock()
+    before = means.ledger.history.without_start(one)  # a rate must not object to itself
     if begun:
         refusal = gate.judge_on(around(sight, decision, action, before, now, local))
         if refusal is not None and refusal.reason == gate.NOT_KNOWN:

@@ -24,9 +24,8 @@ from agent.daemon.last_look import last_look
 from agent.daemon.reload import Rules
 from agent.daemon.sight import Sight
 from agent.gate import World
-from agent.history import History
 from agent.journal import Journal
-from agent.model import Kind, RecordRule, Refusal, Sample, Verify, labels_of
+from agent.model import Kind, Limits, RecordRule, Refusal, Sample, Verify, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
 from agent.sources.names import Names
@@ -171,9 +170,8 @@ def test_no_rules_object_to_one_more_effect(others: object) -> None:
         stage = await verifying()
         assert callable(others)
         reload(stage, others(begun()))
-        history = stage.means.ledger.history
-        (one,) = history.standing()
-        on, anew = [await last_look(stage.means, one.decision, history, begun=b) for b in (True, False)]
+        (one,) = stage.means.ledger.history.standing()
+        on, anew = [await last_look(stage.means, one, begun=b) for b in (True, False)]
         await stage.crash()
         return on, anew
 
@@ -187,15 +185,17 @@ def test_a_silent_source_keeps_one_more_effect_waiting_and_a_first_one_from_begi
     """What is not known is no reason to leave half of it; what is seen is."""
 
     async def story() -> tuple[Refusal | None, Refusal | None]:
-        stage = await verifying()
+        rules = begun()
+        stage = await verifying(
+            replace(rules, remedies={"Full": replace(rules.remedies["Full"], limits=Limits(cooldown_ms=0))})
+        )
         stage.daemon.sight.world = lambda: world
-        history = stage.means.ledger.history
-        (one,) = history.standing()
+        (one,) = stage.means.ledger.history.standing()
         with pytest.raises(NotKnown, match="the cluster's state is not known"):
-            await last_look(stage.means, one.decision, history, begun=True)
-        anew = await last_look(stage.means, one.decision, History())
+            await last_look(stage.means, one, begun=True)
+        anew = await last_look(stage.means, one)
         stage.daemon.sight.world = lambda: World(stage.now(), 2, fenced=frozenset({3}))
-        seen = await last_look(stage.means, one.decision, history, begun=True)
+        seen = await last_look(stage.means, one, begun=True)
         await stage.crash()
         return anew, seen
 
