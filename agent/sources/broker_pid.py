@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ _PROC = Path("/proc")
 _LISTENING = "0A"
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
 _MAIN_CLASS = b"kafka.Kafka"
+_CONTROLLER = re.compile(rb"^[ \t]*process\.roles[ \t]*[=:][ \t]*controller[ \t\r]*$", re.MULTILINE)
+_MOST_BYTES = 1 << 20  # of a properties file
 
 
 class BrokerAt(Struct, frozen=True):
@@ -102,7 +105,7 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
 
 
 def _not_yet_listening(port: int) -> int | None:
-    found = [pid for pid, _ in _brokers()]
+    found = [pid for pid, _ in _brokers() if not _is_controller(_PROC / str(pid))]
     if len(found) > 1:
         raise OSError(
             f"nobody listens on port {port}, and which of {len(found)} Kafka processes will cannot be seen:"
@@ -136,6 +139,17 @@ def _brokers() -> Iterator[tuple[int, int]]:
 
 def _runs_kafka(folder: Path) -> bool:
     return _MAIN_CLASS in (folder / "cmdline").read_bytes().split(b"\0")
+
+
+def _is_controller(folder: Path) -> bool:
+    """Whether its properties file says that it is one, and no broker; False where that cannot be read."""
+    try:
+        arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        file = folder / "cwd" / os.fsdecode(arguments[arguments.index(_MAIN_CLASS) + 1])
+        with file.open("rb") as properties:
+            return _CONTROLLER.search(properties.read(_MOST_BYTES)) is not None
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _pids() -> Iterator[int]:

@@ -155,6 +155,26 @@ def test_a_broker_that_does_not_listen_yet_is_found(port: int, main_class: str) 
     assert find(BrokerAt(port=port)) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "is_broker"),
+    [("process.roles=controller", False), ("process.roles=broker,controller", True), ("", True)],
+)
+def test_a_controller_on_the_same_host_is_no_broker(
+    said: str, is_broker: bool, port: int, main_class: str, tmp_path: Path
+) -> None:
+    """It is of the same main class; what its properties say tells. The file is named from its own folder."""
+    (tmp_path / "some.properties").write_text(f"node.id=7\n{said}\n")
+    code = "print('on', flush=True); import time; time.sleep(99)"
+    command = [sys.executable, "-c", code, main_class, "some.properties"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as one:
+        try:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "on\n"
+            assert find(BrokerAt(port=port)) == (one.pid if is_broker else None)
+        finally:
+            one.kill()
+
+
 def test_by_a_pid_file(tmp_path: Path, port: int, main_class: str) -> None:
     """None where there is no file or no process, or another one has the pid of a broker that crashed; what is
     no pid is an error that says so."""
