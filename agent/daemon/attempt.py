@@ -192,7 +192,7 @@ class Attempt:
         return refusal is None or await self._take_back(refusal, claim, "undone")
 
     async def _started(self, effect: Effect, claim: int | None) -> Refusal | None:
-        """Writes it down; or what objects by its turn. While it waits for that, a person may deny or pause, and
+        """Writes it down; or what objects by its turn. While it waits, a person may deny or pause, or
         another attempt begin on the same target."""
         objections: list[Refusal] = []
 
