@@ -105,7 +105,13 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
 
 
 def _not_yet_listening(port: int) -> int | None:
-    found = [pid for pid, _ in _brokers() if not _is_controller(_PROC / str(pid))]
+    try:
+        found = [pid for pid, _ in _brokers() if not _is_controller(_PROC / str(pid))]
+    except OSError as error:
+        raise OSError(
+            f"nobody listens on port {port}, and whether a Kafka process is a broker cannot be seen: {error};"
+            " name host.process.unit or pid_file"
+        ) from None
     if len(found) > 1:
         raise OSError(
             f"nobody listens on port {port}, and which of {len(found)} Kafka processes will cannot be seen:"
@@ -142,14 +148,11 @@ def _runs_kafka(folder: Path) -> bool:
 
 
 def _is_controller(folder: Path) -> bool:
-    """Whether its properties file says that it is one, and no broker; False where that cannot be read."""
-    try:
-        arguments = (folder / "cmdline").read_bytes().split(b"\0")
-        file = folder / "cwd" / os.fsdecode(arguments[arguments.index(_MAIN_CLASS) + 1])
-        with file.open("rb") as properties:
-            return _CONTROLLER.search(properties.read(_MOST_BYTES)) is not None
-    except (OSError, ValueError, IndexError):
-        return False
+    """Whether its properties file says that it is one, and no broker. OSError where that cannot be read."""
+    _, _, arguments = (folder / "cmdline").read_bytes().partition(b"\0" + _MAIN_CLASS + b"\0")
+    file = folder / "cwd" / os.fsdecode(arguments.partition(b"\0")[0])
+    with file.open("rb") as properties:
+        return _CONTROLLER.search(properties.read(_MOST_BYTES)) is not None
 
 
 def _pids() -> Iterator[int]:

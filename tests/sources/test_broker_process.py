@@ -133,9 +133,11 @@ def test_only_what_is_wanted_is_read(port: int) -> None:
     assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
 
 
-def test_a_broker_that_does_not_listen_yet_is_found(port: int, main_class: str) -> None:
+def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, main_class: str) -> None:
     """It binds its listeners once its logs are recovered, which may take an hour: it is not gone."""
-    command = [sys.executable, "-c", "import time; time.sleep(99)", main_class, "server.properties"]
+    file = tmp_path / "server.properties"
+    file.write_text("node.id=1\nprocess.roles=broker\n")
+    command = [sys.executable, "-c", "import time; time.sleep(99)", main_class, str(file)]
     assert find(BrokerAt(port=port)) is None
     with subprocess.Popen(command) as one:
         try:
@@ -171,6 +173,19 @@ def test_a_controller_on_the_same_host_is_no_broker(
             assert one.stdout is not None
             assert one.stdout.readline() == "on\n"
             assert find(BrokerAt(port=port)) == (one.pid if is_broker else None)
+        finally:
+            one.kill()
+
+
+def test_what_may_be_a_mere_controller_is_not_taken_for_a_dead_broker(port: int, main_class: str) -> None:
+    """Its properties cannot be read, so that nobody knows: an answer would hide its death."""
+    command = [sys.executable, "-c", LISTENING.format(port=0), main_class, "/nowhere/controller.properties"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one:
+        try:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "on\n"
+            with pytest.raises(OSError, match=r"is a broker cannot be seen: .*nowhere.*; name host\.process"):
+                find(BrokerAt(port=port))
         finally:
             one.kill()
 
