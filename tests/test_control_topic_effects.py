@@ -269,6 +269,7 @@ def test_an_undo_does_not_wait_for_a_join_that_its_own_disk_prevents(fault: str)
         async with asyncio.timeout(60):
             await Effects(scene.topic, scene).undo(name, scene.ready, scene.look, lambda _: None)
         assert "disk error" in (scene.topic.degraded or "")
+        assert (scene.topic.degraded or "").startswith("not joined since "), "the topic itself is read"
         setattr(shelf, fault, "")
         async with asyncio.timeout(5):
             await scene.topic._life.until(lambda: scene.topic.degraded is None)

@@ -18,6 +18,7 @@ from agent.control.words import clock_time
 Key = tuple[str, int, int]  # nonce of a join, else ""; session; sequence: which record of ours it is
 GENESIS: Key = ("", -1, 0)
 NOT_JOINED = "not joined yet"
+READING, JOINING = "control topic unreadable", "not joined"  # what fails, as degraded mode says it
 REFUSED = 3  # joins in a row that are void: no race any more
 
 
@@ -34,6 +35,7 @@ class Membership:
         self._lost: str | None = NOT_JOINED
         self._stuck = False  # a join has no prospect for now
         self._refused = 0  # how many joins in a row were void
+        self._fails = READING  # what failed newest
         self.deviates: str | None = None  # how the topic is not as it must be
         self._halted: str | None = None
 
@@ -122,8 +124,10 @@ class Membership:
         if self.session is not None and self.session not in state.sessions:
             self.lose("the session ended")
 
-    def fail(self, why: str, boot: int, wall: int) -> None:
-        """A read or a write failed; after long enough without an accepted record that is degraded mode."""
+    def fail(self, why: str, boot: int, wall: int, what: str = READING) -> None:
+        """A read or a write failed, or JOINING although the log can be read; after long enough without an
+        accepted record that is degraded mode."""
+        self._fails = what
         self._unheard.failed(why, boot)
         self.watch(boot, wall)
 
@@ -132,7 +136,7 @@ class Membership:
         failed; who cannot join for another reason says that. `wall`: ms since the epoch, for the words."""
         if self._unheard.ran(boot) >= self._settings.times.degraded and not self._stuck:
             since = clock_time(wall - (boot - self.accepted_at))
-            self.lose(f"control topic unreadable since {since}: {self._unheard.failure}", stuck=True)
+            self.lose(f"{self._fails} since {since}: {self._unheard.failure}", stuck=True)
 
     @property
     def heard(self) -> tuple[int, int | None]:

@@ -10,7 +10,7 @@ from agent.control.claims import CLOSED
 from agent.control.duties import Duties
 from agent.control.fold import Verdict
 from agent.control.gossip import Gossip
-from agent.control.membership import Membership
+from agent.control.membership import JOINING, READING, Membership
 from agent.control.past import Past
 from agent.control.state import State
 from agent.control.times import Settings
@@ -81,9 +81,9 @@ class Hearing:
             self._folded_again = differs
             self.fold_again(self.duties.agreement.differing() or "")
 
-    def failed(self, why: str) -> None:
-        """A read or a write failed; it is tried again."""
-        self.member.fail(why, self.boot(), self._clock())
+    def failed(self, why: str, what: str = READING) -> None:
+        """A read or a write failed, or JOINING did; it is tried again."""
+        self.member.fail(why, self.boot(), self._clock(), what)
         self.after_trouble()
 
     def looked(self) -> None:
@@ -99,7 +99,7 @@ class Hearing:
             try:
                 return await self.keeping.losing(state, foreign=foreign)
             except ControlUnavailable as error:
-                self.failed(str(error))
+                self.failed(str(error), JOINING)
                 await asyncio.sleep(RETRY)
 
     def lost(self, why: str) -> None:

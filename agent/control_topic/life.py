@@ -13,7 +13,7 @@ from agent.control.duties import Duty, holds
 from agent.control.former import not_heard
 from agent.control.hold import objection
 from agent.control.lost import Lost, no_room, unexplained
-from agent.control.membership import NOT_JOINED, Key
+from agent.control.membership import JOINING, NOT_JOINED, READING, Key
 from agent.control.records import BadRecord
 from agent.control.state import State
 from agent.control.times import Settings
@@ -221,7 +221,8 @@ class Life:
             except (ControlUnavailable, NotAccepted, BadRecord) as error:
                 _LOG.warning("control topic: %s", error)
                 if self.member.session is None:  # nobody waits for ever for a join that its own disk prevents
-                    self.hearing.failed(str(error))
+                    readable = self.reader.caught_up or not loaded
+                    self.hearing.failed(str(error), JOINING if readable else READING)
                 await asyncio.sleep(RETRY)
             await self._turn()
             with suppress(TimeoutError):

@@ -8,7 +8,7 @@ import pytest
 from scribe import CALM, Scribe
 
 from agent.control.duties import Duties
-from agent.control.membership import REFUSED, Membership
+from agent.control.membership import JOINING, REFUSED, Membership
 from agent.control.times import LAB, Settings
 
 
@@ -36,6 +36,13 @@ def test_section_8_the_log_cannot_be_used_when_nothing_was_accepted_for_so_long_
     assert member.joining
     run(member, LAB.degraded + 1_000, LAB.degraded + 1_000)
     assert member.degraded == "control topic unreadable since 08:00:00: no broker answers"
+
+
+def test_a_join_that_fails_though_the_log_is_read_is_not_called_an_unreadable_log(member: Membership) -> None:
+    member.fail("the disk is broken", 0, WALL, JOINING)
+    for boot in range(1_000, LAB.degraded + 1_000, 1_000):
+        member.watch(boot, WALL + boot)
+    assert member.degraded == "not joined since 08:00:00: the disk is broken"
 
 
 def test_who_cannot_join_for_another_reason_goes_on_saying_that(member: Membership) -> None:
