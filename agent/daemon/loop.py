@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from agent.daemon.attempt import Attempt
@@ -159,11 +160,11 @@ class Daemon:
         known = self._means.ledger.history
         for entry in endings(alerts, remedies, known, now, self.sight.end_of):
             if self._is_as(known, entry.incident) and self._judged(entry.incident):
-                await self._means.ledger.record(entry)
+                await self._record_as(known, entry)
         known = self._means.ledger.history
         for decision in decide(alerts, remedies, known, now):
             if self._is_as(known, decision.incident):
-                await self._propose(decision, now)
+                await self._propose(known, decision, now)
         self._tell_peers()
 
     def _carry_on(self, now: int) -> None:
@@ -181,15 +182,14 @@ class Daemon:
             self._means.control.set_firing(*told)
             self._told = told
 
-    async def _propose(self, decision: Decision, now: int) -> None:
+    async def _propose(self, known: History, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"
         if patient in self._tasks or self._stopping or not self._again(patient, now):
             return
         if decision.do == ESCALATE:
             words = "the rule's last step: a person is needed"
-            await self._means.ledger.record(
-                Entry(now, Kind.ESCALATED, words, decision.incident, decision=decision)
-            )
+            entry = Entry(now, Kind.ESCALATED, words, decision.incident, decision=decision)
+            await self._record_as(known, entry)
             return
         self._spawn(patient, self._attempt(decision))
 
@@ -211,6 +211,10 @@ class Daemon:
         if (asked := self._undo_asked.get(incident)) is not None:
             carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
+
+    async def _record_as(self, known: History, entry: Entry) -> None:
+        """Where its incident is still so by its turn: an entry of a cancelled attempt may come before."""
+        await self._means.ledger.record(entry, partial(self._is_as, known, entry.incident))
 
     def _is_as(self, known: History, incident: str) -> bool:
         """Whether it is nobody's, and still as it was when this round looked: while an entry is written, an
@@ -241,10 +245,11 @@ class Daemon:
         """Who waits for a claim without an attempt would wait for ever. Each is looked at right before its
         entry: while that of another is written, an attempt may end with one of its own."""
         for name in list(self._means.ledger.history.incidents):
-            one = self._means.ledger.history.incidents.get(name)
+            known = self._means.ledger.history
+            one = known.incidents.get(name)
             if one is not None and one.phase is Phase.WAITING and not self._busy(name):
                 entry = Entry(self._means.clock(), Kind.REFUSED, reason, name, question="claim")
-                await self._means.ledger.record(entry)
+                await self._record_as(known, entry)
 
     def _forget_order(self, incident: str) -> None:
         """Where nothing stands. That a start was taken back may not have been written: then it stands."""

@@ -8,12 +8,12 @@ from collections.abc import Awaitable
 from asking_stage import ASKING, Sluggish, TopicBrake, Topics, asking, one
 from claiming_stage import limited, peer
 from msgspec.structs import replace
-from stage import Disk, DiskScenery, Stage, book, kinds
+from stage import Brake, Disk, DiskScenery, Stage, book, kinds
 
 from agent.actions import Ports, action
 from agent.daemon.proposals import answer
 from agent.daemon.scenes import Local
-from agent.model import Blast, Effect, Kind, Refusal
+from agent.model import Blast, Effect, Kind, Mode, Refusal
 from agent.rehearsal.memory_log import MemoryLog
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
@@ -150,3 +150,47 @@ def test_of_two_that_wait_to_begin_on_one_target_one_does() -> None:
 
     assert kinds(told)[:2] == ["started", "refused"], told
     assert told[1].endswith("is under way on /d1 (one at a time)")
+
+
+@action(blast=Blast.HOST, reversible=True)
+class SlowPlan(Brake):
+    """The alert ends while it is made."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(disk)
+        self.begun = asyncio.Event()
+
+    async def plan(self, ports: Ports, *, target: str) -> Effect | Refusal:
+        """One change."""
+        self.begun.set()
+        self._disk.used = 0.5
+        await asyncio.sleep(2.5)
+        return await super().plan(ports, target=target)
+
+
+def test_the_last_round_ends_nothing_behind_a_start_that_is_queued_when_the_agent_stops() -> None:
+    """The attempt is cancelled, and what it had to write down is written all the same."""
+
+    async def story() -> tuple[Stage, list[BaseException]]:
+        journal, rules = Sluggish(), twice()
+        remedies = {**rules.remedies, "Full": replace(rules.remedies["Full"], mode=Mode.OBSERVE)}
+        stage = Stage(rules=replace(rules, remedies=remedies), journal=journal)
+        brake = SlowPlan(stage.disk)
+        stage.scenery = DiskScenery(stage.disk)
+        stage.scenery.actions = {"brake": brake}
+        await stage.start()
+        await stage.play(30, used=0.9, fenced=frozenset({3}))
+        await stage.play(0, fenced=frozenset())
+        await brake.begun.wait()
+        journal.seconds = 3.0  # Full is withdrawn all this time, and the start of Fuller queued behind it
+        await stage.play(3)
+        await stage.daemon.stop(handover=True)
+        await stage.play(20)
+        broken = list(stage.faults())
+        await stage.crash()
+        return stage, broken
+
+    stage, broken = run(story())
+
+    assert not broken
+    assert kinds(stage.told()) == ["refused", "refused", "withdrawn", "started"], stage.told()
