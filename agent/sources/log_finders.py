@@ -30,6 +30,11 @@ class Finder(Protocol):
     numbers: frozenset[int]
     exact: frozenset[int]  # those of them of which it finds in ASCII no line but those that RE2 finds
 
+    by_text: frozenset[int]  # those of them for which it looks by a text that other lines may hold, too
+    repeats: Mapping[
+        int, int
+    ]  # by pattern, how often it was found once more in the same line by the last `find`
+
     def find(self, chunk: bytes) -> Mapping[int, Sequence[int]]:
         """By pattern, the ends of the lines that it may find, in their order. The chunk ends with an end."""
 

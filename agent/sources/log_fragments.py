@@ -6,7 +6,7 @@ pieces of the log itself. As in ripgrep, which looks for the byte of a text that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,18 @@ LONGEST = 24  # what lies before the window spares false alarms, up to some leng
 _LEARNT = 1 << 16  # bytes of a piece
 _SLOTS = 1 << 16
 _COMMON = 1 << 12  # one in so many bytes of the log is too many for a closer look at each
+_ALIKE = 1 << 15  # what is as rare as one in so many bytes is rare alike
 
 Runs = Sequence[Sequence[bytes]]  # by branch, the texts that each match of it holds
 
 
 class Lore:
-    """What is known of a log: how often three bytes follow each other, some of which share a slot."""
+    """What is known of a log: how often three bytes follow each other, some of which share a slot.
+
+    `common`: the numbers of patterns whose texts were found in vain too often."""
 
     def __init__(self) -> None:
+        self.common: set[int] = set()
         self._counts = np.zeros(_SLOTS, np.int64)
         self._size = 0
 
@@ -36,22 +40,29 @@ class Lore:
         self._counts += np.bincount(_slots(data), minlength=_SLOTS)
         self._size += len(piece)
 
-    def fragments(self, runs: Runs) -> tuple[bytes, ...]:
-        """Of each branch a text that ends where it is rarest; none at all where one of them is common."""
-        rarest = [self._rarest(texts) for texts in runs]
-        return tuple(text for text in rarest if text) if all(rarest) else ()
+    def fragments(self, patterns: Mapping[int, Runs]) -> dict[int, tuple[bytes, ...]]:
+        """Of each branch of a pattern a text that ends where it is rarest, if it can be one that no other
+        pattern has; no pattern with a branch of which all texts are common, or are no texts worth it."""
+        found: dict[int, tuple[bytes, ...]] = {}
+        taken = set[bytes]()
+        for number, runs in patterns.items():
+            rarest = [self._rarest(texts, taken) for texts in runs] if number not in self.common else []
+            if rarest and all(rarest):
+                found[number] = tuple(rarest)
+                taken.update(rarest)
+        return found
 
-    def _rarest(self, texts: Sequence[bytes]) -> bytes:
-        best, least = b"", (float("inf"), 0)
+    def _rarest(self, texts: Sequence[bytes], taken: set[bytes]) -> bytes:
+        best, least = b"", (float("inf"), True, 0)
         for text in texts:
             for end in range(min(WINDOW, len(text)), len(text) + 1):
-                window = text[max(0, end - WINDOW) : end]
+                window, whole = text[max(0, end - WINDOW) : end], text[max(0, end - LONGEST) : end]
                 if len(window) < SHORTEST or _repeats(window):
                     continue
                 counts = self._counts[_slots(np.frombuffer(window, np.uint8).astype(np.int64))]
-                rank = (float(counts.mean()), -len(window))
+                rank = (float(counts.mean() * _ALIKE // (self._size + 1)), whole in taken, -len(window))
                 if counts.min() <= self._size // _COMMON and rank < least:
-                    best, least = text[max(0, end - LONGEST) : end], rank
+                    best, least = whole, rank
         return best
 
 

@@ -28,9 +28,7 @@ METRICS = (
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
 _OF_MANY = 2  # of more, as to keep one costs as much as to count ten
 _PIECE = 1 << 14  # bytes of a log that tell what is rare in it
-_LESSONS = 8  # pieces that are learnt from
-_ASTRAY = 1 << 12  # to look at one line in vain in so many bytes costs as much as to find it
-
+_VAIN = 1 << 12  # to look once in vain in so many bytes costs as much as to search for the whole expression
 
 Ways = Callable[[Sequence[str], Lore], tuple[Finder, ...]]
 
@@ -42,7 +40,11 @@ class Scanner:
     def __init__(self, patterns: Sequence[LogPattern], ways: Ways = finders) -> None:
         self.patterns = tuple(patterns)
         self._ways = ways
-        self._lore, self._lessons = Lore(), 0
+        self._lore, self._taught = Lore(), False
+        self._vain, self._searched = (
+            Counter[int](),
+            0,
+        )  # how often was looked for each in vain, in so many bytes
         self.finders: tuple[Finder, ...] = ()
         self._choose()
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
@@ -77,9 +79,9 @@ class Scanner:
     def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[int], list[Groups | None]]]:
         """Where a piece of the chunk begins, and the piece; of a pattern, the ends of the lines in it that
         may be the pattern's, and what it finds in them."""
-        astray = 0
         for finder in self.finders:
             for at, piece, found in _pieces(finder, chunk):
+                self._vain.update(finder.repeats)
                 plain = [n for n, ends in found.items() if len(ends) > _SHOWN and n in self._countable]
                 sure = frozenset(plain) & finder.exact if plain and piece.isascii() else frozenset()
                 for number, ends in found.items():
@@ -89,17 +91,25 @@ class Scanner:
                     else:
                         lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
                         groups = search.groups(lines)
-                        astray += groups.count(None)
+                        if number in finder.by_text:
+                            self._vain[number] += groups.count(None)
                         yield at, piece, number, ends, groups
-        if len(chunk) >= _PIECE and (not self._lessons or astray > len(chunk) // _ASTRAY):
+        self._searched += len(chunk)
+        if self._searched >= _PIECE:
             self._learn(chunk)
 
     def _learn(self, chunk: bytes) -> None:
-        """From the first piece of a log, and from those in which many lines are looked at in vain."""
-        if self._lessons < _LESSONS:
-            self._lessons += 1
+        """From the first piece what is rare in the log; later, of which patterns no text is rare enough."""
+        common = {number for number, times in self._vain.items() if times > self._searched // _VAIN}
+        self._vain, self._searched = Counter(), 0
+        if not self._taught and len(chunk) >= _PIECE:
+            self._taught = True
             self._lore.learn(chunk)
-            self._choose()
+        elif common:
+            self._lore.common |= common
+        else:
+            return
+        self._choose()
 
     def _choose(self) -> None:
         self.finders = self._ways([pattern.regex for pattern in self.patterns], self._lore)

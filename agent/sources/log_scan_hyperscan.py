@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import hyperscan
@@ -28,9 +28,10 @@ class HyperscanFinder:
     name = "hyperscan"
 
     def __init__(self, copies: Mapping[int, ScanCopy], lore: Lore) -> None:
-        fragments = {number: texts for number, copy in copies.items() if (texts := lore.fragments(copy.runs))}
+        fragments = lore.fragments({number: copy.runs for number, copy in copies.items()})
         whole = {number: copy for number, copy in copies.items() if number not in fragments}
-        self.numbers = frozenset(copies)
+        self.numbers, self.by_text = frozenset(copies), frozenset(fragments)
+        self.repeats = Counter[int]()
         self.exact = frozenset(number for number, copy in whole.items() if copy.exact)
         self._database = _compiled(whole, fragments)
 
@@ -38,10 +39,14 @@ class HyperscanFinder:
         """The ends of the lines that each pattern may find. TooMany: the chunk must be cut."""
         ends, behind = defaultdict[int, list[int]](list), dict[int, int]()
         left = _MANY
+        repeats = self.repeats = Counter()
 
         def found(number: int, _from: int, end: int, _flags: int, _context: object) -> bool:
             nonlocal left
-            if end <= behind.get(number, 0):  # one more in the same line
+            if end <= behind.get(
+                number, 0
+            ):  # one more in the same line: they come in the order of their ends
+                repeats[number] += 1
                 return False
             left -= 1
             line = chunk.find(b"\n", end - 1)

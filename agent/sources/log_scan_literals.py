@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from agent.sources.log_lines import ends_at
 from agent.sources.log_scan_copy import ScanCopy
@@ -12,7 +13,8 @@ class LiteralFinder:
     """Looks for each text that a pattern's lines hold."""
 
     name = "literals"
-    exact = frozenset[int]()
+    exact = by_text = frozenset[int]()
+    repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy]) -> None:
         self.numbers = frozenset(copies)

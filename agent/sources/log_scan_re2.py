@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import re2
@@ -21,7 +22,8 @@ class Re2Finder:
     """One pass of all patterns together. Raises re2.error: together they are too big."""
 
     name = "re2"
-    exact = frozenset[int]()
+    exact = by_text = frozenset[int]()
+    repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
         self.numbers = frozenset(copies)
@@ -50,7 +52,8 @@ class SeparateFinder:
     """Each pattern as it was written, by itself: for what can be searched in no other way."""
 
     name = "re2, each by itself"
-    exact = frozenset[int]()
+    exact = by_text = frozenset[int]()
+    repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, regexes: Mapping[int, str]) -> None:
         self.numbers = frozenset(regexes)

@@ -26,7 +26,7 @@ def test_the_text_is_taken_that_the_log_has_not() -> None:
     lore = Lore()
     lore.learn(QUIET * 200)
 
-    (text,) = lore.fragments(copy_of(REGEX).runs)
+    ((text,),) = lore.fragments({0: copy_of(REGEX).runs}).values()
     assert text in ERROR
     assert text not in QUIET
     assert len(text) <= LONGEST
@@ -35,12 +35,14 @@ def test_the_text_is_taken_that_the_log_has_not() -> None:
 @pytest.mark.parametrize("regex", ["abc", r"\d+", "(?i)error", "error|x", "aaaaaaaa", "abababab", "x.*y"])
 def test_of_what_has_no_text_worth_it_there_is_none(regex: str) -> None:
     """Too short, not the same in each match, in one branch only, or many times in one word."""
-    assert Lore().fragments(copy_of(regex).runs) == ()
+    assert Lore().fragments({0: copy_of(regex).runs}) == {}
 
 
 def test_each_branch_has_its_own() -> None:
     """A line holds one of them."""
-    assert Lore().fragments(copy_of("metadata loading|quorum failed").runs) == (b"metadata", b"quorum f")
+    assert Lore().fragments({5: copy_of("metadata loading|quorum failed").runs}) == {
+        5: (b"metadata", b"quorum f")
+    }
 
 
 def test_what_is_common_in_the_log_is_not_looked_for() -> None:
@@ -48,7 +50,7 @@ def test_what_is_common_in_the_log_is_not_looked_for() -> None:
     lore = Lore()
     lore.learn(ERROR * 200)
 
-    assert lore.fragments(copy_of(REGEX).runs) == ()
+    assert lore.fragments({0: copy_of(REGEX).runs}) == {}
 
 
 def test_a_text_that_a_line_holds_often_is_reported_once() -> None:
@@ -61,22 +63,45 @@ def test_a_text_that_a_line_holds_often_is_reported_once() -> None:
     assert finder.find(chunk) == {3: [len(chunk) - 12, len(chunk) - 1]}
 
 
-def test_a_scanner_learns_from_the_log_what_is_common() -> None:
-    """From the first piece of it, and again where many lines are looked at in vain; each line counts once."""
+def test_patterns_that_begin_alike_have_different_ones() -> None:
+    """Else each such line is looked at for all of them."""
+    texts = ("Error while accepting connection", "Error while rolling log segment", "Error while x")
+    found = Lore().fragments({n: copy_of(text).runs for n, text in enumerate(texts)})
+
+    assert len(set(found.values())) == 3
+
+
+def test_a_scanner_learns_from_the_first_piece_what_is_rare() -> None:
+    """From no less, and from no other."""
     scan, counters = scanner(REGEX)
     first = scan.finders
     scan.count(QUIET * 10, counters)
-    assert scan.finders is first  # too little to learn from
+    assert scan.finders is first
 
-    scan.count(b"INFO something else\n" * 2000, counters)
+    scan.count(QUIET * 2000, counters)
     assert (second := scan.finders) is not first
-    scan.count(b"INFO something else\n" * 2000, counters)
+    scan.count(ERROR * 2000, counters)
     assert scan.finders is second
+    assert counters.values["log_p0_total", ()] == 2000
 
-    for _ in range(20):
-        scan.count((b"WARN Error due to that\n" + QUIET) * 500 + ERROR, counters)
-    assert counters.values["log_p0_total", ()] == 20
-    assert scan.finders is not second
-    third = scan.finders
-    scan.count((b"WARN Error due to that\n" + QUIET) * 500, counters)
-    assert scan.finders is third  # it knows enough
+
+@pytest.mark.parametrize(
+    "storm",
+    [b"WARN] Error due to that\n" * 1000, b"] Error due to " * 3000 + b"\n"],
+    ids=["lines", "one line"],
+)
+def test_a_text_that_is_found_in_vain_is_no_longer_looked_for(storm: bytes) -> None:
+    """Nor is it later, in storms of whatever: then the whole expression costs less. Each line counts once."""
+    scan, counters = scanner(REGEX, "metadata loading")
+    scan.count(QUIET * 2000, counters)
+    (taught,) = scan.finders
+    if taught.name != "hyperscan":
+        pytest.skip("hyperscan does not run here")
+    assert taught.by_text == {0, 1}
+
+    scan.count(storm + ERROR, counters)
+    (finder,) = scan.finders
+    assert finder.by_text == {1}
+    scan.count(storm + ERROR, counters)
+    assert scan.finders == (finder,)
+    assert counters.values["log_p0_total", ()] == 2
