@@ -8,6 +8,7 @@ from collections.abc import Callable
 from agent.model import Place
 from agent.promql import BadExpression, Expression
 from agent.promql.functions import FUNCTIONS
+from agent.promql.labels import NAME
 from agent.rulebook.compiled import compiled
 from agent.rulebook.filling import LABEL, misplaced, placed
 from agent.rulebook.labels import MayHave
@@ -54,10 +55,23 @@ def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
             raise Wrong(f"{bare[0]} stands outside a matcher's quotes", hint, place, len(bare[0]))
         for match in placed(written):
             check_label(match[1], may_have, _place(node, match.start()))
-        _check_kind(_compiled(node, LABEL.sub(r"x\1", written)))  # as long as before: columns stay right
+        filled = _compiled(node, LABEL.sub(r"x\1", written))  # as long as before: columns stay right
+        _check_kind(filled)
+        for match in placed(written) if NAME in written else ():
+            other = f"{filled.text[: match.start()]}y{filled.text[match.start() + 1 :]}"
+            if _chosen(compiled(other)) != _chosen(filled):
+                hint = "write the name: what no rule names is not read"
+                place = _place(node, match.start())
+                raise Wrong(f"{match[0]} chooses which metric is read", hint, place, len(match[0]))
         return written
 
     return read
+
+
+def _chosen(expression: Expression) -> list[object]:
+    """By what it chooses the names of the metrics that it reads."""
+    selectors = [each.selector for each in expression.selectors]
+    return [(s.name, [m for m in s.matchers if m.name == NAME]) for s in selectors]
 
 
 def check_label(name: str, may_have: MayHave, place: Place | None) -> None:

@@ -154,6 +154,17 @@ remedies:
         ("        verify:", "        lease: 1h\n        verify:", "9:9: drain_disk cannot be undone"),
         ("within: 2h", "within: 10000y", "9:80: within: bad duration '10000y': at most 292y"),
         ('path="$path"', 'path="$dir"', "9:55: expr: the alert never has a label 'dir'"),
+        (
+            'host_log_dir_used_ratio{path="$path"}',
+            '{__name__=~"host_$path", path="$path"}',
+            "9:42: expr: $path chooses which metric is read; write the name",
+        ),
+        (
+            'host_log_dir_used_ratio{path="$path"}',
+            '{__name__="$path", path="$path"}',
+            "9:36: expr: $path chooses which metric is read; write the name",
+        ),
+        ('host_log_dir_used_ratio{path="$path"}', '{__name__=~"host_log_.*", path="$path"}', None),
         (", within: 2h", "", "9:17: `verify` has no 'within'; add `within:`"),
         ("      - do: escalate\n", "", None),
         (
