@@ -333,7 +333,7 @@ class Entry(msgspec.Struct, frozen=True):
     effect: Effect | None = None
     claim: int | None = None
     until: int | None = None  # the end of the lease, or of a pause
-    boot: Boot | None = None  # of a start: `at` once more
+    boot: Boot | None = None  # of a start, and of a person's word: `at` once more
     claim_epoch: int | None = None  # the leader epoch of the claim's record: offsets are used again
 
 

@@ -118,6 +118,11 @@ def test_nothing_objects_to_a_fine_scene() -> None:
             for of in OTHERWISE_HELD
         ),
         (
+            {"remedy": PROPOSING, "history": answered("approve", NOW + 1)},
+            "approval",
+            "approved it before the clock was set back",
+        ),
+        (
             {"remedy": PROPOSING, "history": answered("approve"), "plan": OTHER_PLAN},
             "approval",
             f"ottla deny {name(decision(), OTHER_PLAN)}; ann: not now approved another plan",

@@ -80,12 +80,12 @@ class Attempt:
         return gate.judge(self._judged)
 
     async def _scene(self) -> gate.Scene | Refusal:
-        means, action = self._means, spec(type(self._action))
+        means, decision, action = self._means, self._decision, spec(type(self._action))
         local = await means.local()
-        scene = scene_of(means.sight(), self._decision, action, means.ledger.history, means.clock(), local)
+        scene = scene_of(means.sight(), decision, action, means.ledger.history, means.clock(), local)
         if isinstance(scene, Refusal):
             return scene
-        return replace(scene, planned_at=means.planned.get(self._decision.incident))
+        return replace(scene, boot=means.boot(), planned_at=means.planned.get(decision.incident))
 
     async def _unwanted(self) -> Refusal | None:
         """Why it need not wait any more: rules or a person no longer want this."""
@@ -209,8 +209,9 @@ class Attempt:
     def _judged_anew(self) -> Refusal | None:
         """The gate's answer on what it last looked at, with what was written down since."""
         assert self._judged is not None, "nothing starts that was not judged"
-        scene = replace(self._judged, now=self._means.clock(), history=self._means.ledger.history)
-        return gate.judge(scene)
+        means = self._means
+        now = {"now": means.clock(), "boot": means.boot(), "history": means.ledger.history}
+        return gate.judge(replace(self._judged, **now))
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
         await self._refuse(refusal)

@@ -22,7 +22,7 @@ async def answer(means: Means, named: str, verb: str, reason: str, by: str) -> N
     if remedy is None or remedy.mode is not Mode.PROPOSE:
         raise Refused(f"the remedy of {asked.decision.alert} asks nobody any more: it is {_mode(remedy)}")
     words = f"{by}: {reason}" if reason.strip() else by
-    entry = Entry(means.clock(), Kind.OPERATOR, words, asked.id, question=verb, decision=asked.decision)
+    entry = Entry(means.clock(), Kind.OPERATOR, words, asked.id, verb, asked.decision, boot=means.boot())
     # Another proposal may be written just now: the word is for the one that was shown, and for no other.
     if not await means.ledger.record(entry, lambda: _asked(means, named, verb) is not None):
         raise Refused(_not_asked(means, named, verb))

@@ -20,11 +20,13 @@ def approved(scene: Scene) -> str | None:
     answer, decision = answered(scene), scene.decision
     if not isinstance(scene.plan, Effect):
         return _asked(scene)
-    late = answer is not None and scene.now - answer.at >= APPROVED_MS
+    age = answer.age(scene.now, scene.boot) if answer else 0
+    late = age is None or age >= APPROVED_MS
     if answer and not late and answer.allows(scene.plan):
         return None
     name = proposal.name(decision, scene.plan)
-    before = f"it more than {show_duration(APPROVED_MS)} ago" if late else "another plan"
+    past = "another plan" if not late else f"it more than {show_duration(APPROVED_MS)} ago"
+    before = past if age is not None else "it before the clock was set back"
     again = f"; {answer.words} approved {before}" if answer else ""
     return (
         f"{decision.do} on {decision.target} awaits a person till the alert ends: "

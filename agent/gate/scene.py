@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from agent.history import History
-from agent.model import ActionSpec, Decision, Effect, Policy, Refusal, Remedy, RuleHealth
+from agent.model import ActionSpec, Boot, Decision, Effect, Policy, Refusal, Remedy, RuleHealth
 
 
 class World(Struct, frozen=True):
@@ -50,4 +50,5 @@ class Scene(Around, frozen=True, kw_only=True):
     given: bool = True  # the remedy, as it is now, gives this decision still
     plan: Effect | Refusal | None = None
     claims: bool = False  # the plan needs a claim
+    boot: Boot = Boot()  # as `now`
     planned_at: int | None = None  # when a plan was last made for this incident

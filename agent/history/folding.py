@@ -131,7 +131,7 @@ def _operator(history: History, entry: Entry) -> History:
     if entry.question in ANSWERS and asked is not None:
         approved = ANSWERS[entry.question]
         of = entry.decision or asked.decision
-        answer = Answer(approved, entry.at, entry.reason, of, asked.effect)
+        answer = Answer(approved, entry.at, entry.reason, of, asked.effect, entry.boot)
         _put(history, replace(asked, answer=answer, answered=True))
     return history
 

@@ -20,6 +20,15 @@ class Answer(Struct, frozen=True):
     words: str  # who, and why
     decision: Decision
     effect: Effect | None = None  # as it was shown
+    boot: Boot | None = None  # as `at`
+
+    def age(self, now: int, boot: Boot) -> int | None:
+        """Ms since then, whatever the clock was set to; across a boot of the machine by the clock, and None
+        where that was set back."""
+        passed = self.boot.passed(boot) if self.boot is not None else None
+        if passed is not None:
+            return passed
+        return now - self.at if now >= self.at else None
 
     def allows(self, plan: Effect) -> bool:
         """Whether the plan is no more than what was approved."""

@@ -119,7 +119,7 @@ class Stage:
             ports=self.scenery.ports(self.now, lambda *value: value in ledger.history.written),
             control=self.control,
             clock=self.now,
-            boot=lambda: Boot("stage", self.now()),
+            boot=lambda: Boot("stage", self.now() - self.start_ms),
         )
         daemon = self._daemon = Daemon(self.means, self._sight())
         self._tasks = []

@@ -273,3 +273,28 @@ def test_a_word_counts_at_once_though_the_clock_was_set_back(back_ms: int) -> No
     told = kinds(run(story()).told())
 
     assert told[:3] == ["proposed", "operator", "started"], told
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 0, 3_600_000])
+@pytest.mark.parametrize(("minutes", "counts"), [(14, True), (16, False)])
+def test_a_word_counts_for_a_quarter_of_an_hour_whatever_the_clock_is_set_to(
+    step_ms: int, minutes: int, counts: bool
+) -> None:
+    """Something else keeps it from beginning so long."""
+
+    async def story() -> Stage:
+        stage = await asking()
+        await stage.play(0, fenced=frozenset({3}))
+        await says(stage, "approve", one(stage).proposal)
+        stage.start_ms += step_ms
+        await stage.play(60 * minutes - 20)
+        assert stage.disk.applied == 0
+        await stage.play(20, fenced=frozenset())
+        await stage.crash()
+        return stage
+
+    stage = run(story())
+
+    assert stage.disk.applied == counts, stage.told()
+    if not counts:
+        assert written(stage, Kind.PROPOSED)[-1].reason.endswith("ann: looked approved it more than 15m ago")
