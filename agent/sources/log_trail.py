@@ -157,6 +157,7 @@ class Trail:
         there = self._open_rotated()
         if self._known.forget(there | self._files.keys(), complete=not self._undecided):
             self._look_again()
+            self._open_rotated()  # what was a copy is to be read
         if live:
             self._files[live.mark.inode] = self._files.pop(live.mark.inode)  # read last, as it is the newest
         for inode, each in self._files.items():

@@ -193,6 +193,7 @@ async def play(folder: Path, steps: list[str], *, shift: bool, append: bool = Tr
 @example(
     ["write", "rename", "create", "write", "read", "read", "write", "half", "read", "write", "reopen"], False
 )
+@example(["write", "read", "write", "rename", "reopen", "pack", "kill"], False)
 def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> None:
     """Appends in pieces, renames, late writes, truncation, deletion, restarts and kills, in any order."""
     with tempfile.TemporaryDirectory() as folder:
