@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from agent.config.server_properties import ServerProperties
 from agent.config.settings import BrokerSettings, ControlSettings, JolokiaSettings
 from agent.config.values import Files, address, attach, port, url
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
 from agent.kafka.connection import Security
 from agent.model import Policy
+from agent.server_properties import ServerProperties
 from agent.sources.host import LogDirPath
 from agent.sources.journald import Unit
 from agent.yaml_marks import Complaints, Form, Node, Scalar, Wrong

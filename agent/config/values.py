@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.config.server_properties import ServerProperties, parse
 from agent.config.settings import AUTO
+from agent.server_properties import ServerProperties, parse
 from agent.sources.broker_pid import BrokerAt
 from agent.yaml_marks import Form, Node, Scalar, Wrong
 from agent.yaml_marks.readers import duration, positive, text, texts

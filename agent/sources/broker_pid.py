@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
+from agent.server_properties import parse
+
 _PROC = Path("/proc")
 _LISTENING = "0A"
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
 _MAIN_CLASS = b"kafka.Kafka"
-_CONTROLLER = re.compile(rb"^[ \t]*process\.roles[ \t]*[=:][ \t]*controller[ \t\r]*$", re.MULTILINE)
+_LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
 
 
@@ -74,7 +75,7 @@ def _of_file(file: Path) -> int | None:
 
 def _of_port(port: int) -> int | None:
     """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
-    listens, the one that there is: Kafka binds its listeners only when its logs are recovered."""
+    listens, the one that will: Kafka binds its listeners only when its logs are recovered."""
     sockets = dict(listening(port))
     if not sockets:
         return _not_yet_listening(port)
@@ -106,10 +107,10 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
 
 def _not_yet_listening(port: int) -> int | None:
     try:
-        found = [pid for pid, _ in _brokers() if not _is_controller(_PROC / str(pid))]
+        found = [pid for pid, _ in _brokers() if _will_listen(_PROC / str(pid), port)]
     except OSError as error:
         raise OSError(
-            f"nobody listens on port {port}, and whether a Kafka process is a broker cannot be seen: {error};"
+            f"nobody listens on port {port}, and whether a Kafka process will cannot be seen: {error};"
             " name host.process.unit or pid_file"
         ) from None
     if len(found) > 1:
@@ -147,12 +148,21 @@ def _runs_kafka(folder: Path) -> bool:
     return _MAIN_CLASS in (folder / "cmdline").read_bytes().split(b"\0")
 
 
-def _is_controller(folder: Path) -> bool:
-    """Whether its properties file says that it is one, and no broker. OSError where that cannot be read."""
+def _will_listen(folder: Path, port: int) -> bool:
+    """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
+    OSError where these cannot be read, or leave the port to a ConfigProvider."""
     _, _, arguments = (folder / "cmdline").read_bytes().partition(b"\0" + _MAIN_CLASS + b"\0")
-    file = folder / "cwd" / os.fsdecode(arguments.partition(b"\0")[0])
-    with file.open("rb") as properties:
-        return _CONTROLLER.search(properties.read(_MOST_BYTES)) is not None
+    file, *overrides = os.fsdecode(arguments).split("\0")
+    with (folder / "cwd" / file).open("rb") as properties:
+        text = properties.read(_MOST_BYTES).decode("latin-1")
+    said = parse("\n".join((text, *(each.removeprefix("--override=") for each in overrides))))
+    if said.roles == ("controller",):
+        return False
+    listeners = said.listeners or _LISTENERS
+    named = any(each.endswith(f":{port}") for each in listeners)
+    if not named and any("$" in each for each in listeners):
+        raise OSError(f"{file} names no port: {', '.join(listeners)}")
+    return named
 
 
 def _pids() -> Iterator[int]:

@@ -33,10 +33,10 @@ LISTENING = (
 
 
 @contextmanager
-def listening(port: int, *more: str, prefix: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+def listening(port: int, *more: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """A process that listens on the port; ended with the block, if it is not before."""
-    command = [*prefix, sys.executable, "-c", LISTENING.format(port=port), *more]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", LISTENING.format(port=port), *more]
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
         try:
@@ -136,7 +136,7 @@ def test_only_what_is_wanted_is_read(port: int) -> None:
 def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, main_class: str) -> None:
     """It binds its listeners once its logs are recovered, which may take an hour: it is not gone."""
     file = tmp_path / "server.properties"
-    file.write_text("node.id=1\nprocess.roles=broker\n")
+    file.write_text(f"node.id=1\nprocess.roles=broker\nlisteners=A://:1,B://:{port}\n")
     command = [sys.executable, "-c", "import time; time.sleep(99)", main_class, str(file)]
     assert find(BrokerAt(port=port)) is None
     with subprocess.Popen(command) as one:
@@ -159,22 +159,55 @@ def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, m
 
 @pytest.mark.parametrize(
     ("said", "is_broker"),
-    [("process.roles=controller", False), ("process.roles=broker,controller", True), ("", True)],
+    [
+        ("process.roles=controller", False),
+        ("process.roles controller", False),
+        ("process.roles=broker\nprocess.roles=controller", False),
+        ("process.roles=controller\nprocess.roles=broker,controller", True),
+        ("process.roles=broker,controller", True),
+        ("", True),
+    ],
 )
 def test_a_controller_on_the_same_host_is_no_broker(
     said: str, is_broker: bool, port: int, main_class: str, tmp_path: Path
 ) -> None:
     """It is of the same main class; what its properties say tells. The file is named from its own folder."""
-    (tmp_path / "some.properties").write_text(f"node.id=7\n{said}\n")
-    code = "print('on', flush=True); import time; time.sleep(99)"
-    command = [sys.executable, "-c", code, main_class, "some.properties"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as one:
-        try:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "on\n"
-            assert find(BrokerAt(port=port)) == (one.pid if is_broker else None)
-        finally:
-            one.kill()
+    (tmp_path / "some.properties").write_text(f"node.id=7\nlisteners=A://:{port}\n{said}\n")
+    with listening(0, main_class, "some.properties", cwd=tmp_path) as one:
+        assert find(BrokerAt(port=port)) == (one.pid if is_broker else None)
+
+
+@pytest.mark.parametrize(
+    ("listeners", "override", "is_ours"),
+    [
+        ("", "", False),
+        ("listeners=A://:1{port},\\\n  B://127.0.0.1:1", "", False),
+        ("listeners=A://:1,\\\n  B://127.0.0.1:{port}", "", True),
+        ("listeners=A://:1", "listeners=A://:{port}", True),
+        ("listeners=A://:{port}", "listeners=A://:1", False),
+    ],
+)
+def test_another_broker_on_the_host_is_not_taken_for_one_that_died(
+    listeners: str, override: str, is_ours: bool, port: int, main_class: str, tmp_path: Path
+) -> None:
+    """Which port it listens on, or will, its properties and its command line say; Kafka's default is 9092."""
+    (tmp_path / "some.properties").write_text(f"process.roles=broker\n{listeners.format(port=port)}\n")
+    more = ("--override", override.format(port=port)) if override else ()
+    with listening(0, main_class, "some.properties", *more, cwd=tmp_path) as one:
+        assert find(BrokerAt(port=port)) == (one.pid if is_ours else None)
+        assert broker_pid._not_yet_listening(9092) == (None if listeners else one.pid)
+
+
+def test_a_port_that_the_properties_do_not_spell_out_is_not_guessed(
+    port: int, main_class: str, tmp_path: Path
+) -> None:
+    """A ConfigProvider knows it."""
+    (tmp_path / "some.properties").write_text("listeners=A://:${env:PORT}\n")
+    with (
+        listening(0, main_class, "some.properties", cwd=tmp_path),
+        pytest.raises(OSError, match=r"cannot be seen: some.properties names no port: A://:\$\{env:PORT\}"),
+    ):
+        find(BrokerAt(port=port))
 
 
 def test_what_may_be_a_mere_controller_is_not_taken_for_a_dead_broker(port: int, main_class: str) -> None:
@@ -184,7 +217,9 @@ def test_what_may_be_a_mere_controller_is_not_taken_for_a_dead_broker(port: int,
         try:
             assert one.stdout is not None
             assert one.stdout.readline() == "on\n"
-            with pytest.raises(OSError, match=r"is a broker cannot be seen: .*nowhere.*; name host\.process"):
+            with pytest.raises(
+                OSError, match=r"Kafka process will cannot be seen: .*nowhere.*; name host\.process"
+            ):
                 find(BrokerAt(port=port))
         finally:
             one.kill()

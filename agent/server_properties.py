@@ -14,11 +14,12 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
 class ServerProperties(Struct, frozen=True):
-    """`node_id` None where neither node.id nor broker.id stands there."""
+    """`node_id` None where neither node.id nor broker.id stands there; no `roles` with ZooKeeper."""
 
     node_id: int | None
     log_dirs: tuple[str, ...]
     listeners: tuple[str, ...]
+    roles: tuple[str, ...] = ()
 
 
 def parse(text: str) -> ServerProperties:
@@ -29,6 +30,7 @@ def parse(text: str) -> ServerProperties:
         node_id=int(node_id) if re.fullmatch("[0-9]{1,10}", node_id, re.ASCII) else None,
         log_dirs=_listed(found.get("log.dirs") or found.get("log.dir", "")),
         listeners=_listed(found.get("listeners", "")),
+        roles=_listed(found.get("process.roles", "")),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config.server_properties import ServerProperties, parse, properties
+from agent.server_properties import ServerProperties, parse, properties
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_what_an_agent_needs_is_read_as_kafka_reads_it() -> None:
     assert parse(text) == ServerProperties(2, ("/a", "/b"), ("PLAINTEXT://:9092", "CONTROLLER://:9093"))
     assert parse("broker.id=1\nlog.dir=/x") == ServerProperties(1, ("/x",), ())
     assert parse("node.id=${X}") == ServerProperties(None, (), ())
+    assert parse("process.roles = broker, controller").roles == ("broker", "controller")
 
 
 @settings()  # a busy machine is no mistake
