@@ -21,16 +21,17 @@ LOOK_S = 0.5
 
 
 class Carrier:
-    """One incident with an effect that may stand, through its phases."""
+    """One incident with an effect that may stand, through its phases. `evidence`: what was seen of it while
+    another carried it in this life."""
 
-    def __init__(self, means: Means, incident: str) -> None:
+    def __init__(self, means: Means, incident: str, evidence: Evidence | None = None) -> None:
         self._means = means
         self._one = Standing(means, incident)
         self._insisting = Insisting(incident)
         self._holding = Holding(means, lambda: self.incident, self._insisting.tell)
         self._early = Early(means, self._one, self._holding)
         self._undoing = Undoing(self._one, self._holding, self._insisting)
-        self._evidence = Evidence(means, self._one, self._holding)
+        self._evidence = evidence or Evidence(means, incident)
         self._resumed = False
 
     @property
@@ -51,7 +52,7 @@ class Carrier:
         """Until nothing stands; then the claim is given back. Raises JournalFailed."""
         self._resumed = resumed
         self._holding.begin(resumed=resumed)
-        self._evidence.begin(resumed=resumed)
+        self._evidence.begin(resumed=resumed, begun=self._holding.may_have_begun)
         while self.incident.stands:
             await _HANDLERS[self.incident.phase](self)
         await self._release()
@@ -68,7 +69,7 @@ class Carrier:
             await asyncio.gather(work, return_exceptions=True)
         if stop is not None:
             kind, reason = stop
-            await (self._undoing.undo(reason) if kind is Kind.UNDONE else self._one.record(kind, reason))
+            await (self._undoing.undo(reason) if kind is Kind.UNDONE else self._undoing.undo_harm(reason))
             return
         try:
             work.result()
@@ -82,8 +83,12 @@ class Carrier:
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
 
     async def _over(self) -> bool:
-        """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""
+        """Whether there is nothing to apply any more: its end is due, it did harm, or a former life left an
+        outcome."""
         if (early := self._early.why()) is None:
+            if self._evidence.harmed:
+                await self._undoing.undo_harm(self._evidence.harmed)
+                return True
             if self._resumed and await self._settled():
                 return True
             early = self._early.why()
@@ -99,6 +104,9 @@ class Carrier:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
         while (early := self._early.why()) is None:
             found = self._evidence.verdict()
+            if found.verdict is Kind.WORSE:
+                await self._undoing.undo_harm(found.reason)
+                return
             if found.verdict is not None:
                 await self._one.record(found.verdict, found.reason)
                 return
@@ -114,8 +122,8 @@ class Carrier:
             await self._undoing.undo(self._early.why() or "healed: what it needed meanwhile is put back")
             return
         while (early := self._early.why()) is None:
-            if worse := self._evidence.harm():
-                await self._one.record(Kind.WORSE, worse)
+            if worse := self._harm():
+                await self._undoing.undo_harm(worse)
                 return
             await asyncio.sleep(LOOK_S)
         await self._undoing.undo(early)
@@ -130,9 +138,12 @@ class Carrier:
             early = self._early.why()
             if early is not None:
                 return Kind.UNDONE, early
-            if worse := self._evidence.harm():
+            if worse := self._harm():
                 return Kind.WORSE, worse
         return None
+
+    def _harm(self) -> str:
+        return self._evidence.harm(begun=self._holding.may_have_begun)
 
     async def _settled(self) -> bool:
         """After a restart: True where what was found is the outcome, False where it must be applied on."""

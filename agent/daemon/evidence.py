@@ -5,26 +5,28 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from agent.daemon.early import ran
-from agent.daemon.freshness import Freshness, begun
-from agent.daemon.holding import Holding
+from agent.daemon.freshness import Freshness
+from agent.daemon.freshness import begun as since_start
 from agent.daemon.means import Means
 from agent.daemon.standing import Standing
 from agent.daemon.verification import Verification
+from agent.model import Kind
 from agent.verify import Before, Judgement, View, first_seen, judge, worsened
 
 
 class Evidence:
-    """Of one incident, from its start until nothing of it stands.
+    """Of one incident, from its start until nothing of it stands, whoever carries it.
 
     Harm is judged by what was since the effect began, which is when its first request was sent; without a
     fence, or of a former life, nothing tells that, and it is the start. Help is judged by what was since it
-    stood.
+    stood. `harmed`: in what way it got worse, once that was seen; it stays so, since the harm may pass with
+    the effect before either can be written down.
     """
 
-    def __init__(self, means: Means, one: Standing, holding: Holding) -> None:
+    def __init__(self, means: Means, incident: str) -> None:
         self._means = means
-        self._one = one
-        self._holding = holding
+        self._one = Standing(means, incident)
+        self.harmed = ""
         self._before = Before()
         self._began: Freshness | None = None
         self._stood_since = ran()  # at the latest, once it is DONE
@@ -32,35 +34,44 @@ class Evidence:
         self._clock = Verification()
         self._held_since: int | None = None  # without a break, of what `verify` asks
 
-    def begin(self, *, resumed: bool) -> None:
-        """Once the incident is carried; `resumed`: a former life may have begun its effect."""
+    def begin(self, *, resumed: bool, begun: bool) -> None:
+        """Each time the incident is carried; `resumed`: a former carrier may have begun its effect. `begun`:
+        something may have been sent. What was seen first in this life is compared with on."""
+        if self._began is not None:
+            return
         now = self._means.clock()
         if resumed:
-            self._began = begun(self._one.incident, now, self._means.boot(), ran())
-        elif self._holding.may_have_begun:
+            self._began = since_start(self._one.incident, now, self._means.boot(), ran())
+        elif begun:
             self._began = Freshness(now, ran())
         self._look_around()
 
     def stands(self) -> None:
         """It was applied at this instant."""
         self._stood_since = ran()
+        self._began = self._began or Freshness(self._means.clock(), ran())
 
-    def harm(self) -> str:
+    def harm(self, *, begun: bool) -> str:
         """In what way it got worse since the effect began; empty where it did not, or nothing began yet."""
-        if self._began is None and not self._holding.may_have_begun:
+        if self._began is None and not begun:
             self._look_around()
-            return ""
-        view = self._view(None)
-        return worsened(self._one.incident.decision, self._before, view)
+        elif not self.harmed:
+            view = self._view(None)
+            self.harmed = worsened(self._one.incident.decision, self._before, view)
+        return self.harmed
 
     def verdict(self) -> Judgement:
         """Of one that is DONE."""
+        if self.harmed:
+            return Judgement(Kind.WORSE, self.harmed)
         one = self._one.incident
         self._stood = self._stood or Freshness(one.done_at or 0, self._stood_since)
         view = self._view(self._stood)
         passed = replace(view, now=self._clock.now(one, view.now, ran()))  # samples are of the wall clock
         found = judge(one.decision, self._before, passed, one.done_at, self._held_since)
         self._held_since = found.since
+        if found.verdict is Kind.WORSE:
+            self.harmed = found.reason
         return found
 
     def _look_around(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.daemon.attempt import Attempt
 from agent.daemon.carry import Carrier
+from agent.daemon.evidence import Evidence
 from agent.daemon.means import Means
 from agent.daemon.origins import part
 from agent.daemon.sight import Sight
@@ -52,6 +53,7 @@ class Daemon:
             str, Attempt
         ] = {}  # by incident: theirs until the start is written and looked at
         self._undo_asked: dict[str, str] = {}  # by incident, until nothing of it stands
+        self._evidence: dict[str, Evidence] = {}  # likewise: a carrier may end with the journal
         self._seen: Sight | None = None  # whose rules were all judged once
         self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
@@ -195,19 +197,21 @@ class Daemon:
 
     async def _attempt(self, decision: Decision) -> None:
         name = decision.incident
+        self._forget(name)  # of the step before, whose end may have been written though it was said to fail
         attempt, started = Attempt(self._means, decision), False
         self._deciding[name] = attempt
         try:
             started = await attempt.start()
         finally:
             del self._deciding[name]
-            self._forget_order(name)
+            self._forget(name)
         if started:
             self._carry(name, resumed=False)
 
     def _carry(self, incident: str, *, resumed: bool) -> None:
         """There from now on, so that no order to it is lost before its task first runs."""
-        carrier = self.carriers[incident] = Carrier(self._means, incident)
+        evidence = self._evidence.setdefault(incident, Evidence(self._means, incident))
+        carrier = self.carriers[incident] = Carrier(self._means, incident, evidence)
         if (asked := self._undo_asked.get(incident)) is not None:
             carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
@@ -251,10 +255,11 @@ class Daemon:
                 entry = Entry(self._means.clock(), Kind.REFUSED, reason, name, question="claim")
                 await self._record_as(known, entry)
 
-    def _forget_order(self, incident: str) -> None:
+    def _forget(self, incident: str) -> None:
         """Where nothing stands. That a start was taken back may not have been written: then it stands."""
         if incident not in self.standing():
             self._undo_asked.pop(incident, None)
+            self._evidence.pop(incident, None)
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=key)
@@ -265,7 +270,7 @@ class Daemon:
         if self._tasks.get(key) is task:
             del self._tasks[key]
             self.carriers.pop(key, None)
-            self._forget_order(key)
+            self._forget(key)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return

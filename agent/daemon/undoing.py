@@ -29,6 +29,13 @@ class Undoing:
         end = left_alone(found) if isinstance(found, Seen) else found
         await self._one.record(Kind.UNDONE, reason + end)
 
+    async def undo_harm(self, why: str) -> None:
+        """It got worse. Where that cannot be written it is put back all the same, and written then. Raises
+        JournalFailed."""
+        if not await self._written(Kind.WORSE, why):
+            await self._insisting.until_answered(self.once)
+            await self._one.record(Kind.WORSE, why)
+
     async def once(self) -> Seen | str:
         """What then stands; in words why nothing was undone, where another closed the claim: asked each time,
         since that may happen between one try and the next."""
@@ -47,16 +54,21 @@ class Undoing:
 
     async def _write_down(self, reason: str) -> None:
         """Before the first request of an undo that no verdict told of: a crash in its midst leaves it in
-        doubt. A journal that cannot be written keeps nothing from being put back."""
+        doubt."""
+        if self._one.incident.phase is not Phase.UNDOING and self._holding.is_fenced:
+            await self._written(Kind.UNDOING, reason)
+
+    async def _written(self, kind: Kind, reason: str) -> bool:
+        """False where the journal cannot be written, which keeps nothing from being put back."""
         before = self._one.incident
-        if before.phase is Phase.UNDOING or not self._holding.is_fenced:
-            return
         try:
-            await self._one.record(Kind.UNDOING, reason)
+            await self._one.record(kind, reason)
         except JournalFailed as error:
             if self._one.incident is not before:  # what failed before was written all the same: look again
                 raise
             log.warning("%s: it is put back without being written down: %s", self._one.id, error)
+            return False
+        return True
 
 
 def left_alone(seen: Seen) -> str:

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from claiming_stage import limited, pause_fleet, peer
+from failing_cluster import HOUR, Cluster, Measuring, judged
 from fenced_cluster import boot_ms
 from fenced_fleet import Fleet, play
 from msgspec.structs import replace
-from stage import PLACE, Brake, Disk, DiskScenery, Stage, book
+from stage import PLACE, Disk, DiskScenery, Stage
 from written_throttle import OF, REMEDY, Clear, written_down
 
-from agent.actions import Ports
 from agent.daemon.freshness import Freshness
 from agent.daemon.sight import Sight
 from agent.gate import World
 from agent.history import Incident, Phase
-from agent.model import AlertRule, Change, Effect, Kind, Operation, Refusal, Sample, Verify, labels_of
+from agent.model import AlertRule, Kind, Sample, labels_of
 from agent.rehearsal.memory_log import MemoryLog
 from agent.rehearsal.virtual_time import run
 from agent.rulebook import Rulebook
@@ -27,16 +27,6 @@ from agent.series import Series
 
 FAILED = "log_dir_failed_total"
 WORSE_IF = f"increase({FAILED}[10s]) > 0"
-HOUR = 3_600_000
-
-
-class Measuring(Brake):
-    """Its plan takes three seconds, as that of a throttle does."""
-
-    async def plan(self, ports: Ports, *, target: str) -> Effect | Refusal:
-        """At their end."""
-        await asyncio.sleep(3)
-        return Effect("brake", "broker-1", (Change("disk/1", "brake", Operation.SET, None, "on"),))
 
 
 class Rising(DiskScenery):
@@ -54,35 +44,6 @@ class Rising(DiskScenery):
     def next_read(self, now: int) -> int:
         """Seldom."""
         return now + 5_000
-
-
-class Cluster(DiskScenery):
-    """Partitions of it may fail, and log dirs; nobody tells of them before the first reading."""
-
-    failed = offline = 0
-    is_read = False
-
-    def begin_life(self) -> None:
-        """What was read is forgotten."""
-        self.is_read = False
-
-    def world(self) -> World | None:  # type: ignore[override]  # the other scenery always knows it
-        """As broker 2 sees it."""
-        return World(self._at, 2, offline=self.offline) if self.is_read else None
-
-    async def read(self, now: int) -> list[Sample]:
-        """Two samples, a moment later."""
-        await asyncio.sleep(0.05)
-        self.is_read = True
-        return [*await super().read(now), Sample(FAILED, (), now, float(self.failed))]
-
-
-def judged(within_ms: int, *, worse_if: str | None = None) -> Rulebook:
-    """The stage's rules, under a lease of an hour."""
-    rules = book(lease_ms=HOUR)
-    remedy = rules.remedies["Full"]
-    step = replace(remedy.steps[0], verify=Verify('used{path="$path"} < 0.7', within_ms, 5_000))
-    return replace(rules, remedies={"Full": replace(remedy, steps=(step,), worse_if=worse_if)})
 
 
 def kinds(told: list[str]) -> list[str]:

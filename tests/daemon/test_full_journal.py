@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from failing_cluster import Slow
 from full_journal import agent_without_room
-from stage import Brake, DiskScenery, Stage, book
+from stage import DiskScenery, Stage, book
 
-from agent.actions import Ports
 from agent.assembly.service import make_service
 from agent.daemon.desk import Desk
 from agent.daemon.scenes import Local
-from agent.model import Effect, Sample, Seen, Settle, labels_of
+from agent.model import Sample, labels_of
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused
 
@@ -30,21 +30,6 @@ class TwoDisks(DiskScenery):
     async def read(self, now: int) -> list[Sample]:
         """Two samples."""
         return [*await super().read(now), Sample("used", labels_of({"path": "/d2"}), now, self.other)]
-
-
-class Slow(Brake):
-    """Takes for ever to brake, as a drain may; half done is applied on."""
-
-    plan = Brake.plan
-
-    async def apply(self, effect: Effect, ports: Ports) -> None:
-        """Not until it is cancelled."""
-        await super().apply(effect, ports)
-        await asyncio.sleep(1e6)
-
-    def settle(self, effect: Effect, seen: Seen) -> Settle:
-        """As a drain whose moves are cancelled."""
-        return Settle.APPLY if seen.gone else Settle.DONE
 
 
 async def orders_undo(stage: Stage) -> None:
