@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from copy import copy
 from fnmatch import fnmatch
 from glob import has_magic
 
 import msgspec
+from msgspec.structs import replace
 
 from agent.sources.file_events import FileEvents
 from agent.sources.log_choice import QUIET_MS, chosen, written
@@ -23,7 +25,7 @@ _FILES = 200
 
 
 class Places(msgspec.Struct):
-    """Up to where all was read."""
+    """Up to where all was read. Of what `watched` names, a file without marks is new."""
 
     watched: list[str] = []
     marks: dict[str, list[Mark]] = {}
@@ -45,7 +47,8 @@ class Inputs:
         self._window_ms = window_ms
         self._places = Places()
         self._trails: dict[str, Trail] = {}
-        self._retired: dict[str, list[Mark]] = {}  # of those that gave way to others
+        self._left: dict[str, list[Mark] | None] = {}  # of those that are left out; None: it is forgotten
+        self._forgot: set[str] = set()  # which files name such
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
         self._empty: set[str] = set()  # globs that name no file
@@ -62,9 +65,9 @@ class Inputs:
         """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
         marks = {path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()}
-        marks |= self._retired
+        marks |= {path: marks for path, marks in self._left.items() if marks is not None}
         self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
-        return self._places
+        return replace(self._places, watched=[file for file in self._files if file not in self._forgot])
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -100,36 +103,56 @@ class Inputs:
         self._told, self.failed, self.at = self.failed, {}, "their folders"
         self._events.drain()
         found = dict(to_tail({file: self._named(file) for file in self._files}))
-        for path in self._chosen([path for path in found if path not in self._trails], now):
-            marks = self._places.marks.get(path, [] if found[path] in self._places.watched else None)
-            marks = self._retired.pop(path, marks)
-            known = marks if marks is None else [copy(mark) for mark in marks]
-            self._trails[path] = Trail(path, known, self._tally, self._window_ms)
+        new = {path: file for path, file in found.items() if path not in self._trails}
+        for path in self._chosen(new, now):
+            marks = self._marks(path, found[path])
+            self._trails[path] = Trail(path, marks, self._tally, self._window_ms)
         self._look_at(self._trails, now)
 
-    def _chosen(self, new: Sequence[str], now: int) -> Sequence[str]:
+    def _marks(self, path: str, file: str) -> list[Mark] | None:
+        """What is known of one that `file` names, as a Trail takes it."""
+        marks = self._places.marks.get(path, [] if file in self._places.watched else None)
+        marks = self._left.pop(path, marks)
+        return marks and [copy(mark) for mark in marks]
+
+    def _chosen(self, new: Mapping[str, str], now: int) -> Collection[str]:
         """Those of the `new` files for which there is room, or is made."""
         room = _FILES - len(self._trails)
         if len(new) <= room:
+            self._forgot = set()
             self._tell_left_out([])
             return new
         at = written([*new, *self._trails])
         read = [path for path, trail in self._trails.items() if not trail.behind()]
         watched, quiet = chosen(new, read, room, at)
+        soon = set(watched)
+        there = (path for path in new.keys() - soon if at[path])
+        left = sorted(there, key=lambda path: (at[path], path))
+        self._leave_out([path for path in left if path not in self._left], new, now)
         for path in quiet:
-            self._retire(path)
-        left = sorted(set(new) - set(watched))
-        self._retired = {path: marks for path, marks in self._retired.items() if at.get(path, 1)}
-        self._tell_left_out([path for path in left if at[path] > now - QUIET_MS])
+            self._retire(self._trails.pop(path), path)
+        self._left = {path: marks for path, marks in self._left.items() if at.get(path, bool(self.failed))}
+        known = [path for path, marks in self._left.items() if marks is not None and path not in soon]
+        self._left |= dict.fromkeys(known[:-_FILES])
+        self._forgot = {new[path] for path in left if self._left.get(path, []) is None}
+        self._tell_left_out(sorted(path for path in left if at[path] > now - QUIET_MS))
         return watched
 
-    def _retire(self, path: str) -> None:
+    def _leave_out(self, paths: Sequence[str], files: Mapping[str, str], now: int) -> None:
+        """Know up to where each was read, or else where the last ones end: they may be written to later."""
+        for path in paths:
+            self._left[path] = self._marks(path, files[path])
+        for path in paths[-_FILES:]:
+            if self._left[path] is None:
+                at_end = Trail(path, None, self._tally, self._window_ms)
+                with closing(at_end), suppress(OSError):  # which is told when it is watched
+                    at_end.look(now)
+                    self._retire(at_end, path)
+
+    def _retire(self, trail: Trail, path: str) -> None:
         """Watch it no more, and know up to where it was read: it may be written to again."""
-        trail = self._trails.pop(path)
         trail.close()
-        self._retired[path] = [copy(mark) for mark in trail.marks]
-        while len(self._retired) > _FILES:
-            del self._retired[next(iter(self._retired))]
+        self._left[path] = [copy(mark) for mark in trail.marks]
 
     def _named(self, file: str) -> set[str]:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""

@@ -481,6 +481,57 @@ async def test_of_too_many_files_those_are_watched_that_are_written_to(
     tailed.tail.close()
 
 
+@pytest.fixture
+def of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tailed]:
+    """Nine files with ten lines each, one an hour, of which three are watched."""
+    monkeypatch.setattr(log_inputs, "_FILES", 3)
+    for hour in range(9):
+        written_to(tmp_path / f"{hour}.log", "old\n" * 10, (9 - hour) * 4_000)
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
+    tailed.now = time.time_ns() // 1_000_000
+    yield tailed
+    tailed.tail.close()
+
+
+async def test_what_a_file_held_when_it_was_left_out_is_history(of_many: Tailed, tmp_path: Path) -> None:
+    """Its next line counts, and the end of the one that was half written does not."""
+    written_to(tmp_path / "5.log", "half", 4 * 4_000)
+    written_to(tmp_path / "5.log.1", "older\n", 5 * 4_000)
+    assert await of_many.count() == 0
+    written_to(tmp_path / "5.log", " old\nnew\n", 0)
+    assert await of_many.count() == 1
+
+
+async def test_a_file_that_gave_way_is_known_after_a_restart(of_many: Tailed, tmp_path: Path) -> None:
+    """Though it is left out then, and in the life after that."""
+    await of_many.read()
+    for hour in (3, 4, 5):
+        written_to(tmp_path / f"{hour}.log", "new\n", 0)
+    assert await of_many.count() == 3, "6, 7 and 8 gave way"
+    for _ in range(2):
+        assert await of_many.kill().count() == 3
+        assert await of_many.count() == 3
+    written_to(tmp_path / "8.log", "new\n", -8_000)
+    assert await of_many.count() == 4
+
+
+async def test_more_files_than_are_remembered_are_no_new_ones(of_many: Tailed, tmp_path: Path) -> None:
+    """Of which it is forgotten up to where they were read: their last lines may be missed, and none counts
+    twice. What comes is read from its beginning all the same."""
+    await of_many.read()
+    saved = of_many.memory.value or b""
+    assert sum(f"{hour}.log".encode() in saved for hour in range(9)) == 6
+    written_to(tmp_path / "0.log", "new\n", -4_000)
+    assert await of_many.count() == 0
+    written_to(tmp_path / "0.log", "new\n", -4_000)
+    assert await of_many.count() == 1
+    of_many.kill()
+    written_to(tmp_path / "1.log", "new\n", -8_000)
+    assert await of_many.count() == 1
+    written_to(tmp_path / "9.log", "new\n" * 5, -12_000)
+    assert await of_many.count() == 6
+
+
 async def test_a_file_that_came_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
     """By a glob that was watched before; by one that is new it would be history."""
     tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
