@@ -27,7 +27,7 @@ class ClearLeftoverThrottle:
     `keys` names the list itself and no other broker that answers has a rate of that side.
 
     Refused, with the value and whose it may be, where a rate is neither recorded nor named, or is set as the
-    default of all brokers, which is not one broker's to remove.
+    default of all brokers, also beneath a value of its own: that is not one broker's to remove.
 
     What is removed stays removed where that heals; where it makes things worse, undo puts it back.
     """

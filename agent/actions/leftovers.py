@@ -37,14 +37,18 @@ async def plan_clearing(ports: Ports, target: str, keys: Collection[str], up_to:
         for k, v in standing.items()
         if ports.recorded(broker, k, v) or (k in keys and 0 <= int(v) <= up_to)
     }
+    default = {k: v for k, v in (await ports.admin.configs(ALL_BROKERS, RATES)).items() if v != UNLIMITED}
+    if beneath := {k: v for k, v in default.items() if k in leftover}:  # it would limit, once ours is gone
+        return _of_all(beneath)
     sides = {LIST_OF[k] for k in leftover if k in LIST_OF}
     foreign = {LIST_OF[k] for k in standing if k in LIST_OF and k not in leftover}
     sides |= {key for key in keys if key in LISTS} - foreign
     changes = [Change(broker, k, Operation.DELETE, leftover[k], None) for k in RATES if k in leftover]
     changes += await _lists(ports, sides, keys)
     if not changes:
-        default = {k: v for k, v in (await ports.admin.configs(ALL_BROKERS, RATES)).items() if k not in own}
-        return _whose(standing, keys, up_to) if standing else _not_here(broker, default)
+        if standing:
+            return _whose(standing, keys, up_to)
+        return _not_here(broker, {k: v for k, v in default.items() if k not in own})
     return fits(Effect("clear_leftover_throttle", owner_of(ports.node_id), tuple(changes)))
 
 
@@ -116,12 +120,16 @@ async def _others_throttle(ports: Ports, key: str) -> bool:
 
 
 def _not_here(broker: str, default: Mapping[str, str]) -> Refusal:
-    """What limits every broker is not this one's to remove."""
-    told = [f"{key} is {value}" for key, value in default.items() if value != UNLIMITED]
-    if told:
-        words = f"{', '.join(told)} as the default of all brokers, which is not one broker's to remove"
-        return Refusal("coexistence", words)
+    if default:
+        return _of_all(default)
     return Refusal("preconditions", f"no throttle that may be removed stands on {broker}")
+
+
+def _of_all(default: Mapping[str, str]) -> Refusal:
+    told = ", ".join(f"{key} is {value}" for key, value in default.items())
+    return Refusal(
+        "coexistence", f"{told} as the default of all brokers, which is not one broker's to remove"
+    )
 
 
 def _whose(standing: Mapping[str, str], keys: Collection[str], up_to: int) -> Refusal:

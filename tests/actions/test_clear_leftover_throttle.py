@@ -139,9 +139,25 @@ async def test_what_is_set_for_all_brokers_is_not_one_brokers_to_remove() -> Non
     assert refusal.question == "preconditions"
 
 
+async def test_what_hides_a_limit_of_all_brokers_stays() -> None:
+    """Without it that one is in force: a thousand times tighter here. One of another key changes nothing."""
+    world = left_over()
+    world.values[BROKER] = {FOLLOWER_RATE: "1000000"}
+    world.values["broker/"] = {FOLLOWER_RATE: "1000"}
+    refusal = await plan(world, keys=(FOLLOWER_RATE,), up_to=MiB)
+    assert isinstance(refusal, Refusal)
+    assert refusal.question == "coexistence"
+    assert refusal.reason.startswith(f"{FOLLOWER_RATE} is 1000 as the default of all brokers")
+
+    world.values["broker/"] = {FOLLOWER_RATE: UNLIMITED, LEADER_RATE: "1000"}
+    effect = await planned(world, keys=(FOLLOWER_RATE,), up_to=MiB)
+    assert summary(effect)[0] == (BROKER, FOLLOWER_RATE, Operation.DELETE, None)
+
+
 async def test_a_list_of_everything_stays_while_all_brokers_have_a_rate() -> None:
     """By the default of all."""
     world = left_over()
+    del world.values[BROKER][FOLLOWER_RATE]
     world.values["broker/"] = {FOLLOWER_RATE: "9"}
 
     effect = await planned(world, keys=(FOLLOWER_RATE, FOLLOWER_LIST))
