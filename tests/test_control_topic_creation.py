@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from fake_log import FakeLog
 from fenced_cluster import TIMES, boot_ms
 
 from agent.control_topic import ControlTopic, Settings, Surroundings
-from agent.control_topic.creation import configs
+from agent.control_topic.creation import TOPIC_ALREADY_EXISTS, configs
 from agent.kafka.errors import KafkaRefused, KafkaUnreachable
 from agent.kafka.metadata import PartitionInfo
 from agent.rehearsal.virtual_time import run
@@ -42,6 +43,7 @@ class Scene:
     log: Unmade
     forbidden: str = ""
     silent: bool = False  # nothing tells whether it is there
+    unlooked: bool = False  # its settings may not be asked for
     tries: int = 0
 
     async def create(self, *_: object) -> None:
@@ -49,12 +51,16 @@ class Scene:
         self.tries += 1
         if self.forbidden:
             raise KafkaRefused("create_topics", 29, self.forbidden)
+        if self.log.there:
+            raise KafkaRefused("create_topics", TOPIC_ALREADY_EXISTS, None)
         self.log.there = True
 
     async def describe(self) -> Any:
         """As it must be."""
         if self.silent:
             raise KafkaUnreachable("broker 1", "no answer")
+        if self.unlooked:
+            raise KafkaRefused("describe_configs", 29, None)
         made = PartitionInfo("ottla-control", 0, "topic-1", 1, (1, 2, 3), (1, 2, 3), (), ())
         return ([made] if self.log.there else []), configs(3), 3
 
@@ -92,6 +98,21 @@ def test_a_topic_that_is_there_is_read_and_not_made() -> None:
         await one.close()
 
     play(story, there=True)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_who_may_not_look_for_it_makes_it_once(there: bool) -> None:
+    """Or hears that it is there."""
+
+    async def story(scene: Scene) -> None:
+        scene.unlooked = True
+        one = scene.agent()
+        await one.start()
+        await asyncio.sleep(HOUR)
+        assert (one.degraded, scene.tries) == (None, 1)
+        await one.close()
+
+    play(story, there=there)
 
 
 def test_where_nothing_tells_whether_it_is_there_it_is_read_all_the_same() -> None:

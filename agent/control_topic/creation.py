@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from agent.control_topic.ports import RETRY, CreateTopic, Surroundings
+from agent.control_topic.ports import RETRY, CreateTopic, Describe, Surroundings
 from agent.kafka.errors import KafkaError, KafkaRefused
 
 _LOG = logging.getLogger(__name__)
@@ -55,10 +55,19 @@ async def create_where_missing(
     pause = RETRY
     while around.create_topic is not None and not found():
         try:
-            if around.describe is None or not (await around.describe())[0]:
+            if around.describe is None or not await _is_there(around.describe):
                 await create(around.create_topic, name)
             return
         except KafkaError as error:
             failed(str(error))
         await asyncio.sleep(pause)
         pause = min(2 * pause, SELDOM)
+
+
+async def _is_there(describe: Describe) -> bool:
+    """Whether the topic is known to be. Who may not look may make it all the same, and hears then that it is
+    there."""
+    try:
+        return bool((await describe())[0])
+    except KafkaRefused:
+        return False
