@@ -48,7 +48,6 @@ class Scanner:
         self.finders: tuple[Finder, ...] = ()
         self._choose()
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
-        self._countable = frozenset(n for n, search in enumerate(self._searches) if not search.names)
         self._columns = tuple(Columns(p, s.names) for p, s in zip(patterns, self._searches, strict=True))
 
     def count(
@@ -82,18 +81,12 @@ class Scanner:
         for finder in self.finders:
             for at, piece, found in _pieces(finder, chunk):
                 self._vain.update(finder.repeats)
-                plain = [n for n, ends in found.items() if len(ends) > _SHOWN and n in self._countable]
-                sure = frozenset(plain) & finder.exact if plain and piece.isascii() else frozenset()
                 for number, ends in found.items():
-                    search = self._searches[number]
-                    if number in sure:  # there is nothing more to know of these lines
-                        yield at, piece, number, ends, [()] * len(ends)
-                    else:
-                        lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
-                        groups = search.groups(lines)
-                        if number in finder.by_text:
-                            self._vain[number] += groups.count(None)
-                        yield at, piece, number, ends, groups
+                    lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
+                    groups = self._searches[number].groups(lines)
+                    if finder.by_text:
+                        self._vain[number] += groups.count(None)
+                    yield at, piece, number, ends, groups
         self._searched += len(chunk)
         if self._searched >= _PIECE:
             self._learn(chunk)

@@ -47,14 +47,13 @@ class ScanCopy:
 
     `literals`: every line that the pattern finds holds one of them; empty where none is known.
     `runs`: by branch, all texts that a line holds where that branch matches.
-    `longest`: bytes of a line that `twin` may be given. `exact`: in lines of ASCII `scan` finds no others.
+    `longest`: bytes of a line that `twin` may be given.
     """
 
     scan: bytes | None = None
     literals: tuple[bytes, ...] = ()
     twin: bytes | None = None
     longest: int = 0
-    exact: bool = False
     runs: tuple[tuple[bytes, ...], ...] = ()
 
 
@@ -90,8 +89,7 @@ def copy_of(regex: str) -> ScanCopy:
     except Unlike:
         return ScanCopy(scan, known, runs=runs)
     longest = longest_line(branches, lambda atom: characters(atom.text, caseless).ascii)
-    exact = all(_is_exact(branch, caseless, outer=True) for branch in trimmed)
-    return ScanCopy(scan, known, twin, longest, exact, runs)
+    return ScanCopy(scan, known, twin, longest, runs)
 
 
 @lru_cache(maxsize=512)
@@ -171,24 +169,6 @@ def _scanned(atom: Atom, caseless: bool, last: bool) -> bytes:
     if those.wide and most is not None and not (last and most == least):
         most = most * _RUNE if most * _RUNE <= _MANY else None
     return _class_of(those.bytes) + _times(least, most)
-
-
-def _is_exact(branch: Sequence[Atom], caseless: bool, outer: bool) -> bool:
-    """Whether `_scanned_row` of it matches no other ASCII."""
-    last = len(branch) - 1
-    return all(_is_exact_atom(atom, caseless, outer and at == last) for at, atom in enumerate(branch))
-
-
-def _is_exact_atom(atom: Atom, caseless: bool, last: bool) -> bool:
-    if atom.text in _ENDS:
-        return True
-    if max(atom.least, atom.most or 0) > _MANY:
-        return False
-    if atom.branches:
-        return all(_is_exact(branch, caseless, last) for branch in atom.branches)
-    if atom.most is None or (last and atom.most == atom.least):
-        return True
-    return not characters(atom.text, caseless).wide  # of bytes it may match four times as many
 
 
 def _twin_of(branches: Iterable[Sequence[Atom]], caseless: bool) -> bytes:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import hyperscan
 
-from agent.sources.log_fragments import Lore
-from agent.sources.log_scan_copy import ScanCopy, TooMany
+from agent.sources.log_scan_copy import TooMany
 
 # Of fewer than 48 texts hyperscan searches in a way that is for AVX2, which its builds for Python do without:
 # 30 patterns then take two to three times as long as 50 do. So there are always as many: these are in no log.
@@ -21,19 +20,16 @@ _MANY = 1 << 17  # lines of one chunk, each counted for every pattern that finds
 
 
 class HyperscanFinder:
-    """All patterns in one pass of block mode, during which the interpreter runs other threads.
-
-    A pattern with a text that is rare in the log is searched for by that text alone."""
+    """Looks for the texts of all patterns in one pass of block mode, during which the interpreter runs other
+    threads. Texts only: of expressions that hold two letters between what varies it misses some lines."""
 
     name = "hyperscan"
+    by_text = True
 
-    def __init__(self, copies: Mapping[int, ScanCopy], lore: Lore) -> None:
-        fragments = lore.fragments({number: copy.runs for number, copy in copies.items()})
-        whole = {number: copy for number, copy in copies.items() if number not in fragments}
-        self.numbers, self.by_text = frozenset(copies), frozenset(fragments)
+    def __init__(self, fragments: Mapping[int, Sequence[bytes]]) -> None:
+        self.numbers = frozenset(fragments)
         self.repeats = Counter[int]()
-        self.exact = frozenset(number for number, copy in whole.items() if copy.exact)
-        self._database = _compiled(whole, fragments)
+        self._database = _compiled(fragments)
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
         """The ends of the lines that each pattern may find. TooMany: the chunk must be cut."""
@@ -43,9 +39,7 @@ class HyperscanFinder:
 
         def found(number: int, _from: int, end: int, _flags: int, _context: object) -> bool:
             nonlocal left
-            if end <= behind.get(
-                number, 0
-            ):  # one more in the same line: they come in the order of their ends
+            if end <= behind.get(number, 0):  # once more in the same line, as they come in their order
                 repeats[number] += 1
                 return False
             left -= 1
@@ -58,47 +52,16 @@ class HyperscanFinder:
             self._database.scan(chunk, match_event_handler=found)
         except hyperscan.ScanTerminated:
             raise TooMany from None
-        return {number: sorted(those) for number, those in ends.items()}
+        return ends
 
 
-def finder(copies: Mapping[int, ScanCopy], lore: Lore) -> HyperscanFinder | None:
-    """For those of the patterns that hyperscan takes; None where it takes none."""
-    try:
-        return HyperscanFinder(copies, lore)
-    except hyperscan.error:
-        taken = {number: copy for number, copy in copies.items() if takes(copy)}
-    try:
-        return HyperscanFinder(taken, lore) if taken else None
-    except hyperscan.error:  # each alone, but not all together
-        return None
-
-
-def takes(copy: ScanCopy) -> bool:
-    """Whether hyperscan takes this pattern: only of one alone it says so."""
-    try:
-        _compiled({0: copy}, {})
-    except hyperscan.error:
-        return False
-    return True
-
-
-def _compiled(whole: Mapping[int, ScanCopy], fragments: Mapping[int, Sequence[bytes]]) -> hyperscan.Database:
-    """Each expression reaches behind the line's end: else every place where it may end would be reported,
-    a repetition of 200 characters 200 times. So it is once a line, and faster than with `$`."""
-    rows = [
-        (number, b"(?:" + copy.scan + rb")[^\n]*\n", hyperscan.HS_FLAG_MULTILINE)
-        for number, copy in whole.items()
-        if copy.scan is not None
-    ]
-    rows += [(number, _escaped(text), 0) for number, texts in fragments.items() for text in texts]
-    behind = max((number for number, _, _ in rows), default=0) + 1
+def _compiled(fragments: Mapping[int, Sequence[bytes]]) -> hyperscan.Database:
+    rows = [(number, text, 0) for number, texts in fragments.items() for text in texts]
     padding = (_SHORT, *_PADDING[len({text for _, text, _ in rows}) :])
+    behind = max(fragments) + 1
     rows += [(behind + n, text, hyperscan.HS_FLAG_QUIET) for n, text in enumerate(padding)]
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     ids, texts, flags = zip(*rows, strict=True)
-    database.compile(expressions=list(texts), ids=list(ids), elements=len(rows), flags=list(flags))
+    escaped = [b"".join(b"\\x%02x" % byte for byte in text) for text in texts]
+    database.compile(expressions=escaped, ids=list(ids), elements=len(rows), flags=list(flags))
     return database
-
-
-def _escaped(text: bytes) -> bytes:
-    return b"".join(b"\\x%02x" % byte for byte in text)

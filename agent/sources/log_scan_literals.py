@@ -13,7 +13,7 @@ class LiteralFinder:
     """Looks for each text that a pattern's lines hold."""
 
     name = "literals"
-    exact = by_text = frozenset[int]()
+    by_text = False
     repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy]) -> None:

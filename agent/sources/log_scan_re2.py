@@ -22,7 +22,7 @@ class Re2Finder:
     """One pass of all patterns together. Raises re2.error: together they are too big."""
 
     name = "re2"
-    exact = by_text = frozenset[int]()
+    by_text = False
     repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
@@ -52,7 +52,7 @@ class SeparateFinder:
     """Each pattern as it was written, by itself: for what can be searched in no other way."""
 
     name = "re2, each by itself"
-    exact = by_text = frozenset[int]()
+    by_text = False
     repeats: Mapping[int, int] = MappingProxyType({})
 
     def __init__(self, regexes: Mapping[int, str]) -> None:

@@ -50,9 +50,11 @@ def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, .
     with_texts = {n: copy for n, copy in scannable.items() if copy.literals}
     lore = Lore()
     lore.learn(b"..." + log)
+    runs = {n: copy.runs for n, copy in scannable.items()}
+    untaught, taught = Lore().fragments(runs), lore.fragments(runs)
     ways: dict[str, tuple[Finder | None, ...]] = {
-        "hyperscan": (hyperscan_finder(scannable, Lore()) if scannable else None,),
-        "hyperscan, taught": (hyperscan_finder(scannable, lore) if scannable else None,),
+        "hyperscan": (hyperscan_finder(untaught) if untaught else None,),
+        "hyperscan, taught": (hyperscan_finder(taught) if taught else None,),
         "re2": (re2_finder(scannable) if scannable else None,),
         "literals": (LiteralFinder(with_texts) if with_texts else None,),
         "separate": (),
@@ -153,7 +155,7 @@ def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
 
 def test_this_machine_searches_with_hyperscan() -> None:
     """The laws would be silent about it where it is missing."""
-    finder = hyperscan_finder({0: copy_of("ERROR")}, Lore())
+    finder = hyperscan_finder({0: [b"ERROR"]})
     assert finder is None or finder.name == "hyperscan"
     if finder is None:
         pytest.skip("hyperscan does not run here")
