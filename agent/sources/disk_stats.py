@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -122,12 +123,18 @@ def device_of(path: str) -> tuple[int, int]:
 
 def volume_of(path: str) -> str:
     """What has the room of the file system there: paths with the same share it. The device, which subvolumes
-    of btrfs have in common; of a dataset of ZFS its pool."""
-    device = device_of(path)
-    if any(device):
+    of btrfs have in common, by its name where the /dev of a container lacks it, or it is several; of a
+    dataset of ZFS its pool."""
+    number = os.stat(path).st_dev  # noqa: PTH116
+    device: tuple[int, int] | None = None
+    with suppress(OSError):  # of what is mounted there: the path itself was looked at
+        device = device_of(path)
+    if device is not None and any(device):
         return "{}:{}".format(*device)
     kind, source = _mounted_at(path)
-    return f"{kind} {source.partition('/')[0]}" if kind == "zfs" else f"{kind} {os.stat(path).st_dev}"  # noqa: PTH116
+    if kind == "zfs":
+        return f"{kind} {source.partition('/')[0]}"
+    return f"{kind} {source if device is None else number}"
 
 
 def _mounted_at(path: str) -> tuple[str, str]:

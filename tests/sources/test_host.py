@@ -6,6 +6,8 @@ import math
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -110,6 +112,28 @@ def test_the_volume_of_a_dataset_is_its_pool(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(disk_stats, "device_of", lambda _: (0, 0))
     found = [disk_stats.volume_of(str(tmp_path / name)) for name in ("a", "b", "c")]
     assert found == ["zfs p", "zfs p", "zfs q"]
+
+
+@pytest.mark.parametrize("source", ["/dev/absent", "/dev/absent:/dev/absent2"], ids=["btrfs", "bcachefs"])
+def test_a_volume_whose_device_cannot_be_looked_at_is_called_by_its_name(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's /dev has none of the host's, and several devices are none; each mount has its number."""
+    one, other, gone = (tmp_path / name for name in ("one", "other", "gone"))
+    numbers, real = {str(one): os.makedev(0, 45), str(other): os.makedev(0, 46)}, os.stat
+
+    def stat(path: str | Path, **more: bool) -> Any:
+        number = numbers.get(str(path))
+        return real(path, **more) if number is None else SimpleNamespace(st_dev=number, st_mode=0o40755)
+
+    mounts = [f"1 1 0:{n} / {path} rw - btrfs {source} rw" for n, path in ((45, one), (46, other))]
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(kernel_file, "read", lambda _: "\n".join(mounts))
+    assert disk_stats.volume_of(str(one)) == disk_stats.volume_of(str(other)) == f"btrfs {source}"
+    with pytest.raises(FileNotFoundError):
+        disk_stats.volume_of(str(gone))
+    with pytest.raises(FileNotFoundError):
+        disk_stats.device_of(str(one))
 
 
 async def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
