@@ -83,6 +83,12 @@ class Eyes:
         self.series.want(dict.fromkeys(world_names.NAMES, LEAST_MS) | sight.windows)
         self._told = Translation(rules.names, sight.names).told
 
+    def go_on(self, rules: Rules, sight: Sight) -> None:
+        """After a restart: what was put back rests on the exporter that gave it, also before that answers."""
+        for exporter in self._exporters:  # the labels of each are in its series, and tell them apart
+            names = sight.brought_back(exporter.target.labels)
+            exporter.go_on(frozenset(map(rules.names.origin, names)))
+
     def told(self, samples: list[Sample]) -> list[Sample]:
         """A reading as the rules name its series."""
         return self._told(samples)

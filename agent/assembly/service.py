@@ -79,6 +79,7 @@ async def make_service(config: Config) -> Service:
     snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, tail.keep)
     await snapshots.load()
     sight.resume(await restored(journal))
+    eyes.go_on(rules, sight)
     sight.keep_judging(one.decision for one in ledger.history.standing())
     eyes.look(rules, sight)
     judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below

@@ -88,6 +88,10 @@ class Exposition:
         self._selected, self._wanted = names, Wanted(names)
         self._until_whole = 0
 
+    def go_on(self, names: frozenset[str]) -> None:
+        """After a restart: take these for given until the first good reading."""
+        self._names = names - {_UP}
+
     def gives(self, name: str) -> bool:
         """Whether the last good reading had this name."""
         return name in self._names

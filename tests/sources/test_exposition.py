@@ -348,3 +348,8 @@ async def test_a_name_rests_on_who_gives_it_and_else_on_who_was_not_read(exporte
     exporter.reply = lambda: web.Response(status=500)
     await failure(first)
     assert givers(both, "a") == {"first"}
+
+    never.go_on(frozenset({"a", "up"}))  # it gave them before a restart
+    await failure(never)
+    assert givers(both, "a") == {"first", "never"}
+    assert givers(both, "up") == frozenset()
