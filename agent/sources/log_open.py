@@ -15,8 +15,7 @@ from typing import Any
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
 
 PACKED = ".gz"
-_PIECE = 4  # this part of LINE_LIMIT is searched while it is still in the processor's own memory
-_NEAR = 64  # this part of what is read is long enough for most lines to have an end in it
+_NEAR = 64  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file
 
@@ -48,15 +47,10 @@ class Plain:
     def read(self, offset: int) -> bytes | None:
         """Whole lines, none over LINE_LIMIT; or LINE_LIMIT bytes from there, fewer at the end of the file.
         None: ask again."""
-        whole = self._lines(offset, LINE_LIMIT // _PIECE) or self._lines(offset, LINE_LIMIT)
-        return os.pread(self.fd, whole or LINE_LIMIT, offset)
-
-    def _lines(self, offset: int, limit: int) -> int:
-        """How long the lines there are, up to the last that ends just before `limit`; 0: none does."""
-        # To read no more than these spares the copy of them that is without the rest.
-        just = limit // _NEAR
-        end = os.pread(self.fd, just, offset + limit - just).rfind(b"\n") + 1
-        return end and limit - just + end
+        # To read no more than whole lines spares the copy of them that is without the rest.
+        just = LINE_LIMIT // _NEAR
+        end = os.pread(self.fd, just, offset + LINE_LIMIT - just).rfind(b"\n") + 1
+        return os.pread(self.fd, LINE_LIMIT - just + end if end else LINE_LIMIT, offset)
 
     def next_data(self, offset: int) -> int:
         """Where the hole at `offset` ends: a writer that does not append may leave gigabytes."""
