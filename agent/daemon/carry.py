@@ -51,7 +51,7 @@ class Carrier:
     async def carry(self, *, resumed: bool = False) -> None:
         """Until nothing stands; then the claim is given back. Raises JournalFailed."""
         self._resumed = resumed
-        self._holding.begin(resumed=resumed)
+        self._holding.begin(resumed=resumed, unwritten=bool(self._evidence.harmed))
         self._evidence.begin(resumed=resumed, begun=self._holding.may_have_begun)
         while self.incident.stands:
             await _HANDLERS[self.incident.phase](self)

@@ -41,16 +41,16 @@ class Holding:
         self._elsewhere: Elsewhere | None = None
         self.ports: Ports = means.ports
 
-    def begin(self, *, resumed: bool) -> None:
-        """Once the incident is carried; `resumed`: it was begun by a former life, which may have died with a
-        request under way."""
+    def begin(self, *, resumed: bool, unwritten: bool = False) -> None:
+        """Once the incident is carried; `resumed`: it was begun by a former life or carrier, which may have
+        ended with a request under way, as one of an undo that is `unwritten`."""
         means, one = self._means, self._incident()
         if one.claimed is None or means.fence is None:
             return
         self._resumed = resumed
         self._writes = ClaimWrites(means.fence, one.claimed, means.ports.node_id)
         self.ports = self._writes.ports(means.ports, self._look, self._look_back)
-        if resumed and in_its_midst(one, means.clock(), means.boot()):
+        if resumed and (unwritten or in_its_midst(one, means.clock(), means.boot())):
             self._writes.suspect()
 
     @property

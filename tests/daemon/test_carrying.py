@@ -13,14 +13,17 @@ from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import EFFECT, UNSET, Fleet, play
 from msgspec.structs import replace
 from stories import decision
+from written_throttle import Clear
 
 from agent.actions import Ports
 from agent.daemon.carry import Carrier
+from agent.daemon.evidence import Evidence
 from agent.daemon.ledger import Ledger
 from agent.journal import JournalFailed
 from agent.kafka.errors import KafkaInDoubt
 from agent.model import Change, Effect, Entry, Kind, Operation, Seen, Settle
 from agent.rehearsal.stage import MemoryJournal
+from agent.verify import View
 from agent.wire import decode, encode
 
 OF = decision(do="throttle_replication")
@@ -247,6 +250,43 @@ def test_a_journal_that_cannot_be_written_keeps_nothing_from_being_put_back() ->
         await carrier.carry()
         assert fleet.cluster.values == UNSET
         assert carrier.incident.reason == "undone by ann"
+
+    play(story)
+
+
+class Harmful(Clear):
+    """It got worse."""
+
+    def view(self, *_: object, **__: object) -> Any:
+        """By its rule's own words."""
+        return View(boot_ms(), False, None, True, None, None)
+
+
+def test_what_was_sent_while_harm_could_not_be_written_is_settled_by_the_next_carrier() -> None:
+    """Nobody answered the first request of that undo, which may still land."""
+
+    async def story(fleet: Fleet) -> None:
+        await fleet.hold()
+        await knows(fleet, Kind.DONE)
+        one: Any = fleet.agents[1]
+        journal, one.sight = MemoryJournal(), Harmful
+        await reads_again(one, journal)
+        journal.full = True
+        fleet.cluster.fate, fleet.cluster.late, before = "late", LATE, fleet.cluster.writes
+        evidence = Evidence(one, OF.incident)
+        carrying = asyncio.ensure_future(Carrier(one, OF.incident, evidence).carry())
+        async with asyncio.timeout(30):
+            while fleet.cluster.writes == before:
+                await asyncio.sleep(0.001)
+        fleet.cluster.fate = "done"
+        with pytest.raises(JournalFailed):
+            await carrying
+        journal.full, begun = False, boot_ms()
+        again = Carrier(one, OF.incident, evidence)
+        await again.carry(resumed=True)
+        assert boot_ms() - begun >= TIMES.act + TIMES.e_controller
+        assert fleet.cluster.values == UNSET
+        assert again.incident.verdict is Kind.WORSE
 
     play(story)
 
