@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ from agent.sources.names import Names
 from agent.surface import Plain
 from agent.yaml_marks.complaints import Severity
 
+log = logging.getLogger(__name__)
 _TRIES = 3  # readings, until the files stand still while they are read
 _READING_S = 300.0  # ten thousand rules take half a minute, more where the agent is busy
 _LOOK_S = 10.0
@@ -187,6 +189,9 @@ def _steady(files: Files) -> tuple[Stamp, Rules | None, list[str]]:
             rules = files.read()
         except BadRules as bad:
             complaints = [str(c) for c in bad.complaints if c.severity is Severity.ERROR]
+        except ValueError as error:  # the rules in force are good: no reason to end
+            log.exception("reading the rules ended by a fault of ours")
+            complaints = [f"a fault of the agent's, see its log: {type(error).__name__}: {error}"]
         if files.stamp() == stamp:
             return stamp, rules, [] if rules else complaints
     return stamp, None, [_MOVING]

@@ -9,7 +9,7 @@ from agent.model import Place
 from agent.promql import BadExpression, Expression
 from agent.promql.functions import FUNCTIONS
 from agent.promql.labels import NAME
-from agent.rulebook.compiled import compiled
+from agent.rulebook.compiled import compiled, readable
 from agent.rulebook.filling import LABEL, misplaced, placed
 from agent.rulebook.labels import MayHave
 from agent.rulebook.slips import slip
@@ -58,14 +58,22 @@ def promql_with_labels(may_have: MayHave) -> Callable[[Node], str]:
         filled = _compiled(node, LABEL.sub(r"x\1", written))  # as long as before: columns stay right
         _check_kind(filled)
         for match in placed(written) if NAME in written else ():
-            other = f"{filled.text[: match.start()]}y{filled.text[match.start() + 1 :]}"
-            if _chosen(compiled(other)) != _chosen(filled):
-                hint = "write the name: what no rule names is not read"
-                place = _place(node, match.start())
-                raise Wrong(f"{match[0]} chooses which metric is read", hint, place, len(match[0]))
+            _check_chooses_nothing(node, filled, match)
         return written
 
     return read
+
+
+def _check_chooses_nothing(node: Node, filled: Expression, label: re.Match[str]) -> None:
+    """Wrong where the alert's label, whose text begins with x in `filled`, has a say in which metric is read;
+    and where that is a pattern with some texts only, as behind a backslash."""
+    place, width = _place(node, label.start()), len(label[0])
+    other = readable(f"{filled.text[: label.start()]}y{filled.text[label.start() + 1 :]}")
+    if other is None:
+        raise Wrong(f"what stands before {label[0]} takes its first letter", None, place, width)
+    if _chosen(other) != _chosen(filled):
+        hint = "write the name: what no rule names is not read"
+        raise Wrong(f"{label[0]} chooses which metric is read", hint, place, width)
 
 
 def _chosen(expression: Expression) -> list[object]:

@@ -16,6 +16,7 @@ from agent.daemon.reload import Means, Reload, Rules
 from agent.families import written
 from agent.history import History
 from agent.journal import JournalFailed
+from agent.promql import BadExpression
 from agent.rulebook.stamps import Stamp
 
 BETTER = ALERTS.replace("0.85", "0.9")
@@ -261,6 +262,25 @@ async def test_a_folder_that_may_not_be_read_or_is_gone_is_a_refusal(bench: Benc
     answer = await reload.reload(dry_run=False, by="test")
 
     assert answer["complaints"] == [f"{tmp_path}:1:1: this holds no alerts.yml, remedies.yml or logs.yml"]
+
+
+async def test_a_fault_of_the_reading_is_a_refusal(bench: Bench, tmp_path: Path) -> None:
+    """The agent goes on by the rules in force, though a file brings out a mistake of ours."""
+    reload = bench.reload()
+    real = bench.files
+
+    @dataclass(frozen=True)
+    class Faulty(RuleFiles):
+        def read(self) -> Rules:
+            raise BadExpression("illegal regex")
+
+    bench.files = Faulty(SPECS, real.rules)
+    write(tmp_path, alerts=BETTER)
+
+    answer = await reload.reload(dry_run=False, by="test")
+
+    assert answer["complaints"] == ["a fault of the agent's, see its log: BadExpression: illegal regex"]
+    assert (reload.seen, bench.in_force) == (bench.stamp(), [])
 
 
 def exposed(reload: Reload) -> str:

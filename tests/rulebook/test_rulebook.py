@@ -199,6 +199,16 @@ def test_each_mistake_in_a_remedy_has_its_place_and_words(
         assert said[0].startswith(f"disk/remedies.yml:{complaint}")
 
 
+def test_a_label_behind_a_backslash_is_refused_as_any_other_mistake(tmp_path: Path) -> None:
+    """Its first letter belongs to the escape: `\\xab` is a pattern, and `\\yab` is none."""
+    alerts = ALERTS.replace("host_log_dir_used_ratio", "max by (path, ab) (host_log_dir_used_ratio)")
+    pattern = r'{__name__=~"host_log_.*", path=~"a\\$ab"}'
+    remedies = REMEDIES.replace('host_log_dir_used_ratio{path="$path"}', pattern)
+    assert complaints(write(tmp_path, alerts=alerts, remedies=remedies))[0].startswith(
+        "disk/remedies.yml:9:61: expr: what stands before $ab takes its first letter"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
