@@ -5,18 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
+
+from agent.sources.log_rotated import places, siblings
 
 QUIET_MS = 3_600_000  # a file that is watched gives way to one that was written to so much later
 
 
 def written(paths: Iterable[str]) -> Mapping[str, int]:
-    """When each was written to last (ms), 0 where that cannot be learnt."""
+    """When each was written to last (ms), 0 where that cannot be learnt. Of one that was renamed, and not
+    made again yet, what it became tells."""
     found = {}
     for path in paths:
         found[path] = 0
         with suppress(OSError):
-            found[path] = os.stat(path).st_mtime_ns // 1_000_000  # noqa: PTH116 a few hundred calls
+            try:
+                found[path] = _ms(os.stat(path))  # noqa: PTH116 a few hundred calls
+            except FileNotFoundError:
+                found[path] = max((_ms(stat) for stat, _ in siblings(places(Path(path)))), default=0)
     return found
+
+
+def _ms(stat: os.stat_result) -> int:
+    return stat.st_mtime_ns // 1_000_000
 
 
 def chosen(

@@ -22,13 +22,15 @@ from agent.sources.log_trail import Trail
 _log = logging.getLogger(__name__)
 
 _FILES = 200
+_NAMES = 2_000  # of files that are left out and forgotten: so many are saved at most
 
 
 class Places(msgspec.Struct):
-    """Up to where all was read. Of what `watched` names, a file without marks is new."""
+    """Up to where all was read; None: that is forgotten. Of what `watched` names, a file that is not among
+    `marks` is new."""
 
     watched: list[str] = []
-    marks: dict[str, list[Mark]] = {}
+    marks: dict[str, list[Mark] | None] = {}
     feeds: dict[str, str] = {}
 
 
@@ -48,7 +50,7 @@ class Inputs:
         self._places = Places()
         self._trails: dict[str, Trail] = {}
         self._left: dict[str, list[Mark] | None] = {}  # of those that are left out; None: it is forgotten
-        self._forgot: set[str] = set()  # which files name such
+        self._forgot: set[str] = set()  # which files name such, where they are too many to be saved
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
         self._empty: set[str] = set()  # globs that name no file
@@ -64,8 +66,10 @@ class Inputs:
     def places(self) -> Places:
         """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
-        marks = {path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()}
-        marks |= {path: marks for path, marks in self._left.items() if marks is not None}
+        marks: dict[str, list[Mark] | None] = {
+            path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()
+        }
+        marks |= {p: marks for p, marks in self._left.items() if marks is not None or not self._forgot}
         self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
         return replace(self._places, watched=[file for file in self._files if file not in self._forgot])
 
@@ -134,7 +138,8 @@ class Inputs:
         self._left = {path: marks for path, marks in self._left.items() if at.get(path, bool(self.failed))}
         known = [path for path, marks in self._left.items() if marks is not None and path not in soon]
         self._left |= dict.fromkeys(known[:-_FILES])
-        self._forgot = {new[path] for path in left if self._left.get(path, []) is None}
+        forgot = [path for path in left if self._left.get(path, []) is None]
+        self._forgot = {new[path] for path in forgot} if len(forgot) > _NAMES else set()
         self._tell_left_out(sorted(path for path in left if at[path] > now - QUIET_MS))
         return watched
 

@@ -515,12 +515,16 @@ async def test_a_file_that_gave_way_is_known_after_a_restart(of_many: Tailed, tm
     assert await of_many.count() == 4
 
 
-async def test_more_files_than_are_remembered_are_no_new_ones(of_many: Tailed, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("names", "kept"), [(2, 6), (3, 9)])
+async def test_more_files_than_are_remembered_are_no_new_ones(
+    of_many: Tailed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: int, kept: int
+) -> None:
     """Of which it is forgotten up to where they were read: their last lines may be missed, and none counts
     twice. What comes is read from its beginning all the same."""
+    monkeypatch.setattr(log_inputs, "_NAMES", names)
     await of_many.read()
     saved = of_many.memory.value or b""
-    assert sum(f"{hour}.log".encode() in saved for hour in range(9)) == 6
+    assert sum(f"{hour}.log".encode() in saved for hour in range(9)) == kept
     written_to(tmp_path / "0.log", "new\n", -4_000)
     assert await of_many.count() == 0
     written_to(tmp_path / "0.log", "new\n", -4_000)
@@ -530,6 +534,29 @@ async def test_more_files_than_are_remembered_are_no_new_ones(of_many: Tailed, t
     assert await of_many.count() == 1
     written_to(tmp_path / "9.log", "new\n" * 5, -12_000)
     assert await of_many.count() == 6
+
+
+async def test_of_many_files_the_one_that_came_while_the_agent_was_down_is_read_from_its_beginning(
+    of_many: Tailed, tmp_path: Path
+) -> None:
+    """In the life after that, too; and the forgotten ones are no new ones."""
+    await of_many.read()
+    for life, count in enumerate((5, 10)):
+        written_to(tmp_path / f"{life}.log", "new\n", -4_000 * life)
+        written_to(tmp_path / f"{9 + life}.log", "new\n" * 5, -4_000 * life)
+        assert await of_many.kill().count() == count
+
+
+async def test_a_left_out_file_that_is_rotated_is_known_when_it_is_made_later(
+    of_many: Tailed, tmp_path: Path
+) -> None:
+    """As by logrotate with nocreate: what it was renamed to is no news."""
+    await of_many.read()
+    (tmp_path / "5.log").rename(tmp_path / "5.log.1")
+    for _ in range(3):
+        assert await of_many.count() == 0
+    written_to(tmp_path / "5.log", "new\n", 0)
+    assert await of_many.count() == 1
 
 
 async def test_a_file_that_came_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
