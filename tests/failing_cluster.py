@@ -37,9 +37,9 @@ class Cluster(DiskScenery):
         return [*await super().read(now), Sample(FAILED, (), now, float(self.failed))]
 
 
-def judged(within_ms: int, *, worse_if: str | None = None) -> Rulebook:
+def judged(within_ms: int, *, worse_if: str | None = None, lease_ms: int = HOUR) -> Rulebook:
     """The stage's rules, under a lease of an hour."""
-    rules = book(lease_ms=HOUR)
+    rules = book(lease_ms=lease_ms)
     remedy = rules.remedies["Full"]
     step = replace(remedy.steps[0], verify=Verify('used{path="$path"} < 0.7', within_ms, 5_000))
     return replace(rules, remedies={"Full": replace(remedy, steps=(step,), worse_if=worse_if)})
@@ -67,3 +67,15 @@ class Slow(Brake):
     def settle(self, effect: Effect, seen: Seen) -> Settle:
         """As a drain whose moves are cancelled."""
         return Settle.APPLY if seen.gone else Settle.DONE
+
+
+class Failing(Brake):
+    """Brakes, and fails half a minute later."""
+
+    plan = Brake.plan
+
+    async def apply(self, effect: Effect, ports: Ports) -> None:
+        """Half done."""
+        await super().apply(effect, ports)
+        await asyncio.sleep(30)
+        raise RuntimeError("the brake is broken")

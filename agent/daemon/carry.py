@@ -30,8 +30,8 @@ class Carrier:
         self._insisting = Insisting(incident)
         self._holding = Holding(means, lambda: self.incident, self._insisting.tell)
         self._early = Early(means, self._one, self._holding)
-        self._undoing = Undoing(self._one, self._holding, self._insisting)
         self._evidence = evidence or Evidence(means, incident)
+        self._undoing = Undoing(self._one, self._holding, self._insisting, self._evidence)
         self._resumed = False
 
     @property
@@ -51,10 +51,13 @@ class Carrier:
     async def carry(self, *, resumed: bool = False) -> None:
         """Until nothing stands; then the claim is given back. Raises JournalFailed."""
         self._resumed = resumed
-        self._holding.begin(resumed=resumed, unwritten=bool(self._evidence.harmed))
+        self._holding.begin(resumed=resumed, unwritten=self._evidence.must_go is not None)
         self._evidence.begin(resumed=resumed, begun=self._holding.may_have_begun)
         while self.incident.stands:
-            await _HANDLERS[self.incident.phase](self)
+            if (known := self._evidence.untold()) is not None:
+                await self._undoing.must_go(*known)
+            else:
+                await _HANDLERS[self.incident.phase](self)
         await self._release()
 
     async def act(self) -> None:
@@ -68,8 +71,7 @@ class Carrier:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
         if stop is not None:
-            kind, reason = stop
-            await (self._undoing.undo(reason) if kind is Kind.UNDONE else self._undoing.undo_harm(reason))
+            await self._undoing.must_go(*stop)
             return
         try:
             work.result()
@@ -77,23 +79,17 @@ class Carrier:
             if (why := self._holding.not_begun()) is not None:
                 await self._one.record(Kind.REFUSED, why, question="the instant of effect")
             else:
-                await self._one.record(Kind.FAILED, str(error))
+                await self._undoing.must_go(Kind.FAILED, str(error))
         else:
             self._evidence.stands()
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
 
     async def _over(self) -> bool:
-        """Whether there is nothing to apply any more: its end is due, it did harm, or a former life left an
-        outcome."""
-        if (early := self._early.why()) is None:
-            if self._evidence.harmed:
-                await self._undoing.undo_harm(self._evidence.harmed)
-                return True
-            if self._resumed and await self._settled():
-                return True
-            early = self._early.why()
-        if early is not None:
-            await self._undoing.undo(early)
+        """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""
+        if self._early.why() is None and self._resumed and await self._settled():
+            return True
+        if (early := self._early.why()) is not None:
+            await self._undoing.must_go(Kind.UNDOING, early)
         return early is not None
 
     async def _apply(self) -> None:
@@ -104,14 +100,14 @@ class Carrier:
         """VERIFYING: wait for the verdict, the end of the lease, or a person."""
         while (early := self._early.why()) is None:
             found = self._evidence.verdict()
-            if found.verdict is Kind.WORSE:
-                await self._undoing.undo_harm(found.reason)
-                return
-            if found.verdict is not None:
+            if found.verdict is Kind.HEALED:
                 await self._one.record(found.verdict, found.reason)
                 return
+            if found.verdict is not None:
+                await self._undoing.must_go(found.verdict, found.reason)
+                return
             await asyncio.sleep(LOOK_S)
-        await self._undoing.undo(early)
+        await self._undoing.must_go(Kind.UNDOING, early)
 
     async def hold(self) -> None:
         """HELD: it helped. Kept for good, or until the lease ends or it does harm, or put back at once."""
@@ -119,14 +115,15 @@ class Carrier:
             await self._one.record(Kind.CLOSED, "healed; what was mended stays")
             return
         if self.incident.until is None:
-            await self._undoing.undo(self._early.why() or "healed: what it needed meanwhile is put back")
+            why = self._early.why() or "healed: what it needed meanwhile is put back"
+            await self._undoing.must_go(Kind.UNDOING, why)
             return
         while (early := self._early.why()) is None:
             if worse := self._harm():
-                await self._undoing.undo_harm(worse)
+                await self._undoing.must_go(Kind.WORSE, worse)
                 return
             await asyncio.sleep(LOOK_S)
-        await self._undoing.undo(early)
+        await self._undoing.must_go(Kind.UNDOING, early)
 
     async def put_back(self) -> None:
         """UNDOING: until it is gone; only the stop file stops that."""
@@ -137,7 +134,7 @@ class Carrier:
         while not (await asyncio.wait({work}, timeout=LOOK_S))[0]:
             early = self._early.why()
             if early is not None:
-                return Kind.UNDONE, early
+                return Kind.UNDOING, early
             if worse := self._harm():
                 return Kind.WORSE, worse
         return None
@@ -152,8 +149,11 @@ class Carrier:
         self._resumed = False
         if settle is Settle.APPLY:
             return False
-        kind = Kind.DONE if settle is Settle.DONE else Kind.FAILED
-        await self._one.record(kind, f"found after a restart: {words}")
+        found = f"found after a restart: {words}"
+        if settle is Settle.DONE:
+            await self._one.record(Kind.DONE, found)
+        else:
+            await self._undoing.must_go(Kind.FAILED, found)
         return True
 
     async def _release(self) -> None:

@@ -10,6 +10,7 @@ from agent.daemon.freshness import begun as since_start
 from agent.daemon.means import Means
 from agent.daemon.standing import Standing
 from agent.daemon.verification import Verification
+from agent.history import TRANSITIONS, Phase
 from agent.model import Kind
 from agent.verify import Before, Judgement, View, first_seen, judge, worsened
 
@@ -19,14 +20,14 @@ class Evidence:
 
     Harm is judged by what was since the effect began, which is when its first request was sent; without a
     fence, or of a former life, nothing tells that, and it is the start. Help is judged by what was since it
-    stood. `harmed`: in what way it got worse, once that was seen; it stays so, since the harm may pass with
-    the effect before either can be written down.
+    stood. `must_go`: as what its undo was begun, and why, once it was; it stays so, since what told that may
+    pass with the effect before either can be written down.
     """
 
     def __init__(self, means: Means, incident: str) -> None:
         self._means = means
         self._one = Standing(means, incident)
-        self.harmed = ""
+        self.must_go: tuple[Kind, str] | None = None
         self._before = Before()
         self._began: Freshness | None = None
         self._stood_since = ran()  # at the latest, once it is DONE
@@ -51,27 +52,30 @@ class Evidence:
         self._stood_since = ran()
         self._began = self._began or Freshness(self._means.clock(), ran())
 
+    def untold(self) -> tuple[Kind, str] | None:
+        """`must_go`, where that can still be written of the incident as it is now: what was said to fail may
+        have been written."""
+        phase, known = self._one.incident.phase, self.must_go
+        if known is None or phase is Phase.UNDOING or known[0] not in TRANSITIONS[phase]:
+            return None
+        return known
+
     def harm(self, *, begun: bool) -> str:
         """In what way it got worse since the effect began; empty where it did not, or nothing began yet."""
         if self._began is None and not begun:
             self._look_around()
-        elif not self.harmed:
-            view = self._view(None)
-            self.harmed = worsened(self._one.incident.decision, self._before, view)
-        return self.harmed
+            return ""
+        view = self._view(None)
+        return worsened(self._one.incident.decision, self._before, view)
 
     def verdict(self) -> Judgement:
         """Of one that is DONE."""
-        if self.harmed:
-            return Judgement(Kind.WORSE, self.harmed)
         one = self._one.incident
         self._stood = self._stood or Freshness(one.done_at or 0, self._stood_since)
         view = self._view(self._stood)
         passed = replace(view, now=self._clock.now(one, view.now, ran()))  # samples are of the wall clock
         found = judge(one.decision, self._before, passed, one.done_at, self._held_since)
         self._held_since = found.since
-        if found.verdict is Kind.WORSE:
-            self.harmed = found.reason
         return found
 
     def _look_around(self) -> None:

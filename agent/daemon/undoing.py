@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from agent.daemon.evidence import Evidence
 from agent.daemon.holding import Broken, Holding
 from agent.daemon.insisting import Insisting
 from agent.daemon.standing import Standing
@@ -17,10 +18,22 @@ log = logging.getLogger(__name__)
 class Undoing:
     """The undo of one incident's effect, and the look that tells what of it stands."""
 
-    def __init__(self, one: Standing, holding: Holding, insisting: Insisting) -> None:
+    def __init__(self, one: Standing, holding: Holding, insisting: Insisting, evidence: Evidence) -> None:
         self._one = one
         self._holding = holding
         self._insisting = insisting
+        self._evidence = evidence
+
+    async def must_go(self, kind: Kind, why: str) -> None:
+        """By that verdict, or, where `kind` is UNDOING, by none. Where that cannot be written it is put back
+        all the same, and written then. Raises JournalFailed; whoever carries it next goes on with the same.
+        """
+        self._evidence.must_go = kind, why
+        if kind is Kind.UNDOING:
+            await self.undo(why)
+        elif not await self._written(kind, why):
+            await self._insisting.until_answered(self.once)
+            await self._one.record(kind, why)
 
     async def undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done. Raises JournalFailed."""
@@ -28,13 +41,6 @@ class Undoing:
         found: Seen | str = await self._insisting.until_answered(self.once)
         end = left_alone(found) if isinstance(found, Seen) else found
         await self._one.record(Kind.UNDONE, reason + end)
-
-    async def undo_harm(self, why: str) -> None:
-        """It got worse. Where that cannot be written it is put back all the same, and written then. Raises
-        JournalFailed."""
-        if not await self._written(Kind.WORSE, why):
-            await self._insisting.until_answered(self.once)
-            await self._one.record(Kind.WORSE, why)
 
     async def once(self) -> Seen | str:
         """What then stands; in words why nothing was undone, where another closed the claim: asked each time,

@@ -262,31 +262,35 @@ class Harmful(Clear):
         return View(boot_ms(), False, None, True, None, None)
 
 
-def test_what_was_sent_while_harm_could_not_be_written_is_settled_by_the_next_carrier() -> None:
+@pytest.mark.parametrize("by", ["harm", "a person"])
+def test_what_an_unwritten_undo_sent_is_settled_by_the_next_carrier(by: str) -> None:
     """Nobody answered the first request of that undo, which may still land."""
 
     async def story(fleet: Fleet) -> None:
         await fleet.hold()
         await knows(fleet, Kind.DONE)
         one: Any = fleet.agents[1]
-        journal, one.sight = MemoryJournal(), Harmful
+        journal, one.sight = MemoryJournal(), Harmful if by == "harm" else Clear
         await reads_again(one, journal)
         journal.full = True
-        fleet.cluster.fate, fleet.cluster.late, before = "late", LATE, fleet.cluster.writes
+        fleet.cluster.fate, fleet.cluster.late = "late", LATE
         evidence = Evidence(one, OF.incident)
-        carrying = asyncio.ensure_future(Carrier(one, OF.incident, evidence).carry())
+        first, again = (Carrier(one, OF.incident, evidence) for _ in range(2))
+        if by == "a person":
+            for carrier in (first, again):
+                carrier.ask_undo("undone by ann")
+        carrying = asyncio.ensure_future(first.carry())
         async with asyncio.timeout(30):
-            while fleet.cluster.writes == before:
+            while "no answer" not in first.trouble:
                 await asyncio.sleep(0.001)
         fleet.cluster.fate = "done"
         with pytest.raises(JournalFailed):
             await carrying
         journal.full, begun = False, boot_ms()
-        again = Carrier(one, OF.incident, evidence)
         await again.carry(resumed=True)
         assert boot_ms() - begun >= TIMES.act + TIMES.e_controller
         assert fleet.cluster.values == UNSET
-        assert again.incident.verdict is Kind.WORSE
+        assert again.incident.verdict is (Kind.WORSE if by == "harm" else None)
 
     play(story)
 
