@@ -48,7 +48,7 @@ class Eyes:
     ) -> None:
         self._config, self._facts, self._tail = config, facts, tail
         self._jmx = make_jmx(config)
-        self._exporters = make_exporters(config)
+        self.exporters = make_exporters(config)
         self.series = Series(WINDOW_MS)
         self.saved = Saved()
         itself = AgentItself(self.series, self.saved, config.interval_ms)
@@ -77,30 +77,24 @@ class Eyes:
         if self._jmx is not None:
             self._jmx.select(asked, table)
             asked -= table.keys()
-        for exporter in self._exporters:
+        for exporter in self.exporters:
             exporter.select(frozenset(name for name in asked if not name.startswith(OURS)))
         self._tail.patterns = rules.book.logs
         self.series.want(dict.fromkeys(world_names.NAMES, LEAST_MS) | sight.windows)
         self._told = Translation(rules.names, sight.names).told
-
-    def go_on(self, rules: Rules, sight: Sight) -> None:
-        """After a restart: what was put back rests on the exporter that gave it, also before that answers."""
-        for exporter in self._exporters:  # the labels of each are in its series, and tell them apart
-            names = sight.brought_back(exporter.target.labels)
-            exporter.go_on(frozenset(map(rules.names.origin, names)))
 
     def told(self, samples: list[Sample]) -> list[Sample]:
         """A reading as the rules name its series."""
         return self._told(samples)
 
     def _broker(self) -> tuple[Source, ...]:
-        return (*(() if self._jmx is None else (self._jmx,)), *self._exporters)
+        return (*(() if self._jmx is None else (self._jmx,)), *self.exporters)
 
     def _giving(self, names: Names, name: str) -> frozenset[str]:
         """Which of them gives a name: JMX what its table has, the exporters only the rest."""
-        if self._jmx is not None and (name in names.metrics or not self._exporters):
+        if self._jmx is not None and (name in names.metrics or not self.exporters):
             return frozenset({self._jmx.name})
-        return givers(self._exporters, name)
+        return givers(self.exporters, name)
 
 
 def make_jmx(config: Config) -> Jolokia | None:

@@ -9,7 +9,9 @@ from functools import partial
 from agent.actions import load, spec
 from agent.assembly.clocks import clock, looking_since, steady
 from agent.assembly.eyes import Eyes, make_tail
+from agent.assembly.given import Given
 from agent.assembly.hands import client_name, make_admin, make_control, make_dirs, make_fence, make_ports
+from agent.assembly.kept import Kept
 from agent.config import Config
 from agent.config.rule_files import RuleFiles
 from agent.control_topic import ControlTopic
@@ -76,10 +78,16 @@ async def make_service(config: Config) -> Service:
     fence = make_fence(config, control, admin)
     means = Means(ledger, lambda: daemon.sight, local, actions, ports, control, clock, fence, boot=boot)
     sight = eyes.sight(rules)
-    snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, tail.keep)
+    given = Given(eyes.exporters, Kept(journal, "exporters"))
+
+    async def keep() -> None:
+        await tail.keep()
+        await given.keep()
+
+    snapshots = Snapshots(eyes.series, config.state, clock, eyes.saved, keep)
     await snapshots.load()
+    await given.load()
     sight.resume(await restored(journal))
-    eyes.go_on(rules, sight)
     sight.keep_judging(one.decision for one in ledger.history.standing())
     eyes.look(rules, sight)
     judging = Judging(clock, lambda: daemon.wake())  # noqa: PLW0108  made below

@@ -28,11 +28,6 @@ class FormerSeries:
             pairs = zip(newest.rows.labels, newest.found.tolist(), strict=True)
             self._left[name] = {without(labels, {NAME}) for labels, alive in pairs if alive}
 
-    def names(self, labels: Labels) -> frozenset[str]:
-        """Of those that have these labels among theirs."""
-        told = set(labels)
-        return frozenset(name for name, left in self._left.items() if any(told <= {*own} for own in left))
-
     def hear(self, samples: Iterable[Sample]) -> None:
         """What this life tells, of sources and of rules that record."""
         if not self._left:

@@ -82,10 +82,6 @@ class Sight:
         self.alerts.restore(kept, unseen=True)
         self._former = FormerSeries(self.series)
 
-    def brought_back(self, labels: Labels) -> frozenset[str]:
-        """The names of series with these labels that were put back, and that nothing has told since."""
-        return self._former.names(labels)
-
     def follow(self, former: Sight, now: int) -> None:
         """Take the place of other rules: alerts of rules that stay as they are go on, the series end that
         only the former rules recorded."""

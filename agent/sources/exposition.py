@@ -92,8 +92,13 @@ class Exposition:
         """After a restart: take these for given until the first good reading."""
         self._names = names - {_UP}
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names that the last good reading had."""
+        return self._names
+
     def gives(self, name: str) -> bool:
-        """Whether the last good reading had this name."""
+        """Whether that had this name."""
         return name in self._names
 
     def may_give(self, name: str) -> bool:
