@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
 from copy import copy
 from fnmatch import fnmatch
 from glob import has_magic
@@ -16,13 +15,13 @@ from agent.sources.file_events import FileEvents
 from agent.sources.log_choice import QUIET_MS, chosen, written
 from agent.sources.log_feed import Feed
 from agent.sources.log_globs import named, to_tail
-from agent.sources.log_marks import Mark, Tally
+from agent.sources.log_left_out import LeftOut, Marks
+from agent.sources.log_marks import Tally
 from agent.sources.log_trail import Trail
 
 _log = logging.getLogger(__name__)
 
 _FILES = 200
-_NAMES = 2_000  # of files that are left out and forgotten: so many are saved at most
 
 
 class Places(msgspec.Struct):
@@ -30,7 +29,7 @@ class Places(msgspec.Struct):
     `marks` is new."""
 
     watched: list[str] = []
-    marks: dict[str, list[Mark] | None] = {}
+    marks: dict[str, Marks] = {}
     feeds: dict[str, str] = {}
 
 
@@ -42,15 +41,13 @@ class Inputs:
     ) -> None:
         self.failed: dict[str, str] = {}  # path, glob or feed → why it could not be read last time
         self.at = "their folders"  # what is being read
-        self.left_out = 0  # files beyond those that are watched at most, though they are written to
         self._files = tuple(files)
         self._feeds = tuple(feeds)
         self._tally = tally
         self._window_ms = window_ms
         self._places = Places()
         self._trails: dict[str, Trail] = {}
-        self._left: dict[str, list[Mark] | None] = {}  # of those that are left out; None: it is forgotten
-        self._forgot: set[str] = set()  # which files name such, where they are too many to be saved
+        self._left = LeftOut(_FILES, tally, window_ms)
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
         self._empty: set[str] = set()  # globs that name no file
@@ -66,12 +63,12 @@ class Inputs:
     def places(self) -> Places:
         """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
-        marks: dict[str, list[Mark] | None] = {
+        marks: dict[str, Marks] = {
             path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()
         }
-        marks |= {p: marks for p, marks in self._left.items() if marks is not None or not self._forgot}
+        marks |= self._left.saved
         self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
-        return replace(self._places, watched=[file for file in self._files if file not in self._forgot])
+        return replace(self._places, watched=[file for file in self._files if file not in self._left.unsaved])
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -82,6 +79,11 @@ class Inputs:
     def polled(self) -> int:
         """Open files of which nobody tells when they grow."""
         return self._events.polled
+
+    @property
+    def left_out(self) -> int:
+        """Files beyond those that are watched at most, though they are written to."""
+        return self._left.count
 
     @property
     def restless(self) -> bool:
@@ -113,7 +115,7 @@ class Inputs:
             self._trails[path] = Trail(path, marks, self._tally, self._window_ms)
         self._look_at(self._trails, now)
 
-    def _marks(self, path: str, file: str) -> list[Mark] | None:
+    def _marks(self, path: str, file: str) -> Marks:
         """What is known of one that `file` names, as a Trail takes it."""
         marks = self._places.marks.get(path, [] if file in self._places.watched else None)
         marks = self._left.pop(path, marks)
@@ -123,41 +125,22 @@ class Inputs:
         """Those of the `new` files for which there is room, or is made."""
         room = _FILES - len(self._trails)
         if len(new) <= room:
-            self._forgot = set()
-            self._tell_left_out([])
+            self._left.unsaved = frozenset()
+            self._left.tell([])
             return new
         at = written([*new, *self._trails])
         read = [path for path, trail in self._trails.items() if not trail.behind()]
         watched, quiet = chosen(new, read, room, at)
         soon = set(watched)
         there = (path for path in new.keys() - soon if at[path])
-        left = sorted(there, key=lambda path: (at[path], path))
-        self._leave_out([path for path in left if path not in self._left], new, now)
+        left = {path: new[path] for path in sorted(there, key=lambda path: (at[path], path))}
+        fresh = {path: self._marks(path, left[path]) for path in left if path not in self._left}
+        self._left.add(fresh, now)
         for path in quiet:
-            self._retire(self._trails.pop(path), path)
-        self._left = {path: marks for path, marks in self._left.items() if at.get(path, bool(self.failed))}
-        known = [path for path, marks in self._left.items() if marks is not None and path not in soon]
-        self._left |= dict.fromkeys(known[:-_FILES])
-        forgot = [path for path in left if self._left.get(path, []) is None]
-        self._forgot = {new[path] for path in forgot} if len(forgot) > _NAMES else set()
-        self._tell_left_out(sorted(path for path in left if at[path] > now - QUIET_MS))
+            self._left.retire(self._trails.pop(path), path)
+        self._left.shorten(lambda path: bool(at.get(path, self.failed)), soon, left)
+        self._left.tell(sorted(path for path in left if at[path] > now - QUIET_MS))
         return watched
-
-    def _leave_out(self, paths: Sequence[str], files: Mapping[str, str], now: int) -> None:
-        """Know up to where each was read, or else where the last ones end: they may be written to later."""
-        for path in paths:
-            self._left[path] = self._marks(path, files[path])
-        for path in paths[-_FILES:]:
-            if self._left[path] is None:
-                at_end = Trail(path, None, self._tally, self._window_ms)
-                with closing(at_end), suppress(OSError):  # which is told when it is watched
-                    at_end.look(now)
-                    self._retire(at_end, path)
-
-    def _retire(self, trail: Trail, path: str) -> None:
-        """Watch it no more, and know up to where it was read: it may be written to again."""
-        trail.close()
-        self._left[path] = [copy(mark) for mark in trail.marks]
 
     def _named(self, file: str) -> set[str]:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""
@@ -181,14 +164,6 @@ class Inputs:
         if empty and file not in self._empty:
             _log.warning("%s names no file", file)
         (self._empty.add if empty else self._empty.discard)(file)
-
-    def _tell_left_out(self, paths: Sequence[str]) -> None:
-        if paths and not self.left_out:
-            words = (
-                "%d log files are written to beyond the %d that are watched at most, and left out, first %s"
-            )
-            _log.warning(words, len(paths), _FILES, paths[0])
-        self.left_out = len(paths)
 
     def glance(self, now: int) -> None:
         """Notice what happened since to the files that are known, where anything tells that something did."""

@@ -19,7 +19,7 @@ from log_memory import Memory, value
 from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_inputs, log_lanes, log_marks, log_open, log_trail, logs
+from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_trail, logs
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -521,7 +521,7 @@ async def test_more_files_than_are_remembered_are_no_new_ones(
 ) -> None:
     """Of which it is forgotten up to where they were read: their last lines may be missed, and none counts
     twice. What comes is read from its beginning all the same."""
-    monkeypatch.setattr(log_inputs, "_NAMES", names)
+    monkeypatch.setattr(log_left_out, "_NAMES", names)
     await of_many.read()
     saved = of_many.memory.value or b""
     assert sum(f"{hour}.log".encode() in saved for hour in range(9)) == kept
