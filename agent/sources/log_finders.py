@@ -29,11 +29,8 @@ class Finder(Protocol):
 
     name: str
     numbers: frozenset[int]
-
     by_text: bool  # whether it goes by a text of each, which other lines may hold, too
-    repeats: Mapping[
-        int, int
-    ]  # by pattern, how often it was found once more in the same line by the last `find`
+    repeats: Mapping[int, int]  # by pattern, how often the last `find` met it once more in the same line
 
     def find(self, chunk: bytes) -> Mapping[int, Sequence[int]]:
         """By pattern, the ends of the lines that it may find, in their order. The chunk ends with an end."""
