@@ -17,6 +17,7 @@ SHORTEST = 4  # of a text that is worth it
 LONGEST = 24  # what lies before the window spares false alarms, up to some length
 _LEARNT = 1 << 16  # bytes of a piece
 _SLOTS = 1 << 16
+_MOST = 255  # a count that is common whatever was learnt
 _COMMON = 1 << 12  # one in so many bytes of the log is too many for a closer look at each
 _ALIKE = 1 << 15  # what is as rare as one in so many bytes is rare alike
 
@@ -30,14 +31,15 @@ class Lore:
 
     def __init__(self) -> None:
         self.common: set[int] = set()
-        self._counts = np.zeros(_SLOTS, np.int64)
+        self._counts = np.zeros(_SLOTS, np.uint8)  # up to _MOST: one is kept for each log
         self._size = 0
 
     def learn(self, piece: bytes) -> None:
         """That the log has such lines, too, going by the beginning of the piece."""
         piece = piece[:_LEARNT]
         data = np.frombuffer(piece, np.uint8).astype(np.int64)
-        self._counts += np.bincount(_slots(data), minlength=_SLOTS)
+        counts = self._counts + np.bincount(_slots(data), minlength=_SLOTS)
+        self._counts = np.minimum(counts, _MOST).astype(np.uint8)
         self._size += len(piece)
 
     def fragments(self, patterns: Mapping[int, Runs]) -> dict[int, tuple[bytes, ...]]:
