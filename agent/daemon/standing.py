@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from agent.actions import spec
@@ -39,6 +40,9 @@ class Standing:
         """Whether what was mended stays."""
         return spec(type(self.action)).keeps
 
-    async def record(self, kind: Kind, reason: str, *, question: str = "") -> None:
-        """One more entry of it. Raises JournalFailed."""
-        await self._means.ledger.record(Entry(self._means.clock(), kind, reason, self.id, question=question))
+    async def record(
+        self, kind: Kind, reason: str, *, question: str = "", still: Callable[[], bool] | None = None
+    ) -> None:
+        """One more entry of it, if `still` holds at its turn. Raises JournalFailed."""
+        entry = Entry(self._means.clock(), kind, reason, self.id, question=question)
+        await self._means.ledger.record(entry, still)

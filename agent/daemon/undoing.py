@@ -33,7 +33,8 @@ class Undoing:
             await self.undo(why)
         elif not await self._written(kind, why):
             await self._insisting.until_answered(self.once)
-            await self._one.record(kind, why)
+            # What failed may have been written all the same, and another's entry have found it meanwhile.
+            await self._one.record(kind, why, still=lambda: self._evidence.untold() is not None)
 
     async def undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done. Raises JournalFailed."""

@@ -24,6 +24,7 @@ KEPT |= {
     900_126,  # an entry that failed to be written was written all the same
     900_186,  # the sweep gave back a claim whose last request was still in doubt
     900_259,  # … and another began while it landed
+    990_585,  # a verdict that failed to be written was written all the same, which another entry found first
 }
 HERE = Path(__file__).parent
 
