@@ -157,7 +157,8 @@ async def follow(bootstrap: Sequence[str], number: int) -> None:
 async def follower(bootstrap: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """Agent 2, in a process of its own."""
     program = [sys.executable, __file__, "follow", ",".join(bootstrap)]
-    process = await asyncio.create_subprocess_exec(*program, stdin=-1, stdout=-1)
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what this one imports
+    process = await asyncio.create_subprocess_exec(*program, stdin=-1, stdout=-1, env=found)
     assert process.stdout is not None
     async with asyncio.timeout(READY_S):
         assert await process.stdout.readline() == b"joined\n"
