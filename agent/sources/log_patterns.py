@@ -41,10 +41,8 @@ class Scanner:
         self.patterns = tuple(patterns)
         self._ways = ways
         self._lore, self._taught = Lore(), False
-        self._vain, self._searched = (
-            Counter[int](),
-            0,
-        )  # how often was looked for each in vain, in so many bytes
+        self._vain = Counter[int]()  # how often each was looked for in vain
+        self._searched = 0  # in so many bytes
         self.finders: tuple[Finder, ...] = ()
         self._choose()
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
@@ -82,7 +80,7 @@ class Scanner:
             for at, piece, found in _pieces(finder, chunk):
                 self._vain.update(finder.repeats)
                 for number, ends in found.items():
-                    lines = [piece[piece.rfind(b"\n", 0, end) + 1 : end + 1] for end in ends]
+                    lines = [piece[start : end + 1] for start, end in lines_to(piece, ends)]
                     groups = self._searches[number].groups(lines)
                     if finder.by_text:
                         self._vain[number] += groups.count(None)
