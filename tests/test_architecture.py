@@ -198,7 +198,7 @@ def module(path: Path) -> str:
 
 
 # What an agent is made of, and what few commands need.
-WEIGHTS = {"numpy", "aiohttp", "aiokafka", "kio", "promql_parser", "re2", "hyperscan"}
+WEIGHTS = {"numpy", "aiohttp", "aiokafka", "kio", "promql_parser", "re2", "ahocorasick_rs"}
 PARTS = {"agent.daemon", "agent.sources", "agent.promql", "agent.kafka", "agent.assembly", "agent.recovery"}
 OTHERS = {"agent.lab", "agent.demo", "agent.rehearsal", "agent.backtest", "agent.lints", "agent.explain"}
 # Frozen dataclasses that stay, although each costs a millisecond when it is loaded: a field must not be shown
@@ -245,7 +245,7 @@ def test_modules_are_loaded_by_name_in_one_place() -> None:
     """So that what may be loaded late is what a command is made of, and nothing else."""
     found = {module(path) for path in files() if "import_module" in path.read_text()}
     whole_folders = {"agent.actions", "agent.lab.faults"}  # each of their files is an action, a fault
-    optional = {"agent.sources.log_finders"}  # hyperscan, which not every processor can run
+    optional = {"agent.sources.log_finders"}  # aho-corasick, which is not built for every machine
     assert found - whole_folders - optional == {"agent.commands.loading"}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from threading import Lock
 from typing import Any
 
 import msgspec
 
 from agent.model import Labels
+from agent.sources.log_lines import Span
 
 _LINES = 5  # of each series
 _BYTES = 4 << 10  # of one line and its trace
@@ -56,22 +57,32 @@ class Evidence:
                 for shown in lines
             ]
 
-    def keep(self, series: Kept, chunk: bytes, end: int, path: str) -> None:
-        """The line of the chunk that has this end, and what follows it there."""
-        start = chunk.rfind(b"\n", 0, end) + 1
+    def keep(
+        self, metrics: tuple[str, str | None], lines: Iterable[tuple[Labels, Span]], chunk: bytes, path: str
+    ) -> None:
+        """Lines of the chunk, in their order, and what follows each there; with the labels of its series."""
+        with self._lock:
+            for labels, (start, end) in lines:
+                if chunk.startswith(_RECORD, end) and end - start < _BYTES:  # as mostly: nothing follows it
+                    shown = Shown(path, chunk[start:end])
+                else:
+                    shown = self._with_trace(start, end, chunk, path)
+                self._put((*metrics, labels), shown)
+            self._forget()
+
+    def _with_trace(self, start: int, end: int, chunk: bytes, path: str) -> Shown:
         limit = start + _BYTES
         until = chunk.find(_RECORD, end, limit)
         if until >= 0:
-            shown = Shown(path, chunk[start:until])
-        else:  # no other record begins near: what belongs to this one has to be looked at
-            trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
-            until = max(end, trace.end() - 1) if trace else end
-            more = end > limit or (trace is not None and trace.end() == limit < len(chunk))
-            shown = Shown(path, chunk[start : min(until, limit)], more)
-            if until + 1 >= len(chunk):
-                self._open[path] = shown
-        with self._lock:
-            self._put(series, shown)
+            return Shown(path, chunk[start:until])
+        # No other record begins near: what belongs to this one has to be looked at.
+        trace = _TRACE.match(chunk, end + 1, max(limit, end + 1))
+        until = max(end, trace.end() - 1) if trace else end
+        more = end > limit or (trace is not None and trace.end() == limit < len(chunk))
+        shown = Shown(path, chunk[start : min(until, limit)], more)
+        if until + 1 >= len(chunk):
+            self._open[path] = shown
+        return shown
 
     def go_on(self, chunk: bytes, path: str) -> None:
         """What the next chunk of a file begins with may still be the trace of the last one's end."""
@@ -100,7 +111,6 @@ class Evidence:
         self._bytes += len(shown.text)
         if len(lines) > _LINES:
             self._drop(lines.popleft())
-        self._forget()
 
     def _forget(self) -> None:
         while self._bytes > _ALL_BYTES and self._kept:

@@ -12,6 +12,7 @@ from agent.sources.log_hits import Groups
 from agent.sources.log_scan_copy import copy_of
 
 _PROGRAM_BYTES = 8 << 20  # of one pattern
+_FEW = 6  # lines that cost less one by one
 
 
 class LineSearch:
@@ -38,7 +39,7 @@ class LineSearch:
 
     def groups(self, lines: Sequence[bytes]) -> list[Groups | None]:
         """Of each line, given with its end, the groups, empty where they took no part; None: not found."""
-        if self._rows is not None:
+        if self._rows is not None and len(lines) > _FEW:
             text = b"".join(lines)
             short = len(text) <= self.longest or max(map(len, lines)) <= self.longest
             if short and text.isascii():
@@ -48,11 +49,10 @@ class LineSearch:
         return [self._of(line) for line in lines]
 
     def _of(self, line: bytes) -> Groups | None:
-        line = line[:-1]
         if self._one is not None and len(line) <= self.longest and line.isascii():
-            match = self._one.search(line)
+            match = self._one.search(line, 0, len(line) - 1)
             return match.groups(b"") if match else None
-        found = self._regex.search(line)
+        found = self._regex.search(line[:-1])
         return tuple(found[index] or b"" for index in self._indexes) if found else None
 
 

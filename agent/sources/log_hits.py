@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -14,7 +13,7 @@ from agent.model import Labels, LogPattern, labels_of
 Groups = tuple[bytes, ...]
 Series = tuple[str, Labels]  # metric name and labels
 
-_REMEMBERED = 4096  # labels that short groups have made
+_REMEMBERED = 100  # labels of a pattern, by the short groups that made them
 _SHORT = 256  # bytes of a line's groups together that are worth remembering: they may be a MiB
 _VALUE_LIMIT = 200  # characters of a label's value, each of up to four bytes
 _NUMBER = re.compile(rb"[+-]?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?")
@@ -37,6 +36,7 @@ class Columns:
         self.metrics = (pattern.lines_metric, pattern.value_metric)
         self.number = names.index(number) if number else None  # which of the groups it is
         self._names = tuple(name for name in names if name != number)
+        self._known: dict[Groups, Labels] = {}
 
     def hit(self, groups: Groups) -> Hit:
         """The line with these groups."""
@@ -49,11 +49,16 @@ class Columns:
 
     def labels(self, groups: Groups) -> Labels:
         """What is no UTF-8 is replaced."""
-        return self.labels_of(self.others(groups))
+        return self.labels_of(groups if self.number is None else self.others(groups))
 
     def labels_of(self, others: Groups) -> Labels:
         """The labels where the number is left out already."""
-        return (_known_labels if is_short(others) else _labels)(self._names, others)
+        labels = self._known.get(others)
+        if labels is None:
+            labels = _labels(self._names, others)
+            if len(self._known) < _REMEMBERED and is_short(others):
+                self._known[others] = labels
+        return labels
 
     def value(self, groups: Groups) -> float | None:
         """The number; None where it is none, or negative and must not be."""
@@ -73,9 +78,6 @@ def is_short(groups: Groups) -> bool:
 def _labels(names: tuple[str, ...], groups: Groups) -> Labels:
     texts = (text[: 4 * _VALUE_LIMIT].decode(errors="replace")[:_VALUE_LIMIT] for text in groups)
     return labels_of(dict(zip(names, texts, strict=True)))
-
-
-_known_labels = lru_cache(_REMEMBERED)(_labels)
 
 
 def _number(text: bytes, falls: bool) -> float | None:

@@ -1,8 +1,15 @@
-"""Where lines are in a chunk whose last line has an end, too."""
+"""Where lines are in a chunk whose last line has an end, too.
+
+A hole at a line's beginning is no part of the line: zeros, which a writer that does not append leaves behind
+a truncation.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+HOLES = re.compile(rb"^\0+", re.MULTILINE)
 
 Span = tuple[int, int]  # a line's first byte, and behind its last one: where its end is
 
@@ -21,4 +28,10 @@ def ends_at(chunk: bytes, places: Iterable[int]) -> list[int]:
 def lines_to(chunk: bytes, ends: Iterable[int]) -> list[Span]:
     """The lines that have these ends."""
     rfind = chunk.rfind
-    return [(rfind(b"\n", 0, end) + 1, end) for end in ends]
+    spans = [(rfind(b"\n", 0, end) + 1, end) for end in ends]
+    return [(start, end) if chunk[start] else (_behind_hole(chunk, start), end) for start, end in spans]
+
+
+def _behind_hole(chunk: bytes, start: int) -> int:
+    hole = HOLES.match(chunk, start)
+    return hole.end() if hole else start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +11,6 @@ LINE_LIMIT = 1 << 20  # bytes; a longer line is cut there, and the rest of it sk
 HEAD = 1024  # so many first bytes tell a file from another
 # A copy may be of the time when the original was shorter: it is compared by the longest of these that it has.
 _STEPS = (64, 256, HEAD)
-_HOLES = re.compile(rb"^\0+", re.MULTILINE)
 
 
 @dataclass
@@ -71,7 +69,7 @@ class Mark(msgspec.Struct):
     def pass_lines(self, data: bytes, tally: Tally) -> bytes:
         """The whole lines at the start of `data`, read at `offset`, which then moves behind them.
 
-        A line that fills all of LINE_LIMIT counts as whole. Holes at the beginning of lines are passed over.
+        A line that fills all of LINE_LIMIT counts as whole. A hole at the beginning is passed over.
         """
         if self.cut:
             end = data.find(b"\n") + 1
@@ -85,8 +83,7 @@ class Mark(msgspec.Struct):
             tally.cut += 1
             self.cut, end = True, len(data)
         self.offset += end
-        lines = data[:end]
-        return _HOLES.sub(b"", lines) if b"\0" in lines else lines
+        return data[:end]
 
     def pass_hole(self, end: int) -> None:
         """Nothing was written up to `end`."""

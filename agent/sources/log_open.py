@@ -15,6 +15,7 @@ from typing import Any
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
 
 PACKED = ".gz"
+_AT_ONCE = 4 * LINE_LIMIT  # bytes: the more lines are counted together, the less each costs
 _NEAR = 64  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file
@@ -49,8 +50,10 @@ class Plain:
         None: ask again."""
         # To read no more than whole lines spares the copy of them that is without the rest.
         just = LINE_LIMIT // _NEAR
-        end = os.pread(self.fd, just, offset + LINE_LIMIT - just).rfind(b"\n") + 1
-        return os.pread(self.fd, LINE_LIMIT - just + end if end else LINE_LIMIT, offset)
+        for size in (_AT_ONCE, LINE_LIMIT):
+            if end := os.pread(self.fd, just, offset + size - just).rfind(b"\n") + 1:
+                return _short_lines(os.pread(self.fd, size - just + end, offset))
+        return os.pread(self.fd, LINE_LIMIT, offset)
 
     def next_data(self, offset: int) -> int:
         """Where the hole at `offset` ends: a writer that does not append may leave gigabytes."""
@@ -149,6 +152,17 @@ def closing_log(path: Path) -> Iterator[Plain | None]:
     finally:
         if not file.is_kept:
             file.close()
+
+
+def _short_lines(data: bytes) -> bytes:
+    """The lines before the first that is over LINE_LIMIT, or of that one so much."""
+    at = 0
+    while len(data) - at > LINE_LIMIT:
+        end = data.rfind(b"\n", at, at + LINE_LIMIT)
+        if end < 0:
+            return data[: at or LINE_LIMIT]
+        at = end + 1
+    return data
 
 
 class _Bytes(io.RawIOBase):

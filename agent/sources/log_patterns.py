@@ -13,11 +13,11 @@ from agent.sources import MetricInfo
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, finders
-from agent.sources.log_fragments import Lore
+from agent.sources.log_fragments import Lore, fragments_of
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Columns, Groups, Hit
-from agent.sources.log_lines import lines_to
-from agent.sources.log_scan_copy import TooMany
+from agent.sources.log_lines import Span, lines_to
+from agent.sources.log_scan_copy import TooMany, copy_of
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ METRICS = (
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
 _OF_MANY = 2  # of more, as to keep one costs as much as to count ten
 _PIECE = 1 << 14  # bytes of a log that tell what is rare in it
-_VAIN = 1 << 12  # to look once in vain in so many bytes costs as much as to search for the whole expression
+_VAIN = 1 << 12  # bytes in which one closer look for nothing is worth it
 
 Ways = Callable[[Sequence[str], Lore], tuple[Finder, ...]]
 
@@ -39,9 +39,11 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[LogPattern], ways: Ways = finders) -> None:
         self.patterns = tuple(patterns)
+        self._runs = tuple(copy_of(pattern.regex).runs for pattern in patterns)
         self._ways = ways
         self._lore, self._taught = Lore(), False
-        self._vain = Counter[int]()  # how often each was looked for in vain
+        self._vain = Counter[bytes]()  # how often each fragment was met for nothing
+        self._lost = Counter[int]()  # how often a pattern was not found in a line that it might have been in
         self._searched = 0  # in so many bytes
         self.finders: tuple[Finder, ...] = ()
         self._choose()
@@ -55,51 +57,50 @@ class Scanner:
         chunk = _ended(chunk)
         if evidence is not None:
             evidence.go_on(chunk, path)
-        for _, piece, number, ends, found in self._found(chunk):
+        for _, piece, number, spans, found in self._found(chunk):
             columns = self._columns[number]
             counters.add_lines(columns, found)
             if evidence is not None:
-                for groups, end in _shown(ends, found):
-                    series = (*columns.metrics, columns.labels(groups))
-                    evidence.keep(series, piece, end, path)
+                shown = [(columns.labels(groups), span) for groups, span in _shown(spans, found)]
+                evidence.keep(columns.metrics, shown, piece, path)
 
     def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
         """Each line that a pattern finds, with where it begins, in the order of the lines."""
         hits = [
             (at + start, number, self._columns[number].hit(groups))
-            for at, piece, number, ends, found in self._found(_ended(chunk))
-            for (start, _), groups in zip(lines_to(piece, ends), found, strict=True)
+            for at, _, number, spans, found in self._found(_ended(chunk))
+            for (start, _), groups in zip(spans, found, strict=True)
             if groups is not None
         ]
         yield from ((start, hit) for start, _, hit in sorted(hits, key=lambda hit: hit[:2]))
 
-    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[int], list[Groups | None]]]:
-        """Where a piece of the chunk begins, and the piece; of a pattern, the ends of the lines in it that
-        may be the pattern's, and what it finds in them."""
+    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[Span], list[Groups | None]]]:
+        """Where a piece of the chunk begins, and the piece; of a pattern, the lines in it that may be the
+        pattern's, and what it finds in them."""
         for finder in self.finders:
-            for at, piece, found in _pieces(finder, chunk):
-                self._vain.update(finder.repeats)
-                for number, ends in found.items():
-                    lines = [piece[start : end + 1] for start, end in lines_to(piece, ends)]
-                    groups = self._searches[number].groups(lines)
-                    if finder.by_text:
-                        self._vain[number] += groups.count(None)
-                    yield at, piece, number, ends, groups
+            for at, piece, ends in _pieces(finder, chunk):
+                self._vain.update(finder.vain)
+                for number, its in ends.items():
+                    spans = lines_to(piece, its)
+                    groups = self._searches[number].groups([piece[start : end + 1] for start, end in spans])
+                    self._lost[number] += groups.count(None)
+                    yield at, piece, number, spans, groups
         self._searched += len(chunk)
         if self._searched >= _PIECE:
             self._learn(chunk)
 
     def _learn(self, chunk: bytes) -> None:
-        """From the first piece what is rare in the log; later, of which patterns no text is rare enough."""
-        common = {number for number, times in self._vain.items() if times > self._searched // _VAIN}
-        self._vain, self._searched = Counter(), 0
-        if not self._taught and len(chunk) >= _PIECE:
-            self._taught = True
-            self._lore.learn(chunk)
-        elif common:
-            self._lore.common |= common
-        else:
+        """From the first piece what is rare in the log; later, which fragments are met for nothing."""
+        most = self._searched // _VAIN
+        common = {each for each, times in self._vain.items() if times > most}.union(
+            *(fragments_of(self._runs[number]) for number, times in self._lost.items() if times > most)
+        )
+        self._vain, self._lost, self._searched = Counter(), Counter(), 0
+        if common <= self._lore.common and (self._taught or len(chunk) < _PIECE):
             return
+        self._taught = self._taught or len(chunk) >= _PIECE
+        self._lore.common |= common
+        self._lore.learn(chunk)
         self._choose()
 
     def _choose(self) -> None:
@@ -156,10 +157,10 @@ def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, bytes, Mapping[
             yield middle + at, piece, found
 
 
-def _shown(ends: Sequence[int], found: Sequence[Groups | None]) -> list[tuple[Groups, int]]:
+def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> list[tuple[Groups, Span]]:
     """The lines to keep as evidence: all where they are few, else of the last ones two that differ."""
-    if len(ends) <= _SHOWN:
-        return [(groups, end) for groups, end in zip(found, ends, strict=True) if groups is not None]
-    last = dict(zip(found[-_SHOWN:], ends[-_SHOWN:], strict=True))
-    different = sorted((end, groups) for groups, end in last.items() if groups is not None)
-    return [(groups, end) for end, groups in different[-_OF_MANY:]]
+    if len(spans) <= _SHOWN:
+        return [(groups, span) for groups, span in zip(found, spans, strict=True) if groups is not None]
+    last = dict(zip(found[-_SHOWN:], spans[-_SHOWN:], strict=True))
+    different = sorted((span, groups) for groups, span in last.items() if groups is not None)
+    return [(groups, span) for span, groups in different[-_OF_MANY:]]

@@ -25,6 +25,7 @@ _RUNE = 4  # bytes at most
 _MANY = 250  # repetitions; a copy with more of them only costs automata
 _LITERAL = 3  # bytes that a text needs to be worth searching for
 _ENDS = {"^": b"^", r"\A": b"^", "$": b"$", r"\z": b"$", r"\b": rb"\b", r"\B": rb"\B"}
+_HOLE = rb"\x00*"  # before a line's beginning
 _FLAGS = re.compile(r"\(\?([is]+)\)")
 # Narrow classes hold ASCII only: all else may hold any character beyond it.
 _NARROW = re.compile(
@@ -154,7 +155,7 @@ def _scanned(atom: Atom, caseless: bool, last: bool) -> bytes:
     """The atom over bytes: it may match more, never less. Of the last one its first bytes suffice."""
     if atom.text in _ENDS:
         _once(atom)
-        return _ENDS[atom.text]
+        return _ENDS[atom.text] + (_HOLE if _ENDS[atom.text] == b"^" else b"")
     most = atom.most if atom.most is not None and atom.most <= _MANY else None
     least = min(atom.least, _MANY)
     if atom.branches:

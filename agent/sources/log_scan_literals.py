@@ -13,8 +13,7 @@ class LiteralFinder:
     """Looks for each text that a pattern's lines hold."""
 
     name = "literals"
-    by_text = False
-    repeats: Mapping[int, int] = MappingProxyType({})
+    vain: Mapping[bytes, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy]) -> None:
         self.numbers = frozenset(copies)

@@ -9,7 +9,7 @@ from typing import Any
 
 import re2
 
-from agent.sources.log_lines import ends_at
+from agent.sources.log_lines import HOLES, ends_at
 from agent.sources.log_scan_copy import ScanCopy
 
 AUTOMATON_BYTES = (
@@ -22,8 +22,7 @@ class Re2Finder:
     """One pass of all patterns together. Raises re2.error: together they are too big."""
 
     name = "re2"
-    by_text = False
-    repeats: Mapping[int, int] = MappingProxyType({})
+    vain: Mapping[bytes, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
         self.numbers = frozenset(copies)
@@ -52,16 +51,17 @@ class SeparateFinder:
     """Each pattern as it was written, by itself: for what can be searched in no other way."""
 
     name = "re2, each by itself"
-    by_text = False
-    repeats: Mapping[int, int] = MappingProxyType({})
+    vain: Mapping[bytes, int] = MappingProxyType({})
 
     def __init__(self, regexes: Mapping[int, str]) -> None:
         self.numbers = frozenset(regexes)
         self._each = {number: _compiled("(?m)" + _in_chunk(regex)) for number, regex in regexes.items()}
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """The ends of the lines in which matches begin."""
-        return {number: ends for number, regex in self._each.items() if (ends := _ends(regex, chunk))}
+        """The ends of the lines in which matches begin, and of those that begin with a hole."""
+        holed = ends_at(chunk, [hole.start() for hole in HOLES.finditer(chunk)]) if b"\0" in chunk else []
+        each = {number: _ends(regex, chunk) for number, regex in self._each.items()}
+        return {n: sorted({*ends, *holed}) if holed else ends for n, ends in each.items() if ends or holed}
 
 
 def _ends(regex: Any, chunk: bytes) -> list[int]:

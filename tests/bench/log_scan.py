@@ -38,8 +38,8 @@ MB = 1_000_000
 FILES = {"server.log": (85 * MB, 0.005), "storm.log": (21 * MB, 0.3)}
 FIRST = {"re2": 20 * MB, "literals": 20 * MB, "mtail": 5 * MB, "fail2ban-regex": 2 * MB}  # for the slow ones
 ROUNDS = 20  # of ours, in one process: the least is what it costs, the others met somebody else's work
-ONCE = "once"  # hyperscan, with start and compiling, as the peers are measured
-ALONE = "alone"  # hyperscan's own search of what is in memory already: below this nothing of ours can get
+ONCE = "once"  # with start and compiling, as the peers are measured
+ALONE = "alone"  # the search of what is in memory already: below this nothing of ours can get
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Cost:
 def main() -> None:
     """The table for both files, with a line where counts differ."""
     print(
-        "CPU of `once` and of the peers is with their start and compiling; of ottla, hyperscan the least of"
+        "CPU of `once` and of the peers is with their start and compiling; of ottla, texts the least of"
         f" {ROUNDS} rounds of reading in a running process, of its other two ways one such round"
     )
     with tempfile.TemporaryDirectory(prefix="ottla-bench-") as folder:
@@ -69,7 +69,7 @@ def main() -> None:
 
 def _table(path: Path) -> None:
     wanted: Sequence[tuple[str, str]] = (
-        *(("ottla, hyperscan", "hyperscan"), ("ottla, its search alone", ALONE)),
+        *(("ottla, aho-corasick", "aho-corasick"), ("ottla, its search alone", ALONE)),
         *(("ottla, re2", "re2"), ("ottla, literals", "literals")),
         ("ottla, once", ONCE),
         *(("LC_ALL=C grep -E -f", "grep"), ("mtail", "mtail"), ("fail2ban-regex", "fail2ban-regex")),
@@ -80,7 +80,7 @@ def _table(path: Path) -> None:
         part = _beginning(path, FIRST.get(way))
         size = part.stat().st_size
         if size not in truth:
-            truth[size] = _ours(part, "hyperscan").lines
+            truth[size] = _ours(part, "aho-corasick").lines
         cost = _ours(part, way) if label.startswith("ottla") else _peer(way, part)
         if cost is None:
             print(f"  {label:22}{'not installed, and apt-get cannot fetch it':>40}")
@@ -120,12 +120,12 @@ def _search(path: Path, engine: str) -> Cost:
     """From the file's bytes to the counters, as the agent does it, evidence included."""
     found = patterns()
     began = time.process_time()
-    scanner = Scanner(found, finders if engine in ("hyperscan", ONCE, ALONE) else partial(_slow, engine))
+    scanner = Scanner(found, finders if engine in ("aho-corasick", ONCE, ALONE) else partial(_slow, engine))
     if engine == ALONE:
         return _search_alone(path, scanner)
     made = time.process_time() - began
     best, counters = 1e9, Counters(found, {})
-    for _ in range(ROUNDS if engine == "hyperscan" else 1):
+    for _ in range(ROUNDS if engine == "aho-corasick" else 1):
         counters, evidence = Counters(found, {}), Evidence()
         began = time.process_time()
         _read(path, scanner, counters, evidence)

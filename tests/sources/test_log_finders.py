@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import platform
 import sys
-from pathlib import Path
 
 import pytest
 
-from agent.sources.log_finders import finders, hyperscan_finder, hyperscan_missing, re2_finder
+from agent.sources.log_finders import Finder, finders, re2_finder, text_finder
+from agent.sources.log_fragments import LENGTH as FRAGMENT
 from agent.sources.log_fragments import Lore
 from agent.sources.log_scan_copy import TooMany, copy_of
 from agent.sources.log_scan_re2 import SeparateFinder
+from agent.sources.log_scan_texts import WINDOW
 
 MIB = 1 << 20
 
 
-def cpuinfo(tmp_path: Path, flags: str) -> Path:
-    path = tmp_path / "cpuinfo"
-    path.write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    return path
+def covered(*texts: str) -> Finder:
+    """That looks for these texts, the patterns 0, 1 and so on."""
+    finder = text_finder(Lore().cover({n: copy_of(text).runs for n, text in enumerate(texts)}))
+    if finder is None:
+        pytest.skip("aho-corasick is not built for this machine")
+    return finder
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="another processor, other flags")
-def test_a_processor_without_its_instructions_never_imports_hyperscan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would end the process with SIGILL, which nothing can catch."""
-    monkeypatch.delitem(sys.modules, "agent.sources.log_scan_hyperscan", raising=False)
-
-    assert hyperscan_finder({0: [b"ERROR "]}, cpuinfo(tmp_path, "fpu sse2 sse4_1 popcnt")) is None
-    assert "agent.sources.log_scan_hyperscan" not in sys.modules
-    assert hyperscan_missing(cpuinfo(tmp_path, "fpu sse2")) == "this processor has no popcnt and no sse4_2"
-    assert hyperscan_missing(cpuinfo(tmp_path, "sse4_2 popcnt")) is None
-    assert "not known" in (hyperscan_missing(tmp_path / "none") or "")
-
-
-def test_where_hyperscan_is_not_installed_re2_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_aho_corasick_is_not_installed_re2_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else changes."""
-    monkeypatch.delitem(sys.modules, "agent.sources.log_scan_hyperscan", raising=False)
-    monkeypatch.setitem(sys.modules, "hyperscan", None)
+    monkeypatch.delitem(sys.modules, "agent.sources.log_scan_texts", raising=False)
+    monkeypatch.setitem(sys.modules, "ahocorasick_rs", None)
 
     assert [finder.name for finder in finders(["ERROR", "WARN"], Lore())] == ["re2"]
 
@@ -68,26 +56,27 @@ def test_a_line_is_reported_once_however_often_a_pattern_is_in_it() -> None:
     assert {n: len(places) for n, places in finder.find((b"xxxy" * 1000 + b"\n") * 3).items()} == {0: 3}
 
 
-def test_the_texts_that_hyperscan_is_padded_with_are_never_reported() -> None:
-    """Wherever they are, only the pattern's own line counts."""
-    finder = hyperscan_finder({7: [b"ERROR x"]})
-    chunk = b"".join(bytes((a, b)) * 4 for a in range(32) for b in range(32)) + b"\nERROR x\n"
-
-    if finder is None:
-        pytest.skip("hyperscan does not run here")
-    assert finder.find(chunk) == {7: [len(chunk) - 1]}
+def test_a_text_counts_wherever_it_is_in_the_chunk() -> None:
+    """At its ends, and across the windows in which it is searched."""
+    finder = covered("ERROR x", "quorum")
+    row = b"." * 99 + b"\n"
+    for before in range(FRAGMENT + len(b"ERROR x")):
+        rows = (row * (WINDOW // len(row) + 1))[: WINDOW - before - 1] + b"\n"
+        chunk = b"ERROR x\n" + rows[len(b"ERROR x\n") :] + b"ERROR x\nquorum\n"
+        ends = {0: [7, len(chunk) - 8], 1: [len(chunk) - 1]}
+        assert finder.find(chunk) == ends, before
+    assert finder.find(b"RROR x\nERROR \n") == {}
 
 
 def test_a_chunk_with_too_many_hits_is_refused_before_memory_grows() -> None:
-    """It is searched in halves then: see Scanner."""
-    fast = hyperscan_finder({n: [b"text", b"test"] for n in range(4)})
-    if fast is None:
-        pytest.skip("hyperscan does not run here")
+    """It is searched in halves then: see Scanner. A single line has no halves."""
+    finder = covered("fail")
     with pytest.raises(TooMany):
-        fast.find(b"text\n" * (MIB // 2))
-    assert sum(map(len, fast.find(b"test\n" * 1000).values())) == 4000
+        finder.find(b"fail\n" * (MIB // 5))
+    assert finder.find(b"fail " * (MIB // 5) + b"\n") == {0: [MIB // 5 * 5]}
+    assert len(finder.find(b"fail\n" * 1000)[0]) == 1000
 
 
-def test_each_by_itself_looks_at_lines_not_at_the_text() -> None:
+def test_each_by_itself_looks_at_lines_not_at_the_fail() -> None:
     """`\\A` is a line's beginning."""
     assert SeparateFinder({3: r"\Aab$"}).find(b"ab\nxab\nab\n") != {}

@@ -1,13 +1,18 @@
-"""Which texts of patterns are looked for in a log, and what is done where they turn out to be common."""
+"""Which fragments of patterns are looked for in a log, and what is done where they turn out to be common."""
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from log_lines import regexes
 
 from agent.model import LogPattern, Place
 from agent.sources.log_counters import Counters
-from agent.sources.log_finders import hyperscan_finder
-from agent.sources.log_fragments import LONGEST, Lore
+from agent.sources.log_finders import text_finder
+from agent.sources.log_fragments import LENGTH, Lore
 from agent.sources.log_patterns import Scanner
 from agent.sources.log_scan_copy import copy_of
 
@@ -21,28 +26,68 @@ def scanner(*regexes: str) -> tuple[Scanner, Counters]:
     return Scanner(patterns), Counters(patterns, {})
 
 
-def test_the_text_is_taken_that_the_log_has_not() -> None:
-    """Of what every match holds, not the one that most lines hold, too."""
+def fragments(lore: Lore, *regexes: str) -> dict[bytes, set[int]]:
+    """Each with the patterns that it stands for."""
+    cover = lore.cover({n: copy_of(regex).runs for n, regex in enumerate(regexes)})
+    return {fragment: {use.number for use in uses} for fragment, uses in cover.items()}
+
+
+def test_a_fragment_is_taken_that_the_log_has_not() -> None:
+    """Of what every match holds, not what most lines hold, too."""
     lore = Lore()
     lore.learn(QUIET * 200)
 
-    ((text,),) = lore.fragments({0: copy_of(REGEX).runs}).values()
-    assert text in ERROR
-    assert text not in QUIET
-    assert len(text) <= LONGEST
+    (fragment,) = fragments(lore, REGEX)
+    assert fragment in b"] Error due to"
+    assert fragment not in QUIET
+
+
+def test_patterns_that_have_words_in_common_share_a_fragment() -> None:
+    """The fewer there are, the less it costs; what is around it tells them apart."""
+    texts = ("Error while accepting", "Error while rolling", "a strange Error", "quorum")
+    found = fragments(Lore(), *texts)
+    assert sorted(map(len, found.values())) == [1, 3]
+
+    finder = text_finder(Lore().cover({n: copy_of(text).runs for n, text in enumerate(texts)}))
+    if finder is None:
+        pytest.skip("aho-corasick is not built for this machine")
+    assert finder.find(b"an Error\nError while rolling\nquorum\n") == {1: [28], 3: [35]}
 
 
 @pytest.mark.parametrize("regex", ["abc", r"\d+", "(?i)error", "error|x", "aaaaaaaa", "abababab", "x.*y"])
 def test_of_what_has_no_text_worth_it_there_is_none(regex: str) -> None:
-    """Too short, not the same in each match, in one branch only, or many times in one word."""
-    assert Lore().fragments({0: copy_of(regex).runs}) == {}
+    """Too short, not the same in each match, in one branch only, or within itself."""
+    assert fragments(Lore(), regex) == {}
 
 
 def test_each_branch_has_its_own() -> None:
-    """A line holds one of them."""
-    assert Lore().fragments({5: copy_of("metadata loading|quorum failed").runs}) == {
-        5: (b"metadata", b"quorum f")
-    }
+    """A line holds one of them, or both."""
+    regex = "metadata loading|quorum failed"
+    assert list(fragments(Lore(), regex).values()) == [{0}, {0}]
+
+    finder = text_finder(Lore().cover({0: copy_of(regex).runs}))
+    if finder is None:
+        pytest.skip("aho-corasick is not built for this machine")
+    rows = (b"quorum failed", b"metadata loading", b"quorum failed: metadata loading", b"quorum", b"")
+    assert finder.find(b"\n".join(rows)) == {0: [13, 30, 62]}
+
+
+@given(st.lists(regexes(), max_size=8), st.binary(max_size=200))
+@example(["quorum", "rumble"], b"")
+def test_no_two_fragments_can_overlap(texts: list[str], log: bytes) -> None:
+    """Of two that do, the automaton that is fast tells the first only. Each branch has one that it holds."""
+    lore = Lore()
+    lore.learn(log)
+    runs = {n: copy_of(text).runs for n, text in enumerate(texts)}
+    cover = lore.cover(runs)
+
+    for one, other in itertools.product(cover, repeat=2):
+        assert not any(one[by:] == other[: LENGTH - by] for by in range(1, LENGTH))
+    held = {n: {use.text for uses in cover.values() for use in uses if use.number == n} for n in runs}
+    for number, branches in runs.items():
+        assert not held[number] or all(held[number] & set(branch) for branch in branches)
+    for fragment, uses in cover.items():
+        assert all(use.text[use.before : use.before + LENGTH] == fragment for use in uses)
 
 
 def test_what_is_common_in_the_log_is_not_looked_for() -> None:
@@ -50,25 +95,7 @@ def test_what_is_common_in_the_log_is_not_looked_for() -> None:
     lore = Lore()
     lore.learn(ERROR * 200)
 
-    assert lore.fragments({0: copy_of(REGEX).runs}) == {}
-
-
-def test_a_text_that_a_line_holds_often_is_reported_once() -> None:
-    """However long the line."""
-    finder = hyperscan_finder({3: [b"because of"]})
-    if finder is None:
-        pytest.skip("hyperscan does not run here")
-
-    chunk = b"because of " * 200_000 + b"\nbecause of\n"
-    assert finder.find(chunk) == {3: [len(chunk) - 12, len(chunk) - 1]}
-
-
-def test_patterns_that_begin_alike_have_different_ones() -> None:
-    """Else each such line is looked at for all of them."""
-    texts = ("Error while accepting connection", "Error while rolling log segment", "Error while x")
-    found = Lore().fragments({n: copy_of(text).runs for n, text in enumerate(texts)})
-
-    assert len(set(found.values())) == 3
+    assert fragments(lore, REGEX) == {}
 
 
 def test_a_scanner_learns_from_the_first_piece_what_is_rare() -> None:
@@ -85,6 +112,24 @@ def test_a_scanner_learns_from_the_first_piece_what_is_rare() -> None:
     assert counters.values["log_p0_total", ()] == 2000
 
 
+def test_another_fragment_is_taken_for_one_that_is_met_for_nothing() -> None:
+    """As the log changes; none that the new lines hold, too."""
+    scan, counters = scanner(REGEX, "metadata loading")
+    scan.count(QUIET * 2000, counters)
+    if scan.finders[0].name != "aho-corasick":
+        pytest.skip("aho-corasick is not built for this machine")
+    scan.count(QUIET * 200 + ERROR * 3, counters)
+    (taken,) = (each for each in scan.finders[0].vain if each in b"] Error due to")
+
+    storm = taken + b" in other lines\n"
+    scan.count(storm * 2000 + ERROR, counters)
+    scan.count(storm * 2000 + ERROR, counters)
+    (finder,) = scan.finders
+    assert finder.numbers == {0, 1}
+    assert taken not in finder.vain
+    assert counters.values["log_p0_total", ()] == 5
+
+
 @pytest.mark.parametrize(
     "storm",
     [b"WARN] Error due to that\n" * 1000, b"] Error due to " * 3000 + b"\n"],
@@ -95,13 +140,13 @@ def test_a_text_that_is_found_in_vain_is_no_longer_looked_for(storm: bytes) -> N
     scan, counters = scanner(REGEX, "metadata loading")
     scan.count(QUIET * 2000, counters)
     (taught, *_) = scan.finders
-    if taught.name != "hyperscan":
-        pytest.skip("hyperscan does not run here")
+    if taught.name != "aho-corasick":
+        pytest.skip("aho-corasick is not built for this machine")
     assert taught.numbers == {0, 1}
 
     scan.count(storm + ERROR, counters)
     finders = scan.finders
-    assert [(finder.name, set(finder.numbers)) for finder in finders] == [("hyperscan", {1}), ("re2", {0})]
+    assert [(finder.name, set(finder.numbers)) for finder in finders] == [("aho-corasick", {1}), ("re2", {0})]
     scan.count(storm + ERROR, counters)
     assert scan.finders is finders
     assert counters.values["log_p0_total", ()] == 2

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.model import Labels, LogPattern, Place
-from agent.sources import log_counters, log_hits
+from agent.sources import log_counters
 from agent.sources.log_counters import Counters, metrics_of
 from agent.sources.log_hits import Columns, Hit
 from agent.sources.log_patterns import Scanner, Scanners
@@ -105,7 +105,6 @@ def test_what_is_remembered_of_groups_is_bounded_in_bytes(
 ) -> None:
     """Whatever clients get into a log, every line counts."""
     monkeypatch.setattr(log_counters, "_REMEMBERED", 500)
-    log_hits._known_labels.cache_clear()
     x = pattern("x", r"f (?P<n>\C+)", max_series=max_series)
     counters, scanner = Counters([x], {}), Scanner([x])
     numbers = [bytes([128 + n // 64, 128 + n % 64]) if b"s" in text else n for n in range(2_000)]
@@ -116,7 +115,7 @@ def test_what_is_remembered_of_groups_is_bounded_in_bytes(
     assert sum(count for (name, _), count in values.items() if name == "log_x_total") == 2_000
     assert held(counters) <= 2 * 500 * 256
     assert all(len(rule.known) <= 500 for rule in counters._rules.values())
-    assert log_hits._known_labels.cache_info().currsize <= 2_000 * (b"s" in text)
+    assert len(scanner._columns[0]._known) <= 100 * (b"s" in text)
 
 
 @given(

@@ -1,4 +1,5 @@
-"""Three engines and one law: whatever the patterns and bytes, each line counts as RE2 alone would have it."""
+"""Three engines and one law: whatever the patterns and bytes, each line counts as RE2 alone would have it,
+but for a hole that it begins with."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from log_lines import LINES, regexes
 from agent.model import LogPattern, Place
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
-from agent.sources.log_finders import Finder, hyperscan_finder, re2_finder
+from agent.sources.log_finders import Finder, re2_finder, text_finder
 from agent.sources.log_fragments import Lore
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Groups, Hit
@@ -43,18 +44,18 @@ def groups_of(regex: str, line: bytes) -> Groups | None:
 
 
 def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, ...]]:
-    """Each way of searching for all patterns, the others taking what it cannot; hyperscan as well with what
-    it learns from the log."""
+    """Each way of searching for all patterns, the others taking what it cannot; aho-corasick as well with
+    what it learns from the log."""
     copies = {n: copy_of(text) for n, text in enumerate(texts)}
     scannable = {n: copy for n, copy in copies.items() if copy.scan is not None}
     with_texts = {n: copy for n, copy in scannable.items() if copy.literals}
     lore = Lore()
     lore.learn(b"..." + log)
     runs = {n: copy.runs for n, copy in scannable.items()}
-    untaught, taught = Lore().fragments(runs), lore.fragments(runs)
+    untaught, taught = Lore().cover(runs), lore.cover(runs)
     ways: dict[str, tuple[Finder | None, ...]] = {
-        "hyperscan": (hyperscan_finder(untaught) if untaught else None,),
-        "hyperscan, taught": (hyperscan_finder(taught) if taught else None,),
+        "aho-corasick": (text_finder(untaught) if untaught else None,),
+        "aho-corasick, taught": (text_finder(taught) if taught else None,),
         "re2": (re2_finder(scannable) if scannable else None,),
         "literals": (LiteralFinder(with_texts) if with_texts else None,),
         "separate": (),
@@ -79,6 +80,7 @@ def hits(finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes) -> lis
 @example([r"[^\n]*x|", r"\s+$", "^$"], [b"", b"x\r", b" ", b""], True)
 @example(["(?i)k", "(?i)S"], ["\u212a".encode(), "\u017f".encode()], True)
 @example(["a(?:ERROR)?b", "(?i)[ks]x"], [b"ab", "\u212ax".encode()], True)
+@example(["^ab", "^$", "^a(?i)b", "^ERROR"], [b"\0\0ab", b"\0", b"\0ERROR", b"x\0ab", b"\0x"], True)
 @example(["^.{2}$"], ["éé".encode(), b"\xff\xff", b"ab"], False)
 @example(
     ["^.{2}$", "a.b", "(a|x.)b", "^[^x]{1,2}c"], [b"ab", b"abc", b"axb", b"axxb", b"xb", b"aaac"] * 10, True
@@ -93,12 +95,13 @@ def test_every_engine_finds_what_re2_finds_in_each_line(
     whole = chunk.split(b"\n")
     if whole[-1] == b"":
         whole.pop()  # what is behind the last end is no line
-    starts = [sum(len(line) + 1 for line in whole[:n]) for n in range(len(whole))]
+    holes = [len(line) - len(line.lstrip(b"\0")) for line in whole]
+    starts = [sum(len(line) + 1 for line in whole[:n]) + hole for n, hole in enumerate(holes)]
     oracle = [
         (start, f"p{n}", groups)
         for start, line in zip(starts, whole, strict=True)
         for n, text in enumerate(texts)
-        if (groups := groups_of(text, line)) is not None
+        if (groups := groups_of(text, line.lstrip(b"\0"))) is not None
     ]
     expected = [
         (start, name, tuple(g.decode(errors="replace")[:200] for g in groups))
@@ -153,9 +156,9 @@ def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
     assert all(counted[f"log_p{n}_total"] <= lines for n in range(len(texts)))
 
 
-def test_this_machine_searches_with_hyperscan() -> None:
+def test_this_machine_searches_with_aho_corasick() -> None:
     """The laws would be silent about it where it is missing."""
-    finder = hyperscan_finder({0: [b"ERROR"]})
-    assert finder is None or finder.name == "hyperscan"
+    finder = text_finder(Lore().cover({0: copy_of("ERROR").runs}))
+    assert finder is None or finder.name == "aho-corasick"
     if finder is None:
-        pytest.skip("hyperscan does not run here")
+        pytest.skip("aho-corasick is not built for this machine")

@@ -214,12 +214,14 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
 @settings(max_examples=EXAMPLES)
 @given(st.lists(st.integers(0, 1400), max_size=12), st.booleans())
 @example([511, 510, 512, 126, 127, 128, 383, 384, 385, 0, 2000], True)
+@example([400, 512, 511, 400, 200, 1000, 300, 511, 511, 511, 511, 511, 511], True)
 def test_a_file_is_read_line_by_line_however_long_they_are(lengths: list[int], ended: bool) -> None:
     """Each once and in order, those over the limit cut there; a last one without an end is left."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for module in (log_marks, log_open, log_trail):
             patch.setattr(module, "LINE_LIMIT", 512)
         patch.setattr(log_open, "_NEAR", 4)
+        patch.setattr(log_open, "_AT_ONCE", 4 * 512)
         lines = [bytes([97 + n % 26]) * length + b"\n" for n, length in enumerate(lengths)]
         path = Path(folder, "server.log")
         path.write_bytes(b"".join(lines) + (b"" if ended else b"half"))
