@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.config.values import Files, interval, url
+from agent.config.values import Files, interval, url, username
 from agent.sources.exposition_http import MAX_BODY, MAX_SAMPLES, Target
 from agent.sources.name_files import target_labels
 from agent.yaml_marks import Form, Node, Wrong
@@ -34,7 +34,7 @@ def _target(form: Form, files: Files) -> Target:
         url=form.get("url", url, "", required=True),
         name=form.get("name", _name, default.name),
         interval_ms=form.get("interval", interval, None),
-        username=form.get("username", text, None),
+        username=form.get("username", username, None),
         password_file=form.get("password_file", files.secret_name, None),
         bearer_token_file=form.get("bearer_token_file", files.secret_name, None),
         ca_file=form.get("ca_file", files.readable_name, None),

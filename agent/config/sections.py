@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from agent.config.settings import BrokerSettings, ControlSettings, JolokiaSettings
-from agent.config.values import Files, address, attach, port, url
+from agent.config.values import Files, address, attach, port, url, username
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
 from agent.kafka.connection import Security
 from agent.model import Policy
@@ -28,7 +28,7 @@ def jolokia(form: Form, files: Files) -> JolokiaSettings:
     ways = [key for key in ("url", "attach") if form.get(key, _given, False)]
     settings = JolokiaSettings(
         url=form.get("url", url, ""),
-        username=form.get("username", text, None),
+        username=form.get("username", username, None),
         password=files.password(form, "OTTLA_JOLOKIA_PASSWORD_FILE"),
         attach=form.get("attach", attach, None),
         agent_jar=form.get("agent_jar", files.name, ""),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from agent.config.settings import AUTO
 from agent.server_properties import ServerProperties, parse
 from agent.sources.broker_pid import BrokerAt
+from agent.sources.http_asked import secret_in
 from agent.yaml_marks import Form, Node, Scalar, Wrong
 from agent.yaml_marks.readers import duration, positive, text, texts
 from agent.yaml_marks.shapes import shaped
@@ -34,12 +35,21 @@ def url(node: Node) -> str:
     try:
         parts = urlsplit(written)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        (parts.hostname or "").encode("idna")  # as it is looked up
     except ValueError:
         usable = False
     if not usable:
         raise Wrong(f"{written[:100]!r} is no URL", "write it like http://127.0.0.1:8778/jolokia")
     if parts.username or parts.password:
         raise Wrong("credentials in a URL are shown in logs", "use username and password_file")
+    return written
+
+
+def username(node: Node) -> str:
+    """A user's name for basic authentication."""
+    written = text(node)
+    if ":" in written or not written.isprintable():
+        raise Wrong(f"{written[:100]!r} is no user's name", "it has no colon and no control character")
     return written
 
 
@@ -130,10 +140,10 @@ class Files:
         return self._first_line(self.path(node))
 
     def _first_line(self, path: Path) -> str:
-        lines = self._content(path).splitlines()
-        if not lines or not lines[0]:
-            raise Wrong(f"{path} is empty; the password is its first line")
-        return lines[0]
+        try:
+            return secret_in(self._content(path), path)
+        except ValueError as e:
+            raise Wrong(str(e)) from None
 
     def _content(self, path: Path) -> str:
         try:

@@ -17,13 +17,13 @@ from agent.lone_thread import LoneThread
 from agent.model import Labels
 from agent.quantities import show_size
 from agent.sources import SourceFailed
+from agent.sources.http_asked import secret_in, told
 
 PIECE = 256 << 10  # bytes; what is handed on at once, so that reading it does not hold the loop
 MAX_BODY = 32 << 20
 MAX_SAMPLES = 50_000
 _ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5"
 _GZIP = 31  # zlib's window bits for gzip with its header
-_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _FILES_S = 2.0
 
 
@@ -95,32 +95,37 @@ class Fetch:
                     auto_decompress=False,
                     timeout=aiohttp.ClientTimeout(total=self._deadline),
                 ) as session,
-                session.get(
-                    url,
-                    headers=headers,
-                    params=[("name[]", name) for name in asked],
-                    allow_redirects=False,
-                    ssl=tls or True,
-                    server_hostname=self._target.server_name if tls else None,
-                ) as response,
+                await self._asked(session, headers, asked, tls) as response,
             ):
-                self._check(response)
+                if response.status != HTTPStatus.OK:
+                    raise BadAnswer(told(url, response, "the login of this target in `exposition`"))
                 yield Answer(_is_openmetrics(response, url), self._pieces(response))
         except TimeoutError as error:
             raise SourceFailed(f"{url} did not answer all within {self._deadline:g} s") from error
         except aiohttp.ClientError as error:
             raise SourceFailed(f"no answer from {url}: {error or type(error).__name__}") from error
 
-    def _check(self, response: aiohttp.ClientResponse) -> None:
-        url, status = self._target.url, response.status
-        if status == HTTPStatus.OK:
-            return
-        hint = ""
-        if status in _DENIED:
-            hint = ": check the login of this target in `exposition`"
-        if location := response.headers.get("Location"):
-            hint = f": it points to {location[:200]!r}, which is not followed; write the URL that answers"
-        raise BadAnswer(f"{url} answered HTTP {status} {response.reason}{hint}")
+    async def _asked(
+        self,
+        session: aiohttp.ClientSession,
+        headers: dict[str, str],
+        names: Sequence[str],
+        tls: ssl.SSLContext | None,
+    ) -> aiohttp.ClientResponse:
+        """The answer's head. Raises what the session does, SourceFailed where it cannot even ask."""
+        try:
+            return await session.get(
+                self._target.url,
+                headers=headers,
+                params=[("name[]", name) for name in names],
+                allow_redirects=False,
+                ssl=tls or True,
+                server_hostname=self._target.server_name if tls else None,
+            )
+        except aiohttp.ClientError:  # some are ValueErrors, too
+            raise
+        except ValueError as error:  # a header that may not be sent, a host that no name can be
+            raise SourceFailed(f"{self._target.url} cannot be asked: {error}") from error
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The body, unpacked, some hundred KiB at a time, up to the target's limit."""
@@ -236,8 +241,5 @@ def _tells_its_end(response: aiohttp.ClientResponse) -> bool:
 
 def _secret(file: str) -> str:
     """The first line of a file. Raises OSError, ValueError."""
-    with Path(file).open(encoding="utf-8") as opened:
-        secret = opened.readline(10_000).rstrip("\r\n")
-    if not secret:
-        raise ValueError(f"{file} is empty; the secret is its first line")
-    return secret
+    with Path(file).open(encoding="utf-8", newline="\n") as opened:
+        return secret_in(opened.readline(10_000), file)

@@ -15,6 +15,7 @@ from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.quantities import show_size
 from agent.sources import PROCESS_START, MetricInfo, SourceFailed
+from agent.sources.http_asked import DENIED, told
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.jolokia_reads import UNREADABLE, Entry, EntryFailed, Read, decode
 from agent.sources.name_files import OURS, shipped
@@ -24,8 +25,7 @@ _REQUEST_LIMIT = 1 << 20
 _AUTHORITIES_S = 5.0
 _SLICE_S = 0.002  # of an answer read in one go
 
-_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-_LOGIN = ": check username and password_file of `jolokia` in the configuration"
+_LOGIN = "username and password_file of `jolokia` in the configuration"
 
 METRICS = (
     MetricInfo("ottla_jolokia_failed_reads", "gauge", "", "MBeans that erred in the last bulk read"),
@@ -124,12 +124,12 @@ class Jolokia:
 
     async def _post(self, address: Address, body: bytes) -> bytes:
         connector = aiohttp.TCPConnector(force_close=True)
-        headers = {"Authorization": aiohttp.encode_basic_auth(*address.auth)} if address.auth else {}
         tls = await self._context() if address.url.startswith("https:") else None
         try:
+            headers = {"Authorization": aiohttp.encode_basic_auth(*address.auth)} if address.auth else {}
             async with (
                 aiohttp.ClientSession(connector=connector, headers=headers, timeout=self._timeout) as session,
-                session.post(address.url, data=body, ssl=tls or True) as response,
+                session.post(address.url, data=body, ssl=tls or True, allow_redirects=False) as response,
             ):
                 if response.status != HTTPStatus.OK:
                     raise self._refused(address.url, response)
@@ -138,6 +138,8 @@ class Jolokia:
             if isinstance(error, aiohttp.ClientConnectorError):
                 self._where.lose()
             raise SourceFailed(f"no answer from {address.url}: {error or type(error).__name__}") from error
+        except ValueError as error:  # a login that may not be sent, a host that no name can be
+            raise SourceFailed(f"{address.url} cannot be asked: {error}") from error
 
     async def _context(self) -> ssl.SSLContext:
         """With the system's authorities, whose file is read in a thread, once."""
@@ -146,11 +148,9 @@ class Jolokia:
         return self._tls
 
     def _refused(self, url: str, response: aiohttp.ClientResponse) -> SourceFailed:
-        denied = response.status in _DENIED
-        if denied:
+        if response.status in DENIED:
             self._where.lose()
-        reason = f"{response.status} {response.reason}{_LOGIN if denied else ''}"
-        return SourceFailed(f"{url} answered HTTP {reason}")
+        return SourceFailed(told(url, response, _LOGIN))
 
     def _decode(self, url: str, body: bytes, count: int) -> list[Entry]:
         try:

@@ -253,11 +253,16 @@ state: /b
         ("security: {ca_file: c}", "5:11: PLAINTEXT is not encrypted"),
         ("security: {password_file: none}", "5:27: password_file: none cannot be read: No such file"),
         ("security: {password_file: empty}", "5:27: password_file: empty is empty"),
+        (
+            "security: {password_file: bytes}",
+            "5:27: password_file: bytes has a control character, U+000B",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_together_are_reported(folder: Path, line: str, said: str) -> None:
     """Better at the start than at the first connection."""
     (folder / "empty").write_text("")
+    (folder / "bytes").write_bytes(b"abc\x0bdef\n")
     assert complaints(folder, SMALLEST + line + "\n")[0].startswith(f"ottla.yml:{said}")
 
 
@@ -380,6 +385,8 @@ def test_every_setting_of_a_target_can_be_said(folder: Path) -> None:
             "[{url: 'http://x/', name: 'a b'}]",
             "name: 'a b' is no name for a source; letters, digits, _ and -",
         ),
+        ("[{url: 'http://x/', username: 'a:b'}]", "'a:b' is no user's name; it has no colon and no control"),
+        (f"[{{url: 'http://{'x' * 64}/'}}]", "is no URL; write it like http://127.0.0.1:8778/jolokia"),
         ("[{url: 'http://x/', username: a}]", "username and password_file go together"),
         ("[{url: 'http://x/', bearer_token_file: none}]", "none cannot be read: No such file or directory"),
         ("[{url: 'http://x/', ca_file: secret}]", "http is not encrypted, so certificates and server_name"),

@@ -60,6 +60,29 @@ async def test_basic_and_bearer(exporter: Exporter, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("secret", ["abc\x0bdef\n", "\0\0", "abc\rdef\n", "abc\x7f"])
+async def test_a_secret_that_no_header_may_have_fails_the_scrape(
+    exporter: Exporter, secret: str, tmp_path: Path
+) -> None:
+    """It ended the whole agent. The file is named, and nothing is sent."""
+    file = tmp_path / "secret"
+    file.write_bytes(secret.encode())
+    for target in (
+        Target(exporter.url, bearer_token_file=str(file)),
+        Target(exporter.url, username="me", password_file=str(file)),
+    ):
+        why = str(await read(target))
+        assert f"a file of the target exposition: {file} has a control character, U+00" in why
+        assert "abc" not in why.replace(str(file), "")
+    assert exporter.headers == []
+
+
+async def test_a_host_that_no_name_can_be_fails_the_scrape() -> None:
+    """A label of more than 63 characters is refused by the look-up's own encoding."""
+    url = f"http://{'a' * 70}.example/metrics"
+    assert f"{url} cannot be asked: " in str(await read(Target(url)))
+
+
 async def test_gzip_is_unpacked(exporter: Exporter) -> None:
     """Asked for, and in several members."""
     exporter.gzip = True

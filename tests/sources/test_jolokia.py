@@ -329,6 +329,24 @@ async def test_an_answer_that_is_none_says_why(
         await source(agent).read(7)
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_named_and_not_followed(agent: FakeAgent, status: int) -> None:
+    """It would become a GET, whose answer says nothing, or take the login elsewhere."""
+    agent.reply = lambda: web.Response(status=status, headers={"Location": "/jolokia/"})
+
+    with pytest.raises(SourceFailed, match=f"HTTP {status} .*: it points to '/jolokia/', which is not"):
+        await source(agent, auth=("ottla", "secret")).read(7)
+    assert len(agent.requests) == 1
+
+
+async def test_what_cannot_be_asked_fails_the_reading(agent: FakeAgent) -> None:
+    """A login or a host that cannot be sent ended the whole agent."""
+    with pytest.raises(SourceFailed, match='cannot be asked: A ":" is not allowed in login'):
+        await source(agent, auth=("a:b", "secret")).read(7)
+    with pytest.raises(SourceFailed, match="cannot be asked: encoding with 'idna' codec failed"):
+        await Jolokia(Known(f"http://{'a' * 70}.example/jolokia"), frozenset(), 1000).read(7)
+
+
 async def test_nobody_there_and_no_answer_are_failures(agent: FakeAgent) -> None:
     """A refused connection, and a broker that accepts and says nothing."""
 
