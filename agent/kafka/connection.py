@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import BrokerResponseError
 from aiokafka.errors import KafkaError as AiokafkaError
 
 from agent.kafka.bridge import Answer, Call, MalformedAnswerError
-from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
+from agent.kafka.errors import KafkaInDoubt, KafkaNoLogin, KafkaOwnFiles, KafkaUnreachable
 from agent.lone_thread import LoneThread
 
 # A broker that wants re-authentication, or drops idle clients after ten minutes, closes at the next call
@@ -21,6 +22,10 @@ from agent.lone_thread import LoneThread
 MAX_AGE = 50.0
 _FILES_S = 5.0
 _AIOKAFKA_TIMEOUT_MS = 600_000  # never reached: each call has its own, shorter deadline
+
+
+class TlsFilesUnread(OSError):
+    """Why the agent's own certificate, key or authorities are not there to connect with."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,16 @@ class Security:
         return self.protocol in ("SSL", "SASL_SSL")
 
     async def context(self) -> ssl.SSLContext | None:
-        """The TLS settings, None for plaintext. OSError, also where the disk of their files hangs."""
+        """The TLS settings, None for plaintext. TlsFilesUnread, also where the disk of their files hangs."""
         if not self.encrypted:
             return None
         files = ", ".join(filter(None, (self.ca_file, self.cert_file, self.key_file)))
         try:
             return await self._thread.run(self._read, _FILES_S)
         except TimeoutError:
-            raise OSError(f"the TLS files {files} have not been read within {_FILES_S:g} s") from None
+            raise TlsFilesUnread(f"the TLS files {files} have not been read within {_FILES_S:g} s") from None
         except OSError as error:  # Python's own text names no file
-            raise OSError(f"{error.strerror or error}, reading the TLS files {files}") from error
+            raise TlsFilesUnread(f"{error.strerror or error}, reading the TLS files {files}") from error
 
     def _read(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -116,7 +121,7 @@ class Broker:
         except TimeoutError as error:
             raise KafkaUnreachable(self.address, f"no connection within {deadline:.3g} s") from error
         except (OSError, AiokafkaError) as error:
-            raise KafkaUnreachable(self.address, f"cannot connect: {in_words(error)}") from error
+            raise not_connected(self.address, error) from error
 
     async def _current(self) -> AIOKafkaConnection:
         now = asyncio.get_running_loop().time()
@@ -175,6 +180,24 @@ async def connect(address: str, security: Security, client_id: str) -> AIOKafkaC
         sasl_plain_username=security.username,
         sasl_plain_password=security.password,
     )
+
+
+def not_connected(address: str, error: Exception) -> KafkaUnreachable:
+    """What `connect` raised, told apart by who is at fault: our files, the login, or who does not answer."""
+    if isinstance(error, TlsFilesUnread):
+        return KafkaOwnFiles(address, str(error))
+    if _is_answer(error) or _is_answer(error.__cause__):
+        return KafkaNoLogin(address, in_words(error))
+    return KafkaUnreachable(address, f"cannot connect: {in_words(error)}")
+
+
+def _is_answer(error: BaseException | None) -> bool:
+    """Of SASL any error code; of TLS a certificate that we do not trust, or an alert, unless of a fault."""
+    if isinstance(error, ssl.SSLError):
+        reason = error.reason or ""
+        alert = "_ALERT_" in reason and not reason.endswith("INTERNAL_ERROR")
+        return alert or isinstance(error, ssl.SSLCertVerificationError)
+    return isinstance(error, BrokerResponseError)
 
 
 def in_words(error: BaseException) -> str:

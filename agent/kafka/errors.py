@@ -21,10 +21,24 @@ class KafkaError(Exception):
 class KafkaUnreachable(KafkaError):
     """No answer, and no harm: nothing was sent, or it was a read."""
 
+    words = "is unreachable"
+
     def __init__(self, broker: str, why: str) -> None:
-        super().__init__(f"{broker} is unreachable: {why}")
+        super().__init__(f"{broker} {self.words}: {why}")
         self.broker = broker
         self.why = why
+
+
+class KafkaNoLogin(KafkaUnreachable):
+    """The broker answered, and one side does not take the other for who it says it is."""
+
+    words = "answers, and no login comes about"
+
+
+class KafkaOwnFiles(KafkaUnreachable):
+    """Our own TLS files cannot be read: no broker was asked, and nothing is known of one."""
+
+    words = "was not asked"
 
 
 class KafkaRefused(KafkaError):

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError as AiokafkaError
 from msgspec import Struct
 
 from agent.kafka.bridge import Answer, Call, MalformedAnswerError
-from agent.kafka.connection import Security, connect, in_words
+from agent.kafka.connection import Security, connect, in_words, not_connected
 from agent.kafka.errors import KafkaInDoubt, KafkaUnreachable
 
 _POLL = 0.002  # seconds between two looks at a buffer that did not go out at once
@@ -89,7 +89,7 @@ async def fresh_request(
     except TimeoutError as error:
         raise KafkaUnreachable(address, f"no connection within {write.deadline:.3g} s") from error
     except (OSError, AiokafkaError) as error:
-        raise KafkaUnreachable(address, f"cannot connect: {in_words(error)}") from error
+        raise not_connected(address, error) from error
     request = FreshRequest(address, connection, write)
     try:
         write.call.prepare(connection._versions)  # noqa: SLF001  a call it does not know is refused here

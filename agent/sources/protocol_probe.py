@@ -9,9 +9,9 @@ from typing import Any
 
 from agent.kafka.bridge import Call
 from agent.kafka.connection import Broker, Security
-from agent.kafka.errors import KafkaError, KafkaRefused
+from agent.kafka.errors import KafkaError, KafkaNoLogin, KafkaOwnFiles, KafkaRefused
 from agent.model import Sample
-from agent.sources import MetricInfo
+from agent.sources import MetricInfo, SourceFailed
 
 log = logging.getLogger(__name__)
 _REASONS = ("timeout", "connect_timeout", "unreachable")
@@ -22,7 +22,8 @@ METRICS = (
         "kafka_probe_up",
         "gauge",
         "",
-        "1 if this broker answered ApiVersions on a new connection within the deadline, else 0",
+        "1 if this broker answered ApiVersions on a new connection within the deadline, else 0; none, and the"
+        " source fails, where the agent's login is refused or its TLS files cannot be read",
     ),
     MetricInfo(
         "kafka_probe_seconds",
@@ -44,7 +45,9 @@ _NAMES = frozenset(metric.name for metric in METRICS)
 class ProtocolProbe:
     """A new connection each time: acceptor, network threads and request handlers all have their part in it.
 
-    With SASL the request comes after the login, so that request handlers answer it. `deadline` is in seconds.
+    With SASL the request comes after the login, so that request handlers answer it. Where no login comes
+    about it stays open whether they would: that the agent is not let in makes no broker that is down.
+    `deadline` is in seconds.
     """
 
     name = "protocol_probe"
@@ -61,7 +64,7 @@ class ProtocolProbe:
         self._told = ""
 
     async def read(self, now: int) -> list[Sample]:
-        """One probe."""
+        """One probe. SourceFailed where the agent's own TLS files cannot be read, or no login comes about."""
         if not self.wanted & _NAMES:
             return []
         loop = asyncio.get_running_loop()
@@ -86,6 +89,9 @@ class ProtocolProbe:
             await broker.ask(_API_VERSIONS, self._deadline)
         except KafkaRefused:
             return False  # a refusal is an answer
+        except (KafkaNoLogin, KafkaOwnFiles) as error:
+            self._tell(str(error))
+            raise SourceFailed(str(error)) from error
         except KafkaError as error:
             self._tell(str(error))
             return True

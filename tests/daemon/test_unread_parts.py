@@ -198,6 +198,23 @@ def test_a_shipped_alert_tells_of_a_source_from_the_first_reading_on() -> None:
     assert fired == {"HostSourceFails": 120_000, "SourceFails": 300_000}
 
 
+def test_shipped_alerts_tell_of_a_login_that_is_refused_and_not_of_a_broker_that_is_silent() -> None:
+    """Nothing is known of it then: what reads the probe is failing, and other rules have to say so."""
+    rules = Path(__file__).resolve().parents[2] / "rules"
+    sight = Sight(load([rules / "ottla", rules / "host"], SPECS), Series(3_600_000), lambda: None, 1)
+    sight.series.want(sight.windows)
+    down = frozenset({"cluster", "protocol_probe"})
+    for now in range(0, 400_000, EVERY):
+        samples = [Sample(UP, (("source", name),), now, float(name == "jmx")) for name in (*down, "jmx")]
+        sight.take(samples, now=now)
+        sight.judge(now, None, down)
+    assert {(alert.rule, alert.label("source")) for alert in sight.firing()} == {
+        ("HostSourceFails", "protocol_probe"),
+        ("SourceFails", "cluster"),
+    }
+    assert sight.alerts.health("BrokerDoesNotAnswer") is RuleHealth.FAILING
+
+
 async def test_a_shipped_alert_tells_of_a_call_that_is_not_answered() -> None:
     """A right that was taken away: the rules on it are failing for ever, so another one has to say so."""
     watched = Watched(Path(__file__).resolve().parents[2] / "rules/ottla")

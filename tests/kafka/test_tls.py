@@ -16,7 +16,7 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i32Timedelta
 
 from agent.kafka.connection import Broker, Security
-from agent.kafka.errors import KafkaUnreachable
+from agent.kafka.errors import KafkaNoLogin
 from agent.kafka.log_dirs import describe_log_dirs
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
@@ -74,11 +74,11 @@ async def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", ["another authority", "another host"])
-async def test_a_broker_that_is_not_vouched_for_is_unreachable(tmp_path: Path, case: str) -> None:
-    """Nothing is sent to it."""
+async def test_a_broker_that_is_not_vouched_for_is_not_spoken_to(tmp_path: Path, case: str) -> None:
+    """Nothing is sent to it, though it answers."""
     subject = "IP:127.0.0.9" if case == "another host" else "IP:127.0.0.1"
     cert, key = _certificate(tmp_path, "broker", subject)
     other, _ = _certificate(tmp_path, "other")
     trusted = other if case == "another authority" else cert
-    with pytest.raises(KafkaUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(KafkaNoLogin, match="CERTIFICATE_VERIFY_FAILED"):
         await _ask(_served(cert, key), Security("SSL", ca_file=trusted))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import pytest
 from fake_broker import FakeBroker
 
 from agent.kafka.connection import Security
+from agent.sources import SourceFailed
 from agent.sources.protocol_probe import METRICS, ProtocolProbe
 
 ALL = frozenset(metric.name for metric in METRICS)
@@ -96,10 +98,24 @@ async def test_nothing_is_asked_where_no_rule_reads_it() -> None:
         assert fake.connections == 0
 
 
-async def test_tls_files_that_cannot_be_read_are_a_failure_and_no_crash(tmp_path: Path) -> None:
-    """They may be exchanged while the agent runs."""
+async def test_tls_files_that_cannot_be_read_say_nothing_of_the_broker(tmp_path: Path) -> None:
+    """It may be healthy: `up 0` would have a person restart it. Files are exchanged at any time."""
     security = Security("SSL", ca_file=str(tmp_path / "none.pem"))
     async with FakeBroker({}, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as fake:
         own = ProtocolProbe(fake.address, security, 1000)
         own.wanted = ALL
-        assert (await values(own))["unreachable"] == 1
+        with pytest.raises(SourceFailed, match=r"was not asked: No such file .*none\.pem"):
+            await own.read(5)
+
+
+async def test_a_login_that_is_refused_is_no_broker_that_does_not_answer() -> None:
+    """It answers; whether its request handlers would nobody can say, so that it is not up either."""
+    code, message = struct.pack(">h", 58), b"Invalid username or password"
+    refused = code + struct.pack(">h", len(message)) + message + struct.pack(">i", 0)
+    offers = struct.pack(">hi", 0, 1) + struct.pack(">h", 5) + b"PLAIN"
+    security = Security("SASL_PLAINTEXT", mechanism="PLAIN", username="ottla", password="old")
+    async with FakeBroker({17: lambda _: offers, 36: lambda _: refused + b"\0" * 8}) as fake:
+        own = ProtocolProbe(fake.address, security, 1000, deadline=20.0)
+        own.wanted = ALL
+        with pytest.raises(SourceFailed, match=r"answers, and no login comes about: .*Invalid username"):
+            await own.read(5)
