@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,12 +12,18 @@ from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
 from agent.sources import PROCESS_START, Eager, MetricInfo, Partly, Source, SourceFailed
 
+_log = logging.getLogger(__name__)
 OnSamples = Callable[[list[Sample]], None]
 
 # Twenty agents started at one moment must not ask the brokers at one moment for ever.
 _JITTER = 0.05
 
 _GRACE_S = 0.5  # for a reading to end that was given up
+
+_LONGEST_WHY = 1_000
+_FAILURES = (SourceFailed, TimeoutError, OSError)
+# What a reader raises that trips over something it did not foresee; a state that cannot be is none of them.
+_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 UP = "ottla_source_up"
 UNREAD = "ottla_source_unread"
@@ -46,13 +53,14 @@ METRICS = (
 class Polling:
     """The readings of one source, one after another, and what became of them.
 
-    `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE one
-    for each series of the reading before that is gone, and the `ottla_source_*` series, among them what the
-    source could not read though the reading succeeded; where a reading failed, with the latter and what the
-    failure told. Where another process answers than before, every series of the old one ends a millisecond
-    before the new one's first sample. Run each in a task of its own, so that no source delays another. A
-    reading that does not end even when it is given up is waited for before the next, and told of each
-    interval as an error.
+    `deadline` is seconds. `on_samples` is called on the event loop with each reading's samples, a STALE
+    one for each series of the reading before that is gone, and the `ottla_source_*` series, among them
+    what the source could not read though the reading succeeded; where a reading failed, with the latter
+    and what the failure told. A source whose own code trips over what it read has failed, too, and the
+    log has where: each agent beside that kind of broker would end otherwise, at each start. Where another
+    process answers than before, every series of the old one ends a millisecond before the new one's first
+    sample. Run each in a task of its own, so that no source delays another. A reading that does not end
+    even when it is given up is waited for before the next, and told of each interval as an error.
     """
 
     def __init__(
@@ -99,7 +107,7 @@ class Polling:
             await self._rest(due)
 
     async def once(self) -> None:
-        """One reading, handed on. Only failures to read are caught; a fault of ours is raised."""
+        """One reading, handed on. What cannot be, as a failed assertion, is raised."""
         loop = asyncio.get_running_loop()
         now, began = self._clock(), loop.time()
         self.began = began
@@ -110,12 +118,21 @@ class Polling:
             samples = await self._read(now)
             stale, self.last_error = self._ended(samples, now), None
             self.read_at = now
-        except (SourceFailed, TimeoutError, OSError) as error:
+        except (*_FAILURES, *_FAULTS) as error:
             self._errors += 1
-            self.last_error = str(error) or f"no answer within {self._deadline:g} s"
+            self.last_error = self._why(error)
             stale = list(error.samples) if isinstance(error, SourceFailed) else []
         self._took_s, self._count = loop.time() - began, len(samples)
         self._on_samples(stale + samples + self._look_at_parts(now) + self.own(now))
+
+    def _why(self, error: Exception) -> str:
+        """In words that can be shown, whatever an answer held; a new fault is told in the log, too."""
+        if isinstance(error, _FAILURES):
+            return _shown(str(error)) or f"no answer within {self._deadline:g} s"
+        why = _shown(f"a fault of the agent's, see its log: {type(error).__name__}: {error}")
+        if why != self.last_error:
+            _log.error("source %s has failed by a fault of ours", self.source.name, exc_info=error)
+        return why
 
     def _look_at_parts(self, now: int) -> list[Sample]:
         """Learn what could not be read; the ends of what can be again. One that is down has no parts."""
@@ -154,7 +171,10 @@ class Polling:
                 self.began = loop.time()
                 async with asyncio.timeout(self._deadline):
                     samples = await self._eager.glance(self._clock())
-            except (SourceFailed, TimeoutError, OSError):
+            except _FAILURES:
+                break
+            except _FAULTS as fault:
+                self._why(fault)
                 break
             if samples:
                 self._on_samples(samples)
@@ -181,6 +201,12 @@ class Polling:
         values = (float(not self.silence), self._took_s, float(self._count), float(self._errors), age)
         own = [Sample(m.name, labels, now, value) for m, value in zip(_OF_READINGS, values, strict=True)]
         return own + [self._of_part(metric, now, 1.0) for metric in sorted(self._unread)]
+
+
+def _shown(text: str) -> str:
+    """One line of what can be printed: HTTP's reasons and files' names may be any bytes, however many."""
+    line = " ".join(text[:_LONGEST_WHY].split())
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def _look_at(reading: asyncio.Future[list[Sample]]) -> None:
