@@ -9,9 +9,12 @@ from agent.model import Labels
 from agent.promql.labels import NAME
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r'\s*(?:([a-zA-Z_][a-zA-Z0-9_]*)|"((?:[^"\\]|\\.)*)")\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
-_PLAIN = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*)"(?:,|$)')
-_QUOTED_NAME = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
+_TEXT = r'"((?:[^"\\]|\\.)*+)"'
+_LABEL = re.compile(rf"\s*+(?:([a-zA-Z_][a-zA-Z0-9_]*+)|{_TEXT})\s*+=\s*+{_TEXT}\s*+(,|$)")
+# Only at the beginning and behind a comma: to begin at each letter of a long word takes its length squared.
+_PLAIN = re.compile(r'(?<![^,])([a-zA-Z_][a-zA-Z0-9_]*+)="([^"\\]*+)"(?:,|$)')
+_QUOTED_NAME = re.compile(rf"\s*+{_TEXT}\s*+(,|$)")
+_BLANKS = re.compile(r"\s*+")
 _ESCAPES: Mapping[str, str] = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 
@@ -59,7 +62,7 @@ def _plain_labels(text: str, given: dict[str, str]) -> dict[str, str] | None:
 
 def _labels(text: str, labels: dict[str, str]) -> dict[str, str]:
     at = 0
-    while text[at:].strip():
+    while (blanks := _BLANKS.match(text, at)) and blanks.end() < len(text):
         if found := _LABEL.match(text, at):
             label, value = found[1] or _unescaped(found[2]), _unescaped(found[3])
         elif found := _QUOTED_NAME.match(text, at):
