@@ -61,14 +61,27 @@ class Evidence:
         self, metrics: tuple[str, str | None], lines: Iterable[tuple[Labels, Span]], chunk: bytes, path: str
     ) -> None:
         """Lines of the chunk, in their order, and what follows each there; with the labels of its series."""
+        lines_metric, value_metric = metrics
         with self._lock:
             for labels, (start, end) in lines:
                 if chunk.startswith(_RECORD, end) and end - start < _BYTES:  # as mostly: nothing follows it
                     shown = Shown(path, chunk[start:end])
                 else:
                     shown = self._with_trace(start, end, chunk, path)
-                self._put((*metrics, labels), shown)
+                kept = self._of_series((lines_metric, value_metric, labels))
+                if len(kept) == _LINES:
+                    self._drop(kept.popleft())
+                kept.append(shown)
+                self._bytes += len(shown.text)
             self._forget()
+
+    def _of_series(self, series: Kept) -> deque[Shown]:
+        lines = self._kept.get(series)
+        if lines is None:
+            lines = self._kept[series] = deque()
+        else:
+            self._kept.move_to_end(series)
+        return lines
 
     def _with_trace(self, start: int, end: int, chunk: bytes, path: str) -> Shown:
         limit = start + _BYTES
@@ -100,17 +113,6 @@ class Evidence:
                 self._forget()
         if trace.end() == len(chunk) and shown.kept and not shown.cut:
             self._open[path] = shown
-
-    def _put(self, series: Kept, shown: Shown) -> None:
-        lines = self._kept.get(series)
-        if lines is None:
-            self._kept[series] = lines = deque()
-        else:
-            self._kept.move_to_end(series)
-        lines.append(shown)
-        self._bytes += len(shown.text)
-        if len(lines) > _LINES:
-            self._drop(lines.popleft())
 
     def _forget(self) -> None:
         while self._bytes > _ALL_BYTES and self._kept:

@@ -34,12 +34,12 @@ class Finder(Protocol):
 
 
 def finders(regexes: Sequence[str], lore: Lore) -> tuple[Finder, ...]:
-    """The fastest ways that this machine, the patterns and the log allow; each pattern is searched by one."""
+    """The fastest ways that this machine, the patterns and the log allow; each pattern is searched by one.
+    `lore` is of the same patterns."""
     copies = {number: copy_of(regex) for number, regex in enumerate(regexes)}
     chosen: list[Finder] = []
     left = {number: copy for number, copy in copies.items() if copy.scan is not None}
-    cover = lore.cover({number: copy.runs for number, copy in left.items()})
-    if cover and (fast := text_finder(cover)) is not None:
+    if (cover := lore.cover()) and (fast := text_finder(cover)) is not None:
         chosen.append(fast)
         left = {number: copy for number, copy in left.items() if number not in fast.numbers}
     if left:

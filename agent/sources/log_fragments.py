@@ -1,14 +1,15 @@
 """Fragments of patterns: few short texts, rare in a log, of which every line that a pattern finds holds one.
 
 To look for four bytes that many patterns share costs less than to look for each pattern, and what stands
-around them tells which pattern it may be. Which fragments are rare is learnt from pieces of the log itself:
+around them tells which pattern it may be. Which fragments are rare is learnt from chunks of the log itself:
 ripgrep, too, looks for the byte of a text that is rarest in most files. They are chosen by the greedy rule
 of weighted set cover (Chvatal 1979).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
@@ -17,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 LENGTH = 4  # bytes of a fragment: as many as Teddy, the search for several texts at once, compares first
-_PIECES = 4  # of the log, that are kept to learn from
-_LEARNT = 1 << 14  # bytes of a piece
+LEAST = 1 << 14  # bytes of a log that tell what is rare in it
+_MOST = 1 << 18  # what more of them tell is not worth its time
 _COMMON = 1 << 12  # one in so many bytes of the log is too many for a closer look at each
-_SEEN = 2.0  # a fragment that is met once in the pieces costs as much as so many more fragments
+_SEEN = 0.5  # a fragment that is met once in what was learnt costs as much as so many more fragments
 
 Runs = Sequence[Sequence[bytes]]  # by branch, the texts that each match of it holds
 Need = tuple[int, int]  # a pattern's number, and which of its branches
@@ -35,50 +36,46 @@ class Use(NamedTuple):
 
 
 class Lore:
-    """What is known of a log: some pieces of it, and `common`: the fragments met for nothing too often."""
+    """What is known of a log in which patterns with these runs are looked for, by number.
 
-    def __init__(self) -> None:
+    `common`: the fragments that were met for nothing too often."""
+
+    def __init__(self, patterns: Mapping[int, Runs]) -> None:
         self.common: set[bytes] = set()
-        self._pieces = deque[bytes](maxlen=_PIECES)
-        self._letters = np.zeros(256)  # how often each is in them, as a logarithm
+        self.learnt = 0  # bytes
+        self._patterns = patterns
+        self._uses = _uses(patterns)
+        self._asked = np.sort(np.frombuffer(b"".join(self._uses), np.uint32))
+        self._counts = np.zeros(len(self._asked), np.int64)
+        self._letters = np.zeros(256, np.int64)
 
-    def learn(self, piece: bytes) -> None:
-        """That the log has such lines, too, going by the beginning of the piece."""
-        self._pieces.append(piece[:_LEARNT])
-        bytes_ = np.frombuffer(b"".join(self._pieces), np.uint8)
-        self._letters = np.log2(1 + np.bincount(bytes_, minlength=256))
+    def learn(self, chunk: bytes) -> None:
+        """That the log has such lines, too, going by the chunk's beginning. What is older counts for half."""
+        piece = chunk[:_MOST]
+        there = np.sort(_words(piece))
+        found = np.searchsorted(there, self._asked, "right") - np.searchsorted(there, self._asked, "left")
+        self._counts = self._counts // 2 + found
+        self._letters = self._letters // 2 + np.bincount(np.frombuffer(piece, np.uint8), minlength=256)
+        self.learnt = self.learnt // 2 + len(piece)
 
-    def cover(self, patterns: Mapping[int, Runs]) -> dict[bytes, list[Use]]:
+    def tells_more(self, chunk: bytes) -> bool:
+        """Whether the log is much better known by this chunk."""
+        return len(chunk) >= LEAST and min(len(chunk), _MOST) >= 4 * self.learnt
+
+    def cover(self) -> dict[bytes, list[Use]]:
         """Fragments no two of which can overlap, with their uses: each branch of a pattern has one; none of
         a pattern with a branch of which all fragments are common, or taken up by others."""
-        uses = _uses(patterns)
-        seen = self._seen(list(uses))
-        rare = [each for each in uses if seen[each] * _COMMON <= self._size and each not in self.common]
-        gains = {each: set(uses[each]) for each in rare}
-        hopeful = _whole(patterns, gains.values())
-        hoped = {each: {need for need in needs if need[0] in hopeful} for each, needs in gains.items()}
-        found = _cover(hoped, {each: (1 + _SEEN * seen[each], self._likely(each)) for each in rare})
-        whole = _whole(patterns, found.values())
-        kept = {
-            each: [uses[each][need] for need in sorted(needs) if need[0] in whole]
-            for each, needs in found.items()
-        }
-        return {each: those for each, those in kept.items() if those}
-
-    @property
-    def _size(self) -> int:
-        return sum(map(len, self._pieces))
-
-    def _seen(self, fragments: Sequence[bytes]) -> dict[bytes, int]:
-        """How often each is in the pieces."""
-        there = np.sort(np.concatenate([np.zeros(0, np.uint32), *map(_words, self._pieces)]))
-        asked = np.frombuffer(b"".join(fragments), np.uint32)
-        counts = np.searchsorted(there, asked, "right") - np.searchsorted(there, asked, "left")
-        return dict(zip(fragments, counts.tolist(), strict=True))
-
-    def _likely(self, fragment: bytes) -> float:
-        """How often its bytes are in the pieces, wherever: Teddy takes a closer look at many like it."""
-        return float(self._letters[list(fragment)].sum())
+        seen = dict(zip(self._asked.tolist(), self._counts.tolist(), strict=True))
+        often = {each: seen[int.from_bytes(each, sys.byteorder)] for each in self._uses}
+        rare = [each for each, n in often.items() if n * _COMMON <= self.learnt and each not in self.common]
+        letters = np.log2(1 + self._letters)  # Teddy takes a closer look at many places that are alike
+        costs = {each: (1 + _SEEN * often[each], float(letters[list(each)].sum())) for each in rare}
+        hopeful = _whole(self._patterns, [set(self._uses[each]) for each in rare])
+        gains = {each: {need for need in self._uses[each] if need[0] in hopeful} for each in rare}
+        found = _cover(gains, costs)
+        whole = _whole(self._patterns, found.values())
+        kept = {each: sorted(need for need in needs if need[0] in whole) for each, needs in found.items()}
+        return {each: [self._uses[each][need] for need in needs] for each, needs in kept.items() if needs}
 
 
 def fragments_of(runs: Runs) -> set[bytes]:

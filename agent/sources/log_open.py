@@ -15,7 +15,7 @@ from typing import Any
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
 
 PACKED = ".gz"
-_AT_ONCE = 4 * LINE_LIMIT  # bytes: the more lines are counted together, the less each costs
+_AT_ONCE = 8 * LINE_LIMIT  # bytes: the more lines are counted together, the less each costs
 _NEAR = 64  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file

@@ -13,7 +13,7 @@ from agent.sources import MetricInfo
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, finders
-from agent.sources.log_fragments import Lore, fragments_of
+from agent.sources.log_fragments import LEAST, Lore, fragments_of
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Columns, Groups, Hit
 from agent.sources.log_lines import Span, lines_to
@@ -27,7 +27,6 @@ METRICS = (
 
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
 _OF_MANY = 2  # of more, as to keep one costs as much as to count ten
-_PIECE = 1 << 14  # bytes of a log that tell what is rare in it
 _VAIN = 1 << 12  # bytes in which one closer look for nothing is worth it
 
 Ways = Callable[[Sequence[str], Lore], tuple[Finder, ...]]
@@ -39,9 +38,9 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[LogPattern], ways: Ways = finders) -> None:
         self.patterns = tuple(patterns)
-        self._runs = tuple(copy_of(pattern.regex).runs for pattern in patterns)
+        self._runs = {number: copy_of(pattern.regex).runs for number, pattern in enumerate(patterns)}
         self._ways = ways
-        self._lore, self._taught = Lore(), False
+        self._lore = Lore(self._runs)
         self._vain = Counter[bytes]()  # how often each fragment was met for nothing
         self._lost = Counter[int]()  # how often a pattern was not found in a line that it might have been in
         self._searched = 0  # in so many bytes
@@ -86,22 +85,20 @@ class Scanner:
                     self._lost[number] += groups.count(None)
                     yield at, piece, number, spans, groups
         self._searched += len(chunk)
-        if self._searched >= _PIECE:
+        if self._searched >= LEAST:
             self._learn(chunk)
 
     def _learn(self, chunk: bytes) -> None:
-        """From the first piece what is rare in the log; later, which fragments are met for nothing."""
+        """At first what is rare in the log; later, which fragments are met for nothing."""
         most = self._searched // _VAIN
         common = {each for each, times in self._vain.items() if times > most}.union(
             *(fragments_of(self._runs[number]) for number, times in self._lost.items() if times > most)
         )
         self._vain, self._lost, self._searched = Counter(), Counter(), 0
-        if common <= self._lore.common and (self._taught or len(chunk) < _PIECE):
-            return
-        self._taught = self._taught or len(chunk) >= _PIECE
-        self._lore.common |= common
-        self._lore.learn(chunk)
-        self._choose()
+        if not common <= self._lore.common or self._lore.tells_more(chunk):
+            self._lore.common |= common
+            self._lore.learn(chunk)
+            self._choose()
 
     def _choose(self) -> None:
         self.finders = self._ways([pattern.regex for pattern in self.patterns], self._lore)

@@ -16,9 +16,14 @@ from agent.sources.log_scan_texts import WINDOW
 MIB = 1 << 20
 
 
+def lore(*regexes: str) -> Lore:
+    """Of nothing but the patterns."""
+    return Lore({n: copy_of(regex).runs for n, regex in enumerate(regexes)})
+
+
 def covered(*texts: str) -> Finder:
     """That looks for these texts, the patterns 0, 1 and so on."""
-    finder = text_finder(Lore().cover({n: copy_of(text).runs for n, text in enumerate(texts)}))
+    finder = text_finder(lore(*texts).cover())
     if finder is None:
         pytest.skip("aho-corasick is not built for this machine")
     return finder
@@ -29,13 +34,13 @@ def test_where_aho_corasick_is_not_installed_re2_searches(monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "agent.sources.log_scan_texts", raising=False)
     monkeypatch.setitem(sys.modules, "ahocorasick_rs", None)
 
-    assert [finder.name for finder in finders(["ERROR", "WARN"], Lore())] == ["re2"]
+    assert [finder.name for finder in finders(["ERROR", "WARN"], lore("ERROR", "WARN"))] == ["re2"]
 
 
 def test_what_has_no_copy_is_searched_by_itself() -> None:
     """Flags inside the pattern, and what finds empty lines; what has no text that is long enough, by RE2."""
     regexes = ["ERROR", "a(?i)b", "^$", r"\pL", "a|ERROR"]
-    ways = {finder.name: finder.numbers for finder in finders(regexes, Lore())}
+    ways = {finder.name: finder.numbers for finder in finders(regexes, lore(*regexes))}
 
     assert ways["re2, each by itself"] == {1, 2, 3}
     assert ways["re2"] in ({4}, {0, 4})
@@ -52,7 +57,7 @@ def test_too_many_patterns_for_one_automaton_are_searched_by_their_texts() -> No
 
 def test_a_line_is_reported_once_however_often_a_pattern_is_in_it() -> None:
     """A report costs more than the search of a line."""
-    (finder,) = finders(["xxxy"], Lore())
+    (finder,) = finders(["xxxy"], lore("xxxy"))
     assert {n: len(places) for n, places in finder.find((b"xxxy" * 1000 + b"\n") * 3).items()} == {0: 3}
 
 

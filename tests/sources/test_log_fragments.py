@@ -11,7 +11,7 @@ from log_lines import regexes
 
 from agent.model import LogPattern, Place
 from agent.sources.log_counters import Counters
-from agent.sources.log_finders import text_finder
+from agent.sources.log_finders import Finder, text_finder
 from agent.sources.log_fragments import LENGTH, Lore
 from agent.sources.log_patterns import Scanner
 from agent.sources.log_scan_copy import copy_of
@@ -26,18 +26,31 @@ def scanner(*regexes: str) -> tuple[Scanner, Counters]:
     return Scanner(patterns), Counters(patterns, {})
 
 
-def fragments(lore: Lore, *regexes: str) -> dict[bytes, set[int]]:
+def lore(*regexes: str, log: bytes = b"") -> Lore:
+    """Of these patterns in this log."""
+    made = Lore({n: copy_of(regex).runs for n, regex in enumerate(regexes)})
+    if log:
+        made.learn(log)
+    return made
+
+
+def fragments(*regexes: str, log: bytes = b"") -> dict[bytes, set[int]]:
     """Each with the patterns that it stands for."""
-    cover = lore.cover({n: copy_of(regex).runs for n, regex in enumerate(regexes)})
+    cover = lore(*regexes, log=log).cover()
     return {fragment: {use.number for use in uses} for fragment, uses in cover.items()}
+
+
+def covered(*regexes: str) -> Finder:
+    """That looks for their fragments."""
+    finder = text_finder(lore(*regexes).cover())
+    if finder is None:
+        pytest.skip("aho-corasick is not built for this machine")
+    return finder
 
 
 def test_a_fragment_is_taken_that_the_log_has_not() -> None:
     """Of what every match holds, not what most lines hold, too."""
-    lore = Lore()
-    lore.learn(QUIET * 200)
-
-    (fragment,) = fragments(lore, REGEX)
+    (fragment,) = fragments(REGEX, log=QUIET * 200)
     assert fragment in b"] Error due to"
     assert fragment not in QUIET
 
@@ -45,41 +58,31 @@ def test_a_fragment_is_taken_that_the_log_has_not() -> None:
 def test_patterns_that_have_words_in_common_share_a_fragment() -> None:
     """The fewer there are, the less it costs; what is around it tells them apart."""
     texts = ("Error while accepting", "Error while rolling", "a strange Error", "quorum")
-    found = fragments(Lore(), *texts)
-    assert sorted(map(len, found.values())) == [1, 3]
-
-    finder = text_finder(Lore().cover({n: copy_of(text).runs for n, text in enumerate(texts)}))
-    if finder is None:
-        pytest.skip("aho-corasick is not built for this machine")
-    assert finder.find(b"an Error\nError while rolling\nquorum\n") == {1: [28], 3: [35]}
+    assert sorted(map(len, fragments(*texts).values())) == [1, 3]
+    assert covered(*texts).find(b"an Error\nError while rolling\nquorum\n") == {1: [28], 3: [35]}
 
 
 @pytest.mark.parametrize("regex", ["abc", r"\d+", "(?i)error", "error|x", "aaaaaaaa", "abababab", "x.*y"])
 def test_of_what_has_no_text_worth_it_there_is_none(regex: str) -> None:
     """Too short, not the same in each match, in one branch only, or within itself."""
-    assert fragments(Lore(), regex) == {}
+    assert fragments(regex) == {}
 
 
 def test_each_branch_has_its_own() -> None:
     """A line holds one of them, or both."""
     regex = "metadata loading|quorum failed"
-    assert list(fragments(Lore(), regex).values()) == [{0}, {0}]
+    assert list(fragments(regex).values()) == [{0}, {0}]
 
-    finder = text_finder(Lore().cover({0: copy_of(regex).runs}))
-    if finder is None:
-        pytest.skip("aho-corasick is not built for this machine")
     rows = (b"quorum failed", b"metadata loading", b"quorum failed: metadata loading", b"quorum", b"")
-    assert finder.find(b"\n".join(rows)) == {0: [13, 30, 62]}
+    assert covered(regex).find(b"\n".join(rows)) == {0: [13, 30, 62]}
 
 
 @given(st.lists(regexes(), max_size=8), st.binary(max_size=200))
 @example(["quorum", "rumble"], b"")
 def test_no_two_fragments_can_overlap(texts: list[str], log: bytes) -> None:
     """Of two that do, the automaton that is fast tells the first only. Each branch has one that it holds."""
-    lore = Lore()
-    lore.learn(log)
     runs = {n: copy_of(text).runs for n, text in enumerate(texts)}
-    cover = lore.cover(runs)
+    cover = lore(*texts, log=log).cover()
 
     for one, other in itertools.product(cover, repeat=2):
         assert not any(one[by:] == other[: LENGTH - by] for by in range(1, LENGTH))
@@ -92,24 +95,33 @@ def test_no_two_fragments_can_overlap(texts: list[str], log: bytes) -> None:
 
 def test_what_is_common_in_the_log_is_not_looked_for() -> None:
     """Then the whole expression costs less."""
-    lore = Lore()
-    lore.learn(ERROR * 200)
-
-    assert fragments(lore, REGEX) == {}
+    assert fragments(REGEX, log=ERROR * 200) == {}
 
 
-def test_a_scanner_learns_from_the_first_piece_what_is_rare() -> None:
-    """From no less, and from no other."""
+def test_a_scanner_learns_what_is_rare_from_chunks_that_tell_it() -> None:
+    """From no small one, and then from one that tells much more."""
     scan, counters = scanner(REGEX)
     first = scan.finders
     scan.count(QUIET * 10, counters)
     assert scan.finders is first
 
-    scan.count(QUIET * 2000, counters)
+    scan.count(QUIET * 200, counters)
     assert (second := scan.finders) is not first
-    scan.count(ERROR * 2000, counters)
+    scan.count(ERROR * 200, counters)
     assert scan.finders is second
-    assert counters.values["log_p0_total", ()] == 2000
+    scan.count(ERROR * 2000, counters)
+    assert [finder.name for finder in scan.finders] == ["re2"]
+    assert counters.values["log_p0_total", ()] == 2200
+
+
+def test_what_is_learnt_last_counts_most() -> None:
+    """As a log changes."""
+    changed = lore(REGEX, "rebalance", log=ERROR * 200)
+    assert {use.number for uses in changed.cover().values() for use in uses} == {1}
+    for _ in range(9):
+        changed.learn(QUIET * 200)
+
+    assert {use.number for uses in changed.cover().values() for use in uses} == {0, 1}
 
 
 def test_another_fragment_is_taken_for_one_that_is_met_for_nothing() -> None:

@@ -49,10 +49,10 @@ def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, .
     copies = {n: copy_of(text) for n, text in enumerate(texts)}
     scannable = {n: copy for n, copy in copies.items() if copy.scan is not None}
     with_texts = {n: copy for n, copy in scannable.items() if copy.literals}
-    lore = Lore()
+    lore = Lore({n: copy.runs for n, copy in scannable.items()})
+    untaught = lore.cover()
     lore.learn(b"..." + log)
-    runs = {n: copy.runs for n, copy in scannable.items()}
-    untaught, taught = Lore().cover(runs), lore.cover(runs)
+    taught = lore.cover()
     ways: dict[str, tuple[Finder | None, ...]] = {
         "aho-corasick": (text_finder(untaught) if untaught else None,),
         "aho-corasick, taught": (text_finder(taught) if taught else None,),
@@ -158,7 +158,7 @@ def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
 
 def test_this_machine_searches_with_aho_corasick() -> None:
     """The laws would be silent about it where it is missing."""
-    finder = text_finder(Lore().cover({0: copy_of("ERROR").runs}))
+    finder = text_finder(Lore({0: copy_of("ERROR").runs}).cover())
     assert finder is None or finder.name == "aho-corasick"
     if finder is None:
         pytest.skip("aho-corasick is not built for this machine")

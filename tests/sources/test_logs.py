@@ -585,7 +585,7 @@ async def test_a_rotated_file_is_not_closed_before_its_backlog_is_read(tmp_path:
     """However long that takes: readings are bounded, files are not."""
     path = tmp_path / "server.log"
     trail = Trail(str(path), [], Tally())
-    path.write_text("a\n" * (4 * LINE_LIMIT))
+    path.write_text("a\n" * (8 * LINE_LIMIT))
     trail.look(0)
     path.rename(f"{path}.1")
 
@@ -595,7 +595,7 @@ async def test_a_rotated_file_is_not_closed_before_its_backlog_is_read(tmp_path:
     trail.close()
 
     assert len(taken) > 1
-    assert b"".join(taken) == b"a\n" * (4 * LINE_LIMIT)
+    assert b"".join(taken) == b"a\n" * (8 * LINE_LIMIT)
 
 
 async def test_a_file_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
