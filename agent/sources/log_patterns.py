@@ -76,6 +76,8 @@ class Scanner:
     def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[Span], list[Groups | None]]]:
         """Where a piece of the chunk begins, and the piece; of a pattern, the lines in it that may be the
         pattern's, and what it finds in them."""
+        if self._lore.tells_more(chunk):
+            self._learn(chunk)
         for finder in self.finders:
             for at, piece, ends in _pieces(finder, chunk):
                 self._vain.update(finder.vain)
@@ -86,19 +88,22 @@ class Scanner:
                     yield at, piece, number, spans, groups
         self._searched += len(chunk)
         if self._searched >= LEAST:
-            self._learn(chunk)
+            self._judge(chunk)
 
-    def _learn(self, chunk: bytes) -> None:
-        """At first what is rare in the log; later, which fragments are met for nothing."""
+    def _judge(self, chunk: bytes) -> None:
+        """Which fragments were met for nothing too often; the log has such lines, too."""
         most = self._searched // _VAIN
         common = {each for each, times in self._vain.items() if times > most}.union(
             *(fragments_of(self._runs[number]) for number, times in self._lost.items() if times > most)
         )
         self._vain, self._lost, self._searched = Counter(), Counter(), 0
-        if not common <= self._lore.common or self._lore.tells_more(chunk):
+        if not common <= self._lore.common:
             self._lore.common |= common
-            self._lore.learn(chunk)
-            self._choose()
+            self._learn(chunk)
+
+    def _learn(self, chunk: bytes) -> None:
+        self._lore.learn(chunk)
+        self._choose()
 
     def _choose(self) -> None:
         self.finders = self._ways([pattern.regex for pattern in self.patterns], self._lore)

@@ -73,6 +73,14 @@ def test_a_text_counts_wherever_it_is_in_the_chunk() -> None:
     assert finder.find(b"RROR x\nERROR \n") == {}
 
 
+def test_the_texts_that_it_is_padded_with_are_never_reported() -> None:
+    """Wherever they are, only the pattern's own line counts."""
+    finder = covered("ERROR", "quorum")
+    padding = b"".join(bytes((n,)) * 4 for n in range(256))
+    assert finder.find(padding + b"ERROR\n" + padding) == {0: [len(padding) + 5]}
+    assert finder.vain == {b"ERRO": 0} or finder.vain == {b"RROR": 0}
+
+
 def test_a_chunk_with_too_many_hits_is_refused_before_memory_grows() -> None:
     """It is searched in halves then: see Scanner. A single line has no halves."""
     finder = covered("fail")
