@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from agent.sources.log_ends import goes_on, learn_ends, repeats
 from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
@@ -37,7 +38,7 @@ class Known:
             return None
         if not mark.digests and mark.offset == mark.start:
             return None  # it was empty: it may be anything
-        if not mark.is_of(file.head(mark.start)) and (mark.closed is not None or not live):
+        if not _is_of(file, mark) and (mark.closed is not None or not live):
             self.lose(mark)
             return None
         if live:
@@ -46,34 +47,47 @@ class Known:
             mark.learn(file.head(mark.start))
             pass_all(file, mark)
         elif not isinstance(file, Packed):
-            mark.offset = min(mark.offset, file.stat.st_size)  # a copy has less where it was begun earlier
+            _limit(mark, file)  # a copy has less where it was begun earlier
         return mark
 
-    def new_mark(self, file: Plain, *, live: bool) -> Mark:
-        """The mark of a file not seen before: read from its start, unless it is a copy."""
+    def new_mark(self, file: Plain, *, live: bool, beside: Mapping[int, Plain]) -> Mark | None:
+        """The mark of a file not seen before: read from its start, unless it is a copy; None where that
+        cannot be told yet. `beside`: what is open, by inode."""
         mark = Mark(file.inode, 0, file.start())
         head = file.head(mark.start)
-        least = _PACKED_COPY if isinstance(file, Packed) else COPY
-        same = [each for each in self.all() if each.start == mark.start and each.is_copied(head, least)]
-        twin = min(
-            same, key=lambda each: each.copy_of is not None, default=None
-        )  # the original before copies
+        twin = None
+        for each in self._alike(mark, head, _PACKED_COPY if isinstance(file, Packed) else COPY):
+            same = repeats(file, each, beside.get(each.inode), whole=live)
+            if same is None:
+                return None
+            if same:
+                twin = each
+                break
         mark.learn(head)
         if twin is None:
             mark.offset = mark.start
         elif live or (twin.gone and twin.closed is None):
-            mark.offset, mark.cut = twin.offset, twin.cut
+            mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
-                mark.offset = min(mark.offset, file.stat.st_size)
+                _limit(mark, file)
             self._gone = [each for each in self._gone if each is not twin]
             if (
                 not twin.gone
             ):  # its copy was seen before the live file, which was truncated and copied meanwhile
                 twin.copy_of, twin.closed = mark.inode, (0, 0)
         else:
-            mark.copy_of = twin.inode
+            mark.copy_of, mark.ends = twin.inode, twin.ends
             pass_all(file, mark)
         return mark
+
+    def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
+        """Those of other files that begin as one with this head, the originals before the copies. What was in
+        the file itself is no longer there."""
+        others = (each for each in self.all() if each.inode != mark.inode and each.start == mark.start)
+        return sorted(
+            (each for each in others if each.is_copied(head, least)),
+            key=lambda each: each.copy_of is not None,
+        )
 
     def lose(self, mark: Mark) -> bool:
         """Its file is no more there, or is another: what was not read of it is read of its copy.
@@ -82,7 +96,8 @@ class Known:
             del self.marks[mark.inode]
         copy = next((each for each in self.marks.values() if each.repeats(mark)), None)
         if copy is not None and mark.closed is None:
-            copy.offset, copy.cut, copy.closed, copy.copy_of = mark.offset, mark.cut, None, None
+            copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
+            copy.closed = copy.copy_of = None
             return True
         mark.gone = 1
         self._gone.append(mark)
@@ -105,6 +120,20 @@ def pass_all(file: Plain, mark: Mark) -> None:
     """Take it as read to its end."""
     stat = file.stat
     mark.offset += file.behind(mark.offset)
+    if not isinstance(file, Packed):
+        learn_ends(mark, file.before)
     mark.closed = stamp(stat)
     last = b"" if isinstance(file, Packed) or not mark.offset else os.pread(file.fd, 1, mark.offset - 1)
     mark.cut = bool(last) and last != b"\n"
+
+
+def _is_of(file: Plain, mark: Mark) -> bool:
+    return mark.is_of(file.head(mark.start)) and (
+        isinstance(file, Packed) or goes_on(file, mark, whole=False) is True
+    )
+
+
+def _limit(mark: Mark, file: Plain) -> None:
+    """It may be shorter than what was read."""
+    mark.offset = min(mark.offset, file.stat.st_size)
+    mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}

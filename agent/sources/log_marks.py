@@ -10,7 +10,7 @@ import msgspec
 LINE_LIMIT = 1 << 20  # bytes; a longer line is cut there, and the rest of it skipped
 HEAD = 1024  # so many first bytes tell a file from another
 # A copy may be of the time when the original was shorter: it is compared by the longest of these that it has.
-_STEPS = (64, 256, HEAD)
+_STEPS = (64, 128, 256, 512, HEAD)
 
 
 @dataclass
@@ -26,13 +26,16 @@ class Tally:
     refused: int = 0  # entries of the journal that are not what journalctl says it prints
 
 
-class Mark(msgspec.Struct):
+class Mark(msgspec.Struct, omit_defaults=True):
     """How far a file is read. `digests` are of so many first bytes from `start` on."""
 
     inode: int
     offset: int
     start: int = 0  # of its content: a writer that does not append leaves a hole behind a truncation
     digests: dict[int, str] = {}
+    ends: dict[
+        int, str
+    ] = {}  # of the HEAD bytes before some offsets; where it is longer than HEAD (log_ends.py)
     cut: bool = False  # the rest of the line at `offset` is to be skipped
     closed: tuple[int, int] | None = None  # size and mtime (ns) when all of a rotated file was read
     copy_of: int | None = None  # the inode of the file that it repeats: it is read only where that is lost
@@ -46,12 +49,12 @@ class Mark(msgspec.Struct):
 
     def is_of(self, head: bytes) -> bool:
         """Whether this can be the mark of a file with these first bytes, which has only grown since."""
-        return not self.digests or _digest(head[: self.head]) == self.digests[self.head]
+        return not self.digests or digest(head[: self.head]) == self.digests[self.head]
 
     def is_copied(self, head: bytes, least: int) -> bool:
         """Whether a file that begins so is a copy of this one, going by `least` bytes or more."""
         known = max((n for n in self.digests if n <= len(head)), default=0)
-        return known >= least and _digest(head[:known]) == self.digests[known]
+        return known >= least and digest(head[:known]) == self.digests[known]
 
     def repeats(self, other: Mark) -> bool:
         """Whether it is the mark of a copy of that file."""
@@ -64,7 +67,7 @@ class Mark(msgspec.Struct):
         """Know more of the first bytes, as the file grows."""
         if len(head) > self.head and head[0]:  # a hole has no face
             lengths = {*(n for n in _STEPS if n <= len(head)), len(head)}
-            self.digests = {n: _digest(head[:n]) for n in sorted(lengths)}
+            self.digests = {n: digest(head[:n]) for n in sorted(lengths)}
 
     def pass_lines(self, data: bytes, tally: Tally) -> bytes:
         """The whole lines at the start of `data`, read at `offset`, which then moves behind them.
@@ -92,5 +95,6 @@ class Mark(msgspec.Struct):
             self.start = end
 
 
-def _digest(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """By which bytes are known again."""
     return hashlib.blake2b(data, digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark
+from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, digest
 
 PACKED = ".gz"
 _AT_ONCE = 8 * LINE_LIMIT  # bytes: the more lines are counted together, the less each costs
@@ -45,6 +45,10 @@ class Plain:
         """The first bytes of the content that begins at `start`."""
         return os.pread(self.fd, HEAD, start)
 
+    def before(self, offset: int) -> bytes:
+        """The last bytes before an offset, as many as a head has."""
+        return os.pread(self.fd, min(HEAD, offset), max(0, offset - HEAD))
+
     def read(self, offset: int) -> bytes | None:
         """Whole lines, none over LINE_LIMIT; or LINE_LIMIT bytes from there, fewer at the end of the file.
         None: ask again."""
@@ -70,6 +74,8 @@ class Plain:
         """Whether this is still what was read up to the mark, and not written anew."""
         if self.stat.st_size < mark.offset:
             return False
+        if mark.ends and digest(self.before(at := max(mark.ends))) != mark.ends[at]:
+            return False  # another one that begins alike, as of a program that tells its options first
         if mark.digests or not mark.start:
             return mark.is_of(self.head(mark.start))
         return self.head(0).startswith(b"\0")  # up to there was nothing but a hole
@@ -99,6 +105,18 @@ class Packed(Plain):
                 return stream.read(HEAD)
         except _BAD:
             return b""
+
+    def before(self, offset: int) -> bytes:
+        """Unpacks all before it; fewer bytes, perhaps none, where it is not packed so far."""
+        try:
+            self._stream.seek(max(0, offset - HEAD))
+            data = self._stream.read(min(HEAD, offset))
+        except _BAD:
+            data = b""
+        self._stream, self._at = (
+            (self._stream, offset) if len(data) == min(HEAD, offset) else (_unpacked(self.fd), 0)
+        )
+        return data
 
     def read(self, offset: int) -> bytes | None:
         """Unpacks what lies before `offset` too, once, and a piece at a time."""

@@ -1,8 +1,8 @@
 """One log file through its life: growth, rotation by rename or copy, packing, truncation, vanishing, return.
 
-A file is known by its inode and a digest of its first bytes, since inodes are used again. Each file ever seen
-beside the path has a mark of what was read of it; what has no mark is new and is read from its start. A file
-that begins as another one is its copy, and is not read again.
+A file is known by its inode and by digests of its first bytes and the last ones read, since inodes are used
+again. Each file ever seen beside the path has a mark of what was read of it; what has no mark is new and is
+read from its start. A file that begins and goes on as another one is its copy, and is not read again.
 """
 
 from __future__ import annotations
@@ -15,21 +15,13 @@ from pathlib import Path
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
 from agent.sources.log_open import Packed, Plain, closing_log
+from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
 
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
 _TICK_NS = 20_000_000
 _MOST = 64  # files of one trail that are open at once
-
-
-class _Open:
-    """An open file and its mark."""
-
-    def __init__(self, file: Plain, mark: Mark) -> None:
-        self.file = file
-        self.mark = mark
-        self.until: int | None = None  # when to give up waiting for more, ms; None while it is the live one
 
 
 class Trail:
@@ -48,7 +40,7 @@ class Trail:
         self._tally = tally
         self._window_ms = window_ms
         self._oldest_ns: int | None = None
-        self._files: dict[int, _Open] = {}  # by inode, in the order in which they are read
+        self._files: dict[int, OpenLog] = {}  # by inode, in the order in which they are read
         self._live: int | None = None
         self._places: tuple[Path, ...] = (self._path,)
         self._seen: tuple[int, ...] | None = None  # the live inode, and when the folders changed
@@ -123,7 +115,7 @@ class Trail:
         while self._files:
             self._files.popitem()[1].file.close()
 
-    def _take(self, each: _Open) -> bytes | None:
+    def _take(self, each: OpenLog) -> bytes | None:
         self._check_truncated(each)
         file, mark = each.file, each.mark
         if mark.copy_of is not None:
@@ -139,6 +131,7 @@ class Trail:
             mark.pass_hole(file.next_data(before))
             return b""
         lines = mark.pass_lines(data, self._tally)
+        each.learn_ends(data, before)
         self._tally.bytes += mark.offset - before
         return lines if mark.offset > before else None
 
@@ -190,7 +183,7 @@ class Trail:
         mark = self._known.marks.get(stat.st_ino)
         return stat.st_ino not in self._files and (mark is None or mark.closed != stamp(stat))
 
-    def _open(self, path: Path, *, live: bool = False) -> _Open | None:
+    def _open(self, path: Path, *, live: bool = False) -> OpenLog | None:
         with closing_log(path) as file:
             if file is None:
                 return None
@@ -204,8 +197,8 @@ class Trail:
                 return None
             return self._add(file.kept(), mark)
 
-    def _add(self, file: Plain, mark: Mark) -> _Open:
-        each = self._files[mark.inode] = _Open(file, mark)
+    def _add(self, file: Plain, mark: Mark) -> OpenLog:
+        each = self._files[mark.inode] = OpenLog(file, mark)
         if file.stat.st_mtime_ns < (self._oldest_ns or 0):
             self._tally.skipped += file.behind(mark.offset)
             pass_all(file, mark)
@@ -217,23 +210,31 @@ class Trail:
         if not live and not self._from_end and self._may_become_copy(file):
             self._undecided = True
             return None
-        mark = self._known.new_mark(file, live=live)
+        mark = self._known.new_mark(file, live=live, beside=self._beside)
+        if mark is None:
+            self._undecided = True
+            return None
         if self._from_end:
             pass_all(file, mark)
         if live:
             mark.copy_of = mark.closed = None
         return mark
 
+    @property
+    def _beside(self) -> dict[int, Plain]:
+        """What is open, but for packed files."""
+        files = {inode: each.file for inode, each in self._files.items()}
+        return {inode: file for inode, file in files.items() if not isinstance(file, Packed)}
+
     def _may_become_copy(self, file: Plain) -> bool:
         head = file.head(file.start())
         if len(head) >= COPY and head[0]:
             return False
-        plain = (each for each in self._files.values() if not isinstance(each.file, Packed))
-        others = (each.file.head(each.mark.start) for each in plain)
+        others = (file.head(self._files[inode].mark.start) for inode, file in self._beside.items())
         # Nothing but a hole so far: a copy is being made, or packed, of what a writer left that seeks.
         return not head or not head[0] or any(other.startswith(head) for other in others)
 
-    def _check_truncated(self, each: _Open) -> None:
+    def _check_truncated(self, each: OpenLog) -> None:
         lost, file = each.mark, each.file
         if file.same(lost):
             if (
@@ -246,7 +247,9 @@ class Trail:
         self._tally.truncated += 1
         self._look_again()  # what was not read of it is perhaps in a copy
         self._known.lose(lost)
-        each.mark = self._known.marks[file.inode] = self._known.new_mark(file, live=file.inode == self._live)
+        mark = self._known.new_mark(file, live=file.inode == self._live, beside=self._beside)
+        assert mark is not None  # only of a packed one it may not be told, and that does not change
+        each.mark = self._known.marks[file.inode] = mark
         for inode in [n for n, other in self._files.items() if other.mark.copy_of is not None]:
             self._files.pop(inode).file.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import math
 import os
 import shutil
@@ -192,6 +193,38 @@ async def test_copytruncate_loses_nothing_that_the_copy_has(tailed: Tailed, *, k
     await tailed.read()
     assert await tailed.count() == 5
     assert await tailed.kill().count() == 5
+
+
+async def test_what_a_former_release_knew_of_a_log_goes_on(tailed: Tailed) -> None:
+    """It knew only how files begin; up to where they are read that is believed, over copytruncate too."""
+    await tailed.read()
+    tailed.write(
+        "the first line of this file\n" + "another line, so that it is longer than what was known\n" * 50
+    )
+    assert await tailed.count() == 51
+    assert tailed.memory.value is not None
+    places = json.loads(tailed.memory.value)
+    for mark in places["marks"][str(tailed.path)]:
+        del mark["ends"]
+        mark["digests"] = {n: mark["digests"][n] for n in ("64", "256", "1024")}
+    tailed.memory.value = json.dumps(places).encode()
+    tailed.write("c\n")
+    shutil.copyfile(tailed.path, f"{tailed.path}.1")
+    tailed.path.write_text("d\n")
+
+    await tailed.kill().read()
+    assert await tailed.count() == 53
+
+
+async def test_a_log_that_begins_as_before_and_is_longer_now_is_read_from_its_start(tailed: Tailed) -> None:
+    """It was truncated, and written on, while the agent was down."""
+    await tailed.read()
+    begin = "Picked up JAVA_TOOL_OPTIONS: " + " ".join(f"-Dn{n}=x" for n in range(200)) + "\n"
+    tailed.write(begin + "of the first start\n")
+    assert await tailed.count() == 2
+    tailed.path.write_text(begin + "of the second start\n" * 5)
+
+    assert await tailed.kill().count() == 8
 
 
 async def test_a_file_that_vanishes_may_return(tailed: Tailed) -> None:

@@ -22,6 +22,7 @@ from agent.sources.logs import LogTail
 
 EXAMPLES = int(os.environ.get("OTTLA_LOG_EXAMPLES", "100"))  # of each law
 PATTERN = LogPattern("any", "*", r"^line \d+ of the log, .*no end yet$", "Lines", Place("logs.yml", 1, 1))
+BEGIN = b"Picked up JAVA_TOOL_OPTIONS:%b\n" % b"".join(b" -Dn%d=x" % n for n in range(150))
 REST = b"of the log, long enough that two files cannot begin alike, and no end yet\n"
 AGENT = ("read", "read", "kill", "kill unsaved", "wait")
 RENAMED = st.sampled_from(
@@ -46,8 +47,9 @@ class Kept:
 class World:
     """A writer with its open file, the files that it left behind, and an agent which may be killed."""
 
-    def __init__(self, folder: Path, *, shift: bool, append: bool) -> None:
+    def __init__(self, folder: Path, *, shift: bool, append: bool, begin: bytes) -> None:
         self.path = folder / "server.log"
+        self.begin = begin  # of each file
         self.append = append  # else it leaves a hole behind a truncation
         self.shift = shift  # numbered rotation renames the older files too
         self.rotated: list[Path] = []  # oldest first
@@ -79,13 +81,16 @@ class World:
         return path.exists() and os.path.samestat(path.stat(), os.fstat(self.writer.fileno()))
 
     def write(self) -> None:
-        self.writer.write((b"" if self.half else b"line %d " % self.lines) + REST)
+        self.writer.write(self.head() + (b"" if self.half else b"line %d " % self.lines) + REST)
         self.lines, self.half, self.unread = self.lines + 1, False, True
 
     def write_half(self) -> None:
         if not self.half:
-            self.writer.write(b"line %d " % self.lines)
+            self.writer.write(self.head() + b"line %d " % self.lines)
             self.half = True
+
+    def head(self) -> bytes:
+        return b"" if os.fstat(self.writer.fileno()).st_size else self.begin
 
     def rename(self) -> None:
         """The writer goes on in the renamed file until it is told."""
@@ -168,8 +173,10 @@ class World:
             self.plain[step]()
 
 
-async def play(folder: Path, steps: list[str], *, shift: bool, append: bool = True) -> None:
-    world = World(folder, shift=shift, append=append)
+async def play(
+    folder: Path, steps: list[str], *, shift: bool, append: bool = True, begin: bytes = b""
+) -> None:
+    world = World(folder, shift=shift, append=append, begin=begin)
     try:
         await world.read()  # the first start ever
         for step in steps:
@@ -209,6 +216,28 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
     """The same with rotation by copies, also where the writer goes on behind a hole."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), steps, shift=shift, append=append))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(RENAMED, max_size=40), st.booleans(), st.sampled_from((BEGIN[:70] + b"\n", BEGIN)))
+@example(["write", "write", "write", "read", "truncate", "write", "read"], False, BEGIN)
+@example(["write", "read", "rename", "reopen", "write", "write", "rename", "reopen", "write"], True, BEGIN)
+def test_files_that_begin_alike_are_not_taken_for_each_other(
+    steps: list[str], shift: bool, begin: bytes
+) -> None:
+    """As those of a program that first of all tells its options, at each start."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder), steps, shift=shift, begin=begin))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(COPIED, max_size=40), st.booleans())
+@example(["write", "copy", "write", "pack"], False)
+@example(["write", "write", "read", "copy", "write", "pack", "copy"], False)
+def test_copies_of_files_that_begin_alike_are_told_from_each_other(steps: list[str], shift: bool) -> None:
+    """The same with rotation by copies, while the agent is down, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(folder), steps, shift=shift, begin=BEGIN[:70] + b"\n"))
 
 
 @settings(max_examples=EXAMPLES)

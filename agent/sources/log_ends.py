@@ -1,0 +1,50 @@
+"""What a file holds just before some offsets: it tells two apart that begin alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.sources.log_marks import HEAD, Mark, digest
+from agent.sources.log_open import Packed, Plain
+
+_LONG = 64 << 20  # bytes that take a fifth of a second to unpack
+
+
+def learn_ends(mark: Mark, end: Callable[[int], bytes]) -> None:
+    """Know what is before the offset that was reached; `end` gives the HEAD bytes before an offset."""
+    passed = mark.offset - mark.start
+    # A copy may be of the time when the original was shorter: it is compared at the last of these it has.
+    steps = [mark.start + (HEAD << nth) for nth in range(1, 40) if HEAD << nth < passed]
+    at = (*steps, mark.offset) if passed > HEAD else ()  # else the mark's `digests` are of all of it
+    mark.ends = {each: mark.ends.get(each) or digest(end(each)) for each in at}
+
+
+def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
+    """Whether a file that begins alike holds what was read up to the mark: all of it where `whole`, else as
+    far as it has come. None where that cannot be told yet. A mark of a former release is believed."""
+    size = file.behind(0)
+    if whole and size < mark.offset:
+        return False
+    at = max((at for at in mark.ends if at <= size), default=None)
+    if at is None:
+        return True
+    if isinstance(file, Packed) and size > _LONG and size in (mark.offset, mark.closed and mark.closed[0]):
+        return True  # two that are so long are not of the same length by chance
+    return _holds(file, at, mark.ends[at])
+
+
+def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> bool | None:
+    """The same, where the mark's own file may be open: then that is compared itself."""
+    same = goes_on(file, mark, whole=whole)
+    if not same or original is None:
+        return same
+    at = min(file.behind(0), original.behind(0))
+    same = _holds(file, at, digest(original.before(at)))
+    return not original.same(mark) if same is False else same
+
+
+def _holds(file: Plain, at: int, end: str) -> bool | None:
+    text = file.before(at)
+    if isinstance(file, Packed) and len(text) < min(HEAD, at):
+        return None
+    return digest(text) == end
