@@ -10,11 +10,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from agent.server_properties import parse
+from agent.sources import kafka_processes
+from agent.sources.kafka_processes import PROC, Hidden
 
-_PROC = Path("/proc")
 _LISTENING = "0A"
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
-_MAIN_CLASS = b"kafka.Kafka"
 _LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
 
@@ -33,7 +33,7 @@ class BrokerAt(Struct, frozen=True):
 
 
 def find(at: BrokerAt) -> int | None:
-    """The broker's pid, None where it does not run. OSError says why it cannot be known."""
+    """The broker's pid, None where it does not run. OSError says why it cannot be known; Hidden is one."""
     if at.unit:
         return _of_unit(at.unit)
     if at.pid_file:
@@ -67,9 +67,10 @@ def _of_file(file: Path) -> int | None:
         return None
     if not text.isdecimal():
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
+    pid = int(text)
     try:  # a crash may have left the file, and its pid be another's
-        return int(text) if _runs_kafka(_PROC / text) else None
-    except (FileNotFoundError, ProcessLookupError):
+        return pid if kafka_processes.MAIN_CLASS in kafka_processes.command(pid) else None
+    except ProcessLookupError:
         return None
 
 
@@ -80,9 +81,9 @@ def _of_port(port: int) -> int | None:
     if not sockets:
         return _not_yet_listening(port)
     forbidden = 0
-    for pid in _pids():
+    for pid in kafka_processes.pids():
         try:
-            with os.scandir(_PROC / str(pid) / "fd") as descriptors:
+            with os.scandir(PROC / str(pid) / "fd") as descriptors:
                 if any(_socket(each) in sockets for each in descriptors):
                     return pid
         except PermissionError:
@@ -96,7 +97,7 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
     """Inode and user id of each socket that listens on the port, by IPv4 and IPv6."""
     for name in ("tcp", "tcp6"):
         try:
-            lines = (_PROC / "net" / name).read_text().splitlines()[1:]
+            lines = (PROC / "net" / name).read_text().splitlines()[1:]
         except FileNotFoundError:
             continue
         for line in lines:
@@ -107,7 +108,7 @@ def listening(port: int) -> Iterator[tuple[str, int]]:
 
 def _not_yet_listening(port: int) -> int | None:
     try:
-        found = [pid for pid, _ in _brokers() if _will_listen(_PROC / str(pid), port)]
+        found = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port)]
     except OSError as error:
         raise OSError(
             f"nobody listens on port {port}, and whether a Kafka process will cannot be seen: {error};"
@@ -118,40 +119,29 @@ def _not_yet_listening(port: int) -> int | None:
             f"nobody listens on port {port}, and which of {len(found)} Kafka processes will cannot be seen:"
             " name host.process.unit or pid_file"
         )
+    if not found and kafka_processes.hides():
+        raise Hidden(f"nobody listens on port {port}, and whether a Kafka process will cannot be seen")
     return found[0] if found else None
 
 
 def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
     """Command lines and owners are for everybody to see, descriptors are not."""
-    found = [pid for pid, owner in _brokers() if owner in owners]
+    found = [pid for pid, owner in kafka_processes.brokers() if owner in owners]
     if len(found) == 1:
         return found[0]
+    shown = ", as far as /proc (hidepid, ProtectProc=) shows any" if kafka_processes.hides() else ""
     raise PermissionError(
         f"who listens on port {port} cannot be seen: the descriptors of {forbidden} processes are another"
-        f" user's, and that user runs {len(found)} brokers; run the agent as the broker's user, or name"
-        " host.process.unit or pid_file"
+        f" user's, and that user runs {len(found)} brokers{shown}; run the agent as the broker's user, or"
+        " name host.process.unit or pid_file"
     )
-
-
-def _brokers() -> Iterator[tuple[int, int]]:
-    """Pid and owner of each process of Kafka's main class."""
-    for pid in _pids():
-        folder = _PROC / str(pid)
-        try:
-            if _runs_kafka(folder):
-                yield pid, folder.stat().st_uid
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-
-
-def _runs_kafka(folder: Path) -> bool:
-    return _MAIN_CLASS in (folder / "cmdline").read_bytes().split(b"\0")
 
 
 def _will_listen(folder: Path, port: int) -> bool:
     """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
     OSError where these cannot be read, or leave the port to a ConfigProvider."""
-    _, _, arguments = (folder / "cmdline").read_bytes().partition(b"\0" + _MAIN_CLASS + b"\0")
+    main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
+    _, _, arguments = (folder / "cmdline").read_bytes().partition(main)
     file, *overrides = os.fsdecode(arguments).split("\0")
     with (folder / "cwd" / file).open("rb") as properties:
         text = properties.read(_MOST_BYTES).decode("latin-1")
@@ -163,10 +153,6 @@ def _will_listen(folder: Path, port: int) -> bool:
     if not named and any("$" in each for each in listeners):
         raise OSError(f"{file} names no port: {', '.join(listeners)}")
     return named
-
-
-def _pids() -> Iterator[int]:
-    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
 
 
 def _socket(descriptor: os.DirEntry[str]) -> str:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agent.sources import MetricInfo, kernel_file
 from agent.sources.broker_pid import BrokerAt, find
+from agent.sources.kafka_processes import Hidden
 from agent.sources.kernel import Reading
 from agent.sources.process_limits import max_threads, open_file_limit
 
@@ -81,13 +82,22 @@ class BrokerProcess:
     def _stat(self) -> Stat | None:
         stat = self._alive(self._pid)
         if stat is None or stat.started != self._started:
-            pid = find(self._at)
+            pid = self._find()
             stat = self._alive(pid)
             if stat is not None:
                 self._changes += self._started not in (-1, stat.started)
                 self._started, self._maps, self._booted = stat.started, None, boot_time()
             self._pid = pid
         return stat
+
+    def _find(self) -> int | None:
+        """One that was seen by its port and is not is gone, whatever /proc hides: the next will be seen."""
+        try:
+            return find(self._at)
+        except Hidden:
+            if self._at.port is None or self._started == -1:
+                raise
+            return None
 
     def _alive(self, pid: int | None) -> Stat | None:
         if pid is None:

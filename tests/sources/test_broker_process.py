@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent.promql.vectors import STALE
-from agent.sources import broker_pid
+from agent.sources import broker_pid, kafka_processes
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -57,7 +57,7 @@ def port() -> int:
 def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
     """The brokers of other tests, which may run beside this one, are none here."""
     own = f"kafka.Kafka.{port}"
-    monkeypatch.setattr(broker_pid, "_MAIN_CLASS", own.encode())
+    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
     return own
 
 
@@ -145,7 +145,7 @@ def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, m
             assert values(BrokerProcess(BrokerAt(port=port)))["up"] == 1
             with subprocess.Popen(command) as other:
                 try:
-                    until("two of them", lambda: len(list(broker_pid._brokers())) == 2)
+                    until("two of them", lambda: len(list(kafka_processes.brokers())) == 2)
                     with pytest.raises(OSError, match=rf"port {port}, and which of 2 Kafka processes"):
                         find(BrokerAt(port=port))
                 finally:
@@ -291,9 +291,17 @@ AS_AGENT += ["--ambient-caps=+dac_read_search"]  # to read the code, which may l
 FIND = "import sys; from agent.sources.broker_pid import *; print(find(BrokerAt(port=int(sys.argv[1]))))"
 
 
-def found_by_another_user(port: int) -> str:
+UNSEEN = ["unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "-"]
+
+
+def found_by_another_user(port: int, *before: str) -> str:
     """The pid, or the end of the error."""
-    command = [*AS_AGENT, sys.executable, "-c", FIND, str(port)]
+    return said_to_another_user(FIND, str(port), *before)
+
+
+def said_to_another_user(code: str, argument: str, *before: str) -> str:
+    """What it prints, or the end of the error."""
+    command = [*before, *AS_AGENT, sys.executable, "-c", code, argument]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
@@ -313,6 +321,63 @@ def test_which_of_several_it_is_is_not_guessed(port: int) -> None:
     assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
     assert "that user runs 0 brokers" in said
     assert said.endswith("or name host.process.unit or pid_file")
+
+
+READ = """
+import sys, time
+from agent.sources import broker_pid, kafka_processes
+from agent.sources.broker_process import *
+kafka_processes.MAIN_CLASS = b"kafka.Kafka.of-another-user"
+where, file = sys.argv[1].split("=")
+part = BrokerProcess(BrokerAt(port=int(file)) if where == "port" else BrokerAt(pid_file=file))
+"""
+UP = "print(dict((name, value) for name, _, value in part.read(frozenset()))['host_broker_up'])"
+
+
+@needs_root
+def test_a_broker_that_proc_hides_is_not_taken_for_a_dead_one(tmp_path: Path, port: int) -> None:
+    """As under hidepid=2, and ProtectProc=invisible in the agent's unit. Of one that ended all is known."""
+    file = tmp_path / "kafka.pid"
+    tmp_path.chmod(0o755)
+    file.write_text(str(os.getpid()))
+    said = said_to_another_user(READ + UP, f"file={file}", *UNSEEN)
+    assert said.startswith(
+        f"agent.sources.kafka_processes.Hidden: process {os.getpid()} lives and cannot be seen"
+    )
+    assert "(hidepid, or ProtectProc= in its unit)" in said
+    for gone in ("0", str(2**22 + 1), "9" * 30):
+        file.write_text(gone)
+        assert said_to_another_user(READ + UP, f"file={file}", *UNSEEN) == "0.0"
+
+    said = said_to_another_user(READ + UP, f"port={port}", *UNSEEN)
+    assert f"Hidden: nobody listens on port {port}, and whether a Kafka process will cannot be seen" in said
+    assert said_to_another_user(READ + UP, f"port={port}") == "0.0"
+    with listening(port, "kafka.Kafka.of-another-user"):
+        said = said_to_another_user(READ + UP, f"port={port}", *UNSEEN)
+    assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
+    assert "that user runs 0 brokers, as far as /proc (hidepid" in said
+
+
+OWN = """
+import subprocess
+command = [sys.executable, "-c", LISTENING.format(port=file), "kafka.Kafka.of-another-user"]
+for _ in range(2):
+    own = subprocess.Popen(command, stdout=subprocess.PIPE)
+    own.stdout.readline()
+    seen = [value for name, _, value in part.read(frozenset()) if name == "host_broker_up"]
+    own.kill()
+    own.wait()
+    print(*seen, *[value for name, _, value in part.read(frozenset()) if name == "host_broker_up"])
+"""
+
+
+@needs_root
+def test_the_end_of_a_broker_that_was_seen_is_seen_where_proc_hides_others(port: int) -> None:
+    """The agent runs as its user then."""
+    assert (
+        said_to_another_user(READ + f"LISTENING = {LISTENING!r}\n" + OWN, f"port={port}", *UNSEEN)
+        == "1.0 0.0\n1.0 0.0"
+    )
 
 
 def test_limits_are_read_as_the_kernel_writes_them() -> None:

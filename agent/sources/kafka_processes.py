@@ -1,0 +1,67 @@
+"""Which processes of this host run Kafka, as far as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+PROC = Path("/proc")
+MAIN_CLASS = b"kafka.Kafka"
+
+
+class Hidden(PermissionError):
+    """Whether it runs cannot be known: /proc does not show other users' processes."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: /proc shows this agent no other users' processes (hidepid, or ProtectProc= in its"
+            " unit); run it as the broker's user, or let it see them"
+        )
+
+
+def command(pid: int) -> list[bytes]:
+    """The words of its command line. ProcessLookupError where it is gone, Hidden where it may not be seen."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except PermissionError as error:
+        raise Hidden(f"process {pid} cannot be looked at") from error
+    except (FileNotFoundError, ProcessLookupError) as error:
+        if _lives(pid) and not (PROC / str(pid)).exists():
+            raise Hidden(f"process {pid} lives and cannot be seen") from error
+        raise ProcessLookupError(f"there is no process {pid}") from error
+
+
+def _lives(pid: int) -> bool:
+    """As the kernel tells everybody, whatever /proc shows."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return pid > 0  # 0 is our own group
+
+
+def hides() -> bool:
+    """Whether there may be processes that this one is not shown: the first one it would see else."""
+    try:
+        command(1)
+    except (Hidden, ProcessLookupError):
+        return True
+    return False
+
+
+def brokers() -> Iterator[tuple[int, int]]:
+    """Pid and owner of each process of Kafka's main class that is shown."""
+    for pid in pids():
+        try:
+            if MAIN_CLASS in command(pid):
+                yield pid, (PROC / str(pid)).stat().st_uid
+        except (FileNotFoundError, ProcessLookupError, Hidden):
+            continue  # it ended meanwhile, or is not for us to see
+
+
+def pids() -> Iterator[int]:
+    """All that are shown."""
+    return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdecimal())
