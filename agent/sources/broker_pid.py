@@ -47,6 +47,8 @@ def _of_unit(unit: str) -> int | None:
         done = subprocess.run(  # noqa: S603 a fixed command, the unit behind `--`
             command, capture_output=True, text=True, timeout=_SYSTEMCTL_DEADLINE, check=False
         )
+    except FileNotFoundError as error:  # would be read as: there is no broker here
+        raise OSError(f"there is no systemctl in PATH to ask for the main pid of {unit}") from error
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"systemctl has not answered for {_SYSTEMCTL_DEADLINE:g} s") from None
     told = dict(line.partition("=")[::2] for line in done.stdout.split())

@@ -276,11 +276,16 @@ def test_by_a_systemd_unit(
         assert find(at) == found
 
 
-def test_without_systemd_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FileNotFoundError names the command."""
+async def test_without_systemd_it_is_said_and_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that there is no broker on this host, as a file that is missing would say."""
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(FileNotFoundError, match="systemctl"):
-        find(BrokerAt(unit="kafka.service"))
+    at = BrokerAt(unit="kafka.service")
+    with pytest.raises(OSError, match=r"no systemctl in PATH to ask for the main pid of kafka\.service"):
+        find(at)
+    source = Kernel([BrokerProcess(at)], 1000)
+    source.wanted = frozenset({"host_broker_up"})
+    await source.read(1)
+    assert source.unread == {"host_broker_up"}
 
 
 needs_root = pytest.mark.skipif(
