@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
 MAIN_CLASS = b"kafka.Kafka"
+_CONTROL_GROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"))  # of cgroup v2, and of v1
 
 
 class Hidden(PermissionError):
@@ -60,6 +62,39 @@ def brokers() -> Iterator[tuple[int, int]]:
                 yield pid, (PROC / str(pid)).stat().st_uid
         except (FileNotFoundError, ProcessLookupError, Hidden):
             continue  # it ended meanwhile, or is not for us to see
+
+
+def likeliest(pids: Iterable[int]) -> list[int]:
+    """Which of these may be the broker: JVMs of Kafka's main class, or else what has that in its command line
+    (as sudo has, of what it runs), or else JVMs (a distribution may have another main class). Hidden where
+    none of these is it that are shown."""
+    ranked: dict[int, list[int]] = {1: [], 2: [], 3: []}
+    hidden: Hidden | None = None
+    for pid in dict.fromkeys(pids):
+        try:
+            words = command(pid)
+        except Hidden as error:
+            hidden = error
+        except ProcessLookupError:
+            continue
+        else:
+            is_jvm = words[0].rpartition(b"/")[2] in (
+                b"java",
+                MAIN_CLASS,
+            )  # the latter as Kafka's native image
+            ranked.setdefault(2 * (MAIN_CLASS in words) + is_jvm, []).append(pid)
+    found = next((ranked[rank] for rank in (3, 2, 1) if ranked[rank]), [])
+    if not found and hidden is not None:
+        raise hidden
+    return found
+
+
+def of_group(group: str) -> Iterator[int]:
+    """The processes of a control group, as systemd names it, and of those below it."""
+    for root in _CONTROL_GROUPS if group.strip("/") else ():
+        for file in (root / group.strip("/")).rglob("cgroup.procs"):
+            with suppress(FileNotFoundError):  # it ended meanwhile
+                yield from map(int, file.read_text().split())
 
 
 def pids() -> Iterator[int]:

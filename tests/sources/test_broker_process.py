@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent.promql.vectors import STALE
-from agent.sources import broker_pid, kafka_processes
+from agent.sources import broker_port, kafka_processes
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -74,9 +74,9 @@ def until(what: str, holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_what_proc_says_of_it(port: int) -> None:
+def test_what_proc_says_of_it(port: int, main_class: str) -> None:
     """Held against what else says it."""
-    with listening(port) as process:
+    with listening(port, main_class) as process:
         seen = values(BrokerProcess(BrokerAt(port=port)))
         pid = process.pid
         assert seen["pid"] == pid
@@ -94,16 +94,16 @@ def test_what_proc_says_of_it(port: int) -> None:
         assert (seen["stopped"], seen["threads_uninterruptible"]) == (0, 0)
 
 
-def test_a_stopped_process_is_seen(port: int) -> None:
+def test_a_stopped_process_is_seen(port: int, main_class: str) -> None:
     """SIGSTOP, until SIGCONT."""
     part = BrokerProcess(BrokerAt(port=port))
-    with listening(port) as process:
+    with listening(port, main_class) as process:
         for number, stopped in ((signal.SIGSTOP, 1), (signal.SIGCONT, 0)):
             process.send_signal(number)
             until(f"stopped to be {stopped}", lambda stopped=stopped: values(part)["stopped"] == stopped)  # type: ignore[misc]
 
 
-async def test_its_end_ends_its_series_and_another_one_is_a_change(port: int) -> None:
+async def test_its_end_ends_its_series_and_another_one_is_a_change(port: int, main_class: str) -> None:
     """By stale markers: the last value of a dead process must not go on for five minutes."""
     part = BrokerProcess(BrokerAt(port=port))
     source = Kernel([part], 1000)
@@ -114,21 +114,21 @@ async def test_its_end_ends_its_series_and_another_one_is_a_change(port: int) ->
         samples = [s for s in await source.read(1) if s.name != "host_unread_total"]
         return {s.name.removeprefix("host_broker_"): s.value for s in samples}
 
-    with listening(port):
+    with listening(port, main_class):
         first = await read()
     gone = await read()
     assert (gone.pop("up"), gone.pop("pid_changes_total")) == (0, 0)
     assert gone.keys() == first.keys() - {"up", "pid_changes_total"}
     assert {repr(value) for value in gone.values()} == {repr(STALE)}
     assert (await read()).keys() == {"up", "pid_changes_total"}, "once"
-    with listening(port) as process:
+    with listening(port, main_class) as process:
         again = await read()
         assert (again["pid"], again["pid_changes_total"]) == (process.pid, 1)
 
 
-def test_only_what_is_wanted_is_read(port: int) -> None:
+def test_only_what_is_wanted_is_read(port: int, main_class: str) -> None:
     """Maps and threads are dear."""
-    with listening(port):
+    with listening(port, main_class):
         seen = values(BrokerProcess(BrokerAt(port=port)), frozenset({"host_broker_up"}))
     assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
 
@@ -150,7 +150,7 @@ def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, m
                         find(BrokerAt(port=port))
                 finally:
                     other.kill()
-            with listening(port) as listener:
+            with listening(port, main_class) as listener:
                 assert find(BrokerAt(port=port)) == listener.pid, "who listens comes first"
         finally:
             one.kill()
@@ -195,7 +195,7 @@ def test_another_broker_on_the_host_is_not_taken_for_one_that_died(
     more = ("--override", override.format(port=port)) if override else ()
     with listening(0, main_class, "some.properties", *more, cwd=tmp_path) as one:
         assert find(BrokerAt(port=port)) == (one.pid if is_ours else None)
-        assert broker_pid._not_yet_listening(9092) == (None if listeners else one.pid)
+        assert broker_port._not_yet_listening(9092) == (None if listeners else one.pid)
 
 
 def test_a_port_that_the_properties_do_not_spell_out_is_not_guessed(
@@ -243,14 +243,39 @@ def test_by_a_pid_file(tmp_path: Path, port: int, main_class: str) -> None:
         find(at)
 
 
+@pytest.fixture
+def control_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That of kafka.service, as cgroup v2 has it."""
+    monkeypatch.setattr(kafka_processes, "_CONTROL_GROUPS", (tmp_path / "cgroup", tmp_path / "none"))
+    folder = tmp_path / "cgroup/system.slice/kafka.service"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Writes a stand-in for systemctl on the PATH: few machines that run tests have systemd."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def write(script: str) -> None:
+        file = tmp_path / "systemctl"
+        wanted = "show --property MainPID,LoadState,ControlGroup -- kafka.service"
+        file.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] || exit 9\n{script}\n')
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+    return write
+
+
+UNIT = BrokerAt(unit="kafka.service")
+SHOWN = "echo MainPID={}; echo LoadState={}; echo ControlGroup=/system.slice/kafka.service"
+
+
 @pytest.mark.parametrize(
     ("script", "found"),
     [
-        ("echo MainPID=4242; echo LoadState=loaded", 4242),
-        ("echo MainPID=0; echo LoadState=loaded", None),  # it does not run
-        ("echo MainPID=0; echo LoadState=masked", None),
-        ("echo MainPID=0; echo LoadState=not-found", "systemd knows no unit kafka.service"),  # mistyped
-        ("echo MainPID=4242; echo LoadState=not-found", 4242),  # its file is gone and it runs on
+        (SHOWN.format(0, "loaded"), None),  # it does not run
+        (SHOWN.format(0, "masked"), None),
+        (SHOWN.format(0, "not-found"), "systemd knows no unit kafka.service"),  # mistyped
         (
             "echo LoadState=loaded",
             "does not tell the main pid of kafka.service: 'LoadState=loaded",
@@ -259,21 +284,74 @@ def test_by_a_pid_file(tmp_path: Path, port: int, main_class: str) -> None:
         ("exec sleep 60", "systemctl has not answered for"),
     ],
 )
-def test_by_a_systemd_unit(
-    script: str, found: int | str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A stand-in for systemctl on the PATH: few machines that run tests have systemd."""
-    file = tmp_path / "systemctl"
-    wanted = "show --property MainPID,LoadState -- kafka.service"
-    file.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] || exit 9\n{script}\n')
-    file.chmod(file.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    at = BrokerAt(unit="kafka.service")
-    if isinstance(found, str):
+def test_by_a_systemd_unit(script: str, found: str | None, systemctl: Callable[[str], None]) -> None:
+    """One that does not run, and what keeps it from being known."""
+    systemctl(script)
+    if found is not None:
         with pytest.raises(OSError, match=found):
-            find(at)
+            find(UNIT)
     else:
-        assert find(at) == found
+        assert find(UNIT) is None
+
+
+def test_the_main_process_of_a_unit(
+    systemctl: Callable[[str], None], control_group: Path, main_class: str, tmp_path: Path
+) -> None:
+    """A broker, or a JVM of another main class, beside whatever else the unit runs."""
+    for load in ("loaded", "not-found"):  # its file is gone and it runs on
+        with listening(0, main_class) as process, listening(0) as other:
+            (control_group / "cgroup.procs").write_text(f"{process.pid}\n{other.pid}\n")
+            systemctl(SHOWN.format(process.pid, load))
+            assert find(UNIT) == process.pid
+    java = tmp_path / "java"
+    java.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([java, "99"]) as process:
+        try:
+            systemctl(SHOWN.format(process.pid, "loaded"))
+            until("its command line", lambda: kafka_processes.command(process.pid)[0].endswith(b"java"))
+            assert find(UNIT) == process.pid
+        finally:
+            process.kill()
+
+
+def test_a_unit_whose_main_process_has_only_started_the_broker(
+    systemctl: Callable[[str], None], control_group: Path, main_class: str, tmp_path: Path
+) -> None:
+    """A script, or sudo, which has the broker's words in its own command line: it holds next to nothing."""
+    java = tmp_path / "java"
+    java.symlink_to(sys.executable)
+    program = [str(java), "-c", LISTENING.format(port=0), main_class]
+    below = control_group / "container"
+    below.mkdir()
+    with listening(0) as script, listening(0, *program) as sudo:
+        systemctl(SHOWN.format(sudo.pid, "loaded"))
+        (control_group / "cgroup.procs").write_text(f"{script.pid}\n{sudo.pid}\n")
+        with subprocess.Popen(program, stdout=subprocess.PIPE) as broker:
+            try:
+                until(
+                    "its command line",
+                    lambda: kafka_processes.command(broker.pid)[-2:-1] == [main_class.encode()],
+                )
+                (below / "cgroup.procs").write_text(f"{broker.pid}\n")
+                assert find(UNIT) == broker.pid
+                systemctl(SHOWN.format(script.pid, "loaded"))
+                assert find(UNIT) == broker.pid
+            finally:
+                broker.kill()
+        (control_group / "cgroup.procs").write_text(f"{script.pid}\n")
+        with pytest.raises(
+            OSError, match=rf"kafka\.service, {script.pid}, is no broker, and no other of its"
+        ):
+            find(UNIT)
+
+
+def test_who_holds_the_port_for_a_container_is_no_broker(port: int, main_class: str) -> None:
+    """docker-proxy, say: its memory would be taken for the broker's, and Jolokia be attached to it."""
+    with (
+        listening(port) as proxy,
+        pytest.raises(OSError, match=rf"{port} is held by process {proxy.pid}, of wh"),
+    ):
+        find(BrokerAt(port=port))
 
 
 async def test_without_systemd_it_is_said_and_unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +408,7 @@ def test_which_of_several_it_is_is_not_guessed(port: int) -> None:
 
 READ = """
 import sys, time
-from agent.sources import broker_pid, kafka_processes
+from agent.sources import broker_port, kafka_processes
 from agent.sources.broker_process import *
 kafka_processes.MAIN_CLASS = b"kafka.Kafka.of-another-user"
 where, file = sys.argv[1].split("=")
