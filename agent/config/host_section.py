@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from agent.config.values import Files, address, interval
 from agent.sources.broker_pid import BrokerAt
 from agent.sources.host_sources import HostSettings
 from agent.sources.keystores import Keystore
+from agent.sources.listening_sockets import EVERYWHERE
 from agent.yaml_marks import Form, Node, Wrong
 from agent.yaml_marks.readers import positive, text
 
 _LISTENER = re.compile(r"([A-Za-z0-9_.-]+)://(\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*):([0-9]{1,5})")
-_ANY = ("", "0.0.0.0", "[::]")  # noqa: S104 what is read here, not where anything listens
 _ENCRYPTED = ("SSL", "SASL_SSL")
 
 
@@ -31,7 +33,7 @@ def host(form: Form, files: Files, listeners: Sequence[str], protocol: str) -> H
         probe_deadline=form.get("probe_deadline", _deadline, default.probe_deadline),
         listener=listener,
         listener_deadline=form.get("listener_deadline", _deadline, default.listener_deadline),
-        process=_process(process) if process else _on_port(listener),
+        process=_where(_process(process) if process else _on_port(listener), listeners),
         interfaces=form.each("interfaces", _interface),
         tls_listeners=tls or tuple(at for name, at in known if name in _ENCRYPTED),
         certificate_files=tuple(_certificate_files(certificates, files)) if certificates else (),
@@ -44,10 +46,17 @@ def host(form: Form, files: Files, listeners: Sequence[str], protocol: str) -> H
 
 def _addresses(listeners: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Name, host and port of each; one on all addresses is reached on loopback."""
+    for name, at, port in _parts(listeners):
+        if name != "CONTROLLER":
+            yield name, f"{'127.0.0.1' if at in EVERYWHERE else at}:{port}"
+
+
+def _parts(listeners: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Name, host and port of each, as they are written."""
     for listener in listeners:
         match = _LISTENER.fullmatch(listener)
-        if match and match[1] != "CONTROLLER":
-            yield match[1], f"{'127.0.0.1' if match[2] in _ANY else match[2]}:{match[3]}"
+        if match:
+            yield match[1], match[2], match[3]
 
 
 def _certificate_files(form: Form, files: Files) -> Iterator[str | Keystore]:
@@ -75,6 +84,16 @@ def _process(form: Form) -> BrokerAt | None:
 
 def _on_port(listener: str | None) -> BrokerAt | None:
     return BrokerAt(port=int(listener.rpartition(":")[2])) if listener else None
+
+
+def _where(process: BrokerAt | None, listeners: Sequence[str]) -> BrokerAt | None:
+    """With the host where the broker's own listeners have the port, since another broker may have it, too.
+    Where several have it, as by IPv4 and IPv6, or one on all addresses, whoever has the port is it."""
+    if process is None or process.port is None:
+        return process
+    hosts = {host for _, host, port in _parts(listeners) if int(port) == process.port}
+    known = len(hosts) == 1 and not hosts & {*EVERYWHERE}
+    return replace(process, host=hosts.pop()) if known else process
 
 
 def _deadline(node: Node) -> float:

@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from agent.server_properties import parse
 from agent.sources import kafka_processes
 from agent.sources.kafka_processes import PROC, Hidden
+from agent.sources.listening_sockets import EVERYWHERE, at_host, listening
 
-_LISTENING = "0A"
 _LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
 _NAME_IT = "name host.process.unit or pid_file"
 
 
-def of_port(port: int) -> int | None:
+def of_port(port: int, host: str | None = None) -> int | None:
     """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
-    listens, the one that will: Kafka binds its listeners only when its logs are recovered."""
-    sockets = dict(listening(port))
+    listens, the one that will: Kafka binds its listeners only when its logs are recovered. `host`: see
+    BrokerAt; another broker may have the same port at another address."""
+    sockets = {each.inode: each.owner for each in at_host(list(listening(port)), host)}
     if not sockets:
-        return _not_yet_listening(port)
+        return _not_yet_listening(port, host)
     holders, forbidden = _holders(sockets)
     if not holders:
         return _by_owner(port, set(sockets.values()), forbidden)
     found = kafka_processes.likeliest(holders)
-    if len(found) != 1:  # a proxy of a container's, say
-        held = ", ".join(map(str, holders))
+    unseen = sockets.keys() - set[str]().union(*holders.values())
+    if len(found) != 1 or unseen:  # a proxy of a container's, or brokers at several addresses
+        held = ", ".join(map(str, holders)) + (" and others that cannot be seen" if unseen else "")
         raise OSError(
             f"port {port} is held by process {held}, of which {len(found)} may be the broker: {_NAME_IT}"
         )
     return found[0]
 
 
-def _holders(sockets: Container[str]) -> tuple[list[int], int]:
-    """Which processes have one of the sockets, and of how many that cannot be seen."""
-    found, forbidden = [], 0
+def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
+    """Which processes have which of the sockets, and how many processes cannot be looked at."""
+    found, forbidden = {}, 0
     for pid in kafka_processes.pids():
         try:
             with os.scandir(PROC / str(pid) / "fd") as descriptors:
-                if any(_socket(each) in sockets for each in descriptors):
-                    found.append(pid)
+                if own := {inode for each in descriptors if (inode := _socket(each)) in sockets}:
+                    found[pid] = own
         except PermissionError:
             forbidden += 1
         except (FileNotFoundError, ProcessLookupError):
@@ -49,22 +51,9 @@ def _holders(sockets: Container[str]) -> tuple[list[int], int]:
     return found, forbidden
 
 
-def listening(port: int) -> Iterator[tuple[str, int]]:
-    """Inode and user id of each socket that listens on the port, by IPv4 and IPv6."""
-    for name in ("tcp", "tcp6"):
-        try:
-            lines = (PROC / "net" / name).read_text().splitlines()[1:]
-        except FileNotFoundError:
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                yield f"socket:[{fields[9]}]", int(fields[7])
-
-
-def _not_yet_listening(port: int) -> int | None:
+def _not_yet_listening(port: int, host: str | None) -> int | None:
     try:
-        found = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port)]
+        found = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, host)]
     except OSError as error:
         raise OSError(
             f"nobody listens on port {port}, and whether a Kafka process will cannot be seen: {error};"
@@ -93,7 +82,7 @@ def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
     )
 
 
-def _will_listen(folder: Path, port: int) -> bool:
+def _will_listen(folder: Path, port: int, host: str | None) -> bool:
     """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
     OSError where these cannot be read, or leave the port to a ConfigProvider."""
     main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
@@ -105,10 +94,16 @@ def _will_listen(folder: Path, port: int) -> bool:
     if said.roles == ("controller",):
         return False
     listeners = said.listeners or _LISTENERS
-    named = any(each.endswith(f":{port}") for each in listeners)
+    named = any(_is_named(each, port, host) for each in listeners)
     if not named and any("$" in each for each in listeners):
         raise OSError(f"{file} names no port: {', '.join(listeners)}")
     return named
+
+
+def _is_named(listener: str, port: int, host: str | None) -> bool:
+    """Whether it is the one: `host` is from the broker's own properties, so that it is written alike."""
+    at, _, number = listener.rpartition("://")[2].rpartition(":")
+    return number == str(port) and (host is None or at in (host, *EVERYWHERE))
 
 
 def _socket(descriptor: os.DirEntry[str]) -> str:

@@ -48,8 +48,28 @@ def test_the_listener_that_is_asked(
     """The one that the agent's own protocol fits; the process is whoever listens there."""
     host = read(tmp_path, listeners, more)
     assert (host.listener, host.tls_listeners) == (listener, tls)
-    assert host.process == (BrokerAt(port=int(listener.rpartition(":")[2])) if listener else None)
+    assert (host.process and host.process.port) == (int(listener.rpartition(":")[2]) if listener else None)
     assert (host.probe_interval_ms, host.probe_deadline) == (2_000, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("listeners", "more", "host"),
+    [
+        ("PLAINTEXT://127.0.0.2:9092", "", "127.0.0.2"),
+        ("PLAINTEXT://[::1]:9092,SSL://k1:9093", "host: {process: {port: 9093}}\n", "k1"),
+        ("PLAINTEXT://k1:9092", "host: {process: {port: 9093}}\n", None),
+        ("PLAINTEXT://k1:9092", 'host: {listener: "balancer:9093"}\n', None),
+        ("PLAINTEXT://0.0.0.0:9092", "", None),
+        ("A://127.0.0.1:9092,B://[::1]:9092", "", None),
+    ],
+)
+def test_the_process_has_the_port_where_the_broker_itself_listens(
+    listeners: str, more: str, host: str | None, tmp_path: Path
+) -> None:
+    """Another broker may have the same port at another address of the host."""
+    process = read(tmp_path, listeners, more).process
+    assert process is not None
+    assert process.host == host
 
 
 def test_everything_can_be_said(tmp_path: Path) -> None:

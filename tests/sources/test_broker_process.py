@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent.promql.vectors import STALE
-from agent.sources import broker_port, kafka_processes
+from agent.sources import broker_port, kafka_processes, listening_sockets
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -27,15 +27,17 @@ from agent.sources.process_limits import rlimit
 ROOT = Path(__file__).parents[2]
 ALL = frozenset(metric.name for metric in METRICS)
 LISTENING = (
-    "import socket, time; s = socket.create_server(('127.0.0.1', {port}));"
+    "import socket, time; s = socket.create_server(('{host}', {port}));"
     " print('on', flush=True); time.sleep(99)"
 )
 
 
 @contextmanager
-def listening(port: int, *more: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def listening(
+    port: int, *more: str, cwd: Path | None = None, host: str = "127.0.0.1"
+) -> Iterator[subprocess.Popen[str]]:
     """A process that listens on the port; ended with the block, if it is not before."""
-    command = [sys.executable, "-c", LISTENING.format(port=port), *more]
+    command = [sys.executable, "-c", LISTENING.format(host=host, port=port), *more]
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
@@ -195,7 +197,7 @@ def test_another_broker_on_the_host_is_not_taken_for_one_that_died(
     more = ("--override", override.format(port=port)) if override else ()
     with listening(0, main_class, "some.properties", *more, cwd=tmp_path) as one:
         assert find(BrokerAt(port=port)) == (one.pid if is_ours else None)
-        assert broker_port._not_yet_listening(9092) == (None if listeners else one.pid)
+        assert broker_port.of_port(9092) == (None if listeners else one.pid)
 
 
 def test_a_port_that_the_properties_do_not_spell_out_is_not_guessed(
@@ -212,7 +214,13 @@ def test_a_port_that_the_properties_do_not_spell_out_is_not_guessed(
 
 def test_what_may_be_a_mere_controller_is_not_taken_for_a_dead_broker(port: int, main_class: str) -> None:
     """Its properties cannot be read, so that nobody knows: an answer would hide its death."""
-    command = [sys.executable, "-c", LISTENING.format(port=0), main_class, "/nowhere/controller.properties"]
+    command = [
+        sys.executable,
+        "-c",
+        LISTENING.format(host="127.0.0.1", port=0),
+        main_class,
+        "/nowhere/controller.properties",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one:
         try:
             assert one.stdout is not None
@@ -320,7 +328,7 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
     """A script, or sudo, which has the broker's words in its own command line: it holds next to nothing."""
     java = tmp_path / "java"
     java.symlink_to(sys.executable)
-    program = [str(java), "-c", LISTENING.format(port=0), main_class]
+    program = [str(java), "-c", LISTENING.format(host="127.0.0.1", port=0), main_class]
     below = control_group / "container"
     below.mkdir()
     with listening(0) as script, listening(0, *program) as sudo:
@@ -343,6 +351,43 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
             OSError, match=rf"kafka\.service, {script.pid}, is no broker, and no other of its"
         ):
             find(UNIT)
+
+
+def test_two_brokers_on_one_port_are_told_apart_by_their_addresses(
+    port: int, main_class: str, tmp_path: Path
+) -> None:
+    """Each on an address of its own: the one that is down is not the other. Who listens everywhere is it."""
+    (tmp_path / "second.properties").write_text(f"process.roles=broker\nlisteners=A://127.0.0.2:{port}\n")
+    at = [BrokerAt(port=port, host=f"127.0.0.{last}") for last in (1, 2)]
+    with listening(port, main_class, "second.properties", cwd=tmp_path, host="127.0.0.2") as second:
+        assert [find(each) for each in at] == [None, second.pid]
+        with pytest.raises(
+            OSError, match=r"nobody listens on the port at localhost, which is .*127\.0\.0\.1"
+        ):
+            find(BrokerAt(port=port, host="localhost"))  # a name may have led elsewhere when it was started
+        with listening(port, main_class) as first:
+            assert [find(each) for each in at] == [first.pid, second.pid]
+            assert find(BrokerAt(port=port, host="localhost")) == first.pid
+            with pytest.raises(OSError, match=rf"port {port} is held by .*, of which 2 may be the broker"):
+                find(BrokerAt(port=port))
+    with listening(0, main_class, "second.properties", cwd=tmp_path) as starting:
+        assert [find(each) for each in at] == [None, starting.pid]
+    with listening(port, main_class, host="0.0.0.0") as anywhere:
+        assert [find(each) for each in at] == [anywhere.pid] * 2
+
+
+def test_addresses_are_read_as_the_kernel_writes_them(port: int) -> None:
+    """IPv6's, and IPv4's in sockets of IPv6, as a JVM's are."""
+    for host, address in (("::1", "::1"), ("::ffff:127.0.0.1", "127.0.0.1"), ("::", "::")):
+        with socket.socket(socket.AF_INET6) as server:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            server.bind((host, port))
+            server.listen()
+            (found,) = listening_sockets.listening(port)
+            assert (str(found.address), found.owner) == (address, os.getuid())
+            assert listening_sockets.at_host([found], "[::1]") == (
+                [found] if host != "::ffff:127.0.0.1" else []
+            )
 
 
 def test_who_holds_the_port_for_a_container_is_no_broker(port: int, main_class: str) -> None:
@@ -408,7 +453,7 @@ def test_which_of_several_it_is_is_not_guessed(port: int) -> None:
 
 READ = """
 import sys, time
-from agent.sources import broker_port, kafka_processes
+from agent.sources import broker_port, kafka_processes, listening_sockets
 from agent.sources.broker_process import *
 kafka_processes.MAIN_CLASS = b"kafka.Kafka.of-another-user"
 where, file = sys.argv[1].split("=")
@@ -443,7 +488,7 @@ def test_a_broker_that_proc_hides_is_not_taken_for_a_dead_one(tmp_path: Path, po
 
 OWN = """
 import subprocess
-command = [sys.executable, "-c", LISTENING.format(port=file), "kafka.Kafka.of-another-user"]
+command = [sys.executable, "-c", LISTENING.format(host="127.0.0.1", port=file), "kafka.Kafka.of-another-user"]
 for _ in range(2):
     own = subprocess.Popen(command, stdout=subprocess.PIPE)
     own.stdout.readline()

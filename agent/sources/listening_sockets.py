@@ -1,0 +1,76 @@
+"""Who listens on a port of this host, and at which address, as /proc/net shows it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from msgspec import Struct
+
+from agent.sources.kafka_processes import PROC
+
+EVERYWHERE = ("", "0.0.0.0", "[::]")  # noqa: S104 how a listener says it, and not where anything listens
+_LISTENING = "0A"
+_WORD = 8  # hex digits
+
+
+class Listening(Struct, frozen=True):
+    """A socket: its inode as descriptors name it, its owner's user id, the address that it is bound to."""
+
+    inode: str
+    owner: int
+    address: IPv4Address | IPv6Address
+
+
+def listening(port: int) -> Iterator[Listening]:
+    """Each socket that listens on the port, by IPv4 and IPv6."""
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = (PROC / "net" / name).read_text().splitlines()[1:]
+        except FileNotFoundError:
+            continue
+        for line in lines:
+            fields = line.split()
+            address, _, number = fields[1].rpartition(":")
+            if fields[3] == _LISTENING and int(number, 16) == port:
+                yield Listening(f"socket:[{fields[9]}]", int(fields[7]), _address(address))
+
+
+def at_host(sockets: Sequence[Listening], host: str | None) -> list[Listening]:
+    """Those that listen there, or on all addresses; None: wherever. `host` is a name or address, as
+    Kafka's listeners have it. OSError where it is a name that leads to none of them: it may have led to one
+    when the broker was started. Blocks while it is looked up."""
+    if host is None or not sockets:
+        return list(sockets)
+    bare = host.strip("[]").partition("%")[0]
+    try:
+        own = {_plain(ip_address(found[4][0])) for found in socket.getaddrinfo(bare, None)}
+    except OSError as error:
+        raise OSError(f"the address of {host}, where the broker listens, is unknown: {error}") from error
+    found = [each for each in sockets if each.address in own or each.address.is_unspecified]
+    if not found and not _is_address(bare):
+        led = ", ".join(sorted(map(str, own)))
+        raise OSError(f"nobody listens on the port at {host}, which is {led} now, but at another address")
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """As /proc/net writes it: words in the byte order of the host."""
+    words = (int(text[at : at + _WORD], 16) for at in range(0, len(text), _WORD))
+    return _plain(ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words)))
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Java binds to IPv4's by sockets of IPv6."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
