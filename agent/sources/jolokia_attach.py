@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from agent.lone_thread import LoneThread
 from agent.sources import SourceFailed
 from agent.sources.jolokia import Address
@@ -22,7 +24,7 @@ _USER = "ottla"
 _PROPERTY = "jolokia.agent"  # where Jolokia says on what URL it answers
 _STARTS_S, _POLL_S = 2.0, 0.05
 _MARGIN_S = 0.5  # so that the thread tells in words why, before it is given up
-_REPEAT_S = 600.0  # a JVM that does not listen prints all its threads at each try
+_AGAIN_S, _LATEST_S = 30.0, 600.0  # doubling: a JVM that does not listen prints all its threads at each try
 _ARTIFACT = "org.jolokia:jolokia-agent-jvm:2.6.0:javaagent of Maven Central"
 
 
@@ -39,6 +41,15 @@ class Plan:
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
 
+class _Refusal(Struct, frozen=True):
+    """Why this process was not attached to, and until when (monotonic) it gets no further SIGQUIT."""
+
+    process: Process
+    why: str
+    wait: float
+    until: float
+
+
 class Attached:
     """The Jolokia in the broker's JVM, on loopback with a password of our own, loaded where none is there."""
 
@@ -49,7 +60,7 @@ class Attached:
         self._thread = LoneThread("attaching Jolokia to the broker")
         self._process: Process | None = None
         self._address: Address | None = None
-        self._refusal: tuple[Process, float, str] | None = None
+        self._refusal: _Refusal | None = None
 
     async def find(self) -> Address:
         """Where it is now; a process that is another than before is attached to anew. SourceFailed says why
@@ -69,15 +80,17 @@ class Attached:
     def _attach(self) -> tuple[Process, Address]:
         """Blocks."""
         process = self._broker()
-        if self._refusal and self._refusal[0] == process and time.monotonic() < self._refusal[1]:
-            raise SourceFailed(self._refusal[2])
+        former = self._refusal if self._refusal and self._refusal.process == process else None
+        wake = former is None or time.monotonic() >= former.until
         try:
-            return process, self._load(Jvm(process, self._deadline - _MARGIN_S))
+            address = self._load(Jvm(process, self._deadline - _MARGIN_S, wake=wake))
         except NoListener as error:
-            self._refusal = process, time.monotonic() + _REPEAT_S, f"Jolokia cannot be attached: {error}"
-            raise SourceFailed(self._refusal[2]) from error
+            self._refusal = former if former and not wake else _refusal(process, error, former)
+            raise SourceFailed(self._refusal.why) from error
         except AttachFailed as error:
             raise SourceFailed(f"Jolokia cannot be attached: {error}") from error
+        self._refusal = None
+        return process, address
 
     def _broker(self) -> Process:
         try:
@@ -119,6 +132,12 @@ class Attached:
             time.sleep(_POLL_S)
         taken = f"is port {self._plan.port} taken?" if self._plan.port else "no reason is known"
         raise AttachFailed(f"the agent did not start ({taken}): see what the broker printed")
+
+
+def _refusal(process: Process, error: NoListener, former: _Refusal | None) -> _Refusal:
+    wait = min(2 * former.wait, _LATEST_S) if former else _AGAIN_S
+    why = f"Jolokia cannot be attached: {error} It is asked again after {wait:g} s"
+    return _Refusal(process, why, wait, time.monotonic() + wait)
 
 
 def _is_ours(url: str) -> bool:

@@ -24,6 +24,7 @@ _ARGUMENTS = 3  # every command has as many
 _POLL = 0.02
 _LONGEST_ANSWER = 1 << 20
 _PROPERTY = re.compile(r"^((?:[^=:\\\s]|\\.)+)=(.*)$", re.MULTILINE)
+_DISABLED, _ENABLED = "-XX:+DisableAttachMechanism", "-XX:-DisableAttachMechanism"
 _ESCAPED = re.compile(r"\\(.)")
 _AS_BROKER = "run the agent as the broker's user, or give the broker -javaagent and `jolokia` its url"
 
@@ -33,7 +34,7 @@ class AttachFailed(Exception):
 
 
 class NoListener(AttachFailed):
-    """It got SIGQUIT, and printed its threads instead of listening: do not repeat that."""
+    """It does not listen. Where it got SIGQUIT, it printed its threads instead: do not repeat that soon."""
 
 
 class Process(Struct, frozen=True):
@@ -54,10 +55,13 @@ def process_of(pid: int) -> Process | None:
 
 
 class Jvm:
-    """A running JVM; all that is asked of it together may take `deadline` seconds."""
+    """A running JVM; all that is asked of it together may take `deadline` seconds. `wake`: whether it may get
+    SIGQUIT where it does not listen."""
 
-    def __init__(self, process: Process, deadline: float) -> None:
+    def __init__(self, process: Process, deadline: float, *, wake: bool = True) -> None:
         self._process = process
+        self._may_wake = wake
+        self._deadline = deadline
         self._until = time.monotonic() + deadline
         self._folder = _PROC / str(process.pid)
         self._status = self._read_status()
@@ -119,6 +123,8 @@ class Jvm:
         try:
             return self._connect()
         except (FileNotFoundError, ConnectionRefusedError):
+            if not self._may_wake:
+                raise NoListener(f"process {self._process.pid} does not listen") from None
             self._wake()
         while True:
             try:
@@ -126,8 +132,8 @@ class Jvm:
             except (FileNotFoundError, ConnectionRefusedError):
                 if self._left() <= _POLL:
                     raise NoListener(
-                        f"process {self._process.pid} opened no attach socket: is it a JVM with"
-                        " -XX:+DisableAttachMechanism?"
+                        f"process {self._process.pid} opened no attach socket within {self._deadline:g} s:"
+                        f" was it paused (GC, swapping, SIGSTOP), or started with {_DISABLED}?"
                     ) from None
                 time.sleep(_POLL)
 
@@ -150,6 +156,8 @@ class Jvm:
         pid = self._process.pid
         if not self._is_java():
             raise AttachFailed(f"process {pid} is no JVM")
+        if self._is_disabled():
+            raise AttachFailed(f"process {pid} was started with {_DISABLED}")
         if not int(self._status["SigCgt"][0], 16) >> (signal.SIGQUIT - 1) & 1:
             raise AttachFailed(f"process {pid} does not catch SIGQUIT, which would end it: it has just begun")
         trigger = self._tmp / f".attach_pid{self._status['NSpid'][-1]}"
@@ -188,6 +196,11 @@ class Jvm:
                 return True
             return "libjvm.so" in (self._folder / "maps").read_text(errors="replace")
         return False
+
+    def _is_disabled(self) -> bool:
+        """By its command line, whose last word counts; options may come from elsewhere, too."""
+        said = (self._folder / "cmdline").read_text(errors="replace").split("\0")
+        return next((word == _DISABLED for word in reversed(said) if word in (_DISABLED, _ENABLED)), False)
 
     @property
     def _tmp(self) -> Path:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from agent.sources import SourceFailed
 from agent.sources.jolokia_attach import Attached, Plan
@@ -65,12 +68,12 @@ def process() -> Iterator[Process]:
 
 
 @pytest.fixture
-def listening(process: Process) -> Iterator[Callable[[Callable[[list[str]], bytes | None]], Listener]]:
-    """Starts a listener for it."""
+def listening(process: Process) -> Iterator[Callable[..., Listener]]:
+    """Starts a listener for it, or for another one."""
     open_: list[Listener] = []
 
-    def listen(answer: Callable[[list[str]], bytes | None]) -> Listener:
-        open_.append(Listener(process.pid, answer))
+    def listen(answer: Callable[[list[str]], bytes | None], other: Process = process) -> Listener:
+        open_.append(Listener(other.pid, answer))
         return open_[-1]
 
     yield listen
@@ -194,6 +197,71 @@ def test_an_agent_that_cannot_be_loaded_is_told(
 
     with pytest.raises(AttachFailed, match=r"did not load .*agent\.jar: return code: 102"):
         Jvm(process, 20.0).load(str(tmp_path / "agent.jar"), "")
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> Iterator[Callable[..., tuple[Process, Callable[[], int]]]]:
+    """Starts what is taken for a JVM, and notes each SIGQUIT instead of listening, as one that was paused
+    prints its threads; and counts them."""
+    java = tmp_path / "java"
+    java.write_bytes(Path("/bin/bash").resolve().read_bytes())
+    java.chmod(0o755)
+    noted = tmp_path / "noted"
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> tuple[Process, Callable[[], int]]:
+        script = f"trap 'echo >> {noted}' QUIT; echo > {noted}; while :; do sleep 0.01; done"
+        begun.append(subprocess.Popen([java, "-c", script, *options]))
+        while not noted.exists():
+            assert begun[-1].poll() is None
+        process = process_of(begun[-1].pid)
+        assert process
+        return process, lambda: noted.read_text().count("\n") - 1
+
+    yield start
+    for each in begun:
+        each.kill()
+        each.wait()
+
+
+async def test_a_jvm_that_was_paused_is_asked_again_soon(
+    java: Callable[..., tuple[Process, Callable[[], int]]],
+    listening: Callable[..., Listener],
+    tmp_path: Path,
+) -> None:
+    """It printed its threads in place of listening: that is repeated after 30 s, twice as long each time, ten
+    minutes at most. Meanwhile whatever made it listen is noticed."""
+    jvm, signals = java()
+    where = Attached(Plan(lambda: jvm.pid, "the test", str(tmp_path / "agent.jar")), deadline=0.7)
+    for tries, wait in enumerate((30, 60, 120, 240, 480, 600, 600), 1):
+        for _ in range(3):  # only the first of them may wake it
+            with pytest.raises(SourceFailed, match=rf"within 0.2 s: was it paused .* again after {wait} s"):
+                await where.find()
+        assert where._refusal
+        assert where._refusal.until - time.monotonic() == pytest.approx(wait, abs=10)
+        while signals() < tries:
+            await asyncio.sleep(0.01)
+        assert signals() == tries
+        where._refusal = structs.replace(where._refusal, until=0.0)
+
+    where._refusal = structs.replace(where._refusal, until=time.monotonic() + 600)
+    (tmp_path / "agent.jar").touch()
+    listening(FakeJvm().answer, jvm)
+    assert (await where.find()).url == "http://127.0.0.1:7777/ottla"
+    assert where._refusal is None
+
+
+async def test_a_jvm_that_lets_nobody_attach_gets_no_signal(
+    java: Callable[..., tuple[Process, Callable[[], int]]],
+) -> None:
+    """What its command line says last counts, at each reading."""
+    flag = "DisableAttachMechanism"
+    jvm, signals = java("-XX:-" + flag, "-XX:+" + flag)
+    where = Attached(Plan(lambda: jvm.pid, "the test", "/x.jar"))
+    for _ in range(2):
+        with pytest.raises(SourceFailed, match=rf"was started with -XX:\+{flag}"):
+            await where.find()
+    assert signals() == 0
 
 
 async def test_nobody_is_signalled_who_is_no_jvm(process: Process) -> None:
