@@ -178,7 +178,8 @@ def errors_of(attributes: Mapping[str, Value]) -> Mapping[str, str]:
 
 
 def number_of(value: Value) -> float | None:
-    """A value as Jolokia gives it; None where there is no number in it, NaN (a text, or null) included."""
+    """A value as Jolokia gives it; None where there is no number in it. So is NaN, which is null
+    as a missing value is, or a text; an exporter gives a sample of it (docs/configuration.md)."""
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value) else None
     if not isinstance(value, int | float):

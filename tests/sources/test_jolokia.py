@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from exporters import Exporter
 
 from agent.model import Sample
+from agent.promql import compile as compile_promql
+from agent.promql import evaluate
 from agent.series import Series
 from agent.sources import SourceFailed, jolokia
+from agent.sources.exposition import Exposition
+from agent.sources.exposition_http import Target
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.jolokia import Jolokia, Known
 from agent.sources.name_files import shipped
@@ -264,6 +269,25 @@ async def test_values_in_every_spelling(agent: FakeAgent, written: str, read: fl
     samples = await source(agent, LEADERS).read(7)
 
     assert only(samples, LEADERS) == ({} if read is None else {(): read})
+
+
+async def test_of_nan_an_exporter_has_a_sample_and_jolokia_none(agent: FakeAgent) -> None:
+    """Jolokia's null may be any value that is missing. Comparisons are the same, sums are not."""
+    agent.answers["kafka.server:type=raft-metrics"] = {"value": {"commit-latency-avg": None}}
+    exporter = Exporter()
+    exporter.text = f"# TYPE {COMMIT} gauge\n{COMMIT} NaN\n"
+    found = []
+    async with exporter.running():
+        scraped = Exposition(Target(exporter.url), 1000)
+        scraped.select(frozenset({COMMIT}))
+        for one in (source(agent, COMMIT), scraped):
+            kept = Series(60_000)
+            kept.want({COMMIT: 60_000})
+            await Polling(one, kept.add, lambda: 1000).once()
+            asked = (f"{COMMIT} > 0", f"{COMMIT} <= 0", f"count({COMMIT})", f"absent({COMMIT})")
+            found.append([[v.value for v in evaluate(compile_promql(q), kept, 1000)] for q in asked])
+
+    assert found == [[[], [], [], [1.0]], [[], [], [1.0], []]]
 
 
 async def test_a_new_process_ends_the_series_of_the_old_one(agent: FakeAgent) -> None:
