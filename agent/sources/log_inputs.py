@@ -51,6 +51,7 @@ class Inputs:
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
         self._empty: set[str] = set()  # globs that name no file
+        self._unlisted: set[str] = set()  # globs of which it was never seen what they name
 
     def go_on(self, places: Places) -> Places:
         """From there, as far as it is of these."""
@@ -63,12 +64,11 @@ class Inputs:
     def places(self) -> Places:
         """Up to where all is read now; it does not change when more is."""
         self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
-        marks: dict[str, Marks] = {
-            path: [copy(mark) for mark in trail.marks] for path, trail in self._trails.items()
-        }
+        marks: dict[str, Marks] = {path: trail.kept for path, trail in self._trails.items()}
         marks |= self._left.saved
-        self._places = Places(list(self._files), marks, {feed.key: feed.place for feed in self._feeds})
-        return replace(self._places, watched=[file for file in self._files if file not in self._left.unsaved])
+        watched = [file for file in self._files if file not in self._unlisted]
+        self._places = Places(watched, marks, {feed.key: feed.place for feed in self._feeds})
+        return replace(self._places, watched=[file for file in watched if file not in self._left.unsaved])
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -147,10 +147,12 @@ class Inputs:
         paths = {path for path in self._places.marks if fnmatch(path, file)}
         try:
             paths.update(named(file))
+            self._unlisted.discard(file)
         except FileNotFoundError:
             pass  # its folder may come, as a file may
         except OSError as error:
             self._fail(file, error)
+            self._unlisted |= {file} - {*self._places.watched}
         self._tell_empty(file, empty=has_magic(file) and not paths and file not in self.failed)
         return paths
 

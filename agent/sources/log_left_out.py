@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing, suppress
-from copy import copy
 
 from agent.sources.log_marks import Mark, Tally
 from agent.sources.log_trail import Trail
@@ -53,7 +52,7 @@ class LeftOut:
     def retire(self, trail: Trail, path: str) -> None:
         """Watch it no more, and know up to where it was read."""
         trail.close()
-        self._marks[path] = [copy(mark) for mark in trail.marks]
+        self._marks[path] = trail.kept
 
     def shorten(self, there: Callable[[str], bool], soon: Set[str], left: Mapping[str, str]) -> None:
         """Know nothing of what is not `there`, and little of too many that are not watched `soon`. `left`: by

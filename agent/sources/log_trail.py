@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 
 from agent.sources.log_known import COPY, Known, pass_all
@@ -80,6 +81,11 @@ class Trail:
     def alive(self) -> bool:
         """Whether there is, or may still be, anything of it."""
         return self._live is not None or bool(self._known.marks) or not self._settled
+
+    @property
+    def kept(self) -> list[Mark] | None:
+        """What a Trail takes to go on from here: None where nothing could be read yet."""
+        return None if self._from_end else [copy(mark) for mark in self.marks]
 
     @property
     def settled(self) -> bool:

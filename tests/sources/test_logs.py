@@ -979,10 +979,48 @@ async def test_a_glob_below_a_closed_folder_is_unreadable_at_the_first_start(
     tailed = Tailed(closed, str(closed / "*" / "*.log"))
     with as_nobody():
         samples = await tailed.read()
+        await tailed.read()
     assert (value(samples, "ottla_log_files"), value(samples, "ottla_log_unreadable_files")) == (0, 1)
     assert [each.getMessage() for each in caplog.records] == [
         f"{closed}/*/*.log cannot be read: [Errno 13] Permission denied: '{closed}'"
     ]
+    tailed.tail.close()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["running", "restarted"])
+async def test_what_was_in_a_folder_before_it_could_first_be_listed_is_history(
+    closed: Path, *, killed: bool
+) -> None:
+    """It is listed as the first time that the glob was named."""
+    tailed = Tailed(closed, str(closed / "*.log"))
+    with as_nobody():
+        await tailed.read()
+        await tailed.read()
+        if killed:
+            tailed.kill()
+            await tailed.read()
+    closed.chmod(0o755)
+    assert await tailed.count() == 0
+    tailed.write("a\n")
+    assert await tailed.count() == 1
+    (closed / "later.log").write_text("b\n")
+    assert await tailed.kill().count() == 2
+    tailed.tail.close()
+
+
+@pytest.mark.parametrize("name", ["server.log", "*.log"])
+async def test_what_a_file_held_before_it_could_first_be_read_is_history(closed: Path, name: str) -> None:
+    """After a restart, too, as where it took one for the agent to be of another group."""
+    closed.chmod(0o755)
+    tailed = Tailed(closed, str(closed / name))
+    tailed.path.chmod(0o000)
+    with as_nobody():
+        await tailed.read()
+        assert await tailed.count() == 0
+    tailed.path.chmod(0o644)
+    assert await tailed.kill().count() == 0
+    tailed.write("a\n")
+    assert await tailed.kill().count() == 1
     tailed.tail.close()
 
 
