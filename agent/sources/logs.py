@@ -97,6 +97,7 @@ class _Snapshot(Places):
 
     counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = msgspec.field(default_factory=list)
     since: list[int] = msgspec.field(default_factory=list)  # when each came to that (ms)
+    began: list[int] = msgspec.field(default_factory=list)  # and when it was first shown (ms)
     tally: Tally = msgspec.field(default_factory=Tally)
 
 
@@ -106,7 +107,7 @@ class LogTail:
     The first time that a file is named, it is read from its end. From then on each whole line counts once in
     what is saved, also if the process is killed: what was not saved is read again, but for what was last
     written more than `window_ms` before the start. A series that is new here gets its value before this
-    reading one interval earlier (0 before its first 1), so increase() sees it.
+    reading one interval earlier (0 before its first 1), so increase() sees it; after a restart its 0, too.
     """
 
     name = "logs"
@@ -137,7 +138,7 @@ class LogTail:
         self._scanners = Scanners(())
         self._compile_at = 0.0  # loop time
         self.evidence = Evidence()
-        self._told = Told(interval_ms)
+        self._told = Told(interval_ms, window_ms)
         self._next_glance = 0.0  # loop time
         self._one = asyncio.Lock()  # a reading, a glance or the saving of either
 
@@ -164,6 +165,7 @@ class LogTail:
         before = self._unshown(state)
         await self._take(_BUDGET, lambda inputs: inputs.look(now))
         self._make_room(now)
+        self._told.begin(self._counters.values, now)
         await self._lanes.measure()
         await self._try_to_save(state)
         return [*self._told.all(self._counters.values, before, now), *self._own(now)]
@@ -238,8 +240,11 @@ class LogTail:
                 "the saved places in the log files are unreadable (%s): reading from their ends", error
             )
         self._lanes.go_on(state, state.tally)
-        seen = zip(state.counts, state.since, strict=False)  # a former release kept no times
-        self._idle = Idle({(name, labels): (count, at) for (name, labels, count), at in seen})
+        unknown = [0] * len(state.counts)  # to a former release
+        times = zip(state.counts, state.since or unknown, state.began or unknown, strict=False)
+        every = [((name, labels), count, since, began) for (name, labels, count), since, began in times]
+        self._idle = Idle({series: (count, since) for series, count, since, _ in every})
+        self._told.go_on({series: (began, since) for series, _, since, began in every})
         return state
 
     async def _try_to_save(self, state: _Snapshot) -> None:
@@ -259,6 +264,7 @@ class LogTail:
         state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
         state.counts = [(*series, count) for series, count in self._counters.values.items()]
         state.since = [self._idle.since(series, count) for series, count in self._counters.values.items()]
+        state.began = [self._told.began(series) for series in self._counters.values]
         value = msgspec.json.encode(state)
         if value != self._saved:
             await self._positions.save(value)
