@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from agent.gate import World
 from agent.kafka.configs import ALL_BROKERS
 from agent.kafka.errors import NONE, KafkaError
-from agent.kafka.metadata import BrokerInfo, PartitionInfo
+from agent.kafka.metadata import PartitionInfo
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
 from agent.sources import SourceFailed, cluster_samples
@@ -17,6 +17,7 @@ from agent.sources.cluster_metrics import BY_CALL, METRICS, THROTTLES
 from agent.sources.partition_counts import Counts, count
 from agent.sources.side_by_side import Calls
 from agent.sources.topic_settings import LISTS, TopicSettings
+from agent.sources.witnesses import Witnesses
 
 # What no rule need name, since the gate asks for it.
 _ALWAYS = ("brokers", "reassignments", "partitions")
@@ -29,7 +30,6 @@ _PAUSE_PER_PARTITION_MS = 1
 _LONGEST_PAUSE_MS = 30_000  # half of what the gate takes for a view
 
 _PATIENCE = (0.05, 2.0)  # seconds that a reading waits for answers, within half its interval
-_AVOIDED_MS = 60_000  # a peer that did not answer is asked again
 _SLICE = 2_000
 
 
@@ -59,9 +59,8 @@ class ClusterFacts:
         self._listed = False  # the newest answer about partitions tells the lists, too
         self._fresh: list[Sample] = []
         self._series: dict[str, set[tuple[str, Labels]]] = {}
-        self._brokers: Mapping[int, BrokerInfo] = {}
+        self._witnesses = Witnesses(admin, node_id)
         self._no_broker = ""  # why the last question for brokers failed
-        self._silent: dict[int, int] = {}  # peers that did not answer, and when they were asked
         self._asked = node_id  # who told of the partitions
         self._reassigning = 0
         self._seen: tuple[tuple[PartitionInfo, ...], Mapping[str, int]] = ((), {})
@@ -88,7 +87,7 @@ class ClusterFacts:
         """One reading: at most one answer about partitions; nothing waits for a broker that hangs."""
         self._calls.begin("brokers", now, self._ask_brokers)
         await self._calls.wait(self._patience)
-        if self._no_broker or not self._brokers:
+        if self._no_broker or not self._witnesses.brokers:
             self._end_all(now)
             why = f"no broker answers: {self._no_broker or 'not yet'}"
             raise SourceFailed(why, self._new() + self._of_calls(now))
@@ -101,7 +100,8 @@ class ClusterFacts:
         ):
             if self._needs(name) and self._is_due(name, now):
                 self._calls.begin(name, now, call)
-        await self._calls.wait(self._patience)
+        self._witnesses.begin_own(now)
+        await asyncio.gather(self._calls.wait(self._patience), self._witnesses.wait(self._patience))
         self._look(now)
         return self._new() + self._of_calls(now)
 
@@ -128,30 +128,21 @@ class ClusterFacts:
     async def _ask_brokers(self, now: int) -> None:
         """Of a peer, for this broker may be cut off and not know it; of anybody where none answers."""
         try:
-            self._brokers = await self._of_peer(now)
+            await self._witnesses.ask_peer(now)
         except KafkaError as error:
             self._no_broker = str(error)
             raise
         self._no_broker = ""
-        self._took("brokers", cluster_samples.of_brokers(self._brokers, now), now)
-
-    async def _of_peer(self, now: int) -> Mapping[int, BrokerInfo]:
-        asked = self._peer(now)
-        if asked != self._node_id:
-            try:
-                return await self._admin.brokers(ask=asked)
-            except KafkaError:
-                self._silent[asked] = now
-        return await self._admin.brokers()
+        self._took("brokers", cluster_samples.of_brokers(self._witnesses.brokers, now), now)
 
     async def _ask_partitions(self, now: int) -> None:
-        asked, settings = self._peer(now), self._settings
+        asked, settings = self._witnesses.peer(now), self._settings
         try:
             partitions = await self._admin.partitions(ask=asked)
             topics = frozenset(p.topic for p in partitions)
             await settings.refresh(topics, self._admin, asked, now)
         except KafkaError:
-            self._silent[asked] = now
+            self._witnesses.was_silent(asked, now)
             raise
         self._asked = asked
         counts = await self._count(partitions, settings.minimum)
@@ -216,33 +207,18 @@ class ClusterFacts:
         self.facts = World(
             at=min(known),
             asked=self._asked,
-            fenced=frozenset(node for node, broker in self._brokers.items() if broker.fenced),
+            fenced=self._witnesses.fenced,
             reassigning=self._reassigning,
             under_min_isr=self._counts.under_min_isr,
             offline=self._counts.offline,
             alone=self._asked == self._node_id,
         )
 
-    def _peer(self, now: int) -> int:
-        alive = sorted(node for node, broker in self._brokers.items() if not broker.fenced)
-        silent = {node for node, at in self._silent.items() if 0 <= now - at < _AVOIDED_MS}
-        return peer(self._node_id, alive, silent)
-
     def _of_calls(self, now: int) -> list[Sample]:
         sample = cluster_samples.sample
         samples = [sample("unanswered_total", now, n, call=c) for c, n in self._calls.unanswered.items()]
         ages = self._calls.answered_at.items()
         return samples + [sample("answer_age_seconds", now, (now - at) / 1000, call=c) for c, at in ages]
-
-
-def peer(node_id: int, alive: Sequence[int], silent: Collection[int]) -> int:
-    """Whom to ask: the next live broker after this one in a ring by node id, but none that was silent.
-
-    Alone, a broker asks itself. So the agents of a cluster spread their questions.
-    """
-    others = [node for node in alive if node != node_id]
-    willing = [node for node in others if node not in silent] or others
-    return min(willing, key=lambda node: (node < node_id, node), default=node_id)
 
 
 def _pause(count: int, each_ms: int) -> int:
