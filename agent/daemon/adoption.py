@@ -73,7 +73,7 @@ class Adoption:
         await self._undo_what_others_feel(fence, ports)
         while True:
             seen = await self._look(fence, self._writes, ports)
-            if self._stays(seen, healed=healed, known=known):
+            if self._stays(seen, known):
                 return f"{self._whose()}: it was complete, and stays", "done"
             await self._action.undo(self._effect, ports)  # what is copied is not `ours` before it is swapped
             if self._writes.doubt is None:
@@ -125,10 +125,10 @@ class Adoption:
         await self._action.undo(self._effect, self._means.ports)
         return "the journal does not know it: what it set was undone", "undone"
 
-    def _stays(self, seen: Seen, *, healed: bool, known: Incident | None) -> bool:
+    def _stays(self, seen: Seen, known: Incident | None) -> bool:
         """What an action mends and keeps stays, where all of it was done; but not what the own journal says
         was undone."""
-        if not spec(type(self._action)).keeps or (known is not None and not healed):
+        if not spec(type(self._action)).keeps or (known is not None and not known.mended):
             return False
         return self._action.settle(self._effect, seen) is Settle.DONE
 

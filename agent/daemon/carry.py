@@ -149,7 +149,7 @@ class Carrier:
         self._resumed = False
         if settle is Settle.APPLY:
             return False
-        found = f"found after a restart: {words}"
+        found = f"found when it was taken up again: {words}"
         if settle is Settle.DONE:
             await self._one.record(Kind.DONE, found)
         else:
@@ -159,7 +159,7 @@ class Carrier:
     async def _release(self) -> None:
         """As it ended; but for what healed and is kept nothing of it stands then."""
         healed = self.incident.verdict is Kind.HEALED
-        keeps = healed and self._one.keeps
+        keeps = self.incident.mended and self._one.keeps
         undo = None if keeps else lambda: self._insisting.until_answered(self._undoing.once)
         await self._holding.give_back("done" if healed else "undone", undo, self._undoing.observe)
 

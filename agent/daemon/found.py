@@ -18,7 +18,7 @@ from agent.control_topic import ControlTopic, ControlUnavailable, NotAccepted
 from agent.daemon.means import Means
 from agent.history import Incident
 from agent.kafka.errors import KafkaError
-from agent.model import Change, Effect, Kind
+from agent.model import Change, Effect
 from agent.wire import encode_effect
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Found:
 
     def _was_kept(self, one: Incident) -> bool:
         action = self._means.actions.get(one.decision.do)
-        return action is None or (spec(type(action)).keeps and one.verdict is Kind.HEALED)
+        return action is None or (spec(type(action)).keeps and one.mended)
 
     def _trace(self, one: Incident) -> Trace:
         action, effect = self._means.actions[one.decision.do], one.effect

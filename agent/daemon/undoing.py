@@ -34,7 +34,7 @@ class Undoing:
         elif not await self._written(kind, why):
             await self._insisting.until_answered(self.once)
             # What failed may have been written all the same, and another's entry have found it meanwhile.
-            await self._one.record(kind, why, still=lambda: self._evidence.untold() is not None)
+            await self._one.record(kind, why, still=lambda: self._evidence.untold() == (kind, why))
 
     async def undo(self, reason: str) -> None:
         """Idempotent, repeated until it is done. Raises JournalFailed."""

@@ -74,6 +74,7 @@ class Incident(Struct, frozen=True):
     until: int | None = None
     boot: Boot | None = None  # as `started_at`
     verdict: Kind | None = None
+    undone: bool = False
     answer: Answer | None = None  # used up by the start that it allowed
     answered: bool = False  # since it was last proposed
     claim_epoch: int | None = None  # as an entry has it
@@ -99,6 +100,11 @@ class Incident(Struct, frozen=True):
     def proposal(self) -> str:
         """The name by which a person answers; empty where nothing is asked."""
         return proposal.name(self.decision, self.effect) if self.answers else ""
+
+    @property
+    def mended(self) -> bool:
+        """Whether it helped, and was not undone since: what an action keeps stays then."""
+        return self.verdict is Kind.HEALED and not self.undone
 
     @property
     def why_undone(self) -> str:
@@ -144,6 +150,7 @@ def step(incident: Incident, entry: Entry) -> Incident:
             until=entry.until,
             boot=entry.boot,
             verdict=None,
+            undone=False,
             answer=None,
         )
     if entry.kind is Kind.REFUSED and incident.phase is Phase.ACTING:
@@ -156,4 +163,6 @@ def step(incident: Incident, entry: Entry) -> Incident:
         return replace(moved, claim=entry.claim, claim_epoch=entry.claim_epoch)
     if entry.kind is Kind.DONE:
         return replace(moved, done_at=entry.at)
+    if entry.kind is Kind.UNDONE:
+        return replace(moved, undone=True)
     return replace(moved, verdict=entry.kind) if entry.kind in VERDICTS else moved

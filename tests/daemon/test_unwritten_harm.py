@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from failing_cluster import HOUR, Cluster, Failing, Slow, judged
-from stage import Disk, Stage, kinds
+from stage import Brake, Disk, Stage, kinds
 
+from agent.actions import Ports, action
+from agent.journal import JournalFailed
+from agent.model import Blast, Effect, Entry, Kind, Refusal
+from agent.rehearsal.stage import MemoryJournal
 from agent.rehearsal.virtual_time import run
 
 WORSE_IF = "increase(log_dir_failed_total[1m]) > 0"
@@ -155,3 +159,90 @@ def test_what_fails_while_nobody_carries_it_is_compared_with_what_was_before() -
     told = run(story())
     assert kinds(told) == ["started", "done", "worse", "undone", "closed"]
     assert told[2].endswith("partitions offline rose from 0 to 7")
+
+
+class Hanging(MemoryJournal):
+    """Its disk hangs from an entry of this kind on. That one is written once it answers, the others never."""
+
+    def __init__(self, at: Kind) -> None:
+        super().__init__()
+        self._at: Kind | None = at
+        self._late: tuple[Entry, ...] = ()
+
+    async def append(self, *entries: Entry) -> None:
+        """Whoever waits for it gives up."""
+        if entries[0].kind is self._at:
+            self._late, self._at = entries, None
+        if self._late:
+            raise JournalFailed("the disk hangs")
+        await super().append(*entries)
+
+    async def entries(self, after: int = 0) -> tuple[Entry, ...]:
+        """Nor can it be read."""
+        if self._late:
+            raise JournalFailed("the disk hangs")
+        return await super().entries(after)
+
+    async def answers(self) -> None:
+        """What hung is on disk."""
+        late, self._late = self._late, ()
+        await super().append(*late)
+
+
+@action(blast=Blast.HOST, reversible=True, keeps=True)
+class Mending(Brake):
+    """What it mended stays."""
+
+    async def plan(self, ports: Ports, *, target: str) -> Effect | Refusal:
+        """As the brake's."""
+        return await super().plan(ports, target=target)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_was_put_back_is_not_told_as_healed_though_that_was_written(kept: bool) -> None:
+    """That it healed hung, the symptom came again, and it was put back meanwhile: on disk it was `held`, or
+    `what was mended stays`."""
+
+    async def story() -> list[str]:
+        journal = Hanging(Kind.HEALED)
+        rules = judged(30_000, lease_ms=None if kept else HOUR)
+        stage = Stage(rules=rules, disk=Disk(), journal=journal)
+        stage.scenery = scenery = Cluster(stage.disk)
+        scenery.actions = {"brake": Mending(stage.disk) if kept else Brake(stage.disk)}
+        await stage.start()
+        await stage.play(23, used=0.9)
+        await stage.play(60, used=0.9, helps=False)
+        assert (stage.disk.brake, stage.disk.applied) == (None, 1)
+        await journal.answers()
+        await stage.play(10)
+        (one, *_) = stage.means.ledger.history.incidents.values()
+        assert not one.mended
+        return await ended(stage)
+
+    told = run(story())
+    assert kinds(told)[:5] == ["started", "done", "healed", "undone", "closed"]
+    assert told[3].endswith('undone: no better: not used{path="/d1"} < 0.7 within 30s')
+    assert told[4].endswith("closed: healed; nothing of it stands")
+
+
+def test_what_failed_is_not_told_as_done_though_that_was_written() -> None:
+    """That it stood hung, and a person changed it before anybody looked again."""
+
+    async def story() -> list[str]:
+        journal = Hanging(Kind.DONE)
+        stage = Stage(rules=judged(900_000), disk=Disk(helps=False), journal=journal)
+        stage.scenery = Cluster(stage.disk)
+        await stage.start()
+        await stage.play(11, used=0.9)
+        await stage.play(20, brake="theirs")
+        await journal.answers()
+        await stage.play(10)
+        assert stage.disk.brake == "theirs"
+        return await ended(stage)
+
+    told = run(story())
+    assert kinds(told)[:4] == ["started", "done", "undone", "closed"]
+    assert (
+        "undone: failed: found when it was taken up again: 0 of 1 changes stand as ours, 1 as others'; "
+        in told[2]
+    )
