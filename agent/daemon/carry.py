@@ -50,6 +50,7 @@ class Carrier:
 
     async def carry(self, *, resumed: bool = False) -> None:
         """Until nothing stands; then the claim is given back. Raises JournalFailed."""
+        resumed = resumed and self._evidence.refused is None  # who carried it before sent nothing
         self._resumed = resumed
         self._holding.begin(resumed=resumed, unwritten=self._evidence.must_go is not None)
         self._evidence.begin(resumed=resumed, begun=self._holding.may_have_begun)
@@ -62,6 +63,9 @@ class Carrier:
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
+        if self._evidence.refused is not None:
+            await self._refuse(self._evidence.refused)
+            return
         if await self._over():
             return
         work = asyncio.ensure_future(self._insisting.once(self._apply()))
@@ -77,12 +81,17 @@ class Carrier:
             work.result()
         except Broken as error:
             if (why := self._holding.not_begun()) is not None:
-                await self._one.record(Kind.REFUSED, why, question="the instant of effect")
+                await self._refuse(why)
             else:
                 await self._undoing.must_go(Kind.FAILED, str(error))
         else:
             self._evidence.stands()
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
+
+    async def _refuse(self, why: str) -> None:
+        """Nothing was sent. Raises JournalFailed; whoever carries it next writes the same."""
+        self._evidence.refused = why
+        await self._one.record(Kind.REFUSED, why, question="the instant of effect")
 
     async def _over(self) -> bool:
         """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""

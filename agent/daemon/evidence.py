@@ -21,13 +21,15 @@ class Evidence:
     Harm is judged by what was since the effect began, which is when its first request was sent; without a
     fence, or of a former life, nothing tells that, and it is the start. Help is judged by what was since it
     stood. `must_go`: as what its undo was begun, and why, once it was; it stays so, since what told that may
-    pass with the effect before either can be written down.
+    pass with the effect before either can be written down. `refused`: why nothing was sent at all, until that
+    is written down.
     """
 
     def __init__(self, means: Means, incident: str) -> None:
         self._means = means
         self._one = Standing(means, incident)
         self.must_go: tuple[Kind, str] | None = None
+        self.refused: str | None = None
         self._before = Before()
         self._began: Freshness | None = None
         self._stood_since = ran()  # at the latest, once it is DONE

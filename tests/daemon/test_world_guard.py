@@ -4,9 +4,10 @@ though the log knows no claim of it."""
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from fenced_cluster import boot_ms
+from fenced_cluster import TIMES, boot_ms
 from fenced_fleet import RATE, SET, Fleet, play
 from written_throttle import Clear, claims, written_down
 
@@ -16,8 +17,10 @@ from agent.actions.drain_disk import DrainDisk
 from agent.actions.throttle_replication import ThrottleReplication
 from agent.actions.throttles import LEADER_RATE, MOVE_RATE, UNLIMITED
 from agent.daemon.carry import Carrier
+from agent.daemon.evidence import Evidence
 from agent.daemon.world_guard import ASK_S, elsewhere
 from agent.history import Phase
+from agent.journal import JournalFailed
 
 SPEC = spec(ThrottleReplication)
 SIGN = SPEC.sign
@@ -56,6 +59,31 @@ def test_three_that_no_claim_tells_of_fill_the_cap() -> None:
         assert one.reason == f"the world guard: {words}"
         assert (fleet.cluster.writes, fleet.cluster.values) == (0, before)
         assert fleet.agents[1].control.end_of(fleet.claim) == "undone"
+
+    play(story)
+
+
+def test_who_was_refused_while_it_could_not_be_written_was_refused() -> None:
+    """It was told as failed, found after a restart, and counted as a start; and its claim was held for E."""
+
+    async def story(fleet: Fleet) -> None:
+        throttled(fleet, 4, 5, 6)
+        carrier = await written_down(fleet, Clear())
+        one: Any = fleet.agents[1]
+        evidence, journal = Evidence(one, carrier.incident.id), one.ledger._journal
+        first, again = (Carrier(one, carrier.incident.id, evidence) for _ in range(2))
+        journal.full = True
+        with pytest.raises(JournalFailed):
+            await first.carry()
+        journal.full, fleet.cluster.values = False, {}  # there is room by now
+        again.ask_undo("undone by ann")
+        begun = boot_ms()
+        await again.carry(resumed=True)
+        assert boot_ms() - begun < TIMES.act
+        assert (again.incident.phase, again.incident.question) == (Phase.REFUSED, "the instant of effect")
+        assert again.incident.reason.startswith("the world guard: brokers 4, 5 and 6 have")
+        assert (one.ledger.history.starts, one.ledger.history.unverified) == ((), 0)
+        assert (fleet.cluster.writes, fleet.agents[1].control.end_of(fleet.claim)) == (0, "undone")
 
     play(story)
 
