@@ -40,6 +40,7 @@ class Attempt:
         self._claim: Called = -1
         self._plan: Effect | None = None  # the last one
         self._judged: gate.Scene | None = None  # the last one
+        self.taken_back: Refusal | None = None  # why, though that may not be written
 
     async def start(self) -> bool:
         """True where STARTED is written and, where it claims, the claim is dirty."""
@@ -214,6 +215,7 @@ class Attempt:
         return gate.judge(replace(self._judged, **now))
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
+        self.taken_back = refusal
         await self._refuse(refusal)
         if claim is not None:
             await self._release(outcome)

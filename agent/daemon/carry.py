@@ -15,7 +15,7 @@ from agent.daemon.means import Means
 from agent.daemon.standing import Standing
 from agent.daemon.undoing import Undoing
 from agent.history import Incident, Phase
-from agent.model import Kind, Settle
+from agent.model import Kind, Refusal, Settle
 
 LOOK_S = 0.5
 
@@ -63,7 +63,7 @@ class Carrier:
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
-        if self._evidence.refused is not None:
+        if self._evidence.refused is not None and self._early.asked is None:
             await self._refuse(self._evidence.refused)
             return
         if await self._over():
@@ -81,17 +81,17 @@ class Carrier:
             work.result()
         except Broken as error:
             if (why := self._holding.not_begun()) is not None:
-                await self._refuse(why)
+                await self._refuse(Refusal("the instant of effect", why))
             else:
                 await self._undoing.must_go(Kind.FAILED, str(error))
         else:
             self._evidence.stands()
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
 
-    async def _refuse(self, why: str) -> None:
+    async def _refuse(self, why: Refusal) -> None:
         """Nothing was sent. Raises JournalFailed; whoever carries it next writes the same."""
         self._evidence.refused = why
-        await self._one.record(Kind.REFUSED, why, question="the instant of effect")
+        await self._one.record(Kind.REFUSED, why.reason, question=why.question)
 
     async def _over(self) -> bool:
         """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""

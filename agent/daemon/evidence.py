@@ -11,7 +11,7 @@ from agent.daemon.means import Means
 from agent.daemon.standing import Standing
 from agent.daemon.verification import Verification
 from agent.history import TRANSITIONS, Phase
-from agent.model import Kind
+from agent.model import Kind, Refusal
 from agent.verify import Before, Judgement, View, first_seen, judge, worsened
 
 
@@ -29,7 +29,7 @@ class Evidence:
         self._means = means
         self._one = Standing(means, incident)
         self.must_go: tuple[Kind, str] | None = None
-        self.refused: str | None = None
+        self.refused: Refusal | None = None
         self._before = Before()
         self._began: Freshness | None = None
         self._stood_since = ran()  # at the latest, once it is DONE

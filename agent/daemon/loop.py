@@ -18,7 +18,7 @@ from agent.daemon.sight import Sight
 from agent.decide import ESCALATE, decide, endings
 from agent.history import History, Incident, Phase
 from agent.journal import JournalFailed
-from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
+from agent.model import Decision, Entry, Kind, Operation, Refusal, RuleHealth, Sample
 from agent.report import doing
 from agent.series import Touched
 from agent.sources import schedule
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
 AGAIN_MS = 3_000  # between two tries of a decision that was refused
 UNDO_S = 30.0  # what stopping may take
+_CUT_SHORT = Refusal("the instant of effect", "its start was cut short, and nothing was sent")
 
 Judge = Callable[[Sight, int, Touched | None, frozenset[str]], None]  # as Sight.judge
 
@@ -54,6 +55,8 @@ class Daemon:
         ] = {}  # by incident: theirs until the start is written and looked at
         self._undo_asked: dict[str, str] = {}  # by incident, until nothing of it stands
         self._evidence: dict[str, Evidence] = {}  # likewise: a carrier may end with the journal
+        self._former: frozenset[str] | None = None  # incidents of which a former life may have sent something
+        self._taken_back: dict[str, Refusal] = {}  # by incident, likewise: what cannot be written down
         self._seen: Sight | None = None  # whose rules were all judged once
         self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
@@ -93,6 +96,7 @@ class Daemon:
 
     async def recover(self) -> None:
         """After a start: claims that waited are gone; what may stand is carried on by the first round."""
+        self._former = frozenset(self.standing())
         with suppress(JournalFailed):  # the ledger shows it; each round tries again
             await self._stop_waiting("the agent restarted while the claim waited")
 
@@ -204,17 +208,27 @@ class Daemon:
             started = await attempt.start()
         finally:
             del self._deciding[name]
+            if attempt.taken_back is not None:
+                self._taken_back[name] = attempt.taken_back
             self._forget(name)
         if started:
             self._carry(name, resumed=False)
 
     def _carry(self, incident: str, *, resumed: bool) -> None:
         """There from now on, so that no order to it is lost before its task first runs."""
-        evidence = self._evidence.setdefault(incident, Evidence(self._means, incident))
+        evidence = self._evidence.get(incident) or self._first_evidence(incident, resumed=resumed)
         carrier = self.carriers[incident] = Carrier(self._means, incident, evidence)
         if (asked := self._undo_asked.get(incident)) is not None:
             carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
+
+    def _first_evidence(self, incident: str, *, resumed: bool) -> Evidence:
+        """That nothing was sent, where it was written in this life to have started, and nobody went on: that
+        it was taken back could not be written, or that it started was said to have failed."""
+        evidence = self._evidence[incident] = Evidence(self._means, incident)
+        if resumed and self._former is not None and incident not in self._former:
+            evidence.refused = self._taken_back.get(incident, _CUT_SHORT)
+        return evidence
 
     async def _record_as(self, known: History, entry: Entry) -> None:
         """Where its incident is still so by its turn: an entry of a cancelled attempt may come before."""
@@ -260,6 +274,7 @@ class Daemon:
         if incident not in self.standing():
             self._undo_asked.pop(incident, None)
             self._evidence.pop(incident, None)
+            self._taken_back.pop(incident, None)
 
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=key)

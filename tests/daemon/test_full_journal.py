@@ -17,7 +17,9 @@ from stage import DiskScenery, Stage, book
 from agent.assembly.service import make_service
 from agent.daemon.desk import Desk
 from agent.daemon.scenes import Local
-from agent.model import Sample, labels_of
+from agent.journal import JournalFailed
+from agent.model import Entry, Sample, labels_of
+from agent.rehearsal.stage import MemoryJournal
 from agent.rehearsal.virtual_time import run
 from agent.surface import Refused
 
@@ -137,6 +139,63 @@ def test_what_a_person_ordered_before_it_was_begun_is_not_begun() -> None:
     run(story())
     assert stage.disk.applied == 0
     assert stage.told()[1].endswith("undone: undone by ann")
+
+
+class Refusing(Stage):
+    """Its last look refuses the start as the journal fills."""
+
+    async def _local(self) -> Local:
+        if len(self.entries()) == 1:
+            self.journal.full, self.stop_file = True, "disks are exchanged"
+        return await super()._local()
+
+
+def test_what_was_taken_back_is_not_begun_though_that_could_not_be_written() -> None:
+    """It was taken for what a restart leaves half done, and applied without a look; or told as failed."""
+
+    async def story() -> None:
+        await stage.start()
+        await stage.play(14, used=0.9)
+        stage.stop_file = None
+        await stage.play(10)
+        assert (stage.disk.applied, len(stage.told())) == (0, 1)
+        stage.journal.full = False
+        await stage.play(3)
+        await stage.crash()
+
+    stage = Refusing(rules=book(1))
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    run(story())
+    assert stage.disk.applied == 0
+    assert stage.told()[1].endswith("refused: the stop file stands: disks are exchanged (stop file)")
+
+
+class Hesitating(MemoryJournal):
+    """Says of the first start that it failed, and has written it."""
+
+    async def append(self, *entries: Entry) -> None:
+        """Once."""
+        await super().append(*entries)
+        if len(self.lines) == 1:
+            raise JournalFailed("disk full")
+
+
+def test_what_is_found_to_have_started_is_not_begun() -> None:
+    """Nobody asked the gate once more."""
+
+    async def story() -> None:
+        await stage.start()
+        await stage.play(16, used=0.9)
+        await stage.crash()
+
+    stage = Stage(rules=book(1), journal=Hesitating())
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    run(story())
+    assert stage.disk.applied == 0
+    words = "refused: its start was cut short, and nothing was sent (the instant of effect)"
+    assert stage.told()[1].endswith(words)
 
 
 def test_what_a_person_orders_after_a_restart_is_undone() -> None:

@@ -76,7 +76,6 @@ def test_who_was_refused_while_it_could_not_be_written_was_refused() -> None:
         with pytest.raises(JournalFailed):
             await first.carry()
         journal.full, fleet.cluster.values = False, {}  # there is room by now
-        again.ask_undo("undone by ann")
         begun = boot_ms()
         await again.carry(resumed=True)
         assert boot_ms() - begun < TIMES.act
