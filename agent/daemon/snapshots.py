@@ -50,7 +50,7 @@ class Snapshots:
     async def load(self) -> None:
         """Fill the store, empty yet, with what a former life left. What is damaged is told and ignored."""
         try:
-            await self._thread.run(self._load, _DEADLINE_S)
+            self._series.become(await self._thread.run(self._load, _DEADLINE_S))
         except FileNotFoundError:
             return
         except (BadSnapshot, OSError) as error:
@@ -77,9 +77,12 @@ class Snapshots:
             self._saved.failed += 1
             log.warning("%s was not written, the one before stands: %s", self._file, error)
 
-    def _load(self) -> None:
+    def _load(self) -> Series:
+        """Into a store of its own: who waits for it may have given up by the end, and use the other."""
+        series = self._series.alike()
         with self._file.open("rb") as stream:
-            restore(self._series, stream, self._clock())
+            restore(series, stream, self._clock())
+        return series
 
     def _tell(self, left_out: Set[str]) -> None:
         if left_out and not self._saved.left_out:

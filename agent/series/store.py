@@ -190,6 +190,17 @@ class Series(Readable):
                 self._count -= len(self._blocks.pop(name).rows)
             self.cover.begin_anew(names, self._newest)
 
+    def alike(self) -> Series:
+        """Another one, empty, that keeps the same: to be filled beside this one."""
+        return Series(self.window_ms, self.cover.wanted, self.limit, self._longest)
+
+    def become(self, other: Series) -> None:
+        """Go on, empty yet, as one that was made to be `alike`, which is nobody's any more."""
+        self._lock, self._blocks, self._count = other._lock, other._blocks, other._count
+        self._latest, self._swept_at = other._latest, other._swept_at
+        self.cover, self.dropped = other.cover, other.dropped
+        self._were_shortened = other._were_shortened
+
     def forget(self) -> None:
         """Be empty again."""
         self._empty()

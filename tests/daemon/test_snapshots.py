@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,3 +145,28 @@ async def test_samples_may_come_while_it_is_written(tmp_path: Path, monkeypatch:
     await made(again, tmp_path)[0].load()
     assert saved.failed == 0
     assert again.count == 2500  # the others began when the first line was written
+
+
+async def test_what_its_disk_gives_too_late_is_no_part_of_a_store_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rules were warm by what it covered, and judged on the minute since the start alone."""
+    await made(filled(3), tmp_path)[0].save()
+    answers, restored = threading.Event(), threading.Event()
+
+    def hanging(*given: Any) -> None:
+        answers.wait()
+        snapshot.restore(*given)
+        restored.set()
+
+    monkeypatch.setattr(module, "restore", hanging)
+    monkeypatch.setattr(module, "_DEADLINE_S", 0.05)
+    series = Series(3_600_000, {"b": 60_000})
+    snapshots, saved = made(series, tmp_path)
+    await snapshots.load()
+    assert saved.ignored == 1
+    assert "has not returned for 0.05 s" in caplog.text
+    series.add([Sample("b", (), NOW + 1000, 1.0)])
+    answers.set()
+    await asyncio.to_thread(restored.wait)
+    assert (series.names, series.first_at, series.cover.wanted) == (("b",), NOW + 1000, {"b": 60_000})
