@@ -22,7 +22,6 @@ from agent.series.store import Series
 MAX_BYTES = 64 << 20
 _MAGIC = b"ottla series 1\n"
 _DIGEST = 16
-_FRAME = 16 << 20
 _LENGTH = struct.Struct("<I")
 _AT_ONCE = 1 << 20
 _Frame = TypeVar("_Frame")
@@ -127,7 +126,7 @@ def _check(stream: BinaryIO) -> None:
 def _decoded(stream: BinaryIO, kind: type[_Frame]) -> _Frame | None:
     """The next frame; None at the end."""
     (length,) = _LENGTH.unpack(stream.read(_LENGTH.size))
-    if length > _FRAME:
+    if length > MAX_BYTES:
         raise BadSnapshot(f"a frame of {length} bytes")
     return msgspec.msgpack.decode(stream.read(length), type=kind) if length else None
 

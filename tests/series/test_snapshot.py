@@ -184,3 +184,11 @@ def test_what_was_dropped_before_a_restart_is_still_lacking_after_it() -> None:
     assert again.incomplete == {"a"}
     again.add([Sample("a", labels_of({"n": "0"}), NOW + WINDOW + MINUTE, 1.0)])
     assert again.incomplete == frozenset()
+
+
+def test_a_piece_with_long_labels_comes_back() -> None:
+    """It had more than the 16 MiB that the next start took."""
+    series = Series(WINDOW)
+    series.add([Sample("a", labels_of({"n": f"{n:09000}"}), NOW, 1.0) for n in range(2_000)])
+    again = restored(saved(series), NOW)
+    assert again.count == 2_000
