@@ -22,6 +22,7 @@ class Readable:
     def __init__(self) -> None:
         self._blocks: dict[str, Block] = {}
         self._lock = Lock()
+        self._shortened = 0  # as `shortened`, of the blocks that are gone
 
     def select(self, name: str | None, matchers: tuple[Matcher, ...], start: int, end: int) -> Samples:
         """The samples with start < t <= end of every matching series; stale markers included."""
@@ -67,7 +68,7 @@ class Readable:
     @property
     def shortened(self) -> int:
         """Samples that were dropped before their time."""
-        return sum(block.shortened for block in self._blocks.values())
+        return self._shortened + sum(block.shortened for _, block in self._every())
 
     @property
     def shortened_until(self) -> Mapping[str, int]:

@@ -207,6 +207,7 @@ class Series(Readable):
         self.cover.wanted = None
 
     def _empty(self) -> None:
+        self._shortened = self.shortened
         with self._lock:
             self._blocks, self._count, self._latest, self._swept_at = {}, 0, 0, 0
             self.cover.empty()
@@ -270,5 +271,6 @@ class Series(Readable):
         """Forget the series without a sample in their window, so that new ones find room."""
         self._swept_at = self._newest
         kept = {name: block.without(self._newest - block.window_ms) for name, block in self._blocks.items()}
+        self._shortened += sum(block.shortened for block in kept.values() if not block.rows)
         self._blocks = {name: block for name, block in kept.items() if block.rows}
         self._count = sum(len(block.rows) for block in self._blocks.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,8 +14,8 @@ from agent.series import Series
 from agent.sources import MetricInfo
 
 _SHOWN = 20  # metrics with series of their own here, the largest; the others are summed up
-_OTHERS = "others"
-_DROPPERS = 100  # the same, of metrics that lost samples
+_OTHERS = "(others)"  # no metric is called so
+_DROPPERS = 100  # the first so many that lost samples: which they are never changes, as no counter may fall
 
 SERIES = MetricInfo("ottla_series", "gauge", "", "Series in the window store, by `family`")
 BYTES = MetricInfo("ottla_series_bytes", "gauge", "bytes", "Memory of their samples, by `family`")
@@ -111,9 +111,9 @@ class AgentItself:
     def samples(self, now: int) -> Iterator[Sample]:
         """The same, for whoever wants them at another time."""
         sizes = self._series.sizes()
-        yield from _by_family(SERIES, {name: count for name, (count, _) in sizes.items()}, now, _SHOWN)
-        yield from _by_family(BYTES, {name: held for name, (_, held) in sizes.items()}, now, _SHOWN)
-        yield from _by_family(DROPPED, dict(self._series.dropped), now, _DROPPERS)
+        yield from _largest(SERIES, {name: count for name, (count, _) in sizes.items()}, now)
+        yield from _largest(BYTES, {name: held for name, (_, held) in sizes.items()}, now)
+        yield from _by_family(DROPPED, list(self._series.dropped.items()), now, _DROPPERS)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         values: dict[MetricInfo, float | None] = {
             REFUSED: self._series.refused,
@@ -131,12 +131,17 @@ class AgentItself:
         yield from (_sample(metric, (), now, value) for metric, value in values.items() if value is not None)
 
 
-def _by_family(metric: MetricInfo, values: dict[str, int], now: int, shown: int) -> Iterator[Sample]:
-    """A series for each of the largest, one for all others together."""
-    ranked = sorted(values, key=lambda name: -values[name])
-    for name in ranked[:shown]:
-        yield _sample(metric, (("family", name),), now, values[name])
-    yield _sample(metric, (("family", _OTHERS),), now, sum(values[name] for name in ranked[shown:]))
+def _largest(metric: MetricInfo, values: dict[str, int], now: int) -> Iterator[Sample]:
+    return _by_family(metric, sorted(values.items(), key=lambda each: -each[1]), now, _SHOWN)
+
+
+def _by_family(
+    metric: MetricInfo, values: Sequence[tuple[str, int]], now: int, shown: int
+) -> Iterator[Sample]:
+    """A series for each of the first, one for all others together."""
+    for name, value in values[:shown]:
+        yield _sample(metric, (("family", name),), now, value)
+    yield _sample(metric, (("family", _OTHERS),), now, sum(value for _, value in values[shown:]))
 
 
 def _sample(metric: MetricInfo, labels: Labels, now: int, value: float) -> Sample:

@@ -32,7 +32,7 @@ read. With agent/lab/jmx_exporter.yml jmx_exporter gives the names of "The broke
 configured: [configuration.md](configuration.md#exporters).
 """
 _AGENT = """\
-`family` is a metric's name: the largest twenty (of those that lost samples a hundred), and `others`.
+`family` is a metric's name: the largest twenty (the first hundred that lost samples), and `(others)`.
 """
 _TEXTS = {"logs": _LOGS, "jmx": _JMX, "exposition": _EXPOSITION, "agent": _AGENT}  # by source
 

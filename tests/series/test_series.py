@@ -132,6 +132,21 @@ def test_a_series_with_too_many_samples_loses_its_oldest_and_they_are_counted() 
     assert list(times) == list(range(int(times[0]), 6001))
 
 
+def test_what_was_shortened_is_counted_on_when_its_metric_is_gone() -> None:
+    """It told of fewer from then on, as a counter of a process that restarted."""
+    series = Series(60_000, longest=64)
+    for at in range(100_000, 101_000):
+        series.see(at)
+        series.add([Sample("burst", (), at, 1.0)])
+    before = series.shortened
+    series.see(200_000)
+    series.add([Sample("calm", (), 200_000, 1.0)])
+    assert (series.names, series.shortened) == (("calm",), before)
+    assert before > 0
+    series.see(150_000)
+    assert (series.set_back, series.shortened) == (1, before)
+
+
 steps = st.tuples(st.integers(0, 2), st.integers(1, 400), st.booleans())  # series, time that passes, stale?
 
 
