@@ -75,6 +75,7 @@ class Series(Readable):
         self._now = NEVER
         self._ran = math.nan
         self._swept_at = 0
+        self._full: set[str] = set()  # metrics for whose new series there is no place as it is now
         self._were_shortened: Mapping[str, int] = {}  # as `shortened_until`, in the store before a restart
         self._changed: set[str] = set()  # in the call of add that is under way
 
@@ -209,7 +210,7 @@ class Series(Readable):
     def _empty(self) -> None:
         self._shortened = self.shortened
         with self._lock:
-            self._blocks, self._count, self._latest, self._swept_at = {}, 0, 0, 0
+            self._blocks, self._count, self._latest, self._swept_at, self._full = {}, 0, 0, 0, set()
             self.cover.empty()
 
     def _append(self, sample: Sample) -> bool:
@@ -219,13 +220,15 @@ class Series(Readable):
             return False
         row = block.rows.get(sample.labels) if block else None
         if row is None:
-            if self._count >= self.limit and not self._make_place(sample.name):
+            if self._count >= self.limit and (sample.name in self._full or not self._make_place(sample.name)):
+                self._full.add(sample.name)
                 self._drop(sample.name, 1)
                 return False
             if block is None:
                 block = Block(sample.name, self.cover.window(sample.name), self._longest, self._lock)
                 self._blocks[sample.name] = block
             row = block.begin(sample.labels)
+            self._full.clear()
             self._count += 1
         assert block is not None
         new = block.append(row, sample.at, sample.value, self._now)
@@ -270,6 +273,7 @@ class Series(Readable):
     def _sweep(self) -> None:
         """Forget the series without a sample in their window, so that new ones find room."""
         self._swept_at = self._newest
+        self._full.clear()
         kept = {name: block.without(self._newest - block.window_ms) for name, block in self._blocks.items()}
         self._shortened += sum(block.shortened for block in kept.values() if not block.rows)
         self._blocks = {name: block for name, block in kept.items() if block.rows}

@@ -69,3 +69,26 @@ def test_a_metric_is_whole_again_when_what_was_dropped_would_be_too_old() -> Non
     assert series.incomplete == {"a"}
     series.add([Sample("a", labels_of({"n": "0"}), 1002, 1.0)])
     assert series.incomplete == frozenset()
+
+
+class Looking(Series):
+    """Counts how often it looks for a name that gives way, which walks all of them."""
+
+    looks = 0
+
+    def _make_place(self, name: str) -> bool:
+        self.looks += 1
+        return super()._make_place(name)
+
+
+def test_one_look_tells_of_all_that_is_refused_until_something_changes() -> None:
+    """A metric that explodes held up the loop for a second at each reading."""
+    series = Looking(10**9, limit=60)
+    series.add(Sample(name, (), 1, 1.0) for name in "ab")
+    for at in (10, 20):
+        series.add(Sample("a", labels_of({"n": f"{n}"}), at, 1.0) for n in range(10_000))
+    assert (held(series), series.looks) == ({"a": 59, "b": 1}, 1)
+    series.add([Sample("b", labels_of({"n": "0"}), 30, 1.0)])
+    series.add(Sample("a", labels_of({"n": f"{n}"}), 30, 1.0) for n in range(10_000))
+    assert held(series)["b"] == 2
+    assert series.looks < 10
