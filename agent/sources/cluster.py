@@ -137,13 +137,7 @@ class ClusterFacts:
 
     async def _ask_partitions(self, now: int) -> None:
         asked, settings = self._witnesses.peer(now), self._settings
-        try:
-            partitions = await self._admin.partitions(ask=asked)
-            topics = frozenset(p.topic for p in partitions)
-            await settings.refresh(topics, self._admin, asked, now)
-        except KafkaError:
-            self._witnesses.was_silent(asked, now)
-            raise
+        partitions = await self._partitions(asked, settings, now)
         self._asked = asked
         counts = await self._count(partitions, settings.minimum)
         samples = list(cluster_samples.of_counts(counts, now))
@@ -151,9 +145,21 @@ class ClusterFacts:
             lists = settings.throttled(key)
             samples += cluster_samples.of_throttle_list(key, lists, partitions, self._node_id, now)
         if settings is self._settings:  # else others are wanted meanwhile: at once
-            self._due["partitions"] = now + _pause(len(partitions), _PAUSE_PER_PARTITION_MS)
             self._listed = settings.lists
         self._took("partitions", samples, now)
+
+    async def _partitions(self, asked: int, settings: TopicSettings, now: int) -> tuple[PartitionInfo, ...]:
+        """As broker `asked` tells of them, with their topics' settings up to date."""
+        try:
+            partitions = await self._admin.partitions(ask=asked)
+            if settings is self._settings:  # they were dear, also where settings keep them from being told
+                self._due["partitions"] = now + _pause(len(partitions), _PAUSE_PER_PARTITION_MS)
+            await settings.refresh_default(self._admin, asked, now)
+        except KafkaError:
+            self._witnesses.was_silent(asked, now)
+            raise
+        await settings.refresh(frozenset(p.topic for p in partitions), self._admin, now)
+        return partitions
 
     async def _count(self, partitions: tuple[PartitionInfo, ...], minimum: Mapping[str, int]) -> Counts:
         """Anew only where something has changed, and in slices."""

@@ -26,18 +26,30 @@ class TopicSettings:
         self._read_at: dict[str, int] = {}
         self._default: tuple[int, int] | None = None  # when it was read, and the value
 
-    async def refresh(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
-        """Have the settings of these topics and no others, by broker `ask`'s defaults.
+    async def refresh_default(self, admin: FactsAdmin, ask: int, now: int) -> None:
+        """Have broker `ask`'s defaults. KafkaError where it does not tell and what is known is too old."""
+        if self._default is not None and 0 <= now - self._default[0] < self._turn:
+            return
+        try:
+            told = (await admin.effective_configs(f"broker/{ask}", [MIN_ISR])).get(MIN_ISR)
+            if told is None:
+                raise KafkaUnreachable(f"broker {ask}", f"it did not tell its {MIN_ISR}")
+        except KafkaError:
+            if self._default is None or not 0 <= now - self._default[0] <= _MAX_AGE_MS:
+                raise
+        else:
+            self._default = now, int(told)
 
-        KafkaError where some are not known, or too old to go by.
-        """
+    async def refresh(self, topics: frozenset[str], admin: FactsAdmin, now: int) -> None:
+        """Have the settings of these topics and no others. KafkaError where some are not known, or too old to
+        go by."""
         for gone in self._own.keys() - topics:
             del self._own[gone], self._read_at[gone]
         try:
-            await self._ask(topics, admin, ask, now)
+            await self._ask(topics, admin, now)
         except KafkaError:
-            oldest = min([*self._read_at.values(), *([self._default[0]] if self._default else [])], default=0)
-            if topics - self._own.keys() or self._default is None or not 0 <= now - oldest <= _MAX_AGE_MS:
+            oldest = min(self._read_at.values(), default=0)
+            if topics - self._own.keys() or not 0 <= now - oldest <= _MAX_AGE_MS:
                 raise
 
     @property
@@ -50,16 +62,16 @@ class TopicSettings:
         """The lists by topic, those that are not empty."""
         return {topic: own[key] for topic, own in self._own.items() if own.get(key)}
 
-    async def _ask(self, topics: frozenset[str], admin: FactsAdmin, ask: int, now: int) -> None:
-        turn = _TURN_OF_FEW_MS if len(topics) <= _FEW else _TURN_MS
-        if self._default is None or not 0 <= now - self._default[0] < turn:
-            told = (await admin.effective_configs(f"broker/{ask}", [MIN_ISR])).get(MIN_ISR)
-            if told is None:
-                raise KafkaUnreachable(f"broker {ask}", f"it did not tell its {MIN_ISR}")
-            self._default = now, int(told)
+    @property
+    def _turn(self) -> int:
+        """By how many topics were told last."""
+        return _TURN_OF_FEW_MS if len(self._own) <= _FEW else _TURN_MS
+
+    async def _ask(self, topics: frozenset[str], admin: FactsAdmin, now: int) -> None:
         new = sorted(topics - self._own.keys())
         for start in range(0, len(new), _NEW_AT_ONCE):
             await self._read(new[start : start + _NEW_AT_ONCE], admin, now)
+        turn = self._turn
         old = [t for t, at in self._read_at.items() if not 0 <= now - at < turn]
         if old:
             most = max(_AT_ONCE, len(topics) // 10)

@@ -281,28 +281,62 @@ async def test_topics_settings_are_asked_for_in_turn(cluster: FakeCluster, facts
 async def test_many_topics_are_asked_about_a_few_at_a_time(cluster: FakeCluster) -> None:
     """The oldest first, until all had their turn."""
     known, topics = TopicSettings(), frozenset(f"t{number:03}" for number in range(500))
-    await known.refresh(topics, cluster, 1, 0)
+    await known.refresh(topics, cluster, 0)
     for now in (30_000, 60_000, 61_000, 62_000, 63_000):
-        await known.refresh(topics, cluster, 1, now)
+        await known.refresh(topics, cluster, now)
 
     asked = [topics for topics in cluster.calls("topic_configs") if isinstance(topics, tuple)]
     assert [len(topics) for topics in asked] == [500, 200, 200, 100]
     assert set(asked[1] + asked[2] + asked[3]) == topics
 
 
+async def test_a_default_that_is_too_old_is_none(cluster: FakeCluster) -> None:
+    """While no broker tells its own, what is known holds for five minutes."""
+    known = TopicSettings()
+    await known.refresh_default(cluster, 1, 0)
+    cluster.silent.add("effective_configs")
+    await known.refresh_default(cluster, 1, 300_000)
+    with pytest.raises(KafkaUnreachable):
+        await known.refresh_default(cluster, 1, 300_001)
+
+
+async def test_partitions_without_their_topics_settings_cost_no_more_than_with_them(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """A topic that refuses to tell them: the answer was dear, and it is not its broker's fault."""
+    cluster.parts = tuple(partition("payroll", n) for n in range(30_000))
+    cluster.silent.add("topic_configs")
+    for now in range(1_000, 31_000, 5_000):
+        await facts.read(now)
+    assert cluster.calls("partitions") == [3]
+    await facts.read(31_000)
+    assert cluster.calls("partitions") == [3, 3]
+    assert facts.facts is None
+
+
+async def test_a_peer_that_does_not_tell_its_own_defaults_is_asked_no_more(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """That is its fault."""
+    cluster.silent = {"effective_configs"}
+    for now in (1_000, 2_000):
+        await facts.read(now)
+    assert cluster.calls("partitions") == [3, 1]
+
+
 async def test_a_setting_that_is_too_old_is_none(cluster: FakeCluster) -> None:
     """While topics do not tell theirs, what is known holds for five minutes; a topic that is gone goes."""
     known = TopicSettings()
     cluster.own["orders"] = {"min.insync.replicas": "3"}
-    await known.refresh(frozenset({"orders", "gone"}), cluster, 1, 0)
+    await known.refresh(frozenset({"orders", "gone"}), cluster, 0)
     cluster.silent.add("topic_configs")
 
-    await known.refresh(frozenset({"orders"}), cluster, 1, 300_000)
+    await known.refresh(frozenset({"orders"}), cluster, 300_000)
     assert known.minimum == {"orders": 3}
     with pytest.raises(KafkaUnreachable):
-        await known.refresh(frozenset({"orders"}), cluster, 1, 300_001)
+        await known.refresh(frozenset({"orders"}), cluster, 300_001)
     with pytest.raises(KafkaUnreachable):
-        await known.refresh(frozenset({"orders", "new"}), cluster, 1, 20_000)
+        await known.refresh(frozenset({"orders", "new"}), cluster, 20_000)
 
 
 PARTITIONS = {
