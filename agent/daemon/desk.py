@@ -87,12 +87,11 @@ class Desk:
 
     def sources(self) -> list[Plain]:
         """What each source last came to."""
-        now = self.means.clock()
         return [
             {
                 "name": p.source.name,
                 "up": not p.silence,
-                "age_ms": None if p.read_at is None else now - p.read_at,
+                "age_ms": None if p.read_at is None else round(p.age_s * 1000),
                 "why": p.silence,
             }
             for p in self.pollings

@@ -223,8 +223,8 @@ class ClusterFacts:
     def _of_calls(self, now: int) -> list[Sample]:
         sample = cluster_samples.sample
         samples = [sample("unanswered_total", now, n, call=c) for c, n in self._calls.unanswered.items()]
-        ages = self._calls.answered_at.items()
-        return samples + [sample("answer_age_seconds", now, (now - at) / 1000, call=c) for c, at in ages]
+        ages = self._calls.ages().items()
+        return samples + [sample("answer_age_seconds", now, age, call=call) for call, age in ages]
 
 
 def _pause(count: int, each_ms: int) -> int:

@@ -77,10 +77,18 @@ class Polling:
         self._errors = 0
         self._took_s, self._count = 0.0, 0  # of the last reading
         self._unread = frozenset[str]()
-        self._begun_at: int | None = None
+        self._good_at: float | None = (
+            None  # by the loop's time: it began that succeeded last, or else the first
+        )
         self._endless: asyncio.Future[list[Sample]] | None = None
         self._series: set[tuple[str, Labels]] = set()
         self._process_start: float | None = None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last reading that succeeded began, or since the first where none has; whatever
+        the wall clock is set to."""
+        return 0.0 if self._good_at is None else asyncio.get_running_loop().time() - self._good_at
 
     @property
     def silence(self) -> str:
@@ -111,13 +119,13 @@ class Polling:
         loop = asyncio.get_running_loop()
         now, began = self._clock(), loop.time()
         self.began = began
-        self._begun_at = self._begun_at or now
+        self._good_at = began if self._good_at is None else self._good_at
         samples: list[Sample] = []
         stale: list[Sample] = []
         try:
             samples = await self._read(now)
             stale, self.last_error = self._ended(samples, now), None
-            self.read_at = now
+            self.read_at, self._good_at = now, began
         except (*_FAILURES, *_FAULTS) as error:
             self._errors += 1
             self.last_error = self._why(error)
@@ -197,8 +205,8 @@ class Polling:
     def own(self, now: int) -> list[Sample]:
         """The source's own series, in the order of METRICS."""
         labels = (("source", self.source.name),)
-        age = (now - (self.read_at or self._begun_at or now)) / 1000
-        values = (float(not self.silence), self._took_s, float(self._count), float(self._errors), age)
+        up, count, errors = float(not self.silence), float(self._count), float(self._errors)
+        values = up, self._took_s, count, errors, self.age_s
         own = [Sample(m.name, labels, now, value) for m, value in zip(_OF_READINGS, values, strict=True)]
         return own + [self._of_part(metric, now, 1.0) for metric in sorted(self._unread)]
 

@@ -9,8 +9,8 @@ from agent.kafka.errors import KafkaError
 
 
 class Calls:
-    """Each call by name: how often it failed, when it was last answered (ms), and which have an answer
-    that no failure came after.
+    """Each call by name: how often it failed, when it was asked that was answered last (ms, and by the loop's
+    time, which nobody sets), and which have an answer that no failure came after.
 
     `failed` is told of each that fails, and when it was asked. Calls end by themselves, at their own
     deadlines; one that runs is not begun a second time.
@@ -19,10 +19,16 @@ class Calls:
     def __init__(self, names: Iterable[str], failed: Callable[[str, int], None]) -> None:
         self.unanswered = dict.fromkeys(names, 0)
         self.answered_at: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
         self.known = set[str]()
         self._failed = failed
         self._running: dict[str, asyncio.Task[None]] = {}
         self._begun: list[asyncio.Task[None]] = []  # since the last wait
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since each was asked that was answered last."""
+        now = asyncio.get_running_loop().time()
+        return {name: now - asked for name, asked in self._asked.items()}
 
     def begin(self, name: str, now: int, call: Callable[[int], Awaitable[None]]) -> None:
         """Begin a call, unless it runs. It is given `now`, when it was asked."""
@@ -42,6 +48,7 @@ class Calls:
             self._running.pop(name).result()
 
     async def _run(self, name: str, now: int, call: Callable[[int], Awaitable[None]]) -> None:
+        asked = asyncio.get_running_loop().time()
         try:
             await call(now)
         except KafkaError:
@@ -49,5 +56,5 @@ class Calls:
             self.known.discard(name)
             self._failed(name, now)
         else:
-            self.answered_at[name] = now
+            self.answered_at[name], self._asked[name] = now, asked
             self.known.add(name)

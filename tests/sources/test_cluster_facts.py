@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -15,6 +16,7 @@ from agent.kafka.log_dirs import LogDir, LogDirReplica
 from agent.kafka.metadata import BrokerInfo, PartitionInfo
 from agent.kafka.quorum import Quorum, QuorumNode
 from agent.model import Sample
+from agent.rehearsal.virtual_time import run
 from agent.sources import SourceFailed
 from agent.sources.cluster import ClusterFacts
 from agent.sources.cluster_metrics import BY_CALL, METRICS, THROTTLES
@@ -94,6 +96,16 @@ class FakeCluster:
         return [about for name, about in self.asked if name == call]
 
 
+def in_virtual_time(test: Callable[[FakeCluster, ClusterFacts], Coroutine[Any, Any, None]]) -> Any:
+    """Where ages are told to the second."""
+
+    def story(cluster: FakeCluster, facts: ClusterFacts) -> None:
+        run(test(cluster, facts))
+
+    story.__doc__ = test.__doc__
+    return story
+
+
 @pytest.fixture
 def cluster() -> FakeCluster:
     return FakeCluster()
@@ -115,9 +127,9 @@ def values(samples: list[Sample]) -> dict[str, float]:
     }
 
 
-async def test_a_healthy_cluster(cluster: FakeCluster, facts: ClusterFacts) -> None:
+def test_a_healthy_cluster(cluster: FakeCluster, facts: ClusterFacts) -> None:
     """Every series is there, also those of what is not: a throttle that is not set is -1."""
-    seen = values(await facts.read(7))
+    seen = values(run(facts.read(7)))
 
     assert seen == {
         "brokers": 3,
@@ -229,6 +241,7 @@ async def test_what_is_set_on_this_broker(cluster: FakeCluster, facts: ClusterFa
     assert "log_dir_replica_bytes:/d2" not in seen
 
 
+@in_virtual_time
 async def test_log_dirs_are_asked_once_a_minute_while_one_is_offline(
     cluster: FakeCluster, facts: ClusterFacts
 ) -> None:
@@ -238,7 +251,10 @@ async def test_log_dirs_are_asked_once_a_minute_while_one_is_offline(
     assert len(cluster.calls("log_dirs")) == 3
 
     cluster.dirs = (LogDir("/d1", 56, -1, -1, ()),)
-    seen = [values(await facts.read(now)) for now in range(3000, 63_000, 1000)]
+    seen = []
+    for now in range(3000, 63_000, 1000):
+        seen.append(values(await facts.read(now)))
+        await asyncio.sleep(1)
     assert [one["log_dir_offline:/d1"] for one in seen if "log_dir_offline:/d1" in one] == [1]
     assert seen[-1]["answer_age_seconds:log_dirs"] == 59
     assert len(cluster.calls("log_dirs")) == 4
@@ -464,6 +480,7 @@ async def test_what_is_not_answered_ends_at_once_and_only_that(
     assert [s for s in await facts.read(3000) if math.isnan(s.value)] == []
 
 
+@in_virtual_time
 async def test_where_no_broker_answers_all_ends_and_all_is_asked_as_soon_as_one_does(
     cluster: FakeCluster, facts: ClusterFacts
 ) -> None:
@@ -472,6 +489,7 @@ async def test_where_no_broker_answers_all_ends_and_all_is_asked_as_soon_as_one_
     whole = await facts.read(1000)
     own = {"kafka_admin_unanswered_total", "kafka_admin_answer_age_seconds"}
     cluster.silent = {"brokers"}
+    await asyncio.sleep(1)
 
     with pytest.raises(SourceFailed) as failed:
         await facts.read(2000)
@@ -532,6 +550,18 @@ async def test_alone_a_broker_is_asked_about_itself(cluster: FakeCluster, facts:
 
     assert cluster.calls("partitions") == [ME]
     assert facts.facts == World(1000, ME, frozenset({3}), alone=True)
+
+
+@in_virtual_time
+async def test_the_age_of_an_answer_is_no_matter_of_the_clock(
+    cluster: FakeCluster, facts: ClusterFacts
+) -> None:
+    """Set back by an hour, it would be below zero for an hour."""
+    await facts.read(4_000_000)
+    cluster.silent = {"quorum"}
+    await asyncio.sleep(5)
+    seen = values(await facts.read(405_000))
+    assert (seen["answer_age_seconds:quorum"], seen["answer_age_seconds:brokers"]) == (5, 0)
 
 
 async def test_after_the_clock_was_set_back_all_is_asked_again_and_no_old_answer_is_new(

@@ -389,8 +389,17 @@ async def test_a_source_that_blocks_its_thread_delays_nobody() -> None:
     assert "hung disk has not returned" in (first.last_error or "")
 
 
-async def test_the_age_is_of_the_last_reading_that_succeeded() -> None:
-    polling, batches = polled(Fake(SourceFailed("no"), [A], SourceFailed("no"), SourceFailed("no")))
-    for _ in range(4):
-        await polling.once()
+def test_the_age_is_of_the_last_reading_that_succeeded_whatever_the_clock_is_set_to() -> None:
+    """Of a source that fails it would be below zero for as long as the clock was set back by."""
+    batches: list[list[Sample]] = []
+    times = iter((NOW, NOW + 1000, NOW + 2000, NOW - 3_600_000))
+    fake = Fake(SourceFailed("no"), [A], SourceFailed("no"), SourceFailed("no"))
+
+    async def story() -> None:
+        polling = Polling(fake, batches.append, lambda: next(times))
+        for _ in range(4):
+            await polling.once()
+            await asyncio.sleep(1)
+
+    run(story())
     assert [of(batch, "ottla_source_age_seconds") for batch in batches] == [[0.0], [0.0], [1.0], [2.0]]
