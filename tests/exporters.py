@@ -19,7 +19,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 class Exporter:
     """Answers with `text`. `filters`: what it makes of it for the names that are asked, or nothing.
 
-    `reply` answers instead where it is set. What was asked is in `asked` (the names) and `headers`.
+    `reply` answers instead where it is set, and has something. What was asked is in `asked` (the names) and
+    `headers`.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Exporter:
         self.kind: str | None = TEXT
         self.gzip = False
         self.filters: Callable[[str, list[str]], str] = lambda text, _: text
-        self.reply: Callable[[], web.StreamResponse] | None = None
+        self.reply: Callable[[], web.StreamResponse | None] | None = None
         self.asked: list[list[str]] = []
         self.headers: list[dict[str, str]] = []
         self.slow = False
@@ -39,8 +40,9 @@ class Exporter:
         self.asked.append(request.query.getall("name[]", []))
         self.headers.append(dict(request.headers))
         await asyncio.sleep(self.delay)
-        if self.reply is not None:
-            return self.reply()
+        instead = self.reply() if self.reply is not None else None
+        if instead is not None:
+            return instead
         text = self.filters(self.text, self.asked[-1]) if self.asked[-1] else self.text
         body = gzip.compress(text.encode()) if self.gzip else text.encode()
         answer = web.StreamResponse(headers={"Content-Type": self.kind} if self.kind else {})

@@ -11,6 +11,7 @@ from agent.model import Labels, Sample, labels_of
 from agent.promql.vectors import STALE
 from agent.sources import MetricInfo, SourceFailed
 from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted
+from agent.sources.exposition_filter import NameFilter
 from agent.sources.exposition_http import BadAnswer, Fetch, Target, TooLarge
 from agent.sources.exposition_series import Flags, Known
 from agent.sources.exposition_text import Reader
@@ -54,8 +55,9 @@ class Exposition:
     What need not be read is not: a target that honours `name[]` is asked for names; from another one only
     the wanted families are parsed. Neither is taken on trust. The first reading, and each 40th, asks for
     everything and looks at every line; and where a name is missing that was there before, the same reading
-    looks again in this way. What turns out not to hold is not tried again. `deadline` (seconds) is for a
-    reading with all of that.
+    looks again in this way. What turns out not to hold is not tried again; where it may have been the moment
+    (an answer that failed, an MBean that began between both looks) once it does not hold for a second time.
+    `deadline` (seconds) is for a reading with all of that.
     """
 
     partial = True  # it tells the ends of its series itself
@@ -67,7 +69,7 @@ class Exposition:
         self.target = target
         self.name = target.name
         self.interval_ms = target.interval_ms or interval_ms
-        self.asks_names = target.filter_names
+        self._filter = NameFilter(trusted=target.filter_names)
         self.grouped = True
         self._own_up = own_up
         self._deadline = deadline
@@ -82,6 +84,11 @@ class Exposition:
         self._refused_bodies = dict.fromkeys(("too_large", "too_many_samples", "malformed"), 0)
         self._refused_samples = dict.fromkeys(("duplicate", "in_the_future"), 0)
         self.select(frozenset())
+
+    @property
+    def asks_names(self) -> bool:
+        """Whether the target is trusted to give names that it is asked for, and no others."""
+        return self._filter.trusted
 
     def select(self, names: frozenset[str]) -> None:
         """Read these metrics from now on."""
@@ -148,24 +155,28 @@ class Exposition:
         asked = self._asked()
         try:
             body = await self._scrape(asked, whole=bool(asked) or not self.grouped)
-        except BadAnswer:
+        except BadAnswer as error:
             if not asked:
                 raise
-            self.asks_names = False
-            return await self._whole()
+            again = await self._whole()
+            self._filter.failed(refused=error.refuses_query)
+            return again
         if asked and body.beyond is not None:
-            self.asks_names, self.grouped = False, body.grouped
+            self._filter.ignored()
+            self.grouped = body.grouped
             return body
-        missing = self._names - self._names_in(body)
-        if body.grouped and not missing:
-            return body
-        again = await self._whole()
-        if missing & self._names_in(again):
-            if asked:
-                self.asks_names = False
-            else:
-                self.grouped = False
-        self.grouped &= body.grouped and again.grouped
+        return await self._verified(body, asked=bool(asked))
+
+    async def _verified(self, body: Body, *, asked: bool) -> Body:
+        """It, or all that there is where it lacks what was there before."""
+        missing, found = self._names - self._names_in(body), frozenset[str]()
+        again = body
+        if missing or not body.grouped:
+            again = await self._whole()
+            found = missing & self._names_in(again)
+            self.grouped &= body.grouped and again.grouped and (asked or not found)
+        if asked:
+            self._filter.answered(found)
         return again
 
     async def _whole(self) -> Body:
@@ -175,7 +186,7 @@ class Exposition:
         return body
 
     def _asked(self) -> tuple[str, ...]:
-        names = tuple(sorted(name.decode() for name in self._wanted.families)) if self.asks_names else ()
+        names = tuple(sorted(name.decode() for name in self._wanted.families)) if self._filter.trusted else ()
         return names if sum(map(len, names)) <= _MAX_QUERY else ()
 
     async def _scrape(self, asked: tuple[str, ...], *, whole: bool) -> Body:

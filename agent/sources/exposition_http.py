@@ -25,6 +25,12 @@ MAX_SAMPLES = 50_000
 _ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5"
 _GZIP = 31  # zlib's window bits for gzip with its header
 _FILES_S = 2.0
+_OF_QUERIES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,11 @@ class TooLarge(SourceFailed):
 
 
 class BadAnswer(SourceFailed):
-    """Another answer than 200."""
+    """Another answer than 200, whose `status` may be one by which servers refuse a query."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.refuses_query = status in _OF_QUERIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,8 @@ class Fetch:
                 await self._asked(session, headers, asked, tls) as response,
             ):
                 if response.status != HTTPStatus.OK:
-                    raise BadAnswer(told(url, response, "the login of this target in `exposition`"))
+                    why = told(url, response, "the login of this target in `exposition`")
+                    raise BadAnswer(why, response.status)
                 yield Answer(_is_openmetrics(response, url), self._pieces(response))
         except TimeoutError as error:
             raise SourceFailed(f"{url} did not answer all within {self._deadline:g} s") from error

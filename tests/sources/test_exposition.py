@@ -104,13 +104,34 @@ async def test_a_filter_that_is_not_honoured_is_given_up(exporter: Exporter) -> 
 
 
 async def test_a_filter_that_hides_what_was_asked_for_is_given_up(exporter: Exporter) -> None:
-    """A name that was there and is missing is looked for at once, in the same reading, and none ends."""
+    """A name that was there and is missing is looked for at once, in the same reading, and none ends. Where
+    it is so again with the same name, that is no chance."""
     exporter.filters = lambda text, asked: by_family(text, [name for name in asked if name != "b_total"])
     own_source = source(exporter)
-    for _ in range(4):
+    for _ in range(5):
         assert values(await own_source.read(1)) == SEEN
 
-    assert [bool(asked) for asked in exporter.asked] == [False, True, False, False, False]
+    assert [bool(asked) for asked in exporter.asked] == [False, True, False, True, False, False, False]
+
+
+async def test_names_that_begin_between_two_looks_leave_the_filter_trusted(exporter: Exporter) -> None:
+    """A broker boots, and registers one MBean after the other."""
+    late = ["b_total", "a"]
+    hidden: list[str] = []
+
+    def booting(text: str, asked: list[str]) -> str:
+        if late:
+            hidden.append(late.pop(0))
+        return by_family(text, [name for name in asked if name not in hidden[-1:]])
+
+    exporter.filters = booting
+    own_source = source(exporter)
+    for _ in range(3):
+        assert values(await own_source.read(1)) == SEEN
+    hidden.clear()
+    for _ in range(3):
+        assert values(await own_source.read(1)) == SEEN
+    assert [bool(asked) for asked in exporter.asked] == [False, True, False, True, False, True, True, True]
 
 
 async def test_a_name_that_is_really_gone_leaves_the_filter_trusted(exporter: Exporter) -> None:
@@ -133,6 +154,31 @@ async def test_an_exporter_that_refuses_the_filter_is_asked_without(exporter: Ex
     assert values(await own_source.read(2))["a{}"] == 5.0
     assert not own_source.asks_names
     assert values(await own_source.read(3)) == {"a{}": 5.0}
+
+
+@pytest.mark.parametrize("status", [404, 414, 431])
+async def test_other_refusals_of_a_query(exporter: Exporter, status: int) -> None:
+    """Are as good as that one."""
+    own_source = source(exporter)
+    await own_source.read(1)
+    exporter.reply = lambda: web.Response(status=status) if exporter.asked[-1] else web.Response(text=BODY)
+    assert values(await own_source.read(2)) == SEEN
+    assert not own_source.asks_names
+
+
+async def test_one_failed_request_for_names_says_nothing_of_the_filter(exporter: Exporter) -> None:
+    """One 503 turned it off for the life of the agent. A second one in a row, where all can be had, is no
+    chance: the exporter would fail for good."""
+    exporter.filters = by_family
+    own_source = source(exporter)
+    await own_source.read(1)
+    for failing in (True, False, True, True):
+        replies = iter([web.Response(status=503)] if failing else [])
+        exporter.reply = lambda replies=replies: next(replies, None)
+        assert own_source.asks_names
+        assert values(await own_source.read(2)) == SEEN
+    assert not own_source.asks_names
+    assert [bool(asked) for asked in exporter.asked] == [False, *[True, False], True, *[True, False] * 2]
 
 
 async def test_an_exporter_that_scatters_its_samples_is_read_whole(exporter: Exporter) -> None:

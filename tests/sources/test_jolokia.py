@@ -283,7 +283,7 @@ async def test_of_nan_an_exporter_has_a_sample_and_jolokia_none(agent: FakeAgent
         for one in (source(agent, COMMIT), scraped):
             kept = Series(60_000)
             kept.want({COMMIT: 60_000})
-            await Polling(one, kept.add, lambda: 1000).once()
+            kept.add(await one.read(1000))
             asked = (f"{COMMIT} > 0", f"{COMMIT} <= 0", f"count({COMMIT})", f"absent({COMMIT})")
             found.append([[v.value for v in evaluate(compile_promql(q), kept, 1000)] for q in asked])
 
