@@ -34,12 +34,15 @@ class Exporter:
         self.headers: list[dict[str, str]] = []
         self.slow = False
         self.delay = 0.0  # seconds before it answers
+        self.release = asyncio.Event()  # it answers while this is set
+        self.release.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One scrape."""
         self.asked.append(request.query.getall("name[]", []))
         self.headers.append(dict(request.headers))
         await asyncio.sleep(self.delay)
+        await self.release.wait()
         instead = self.reply() if self.reply is not None else None
         if instead is not None:
             return instead

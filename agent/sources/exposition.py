@@ -140,62 +140,63 @@ class Exposition:
 
     async def _look(self) -> Body:
         """The body of this reading, verified as far as is due."""
-        selected = self._selected
+        selected, wanted = self._selected, self._wanted  # both may be others when the body is there
         if self._until_whole == 0:
-            body = await self._whole()
+            body = await self._whole(wanted)
             self.grouped = body.grouped
         else:
             self._until_whole -= 1
-            body = await self._part()
+            body = await self._part(wanted)
         self._asked_for, self._names = selected, self._names_in(body)
         return body
 
-    async def _part(self) -> Body:
+    async def _part(self, wanted: Wanted) -> Body:
         """Only what is wanted, where the target can be trusted to give that."""
-        asked = self._asked()
+        asked = self._asked(wanted)
         try:
-            body = await self._scrape(asked, whole=bool(asked) or not self.grouped)
+            body = await self._scrape(wanted, asked, whole=bool(asked) or not self.grouped)
         except BadAnswer as error:
             if not asked:
                 raise
-            again = await self._whole()
+            again = await self._whole(wanted)
             self._filter.failed(refused=error.refuses_query)
             return again
         if asked and body.beyond is not None:
             self._filter.ignored()
             self.grouped = body.grouped
             return body
-        return await self._verified(body, asked=bool(asked))
+        return await self._verified(body, wanted, asked=bool(asked))
 
-    async def _verified(self, body: Body, *, asked: bool) -> Body:
+    async def _verified(self, body: Body, wanted: Wanted, *, asked: bool) -> Body:
         """It, or all that there is where it lacks what was there before."""
         missing, found = self._names - self._names_in(body), frozenset[str]()
         again = body
         if missing or not body.grouped:
-            again = await self._whole()
+            again = await self._whole(wanted)
             found = missing & self._names_in(again)
             self.grouped &= body.grouped and again.grouped and (asked or not found)
         if asked:
             self._filter.answered(found)
         return again
 
-    async def _whole(self) -> Body:
+    async def _whole(self, wanted: Wanted) -> Body:
         self._until_whole = 0  # where this fails, be it too late as a second look, the next reading begins so
-        body = await self._scrape((), whole=True)
-        self._until_whole = WHOLE_EVERY
+        body = await self._scrape(wanted, (), whole=True)
+        if wanted is self._wanted:  # else other names were selected meanwhile, which need a look of their own
+            self._until_whole = WHOLE_EVERY
         return body
 
-    def _asked(self) -> tuple[str, ...]:
-        names = tuple(sorted(name.decode() for name in self._wanted.families)) if self._filter.trusted else ()
+    def _asked(self, wanted: Wanted) -> tuple[str, ...]:
+        names = tuple(sorted(name.decode() for name in wanted.families)) if self._filter.trusted else ()
         return names if sum(map(len, names)) <= _MAX_QUERY else ()
 
-    async def _scrape(self, asked: tuple[str, ...], *, whole: bool) -> Body:
+    async def _scrape(self, wanted: Wanted, asked: tuple[str, ...], *, whole: bool) -> Body:
         size = 0
         try:
             async with self._fetch.opened(asked) as answer:
                 reader = Reader(
                     self._known,
-                    self._wanted,
+                    wanted,
                     openmetrics=answer.openmetrics,
                     whole=whole,
                     most=self.target.max_samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 
@@ -359,6 +360,26 @@ async def test_other_names_from_the_next_reading_on(exporter: Exporter) -> None:
     own_source.select(frozenset({"c"}))
     assert values(await own_source.read(2)) == {**dict.fromkeys(SEEN, "stale"), "c{}": 4.0}
     assert exporter.asked[-1] == []
+
+
+async def test_names_that_come_while_a_body_is_on_its_way_have_a_whole_look_of_their_own(
+    exporter: Exporter,
+) -> None:
+    """One of them stands below another TYPE, which only that look finds; it came 40 readings later."""
+    exporter.text = "# TYPE a gauge\na 1\n# TYPE x gauge\nx 1\nc 1\n"
+    for filters in (False, True):
+        own_source = source(exporter, names=frozenset({"a"}), filter_names=filters)
+        exporter.release.clear()
+        before = len(exporter.asked)
+        reading = asyncio.create_task(own_source.read(1))
+        while len(exporter.asked) == before:
+            await asyncio.sleep(0.001)
+        own_source.select(frozenset({"a", "c"}))
+        exporter.release.set()
+
+        assert values(await reading) == {"a{}": 1.0}
+        assert own_source.may_give("c")
+        assert values(await own_source.read(2)) == {"a{}": 1.0, "c{}": 1.0}
 
 
 async def test_a_name_that_was_not_asked_for_is_open_until_a_good_reading(exporter: Exporter) -> None:
