@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -204,7 +205,7 @@ class Exposition:
                 async for piece in answer.pieces:
                     size += len(piece)
                     reader.feed(piece)
-                body = reader.end()
+                body = self._without_own_up(reader.end())
         except TooLarge:
             self._refused_bodies["too_large"] += 1
             raise
@@ -216,6 +217,14 @@ class Exposition:
             raise SourceFailed(f"{self.target.url} is malformed, {error}") from error
         self._size, self._filtered = size, bool(asked)
         return body
+
+    def _without_own_up(self, body: Body) -> Body:
+        """Whether the scrape succeeded the scrape tells, and no `up` that the exporter has besides."""
+        row = self._known.row_of(_UP, self.target.labels)
+        kept = body.rows != row
+        if row is None or kept.all():
+            return body
+        return replace(body, rows=body.rows[kept], values=body.values[kept], duplicates=body.duplicates + 1)
 
     def _samples(self, body: Body, now: int) -> Iterator[Sample]:
         series, stamps = self._known.series, body.stamps

@@ -67,6 +67,10 @@ class Known:
         self.rows[beginning] = row
         return row
 
+    def row_of(self, name: str, labels: Labels) -> int | None:
+        """The row of a series with all its labels; None where it was not there yet."""
+        return self._numbers.get((name, labels))
+
     def flags(self, rows: Rows) -> Flags:
         """For every row whether it is among these."""
         flags = np.zeros(len(self.series), np.bool_)

@@ -318,6 +318,31 @@ async def test_duplicates_are_counted(exporter: Exporter) -> None:
     assert refused[("reason", "duplicate"), ("source", "exposition")] == 1.0
 
 
+@pytest.mark.parametrize("labels", [(), (("job", "kafka"),)])
+@pytest.mark.parametrize("own_up", [True, False])
+async def test_whether_it_is_up_the_scrape_tells_and_not_the_exporter(
+    exporter: Exporter, labels: tuple[tuple[str, str], ...], own_up: bool
+) -> None:
+    """Its own `up` stood above the verdict, and ended where that was to be 0. It is left out and counted,
+    also where `up` without labels is Jolokia's; one with other labels is a series as any."""
+    exporter.text = BODY + '# TYPE up gauge\nup 0\nup{instance="other"} 0\n'
+    own_source = Exposition(Target(exporter.url, labels=labels), 1000, own_up=own_up)
+    own_source.select(frozenset({"up"}))
+    for _ in range(2):
+        samples = await own_source.read(1)
+        told = [(sample.labels, sample.value) for sample in samples if sample.name == "up"]
+        assert told == [((("instance", "other"), *labels), 0.0), *([(labels, 1.0)] if own_up else [])]
+    refused = own(samples, "ottla_exposition_refused_samples_total")
+    assert refused[("reason", "duplicate"), ("source", "exposition")] == 2.0
+
+    exporter.text = BODY + "# TYPE up gauge\nup 0\n"
+    await own_source.read(2)
+    assert not own_source.gives("up")
+    exporter.reply = lambda: web.Response(status=500)
+    failed = await failure(own_source, 3)
+    assert own(list(failed.samples), "up") == ({labels: 0.0} if own_up else {})
+
+
 async def test_more_samples_than_allowed_are_refused(exporter: Exporter) -> None:
     """Only those that rules read are counted."""
     assert values(await source(exporter, max_samples=3).read(1)) == SEEN
