@@ -50,11 +50,15 @@ class Body:
 def body_of(
     rows: Rows, values: Values, stamps: Mapping[int, int], *, grouped: bool, beyond: str | None
 ) -> Body:
-    """All samples that stood there, to a body with one of each series."""
+    """All samples that stood there, to a body with one of each series; `stamps` are by place here."""
     first = _firsts(rows)
+    if first is not None and stamps:
+        taken = frozenset(first.tolist())
+        stamps = {place: at for place, at in stamps.items() if place in taken}
+    of_rows = {int(rows[place]): at for place, at in stamps.items()}
     if first is None:
-        return Body(rows, values, stamps, 0, grouped, beyond)
-    return Body(rows[first], values[first], stamps, len(rows) - len(first), grouped, beyond)
+        return Body(rows, values, of_rows, 0, grouped, beyond)
+    return Body(rows[first], values[first], of_rows, len(rows) - len(first), grouped, beyond)
 
 
 def _firsts(rows: Rows) -> Rows | None:

@@ -57,7 +57,7 @@ class Reader:
         self._ended = False
         self._rows: list[int] = []
         self._values = array("d")
-        self._stamps: dict[int, int] = {}
+        self._stamps: dict[int, int] = {}  # by place in the body, ms since the epoch
         self._grouped = True
         self._beyond: str | None = None
 
@@ -175,7 +175,9 @@ class Reader:
                 found = self._other(line.strip(b" \t"))
                 if found is None:
                     continue
-                row, text = found
+                row, text, at = found
+                if at is not None:
+                    self._stamps[len(self._rows) + len(rows)] = at
             rows.append(row)
             texts.append(text)
         try:
@@ -184,7 +186,7 @@ class Reader:
             self._lines = before
             raise self._no_number(lines) from None
 
-    def _other(self, line: bytes) -> tuple[int, bytes] | None:
+    def _other(self, line: bytes) -> tuple[int, bytes, int | None] | None:
         """A line whose beginning is not known: a new series, one with a time, a comment, or wrong."""
         if line[:1] in b"#":
             if _OTHER_TYPE.match(line):
@@ -199,22 +201,20 @@ class Reader:
         except ValueError as error:
             raise self._wrong(line, str(error)) from None
 
-    def _new(self, line: bytes) -> tuple[int, bytes] | None:
+    def _new(self, line: bytes) -> tuple[int, bytes, None] | None:
         """The commonest: a series that is not known yet, a blank, a value. None where it is not that."""
         beginning, _, text = line.rpartition(b" ")
         try:
-            return self._known.begin(beginning, *parse_series(beginning.decode())), text
+            return self._known.begin(beginning, *parse_series(beginning.decode())), text, None
         except ValueError:
             return None
 
-    def _timed(self, line: bytes) -> tuple[int, bytes]:
+    def _timed(self, line: bytes) -> tuple[int, bytes, int | None]:
         beginning, text, at = split(line, openmetrics=self._openmetrics)
         row = self._known.rows.get(beginning)
         if row is None:
             row = self._known.begin(beginning, *parse_series(beginning.decode()))
-        if at is not None:
-            self._stamps.setdefault(row, at)
-        return row, text
+        return row, text, at
 
     def _wants(self, name: bytes) -> bool:
         """Whether a sample is to be read; notices one that stands where it is not looked for."""

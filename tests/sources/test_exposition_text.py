@@ -143,6 +143,17 @@ def test_braces_in_labels_are_of_the_labels() -> None:
         assert read(body, known=known)[0] == expected
 
 
+def test_of_a_series_that_stands_there_twice_value_and_time_are_of_one_line() -> None:
+    """Those of the first one, whichever of them has a time of its own."""
+    known = Known()
+    for first, second, at in (("1", "2 5000", None), ("1 4000", "2", 4000), ("1 4000", "2 5000", 4000)):
+        body = f'# TYPE a gauge\na {first}\na{{x="y"}} 3 6000\na {second}\n'.encode()
+        for _ in range(2):
+            found, seen = read(body, known=known)
+            assert found == {("a", ()): ("1.0", at), ("a", (("x", "y"),)): ("3.0", 6000)}
+            assert seen.duplicates == 1
+
+
 def test_names_in_quotes_are_read() -> None:
     """As Prometheus 3 writes those that are no plain ones."""
     body = b'# TYPE "my.name" gauge\n{"my.name",x="1"} 1\n{"my.name"} 2\n# TYPE other gauge\nother 1\n'
