@@ -19,7 +19,7 @@ from agent.quantities import show_size
 from agent.sources import SourceFailed
 from agent.sources.http_asked import secret_in, told
 
-PIECE = 256 << 10  # bytes; what is handed on at once, so that reading it does not hold the loop
+PIECE = 64 << 10  # bytes; what is handed on at once, so that to learn its series does not hold the loop
 MAX_BODY = 32 << 20
 MAX_SAMPLES = 50_000
 _ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5"
@@ -139,7 +139,7 @@ class Fetch:
             raise SourceFailed(f"{self._target.url} cannot be asked: {error}") from error
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The body, unpacked, some hundred KiB at a time, up to the target's limit."""
+        """The body, unpacked, up to twice PIECE at a time, up to the target's limit."""
         url, limit = self._target.url, self._target.max_body
         packed = _is_packed(response, url)
         unpack = _Gunzip(url) if packed else None
@@ -220,7 +220,7 @@ async def _chunks(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """What came in, gathered to pieces: each costs a little, whatever its size."""
     waiting: list[bytes] = []
     size = 0
-    async for chunk in content.iter_any():
+    async for chunk in content.iter_chunked(PIECE):
         waiting.append(chunk)
         size += len(chunk)
         if size >= PIECE:

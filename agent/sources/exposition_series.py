@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import cast
 
 import numpy as np
@@ -32,11 +31,13 @@ class Known:
         self._numbers: dict[tuple[str, Labels], int] = {}
         self._order: tuple[list[bytes], list[int]] = ([], [])  # of the last body: beginnings, their rows
         self._next: tuple[list[bytes], list[int]] = ([], [])
+        self._places: dict[int, int] | None = None  # of the last body's rows, where its order was left
         self._at = 0
 
     def rewind(self) -> None:
         """A new body begins, most probably with its lines in the order of the last one's."""
         self._order, self._next, self._at = self._next, ([], []), 0
+        self._places = None
 
     def find(self, beginnings: list[bytes]) -> list[int] | None:
         """Their rows, None where one is not known.
@@ -51,12 +52,17 @@ class Known:
             if None in found:
                 return None
             rows = cast(list[int], found)
-            with suppress(ValueError):
-                end = places.index(rows[-1]) + 1
+            end = self._place_of(rows[-1], end - 1) + 1
         self._at = end
         self._next[0].extend(beginnings)
         self._next[1].extend(rows)
         return rows
+
+    def _place_of(self, row: int, otherwise: int) -> int:
+        """Where it stood in the last body. Worked out once a body: an exporter may shuffle its families."""
+        if self._places is None:
+            self._places = dict(zip(self._order[1], range(len(self._order[1])), strict=True))
+        return self._places.get(row, otherwise)
 
     def begin(self, beginning: bytes, name: str, labels: Labels) -> int:
         """The row of a line's beginning that was not known; another spelling may have it already."""
