@@ -46,9 +46,9 @@ class View(Protocol):
         """Everything at a glance: `report.status(...)` with what only a live agent knows filled in.
 
         agent, node_id, version, started_at; modes: {paused, stopped, breaker, degraded: words or None};
-        sources: [{name, up, age_ms, why}]; rules: {count, digest, not_ok: [{rule, health, why}],
-        reload: {at, ok, complaints} or None}; control: {caught_up, degraded, peers: [name],
-        pauses: [words], voids: {reason: count}, joins: under its name} or None.
+        sources: [{name, up, age_ms, why, unread: [metric], failed: {part: why}}]; rules: {count, digest,
+        not_ok: [{rule, health, why}], reload: {at, ok, complaints} or None}; control: {caught_up, degraded,
+        peers: [name], pauses: [words], voids: {reason: count}, joins: under its name} or None.
         """
         ...
 

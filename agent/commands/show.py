@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from click import style
@@ -11,6 +12,7 @@ from click import style
 from agent.quantities import show_duration
 
 Plain = dict[str, Any]
+_MOST_PARTS = 10  # of a source, whose failures are told one by one
 _COLOURS = {
     "firing": "red",
     "pending": "yellow",
@@ -44,6 +46,9 @@ def unwell(status: Plain) -> list[str]:
     told += [
         f"source {s['name']} is down: {s.get('why') or 'no reason'}" for s in status["sources"] if not s["up"]
     ]
+    told += [
+        f"source {s['name']} is read in part: {_parts(s)[0]}" for s in status["sources"] if s.get("unread")
+    ]
     broken = [r for r in status["rules"]["not_ok"] if r["health"] != "cold"]
     told += [f"rule {r['rule']} is {r['health']}: {r['why']}" for r in broken]
     reload = status["rules"]["reload"]
@@ -60,7 +65,7 @@ def status(answer: Plain) -> str:
     answer, now = cleaned(answer), answer["now"]
     lines = [_title(answer)]
     lines += [style(f"! {words}", fg="red") for words in unwell(answer)] or [style("all is well", fg="green")]
-    lines += _section("sources", [_source(s) for s in answer["sources"]])
+    lines += _section("sources", [line for s in answer["sources"] for line in _source(s)])
     lines += _section("alerts", [_alert(a, now) for a in answer["alerts"]])
     lines += _section("incidents", [line for i in answer["incidents"] for line in _incident(i, now)])
     rules = answer["rules"]
@@ -161,10 +166,20 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
     return [style(title, bold=True), *(f"  {line}" for line in lines)]
 
 
-def _source(source: Plain) -> str:
+def _source(source: Plain) -> Iterator[str]:
+    """What of it is not read, and why, below it."""
     age = source.get("age_ms")
     seen = f"read {show_duration(age // 1000 * 1000)} ago" if age is not None else "never read"
-    return f"{source['name']}: {'up' if source['up'] else _coloured('failed', 'down')}, {seen}"
+    yield f"{source['name']}: {'up' if source['up'] else _coloured('failed', 'down')}, {seen}"
+    yield from (f"  {line}" for line in _parts(source))
+
+
+def _parts(source: Plain) -> list[str]:
+    """Why parts of it are not read, and what these would tell."""
+    failed, unread = source.get("failed", {}), source.get("unread", ())
+    lines = [f"{part}: {why}" for part, why in islice(failed.items(), _MOST_PARTS)]
+    lines += [f"and {len(failed) - _MOST_PARTS} more"] if len(failed) > _MOST_PARTS else []
+    return lines + ([f"unread: {', '.join(unread)}"] if unread else [])
 
 
 def _alert(alert: Plain, now: int) -> str:

@@ -93,6 +93,8 @@ class Desk:
                 "up": not p.silence,
                 "age_ms": None if p.read_at is None else round(p.age_s * 1000),
                 "why": p.silence,
+                "unread": sorted(p.unread),
+                "failed": dict(p.failed),
             }
             for p in self.pollings
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -61,6 +61,10 @@ class Source(Protocol):
 @runtime_checkable
 class Partly(Source, Protocol):
     """A source of several questions, of which some may have no answer while others have."""
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Why those parts of it failed whose last try did, by what names them to a person."""
 
     @property
     def unread(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from agent.model import Sample
 from agent.sources import MetricInfo
 from agent.sources.certificate_dates import MAX_BYTES, leaf, validity
 from agent.sources.keystores import Keystore, KeystoreReader
+from agent.sources.reasons import Reasons
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,12 @@ class Certificates:
         self._threads = {path: LoneThread(f"reading of {path}") for path in self._files}
         self._own = LoneThread("reading of the agent's own certificate")
         self._unread = dict.fromkeys((*listeners, *self._files), 0)
-        self._told: dict[str, str] = {}
+        self._reasons = Reasons("certificate of")
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """See Partly: by listener and file."""
+        return self._reasons.now
 
     async def read(self, now: int) -> list[Sample]:
         """One look at all of them."""
@@ -134,12 +140,9 @@ class Certificates:
             validity(der)
         except (OSError, ValueError) as error:
             self._unread[name] += 1
-            why = str(error) or f"no answer within {self._deadline:g} s"
-            if self._told.get(name) != why:
-                self._told[name] = why
-                log.warning("certificate of %s: %s", name, why)
+            self._reasons.learn(name, str(error) or f"no answer within {self._deadline:g} s")
             return None
-        self._told.pop(name, None)
+        self._reasons.learn(name, None)
         return der
 
     async def _on_disk(self, path: str) -> bytes:

@@ -83,6 +83,11 @@ class ClusterFacts:
         names = frozenset(metric.name for call in open_ for metric in BY_CALL[call])
         return names if self._listed or not self._settings.lists else names | _THROTTLED
 
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """See Partly: by call."""
+        return {call: why for call, why in self._calls.reasons.now.items() if self._needs(call)}
+
     async def read(self, now: int) -> list[Sample]:
         """One reading: at most one answer about partitions; nothing waits for a broker that hangs."""
         self._calls.begin("brokers", now, self._ask_brokers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from agent.lone_thread import LoneThread
 from agent.model import Sample
 from agent.sources import MetricInfo, SourceFailed
 from agent.sources.disk_stats import volume_of
+from agent.sources.reasons import Reasons
 
 _BLOCK = 512  # the unit of st_blocks, whatever the file system's own
 
@@ -74,7 +75,13 @@ class LogDirs:
         self._folders = {folder.path: folder for folder in folders}
         self._threads = {path: LoneThread(f"reading of {path}") for path in self._folders}
         self._unread = dict.fromkeys(self._folders, 0)
+        self._reasons = Reasons("log dir")
         self._deadline = deadline
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """See Partly: by log dir."""
+        return self._reasons.now
 
     async def read(self, now: int) -> list[Sample]:
         """One reading of all log dirs; what gives nothing is counted and left out, so that its series end."""
@@ -109,9 +116,11 @@ class LogDirs:
         values: dict[str, float] = {}
         try:
             space = await self._space(path)
-        except OSError:  # TimeoutError is one
+        except OSError as error:  # TimeoutError is one
             self._unread[path] += 1
+            self._reasons.learn(path, str(error))
         else:
+            self._reasons.learn(path, None)
             values = {
                 "host_log_dir_used_ratio": 1 - space.usable / space.total,
                 "host_log_dir_total_bytes": float(space.total),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -12,8 +11,8 @@ from agent.lone_thread import LoneThread
 from agent.model import Labels, Sample
 from agent.promql.vectors import STALE
 from agent.sources import MetricInfo
+from agent.sources.reasons import Reasons
 
-log = logging.getLogger(__name__)
 Reading = tuple[str, Labels, float]
 
 METRICS = (
@@ -67,8 +66,13 @@ class Kernel:
         self._names = {part.name: frozenset(metric.name for metric in part.metrics) for part in parts}
         self._threads = dict.fromkeys(self._parts, LoneThread("reading of the host"))
         self._unread = dict.fromkeys(self._parts, 0)
-        self._told: dict[str, str] = {}
+        self._reasons = Reasons("host:")
         self._given: dict[str, set[tuple[str, Labels]]] = {}  # by part
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """See Partly; also of parts of which there is none here."""
+        return self._reasons.now
 
     async def read(self, now: int) -> list[Sample]:
         """One reading of what is wanted."""
@@ -116,13 +120,8 @@ class Kernel:
         self._threads.update(dict.fromkeys(shared, other))
 
     def _judge(self, name: str, why: str | None) -> None:
-        if why is None:
-            self._told.pop(name, None)
-            return
-        self._unread[name] += 1
-        if self._told.get(name) != why:
-            self._told[name] = why
-            log.warning("host: %s: %s", name, why)
+        self._unread[name] += why is not None
+        self._reasons.learn(name, why)
 
 
 class _Round:

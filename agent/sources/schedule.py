@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from agent.model import Labels, Sample
@@ -89,6 +89,16 @@ class Polling:
         """Seconds since the last reading that succeeded began, or since the first where none has; whatever
         the wall clock is set to."""
         return 0.0 if self._good_at is None else asyncio.get_running_loop().time() - self._good_at
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The metrics of which the last reading, if it succeeded, gave nothing as a part did not answer."""
+        return self._unread
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Why parts of it could not be read; nothing of one that is down, of which `silence` tells."""
+        return self.source.failed if not self.silence and isinstance(self.source, Partly) else {}
 
     @property
     def silence(self) -> str:

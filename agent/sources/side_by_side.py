@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from agent.kafka.errors import KafkaError
+from agent.sources.reasons import Reasons
 
 
 class Calls:
     """Each call by name: how often it failed, when it was asked that was answered last (ms, and by the loop's
     time, which nobody sets), and which have an answer that no failure came after.
 
-    `failed` is told of each that fails, and when it was asked. Calls end by themselves, at their own
-    deadlines; one that runs is not begun a second time.
+    `reasons` says why those failed whose last try did. `failed` is told of each that fails, and when it was
+    asked. Calls end by themselves, at their own deadlines; one that runs is not begun a second time.
     """
 
     def __init__(self, names: Iterable[str], failed: Callable[[str, int], None]) -> None:
+        self.reasons = Reasons("cluster:")
         self.unanswered = dict.fromkeys(names, 0)
         self.answered_at: dict[str, int] = {}
         self._asked: dict[str, float] = {}
@@ -51,10 +53,12 @@ class Calls:
         asked = asyncio.get_running_loop().time()
         try:
             await call(now)
-        except KafkaError:
+        except KafkaError as error:
+            self.reasons.learn(name, str(error))
             self.unanswered[name] += 1
             self.known.discard(name)
             self._failed(name, now)
         else:
+            self.reasons.learn(name, None)
             self.answered_at[name], self._asked[name] = now, asked
             self.known.add(name)

@@ -45,6 +45,27 @@ async def test_its_name_is_shown_and_what_a_person_may_still_say(surface: FakeSu
     assert f"    would change: {incident['would_change'][0]}" in text
 
 
+async def test_what_of_a_source_is_not_read_is_shown_and_why(surface: FakeSurface) -> None:
+    """The rules on it are failing, and HostSourceFails sends people here."""
+    why = "describe_configs refused with TOPIC_AUTHORIZATION_FAILED: topic payroll"
+    of_all = {"up": True, "age_ms": 2_000, "why": ""}
+    status = await surface.status()
+    status["sources"] = [
+        of_all | {"name": "cluster", "unread": ["kafka_admin_partitions"], "failed": {"partitions": why}},
+        of_all | {"name": "jmx", "unread": [], "failed": {f"a:name={n}": "status 500" for n in range(12)}},
+    ]
+    assert f"source cluster is read in part: partitions: {why}" in show.unwell(status)
+    assert not [words for words in show.unwell(status) if "jmx" in words]
+    lines = unstyle(show.status(status)).splitlines()
+    at = lines.index("  cluster: up, read 2s ago")
+    assert lines[at + 1 : at + 4] == [
+        f"    partitions: {why}",
+        "    unread: kafka_admin_partitions",
+        "  jmx: up, read 2s ago",
+    ]
+    assert lines[at + 13 : at + 15] == ["    a:name=9: status 500", "    and 2 more"]
+
+
 def test_why_tells_what_a_proposal_wants_after_a_reload(surface: FakeSurface) -> None:
     first = surface.entries[0]
     assert first.decision is not None

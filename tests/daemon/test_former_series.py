@@ -43,6 +43,7 @@ class Told:
     def __init__(self) -> None:
         self.given: Given = {}
         self.unread = frozenset[str]()
+        self.failed: dict[str, str] = {}
         self.fails = False
 
     async def read(self, now: int) -> list[Sample]:

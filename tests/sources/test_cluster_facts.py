@@ -396,11 +396,17 @@ async def test_a_call_without_an_answer_leaves_out_only_its_own(
     assert facts.facts.at == (2000 if silent in {"configs", "log_dirs", "quorum"} else 1000)
 
 
-async def test_what_is_not_answered_is_unread_until_it_is(cluster: FakeCluster, facts: ClusterFacts) -> None:
-    """Also where no reading had it before, and only what is needed."""
+async def test_what_is_not_answered_is_unread_until_it_is(
+    cluster: FakeCluster, facts: ClusterFacts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where no reading had it before, and only what is needed; why is told, once."""
     facts.select(frozenset({"kafka_admin_quorum_leader"}))
     cluster.silent = {"quorum"}
     await facts.read(1000)
+    await facts.read(1500)
+    why = "broker None is unreachable: it does not answer"
+    assert facts.failed == {"quorum": why}
+    assert [record.message for record in caplog.records] == [f"cluster: quorum: {why}"]
     assert facts.unread == {metric.name for metric in BY_CALL["quorum"]}
     await facts.read(2000)
     assert "kafka_admin_quorum_leader" in facts.unread

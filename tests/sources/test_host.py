@@ -49,8 +49,10 @@ async def test_a_folder_with_a_capacity_is_a_disk_of_that_size(tmp_path: Path) -
     assert full["host_log_dir_usable_bytes"] == 0
 
 
-async def test_a_missing_log_dir_is_counted_and_hides_no_other(tmp_path: Path) -> None:
-    """Its other series are left out, so that no old value is taken for a new one."""
+async def test_a_missing_log_dir_is_counted_and_hides_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its other series are left out, so that no old value is taken for a new one; why is told, once."""
     gone = tmp_path / "gone"
     dirs = LogDirs([LogDirPath(str(gone)), LogDirPath(str(tmp_path))], 1000)
 
@@ -61,6 +63,13 @@ async def test_a_missing_log_dir_is_counted_and_hides_no_other(tmp_path: Path) -
     assert values(samples, tmp_path)["host_log_dir_unread_total"] == 0
     with pytest.raises(FileNotFoundError):
         await dirs.free_bytes(str(gone))
+    assert dirs.failed == {str(gone): f"[Errno 2] No such file or directory: '{gone}'"}
+    assert [record.message for record in caplog.records] == [
+        f"log dir {gone}: [Errno 2] No such file or directory: '{gone}'"
+    ]
+    gone.mkdir()
+    await dirs.read(7)
+    assert dirs.failed == {}
 
 
 async def test_a_file_system_without_blocks_is_not_full() -> None:

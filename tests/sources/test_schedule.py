@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import threading
+from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
@@ -149,6 +150,7 @@ class Parted(Fake):
     """A part of it does not answer: what that would tell is `unread`."""
 
     unread = frozenset({"b"})
+    failed: Mapping[str, str] = {"part": "it hangs"}
 
 
 async def test_what_a_part_left_open_is_told_until_it_answers_or_all_is_down() -> None:
@@ -158,10 +160,12 @@ async def test_what_a_part_left_open_is_told_until_it_answers_or_all_is_down() -
 
     await polling.once()
     await polling.once()
+    assert (polling.unread, polling.failed) == ({"b"}, {"part": "it hangs"})
     source.unread = frozenset()
     await polling.once()
     source.unread = frozenset({"b"})
     await polling.once()
+    assert (polling.unread, polling.failed) == (frozenset(), {})
     await polling.once()
     source.unread = frozenset({"c"})
     await polling.once()
