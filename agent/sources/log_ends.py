@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from agent.sources.log_marks import HEAD, Mark, digest
 from agent.sources.log_open import Packed, Plain
 
+_GROWS_NS = 60_000_000_000  # so long after it was written to a short file may soon show whose copy it is
 _LONG = 64 << 20  # bytes that take a fifth of a second to unpack
 
 
@@ -23,8 +25,8 @@ def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
     """Whether a file that begins alike holds what was read up to the mark: all of it where `whole`, else as
     far as it has come. None where that cannot be told yet. A mark of a former release is believed."""
     size = file.behind(0)
-    if whole and size < mark.offset:
-        return False
+    if size < mark.offset and (whole or size < mark.start + HEAD):
+        return None if not whole and abs(time.time_ns() - file.stat.st_mtime_ns) < _GROWS_NS else not whole
     at = max((at for at in mark.ends if at <= size), default=None)
     if at is None:
         return True
@@ -36,11 +38,13 @@ def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
 def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> bool | None:
     """The same, where the mark's own file may be open: then that is compared itself."""
     same = goes_on(file, mark, whole=whole)
-    if not same or original is None:
+    if same is False or original is None:
         return same
     at = min(file.behind(0), original.behind(0))
-    same = _holds(file, at, digest(original.before(at)))
-    return not original.same(mark) if same is False else same
+    held = _holds(file, at, digest(original.before(at)))
+    if held is not False:
+        return held
+    return False if original.same(mark) else same
 
 
 def _holds(file: Plain, at: int, end: str) -> bool | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from agent.sources.log_ends import goes_on, learn_ends, repeats
+from agent.sources.log_faces import Faces
 from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
@@ -26,10 +27,26 @@ class Known:
         self.marks = {mark.inode: mark for mark in every if not mark.gone}
         self._gone = [mark for mark in every if mark.gone]
         self._absent: set[int] = set()
+        self._faces = Faces(every)
 
     def all(self) -> list[Mark]:
         """What is to be kept."""
         return [*self.marks.values(), *self._gone]
+
+    def put(self, mark: Mark) -> None:
+        """The mark of a file that is there."""
+        self.marks[mark.inode] = mark
+        self._faces.put(mark)
+
+    def drop(self, mark: Mark) -> None:
+        """Know nothing of it."""
+        del self.marks[mark.inode]
+        self._faces.drop(mark)
+
+    def learn(self, mark: Mark, head: bytes) -> None:
+        """Know more of how its file begins."""
+        mark.learn(head)
+        self._faces.put(mark)
 
     def mark_of(self, file: Plain, *, live: bool) -> Mark | None:
         """The mark of a file that is known by its inode; a mark that is another file's is lost."""
@@ -44,7 +61,7 @@ class Known:
         if live:
             mark.copy_of = mark.closed = None
         elif mark.copy_of is not None:
-            mark.learn(file.head(mark.start))
+            self.learn(mark, file.head(mark.start))
             pass_all(file, mark)
         elif not isinstance(file, Packed):
             _limit(mark, file)  # a copy has less where it was begun earlier
@@ -70,10 +87,10 @@ class Known:
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
                 _limit(mark, file)
-            self._gone = [each for each in self._gone if each is not twin]
-            if (
-                not twin.gone
-            ):  # its copy was seen before the live file, which was truncated and copied meanwhile
+            if twin.gone:
+                self._gone.remove(twin)
+                self._faces.drop(twin)
+            else:  # its copy was seen before the live file, which was truncated and copied meanwhile
                 twin.copy_of, twin.closed = mark.inode, (0, 0)
         else:
             mark.copy_of, mark.ends = twin.inode, twin.ends
@@ -83,11 +100,9 @@ class Known:
     def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
         """Those of other files that begin as one with this head, the originals before the copies. What was in
         the file itself is no longer there."""
-        others = (each for each in self.all() if each.inode != mark.inode and each.start == mark.start)
-        return sorted(
-            (each for each in others if each.is_copied(head, least)),
-            key=lambda each: each.copy_of is not None,
-        )
+        alike = self._faces.alike(mark.start, head, least)
+        others = (each for each in alike if each.inode != mark.inode)
+        return sorted(others, key=lambda each: each.copy_of is not None)
 
     def lose(self, mark: Mark) -> bool:
         """Its file is no more there, or is another: what was not read of it is read of its copy.
@@ -98,6 +113,7 @@ class Known:
         if copy is not None and mark.closed is None:
             copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
             copy.closed = copy.copy_of = None
+            self._faces.drop(mark)
             return True
         mark.gone = 1
         self._gone.append(mark)
@@ -112,7 +128,9 @@ class Known:
         if complete:
             for mark in self._gone:
                 mark.gone += 1
-            self._gone = [mark for mark in self._gone if mark.gone <= _REMEMBERED]
+            for mark in [each for each in self._gone if each.gone > _REMEMBERED]:
+                self._gone.remove(mark)
+                self._faces.drop(mark)
         return any(left)
 
 
@@ -129,7 +147,7 @@ def pass_all(file: Plain, mark: Mark) -> None:
 
 def _is_of(file: Plain, mark: Mark) -> bool:
     return mark.is_of(file.head(mark.start)) and (
-        isinstance(file, Packed) or goes_on(file, mark, whole=False) is True
+        isinstance(file, Packed) or goes_on(file, mark, whole=False) is not False
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 LINE_LIMIT = 1 << 20  # bytes; a longer line is cut there, and the rest of it skipped
 HEAD = 1024  # so many first bytes tell a file from another
 # A copy may be of the time when the original was shorter: it is compared by the longest of these that it has.
-_STEPS = (64, 128, 256, 512, HEAD)
+HEADS = (64, 128, 256, 512, HEAD)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Mark(msgspec.Struct, omit_defaults=True):
     def learn(self, head: bytes) -> None:
         """Know more of the first bytes, as the file grows."""
         if len(head) > self.head and head[0]:  # a hole has no face
-            lengths = {*(n for n in _STEPS if n <= len(head)), len(head)}
+            lengths = {*(n for n in HEADS if n <= len(head)), len(head)}
             self.digests = {n: digest(head[:n]) for n in sorted(lengths)}
 
     def pass_lines(self, data: bytes, tally: Tally) -> bytes:

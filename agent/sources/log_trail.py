@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
@@ -16,12 +17,14 @@ from pathlib import Path
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
 from agent.sources.log_open import Packed, Plain, closing_log
+from agent.sources.log_passed import Passed
 from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
 
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
 _TICK_NS = 20_000_000
+_DAY_MS = 86_400_000
 _MOST = 64  # files of one trail that are open at once
 
 
@@ -41,6 +44,9 @@ class Trail:
         self._tally = tally
         self._window_ms = window_ms
         self._oldest_ns: int | None = None
+        self._passed = Passed()
+        # The time of the newest rotated file that a former life knew: it knew all that are older.
+        self._known_ns = max((mark.closed[1] for mark in marks or () if mark.closed), default=0)
         self._files: dict[int, OpenLog] = {}  # by inode, in the order in which they are read
         self._live: int | None = None
         self._places: tuple[Path, ...] = (self._path,)
@@ -154,6 +160,7 @@ class Trail:
             live.mark.place = str(self._places[-1]) if len(self._places) > 1 else ""
             self._check_truncated(live)
         there = self._open_rotated()
+        self._passed.forget(there)
         if self._known.forget(there | self._files.keys(), complete=not self._undecided):
             self._look_again()
             self._open_rotated()  # what was a copy is to be read
@@ -168,9 +175,11 @@ class Trail:
         """Open the rotated files that hold anything unread. Returns the inodes of all that are there."""
         left = [Path(mark.place) for mark in self._known.marks.values() if mark.place]
         found = [*siblings(self._places), *moved_links(left, self._known.marks)]
+        self._pass_old(found)
         for each in list(self._files.values()):
             self._check_truncated(each)  # so that what is listed finds its original as it was then, or newer
-        for _, path in [one for one in found if self._is_changed(one[0])]:
+        marks = self._known.marks
+        for _, path in [one for one in found if one[0].st_ino in marks and self._is_changed(one[0])]:
             # First of all: an inode that was used again must not hide what its former file tells of others.
             with suppress(PermissionError), closing_log(path) as file:
                 if file is not None:
@@ -181,13 +190,47 @@ class Trail:
             if len(self._files) >= _MOST:
                 self._undecided = True
             else:
-                with suppress(PermissionError):  # what we may not read now, we may not have read before
-                    self._open(path)
+                self._open_if_allowed(stat, path)
         return {stat.st_ino for stat, _ in found}
+
+    def _pass_old(self, found: Sequence[tuple[os.stat_result, Path]]) -> None:
+        """Know by name only what would be skipped, and was known before, or is history; and have no mark of
+        what was read a day and a window ago, so far that setting the clock makes none of it new."""
+        if self._window_ms is None or self._oldest_ns is None:
+            return
+        marks, long_ago_ns = self._known.marks, self._oldest_ns - _DAY_MS * 1_000_000
+        newest_ns = max((mark.closed[1] for mark in marks.values() if mark.closed), default=0)
+        if self._from_end:
+            self._known_ns = max((stat.st_mtime_ns for stat, _ in found), default=0) - 1
+        for stat, path in found:
+            mark, at = marks.get(stat.st_ino), stat.st_mtime_ns
+            if stat.st_ino in self._files:
+                continue
+            if (
+                mark is None
+                and at < self._oldest_ns
+                and at <= self._known_ns
+                and not self._passed.knows(stat)
+            ):
+                self._passed.put(stat, path)
+            elif mark is not None and mark.closed == stamp(stat) and at < min(long_ago_ns, newest_ns):
+                self._passed.put(stat, path)
+                self._known.drop(mark)
+
+    def _open_if_allowed(self, stat: os.stat_result, path: Path) -> None:
+        try:
+            self._open(path)
+        except PermissionError:  # what we may not read now, we may not have read before
+            if self._from_end:
+                self._passed.put(stat, path)  # when it can be read it is history all the same
 
     def _is_changed(self, stat: os.stat_result) -> bool:
         mark = self._known.marks.get(stat.st_ino)
-        return stat.st_ino not in self._files and (mark is None or mark.closed != stamp(stat))
+        return (
+            stat.st_ino not in self._files
+            and (mark is None or mark.closed != stamp(stat))
+            and stat not in self._passed
+        )
 
     def _open(self, path: Path, *, live: bool = False) -> OpenLog | None:
         with closing_log(path) as file:
@@ -195,10 +238,11 @@ class Trail:
                 return None
             if file.inode in self._files:
                 return self._files[file.inode]
-            mark = self._known.mark_of(file, live=live) or self._new_mark(file, live=live)
+            mark = self._known.mark_of(file, live=live) or self._passed.taken(file, path)
+            mark = mark or self._new_mark(file, live=live)
             if mark is None:
                 return None
-            self._known.marks[mark.inode] = mark
+            self._known.put(mark)
             if not live and mark.closed == stamp(file.stat):
                 return None
             return self._add(file.kept(), mark)
@@ -248,14 +292,15 @@ class Trail:
             ):  # else its packed copy would not be known as one
                 lost.pass_hole(file.start(lost.start))
             if lost.head < HEAD:
-                lost.learn(file.head(lost.start))
+                self._known.learn(lost, file.head(lost.start))
             return
         self._tally.truncated += 1
         self._look_again()  # what was not read of it is perhaps in a copy
         self._known.lose(lost)
         mark = self._known.new_mark(file, live=file.inode == self._live, beside=self._beside)
         assert mark is not None  # only of a packed one it may not be told, and that does not change
-        each.mark = self._known.marks[file.inode] = mark
+        each.mark = mark
+        self._known.put(mark)
         for inode in [n for n, other in self._files.items() if other.mark.copy_of is not None]:
             self._files.pop(inode).file.close()
 

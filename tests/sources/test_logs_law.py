@@ -222,6 +222,9 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
 @given(st.lists(RENAMED, max_size=40), st.booleans(), st.sampled_from((BEGIN[:70] + b"\n", BEGIN)))
 @example(["write", "write", "write", "read", "truncate", "write", "read"], False, BEGIN)
 @example(["write", "read", "rename", "reopen", "write", "write", "rename", "reopen", "write"], True, BEGIN)
+@example(
+    ["write", "rename", "reopen", "read", "half", "rename", "pack", "kill", "read"], False, BEGIN[:70] + b"\n"
+)
 def test_files_that_begin_alike_are_not_taken_for_each_other(
     steps: list[str], shift: bool, begin: bytes
 ) -> None:
