@@ -101,7 +101,8 @@ def make_jmx(config: Config) -> Jolokia | None:
     """The broker's JMX, where it is to be read."""
     if config.jolokia is None:
         return None
-    return Jolokia(make_where(config.jolokia, config.host.process), frozenset(), config.interval_ms)
+    where = make_where(config.jolokia, config.host.process)
+    return Jolokia(where, frozenset(), config.interval_ms, tls=config.jolokia.tls)
 
 
 def make_where(settings: JolokiaSettings, process: BrokerAt | None) -> Where:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agent.config.tls import check_tls, tls_files
 from agent.config.values import Files, interval, url, username
 from agent.sources.exposition_http import MAX_BODY, MAX_SAMPLES, Target
 from agent.sources.name_files import target_labels
@@ -37,10 +38,7 @@ def _target(form: Form, files: Files) -> Target:
         username=form.get("username", username, None),
         password_file=form.get("password_file", files.secret_name, None),
         bearer_token_file=form.get("bearer_token_file", files.secret_name, None),
-        ca_file=form.get("ca_file", files.readable_name, None),
-        cert_file=form.get("cert_file", files.readable_name, None),
-        key_file=form.get("key_file", files.readable_name, None),
-        server_name=form.get("server_name", text, None),
+        tls=tls_files(form, files),
         filter_names=form.get("filter_names", flag, default.filter_names),
         max_body=form.get("max_body", size, MAX_BODY),
         max_samples=form.get("max_samples", positive, MAX_SAMPLES),
@@ -49,6 +47,7 @@ def _target(form: Form, files: Files) -> Target:
     )
     form.close()
     _check_login(form, target)
+    check_tls(form, target.tls, target.url)
     if not 1 << 10 <= target.max_body <= _LARGEST or target.max_samples > _MOST:
         form.complain("max_body lies between 1KiB and 256MiB, and max_samples is at most 1000000")
     return target
@@ -59,11 +58,6 @@ def _check_login(form: Form, target: Target) -> None:
         form.complain("username and password_file go together")
     if target.username is not None and target.bearer_token_file is not None:
         form.complain("a target has one login: username with password_file, or bearer_token_file")
-    if (target.cert_file is None) is not (target.key_file is None):
-        form.complain("cert_file and key_file go together")
-    tls = (target.ca_file, target.cert_file, target.server_name)
-    if tls != (None, None, None) and target.url.startswith("http:"):
-        form.complain("http is not encrypted, so certificates and server_name have no use")
 
 
 def _check_apart(form: Form, target: Target, other: Target) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from agent.config.settings import BrokerSettings, ControlSettings, JolokiaSettings
+from agent.config.tls import check_tls, tls_files
 from agent.config.values import Files, address, attach, port, url, username
 from agent.control.times import BUDGETS, LAB, PRODUCTION, Budget
 from agent.kafka.connection import Security
@@ -33,6 +34,7 @@ def jolokia(form: Form, files: Files) -> JolokiaSettings:
         attach=form.get("attach", attach, None),
         agent_jar=form.get("agent_jar", files.name, ""),
         port=form.get("port", port, 0),
+        tls=tls_files(form, files),
     )
     if not ways and form.is_mapping:
         form.complain("`jolokia` has no 'url'", "add `url:`, or `attach: auto` with agent_jar")
@@ -44,6 +46,7 @@ def jolokia(form: Form, files: Files) -> JolokiaSettings:
         form.complain("port is that of an attached agent; the URL has its own")
     if (settings.username is None) is not (settings.password is None):
         form.complain("username and password_file go together")
+    check_tls(form, settings.tls, settings.url)
     form.close()
     return settings
 

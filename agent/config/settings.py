@@ -16,6 +16,7 @@ from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
 from agent.sources.host_sources import HostSettings
 from agent.sources.journald import Unit
+from agent.sources.tls_files import NO_FILES, TlsFiles
 
 STATE = Path("/var/lib/ottla")
 SOCKET = Path("/run/ottla/ottla.sock")
@@ -33,7 +34,7 @@ class JolokiaSettings:
     """Where the broker's Jolokia answers, or how it is attached where none is loaded: `url` or `attach`.
 
     `attach` is AUTO, a pid, or where to look for the broker. Username and password stand together or not at
-    all. `port` is that of an attached agent, 0 a free one.
+    all. `port` is that of an attached agent, 0 a free one. `tls` is for a URL of https.
     """
 
     url: str = ""
@@ -42,6 +43,7 @@ class JolokiaSettings:
     attach: str | int | BrokerAt | None = None
     agent_jar: str = ""
     port: int = 0
+    tls: TlsFiles = NO_FILES
 
     @property
     def auth(self) -> tuple[str, str] | None:

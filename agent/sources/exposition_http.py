@@ -18,6 +18,7 @@ from agent.model import Labels
 from agent.quantities import show_size
 from agent.sources import SourceFailed
 from agent.sources.http_asked import secret_in, told
+from agent.sources.tls_files import NO_FILES, TlsContext, TlsFiles
 
 PIECE = 64 << 10  # bytes; what is handed on at once, so that to learn its series does not hold the loop
 MAX_BODY = 32 << 20
@@ -48,10 +49,7 @@ class Target:
     username: str | None = None
     password_file: str | None = None
     bearer_token_file: str | None = None
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-    server_name: str | None = None
+    tls: TlsFiles = NO_FILES
     filter_names: bool = True
     max_body: int = MAX_BODY
     max_samples: int = MAX_SAMPLES
@@ -89,7 +87,7 @@ class Fetch:
         self._target = target
         self._deadline = deadline
         self._files = LoneThread(f"reading of the files of {target.name}")
-        self._tls: tuple[tuple[tuple[int, int], ...], ssl.SSLContext] | None = None
+        self._tls = TlsContext(target.tls)
 
     @asynccontextmanager
     async def opened(self, asked: Sequence[str]) -> AsyncIterator[Answer]:
@@ -131,7 +129,7 @@ class Fetch:
                 params=[("name[]", name) for name in names],
                 allow_redirects=False,
                 ssl=tls or True,
-                server_hostname=self._target.server_name if tls else None,
+                server_hostname=self._target.tls.server_name if tls else None,
             )
         except aiohttp.ClientError:  # some are ValueErrors, too
             raise
@@ -173,20 +171,7 @@ class Fetch:
             login["Authorization"] = aiohttp.encode_basic_auth(target.username, _secret(target.password_file))
         if target.bearer_token_file is not None:
             login["Authorization"] = f"Bearer {_secret(target.bearer_token_file)}"
-        return login, self._context() if target.url.startswith("https:") else None
-
-    def _context(self) -> ssl.SSLContext:
-        """Made again when one of its files was replaced: certificates are renewed."""
-        target = self._target
-        named = [file for file in (target.ca_file, target.cert_file, target.key_file) if file is not None]
-        stats = [Path(file).stat() for file in named]
-        stamps = tuple((stat.st_mtime_ns, stat.st_size) for stat in stats)
-        if self._tls is None or self._tls[0] != stamps:
-            context = ssl.create_default_context(cafile=target.ca_file)
-            if target.cert_file is not None:
-                context.load_cert_chain(target.cert_file, target.key_file)
-            self._tls = stamps, context
-        return self._tls[1]
+        return login, self._tls.get() if target.url.startswith("https:") else None
 
 
 class _Gunzip:

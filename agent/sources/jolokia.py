@@ -19,6 +19,7 @@ from agent.sources.http_asked import DENIED, told
 from agent.sources.jmx_names import JmxMetric
 from agent.sources.jolokia_reads import UNREADABLE, Entry, EntryFailed, Read, decode
 from agent.sources.name_files import OURS, shipped
+from agent.sources.tls_files import NO_FILES, TlsContext, TlsFiles
 
 _BODY_LIMIT = 16 << 20  # 10,000 partitions' lag is 2 MB
 _REQUEST_LIMIT = 1 << 20
@@ -78,20 +79,30 @@ class Jolokia:
 
     Each reading is one POST on a connection of its own: Jolokia delays an answer that follows another on the
     same connection by 40 ms (delayed ACK against Nagle), and a restarted broker leaves no dead one behind.
+    `deadline` is seconds; `tls` is for a URL of https.
     """
 
     name = "jmx"
     partial = False
     metrics: tuple[MetricInfo, ...]
 
-    def __init__(self, where: Where, names: frozenset[str], interval_ms: int, deadline: float = 5.0) -> None:
+    def __init__(
+        self,
+        where: Where,
+        names: frozenset[str],
+        interval_ms: int,
+        deadline: float = 5.0,
+        *,
+        tls: TlsFiles = NO_FILES,
+    ) -> None:
         self.interval_ms = interval_ms
         self.failed: Mapping[str, str] = {}  # of the last reading: ObjectName → error
         self.unread = frozenset[str]()
         self._where = where
         self._timeout = aiohttp.ClientTimeout(total=deadline)
-        self._tls: ssl.SSLContext | None = None
-        self._reading = LoneThread("reading of the system's certificate authorities")
+        self._server_name = tls.server_name
+        self._tls = TlsContext(tls)
+        self._reading = LoneThread("reading of Jolokia's certificate authorities")
         self.select(names, shipped().metrics)
 
     def select(self, names: frozenset[str], table: Mapping[str, JmxMetric]) -> None:
@@ -125,11 +136,14 @@ class Jolokia:
     async def _post(self, address: Address, body: bytes) -> bytes:
         connector = aiohttp.TCPConnector(force_close=True)
         tls = await self._context() if address.url.startswith("https:") else None
+        name = self._server_name if tls else None
         try:
             headers = {"Authorization": aiohttp.encode_basic_auth(*address.auth)} if address.auth else {}
             async with (
                 aiohttp.ClientSession(connector=connector, headers=headers, timeout=self._timeout) as session,
-                session.post(address.url, data=body, ssl=tls or True, allow_redirects=False) as response,
+                session.post(
+                    address.url, data=body, ssl=tls or True, server_hostname=name, allow_redirects=False
+                ) as response,
             ):
                 if response.status != HTTPStatus.OK:
                     raise self._refused(address.url, response)
@@ -142,10 +156,11 @@ class Jolokia:
             raise SourceFailed(f"{address.url} cannot be asked: {error}") from error
 
     async def _context(self) -> ssl.SSLContext:
-        """With the system's authorities, whose file is read in a thread, once."""
-        if self._tls is None:
-            self._tls = await self._reading.run(ssl.create_default_context, _AUTHORITIES_S)
-        return self._tls
+        """Its files are read in a thread, which a dead disk may hold."""
+        try:
+            return await self._reading.run(self._tls.get, _AUTHORITIES_S)
+        except OSError as error:  # an SSLError is one, and a timeout
+            raise SourceFailed(f"a file of `jolokia`: {error}") from error
 
     def _refused(self, url: str, response: aiohttp.ClientResponse) -> SourceFailed:
         if response.status in DENIED:

@@ -16,6 +16,7 @@ from agent.model import Policy, Rate
 from agent.sources.broker_pid import BrokerAt
 from agent.sources.exposition_http import Target
 from agent.sources.host import LogDirPath
+from agent.sources.tls_files import TlsFiles
 
 SMALLEST = """\
 bootstrap_servers: ["127.0.0.1:9092"]
@@ -29,7 +30,14 @@ EMPTY = (
 )
 EVERYTHING = """\
 bootstrap_servers: ["k1:9092", "[::1]:9092"]
-jolokia: {url: "http://127.0.0.1:8778/jolokia", username: reader, password_file: secret}
+jolokia:
+  url: "https://127.0.0.1:8778/jolokia"
+  username: reader
+  password_file: secret
+  ca_file: secret
+  cert_file: secret
+  key_file: secret
+  server_name: broker-7
 rules: [rules, /etc/ottla/rules]
 rules_watch: false
 names: names.yml
@@ -104,6 +112,8 @@ def test_every_setting_can_be_said(folder: Path) -> None:
     assert config.bootstrap_servers == ("k1:9092", "[::1]:9092")
     assert config.jolokia is not None
     assert config.jolokia.auth == ("reader", "s3cret")
+    secret = str(folder / "secret")
+    assert config.jolokia.tls == TlsFiles(secret, secret, secret, "broker-7")
     assert config.rules == (folder / "rules", Path("/etc/ottla/rules"))
     assert config.broker.node_id == 7
     assert config.broker.log_dirs == (
@@ -266,6 +276,23 @@ def test_settings_that_do_not_fit_together_are_reported(folder: Path, line: str,
     assert complaints(folder, SMALLEST + line + "\n")[0].startswith(f"ottla.yml:{said}")
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "url: 'http://x/', server_name: y",
+            "http is not encrypted, so certificates and server_name have no",
+        ),
+        ("url: 'https://x/', key_file: secret", "cert_file and key_file go together"),
+        ("url: 'https://x/', ca_file: none", "ca_file: none cannot be read: No such file or directory"),
+    ],
+)
+def test_certificates_of_jolokia_must_have_a_use(folder: Path, more: str, said: str) -> None:
+    """As those of exporters."""
+    (told,) = complaints(folder, SMALLEST.replace('url: "http://127.0.0.1:8778/jolokia"', more))
+    assert said in told
+
+
 def test_a_missing_server_properties_is_named(folder: Path) -> None:
     """With what is then not known."""
     said = complaints(folder, SMALLEST.replace("server.properties", "nowhere.properties"))
@@ -361,10 +388,7 @@ def test_every_setting_of_a_target_can_be_said(folder: Path) -> None:
             interval_ms=30_000,
             username="me",
             password_file=file,
-            ca_file=file,
-            cert_file=file,
-            key_file=file,
-            server_name="exporter",
+            tls=TlsFiles(file, file, file, "exporter"),
             filter_names=False,
             max_body=1 << 20,
             max_samples=10,

@@ -28,7 +28,7 @@ async def test_the_authorities_of_jolokia(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         async with asyncio.timeout(20):
             for _ in range(LOOKS):
-                with pytest.raises(TimeoutError, match=r"authorities has not returned for 0\.2 s"):
+                with pytest.raises(SourceFailed, match=r"authorities has not returned for 0\.2 s"):
                     await source.read(1)
         await assert_threads_are_free()
 

@@ -6,12 +6,15 @@ import asyncio
 import base64
 import json
 import math
+import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from exporters import Exporter
+from exporters import Exporter, certificates
 
 from agent.model import Sample
 from agent.promql import compile as compile_promql
@@ -24,6 +27,7 @@ from agent.sources.jmx_names import JmxMetric
 from agent.sources.jolokia import Jolokia, Known
 from agent.sources.name_files import shipped
 from agent.sources.schedule import Polling
+from agent.sources.tls_files import TlsFiles
 
 LEADERS = "kafka_server_replicamanager_leadercount"
 OFFLINE = "kafka_log_logmanager_logdirectoryoffline"
@@ -79,19 +83,25 @@ class FakeAgent:
         return {"status": 200, "timestamp": 1795471363, **self.answers.get(mbean, missing)}
 
 
-@pytest.fixture
-async def agent() -> AsyncIterator[FakeAgent]:
+@asynccontextmanager
+async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeAgent]:
     fake = FakeAgent()
     app = web.Application(client_max_size=1 << 24)
     app.router.add_post("/jolokia", fake.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     host, port = runner.addresses[0][:2]
-    fake.url = f"http://{host}:{port}/jolokia"
+    fake.url = f"{'https' if tls else 'http'}://{host}:{port}/jolokia"
     yield fake
     await runner.cleanup()
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[FakeAgent]:
+    async with running() as fake:
+        yield fake
 
 
 def source(agent: FakeAgent, *names: str, **more: Any) -> Jolokia:
@@ -369,6 +379,28 @@ async def test_what_cannot_be_asked_fails_the_reading(agent: FakeAgent) -> None:
         await source(agent, auth=("a:b", "secret")).read(7)
     with pytest.raises(SourceFailed, match="cannot be asked: encoding with 'idna' codec failed"):
         await Jolokia(Known(f"http://{'a' * 70}.example/jolokia"), frozenset(), 1000).read(7)
+
+
+async def test_tls_with_a_ca_a_name_and_a_client_certificate(tmp_path: Path) -> None:
+    """All three are needed where all three are asked for; a file that is gone is named."""
+    certificates(tmp_path, "broker.test")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    server.load_verify_locations(tmp_path / "ca.pem")
+    server.verify_mode = ssl.CERT_REQUIRED
+    ca, pem, key = (str(tmp_path / name) for name in ("ca.pem", "client.pem", "client.key"))
+    async with running(server) as fake:
+        whole = source(fake, tls=TlsFiles(ca, pem, key, "broker.test"))
+        assert only(await whole.read(7), START) == {(): 1795471300.886}
+        for lacking, why in (
+            (TlsFiles(server_name="broker.test"), "certificate verify failed"),
+            (TlsFiles(ca, pem, key), "certificate verify failed: IP address mismatch"),
+            (TlsFiles(ca, server_name="broker.test"), "no answer from"),
+            (TlsFiles(str(tmp_path / "none.pem")), "a file of `jolokia`: .*none.pem"),
+        ):
+            with pytest.raises(SourceFailed, match=why):
+                await source(fake, tls=lacking).read(7)
+        assert len(fake.requests) == 1
 
 
 async def test_nobody_there_and_no_answer_are_failures(agent: FakeAgent) -> None:
