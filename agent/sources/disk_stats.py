@@ -31,6 +31,7 @@ _COUNTERS = (
     ("flush_requests_time_seconds_total", 16, 1000, "seconds", "Time spent by all flushes"),
 )
 _IN_FLIGHT = 8
+_MS_END = 1 << 32
 METRICS = (
     *(MetricInfo(f"host_disk_{n}", "counter", unit, help_) for n, _, _, unit, help_ in _COUNTERS),
     MetricInfo("host_disk_io_now", "gauge", "", "Reads and writes in flight"),
@@ -167,11 +168,11 @@ def _counters(line: DeviceLine, labels: Labels) -> Iterator[Reading]:
 
 
 def derived(before: Sequence[int], after: Sequence[int], seconds: float, labels: Labels) -> Iterator[Reading]:
-    """The rates between two readings; nothing where a counter went back, as on a new device."""
-    reads, read_ms, writes, write_ms, busy_ms, queued_ms = (
-        after[field] - before[field] for field in (0, 3, 4, 7, 9, 10)
-    )
-    if min(reads, read_ms, writes, write_ms, busy_ms, queued_ms) < 0:
+    """The rates between two readings; nothing where a counter went back, as on a new device. Milliseconds
+    are 32 bits of the kernel's: where reads and writes did not go back, these began anew at 0."""
+    reads, writes = after[0] - before[0], after[4] - before[4]
+    read_ms, write_ms, busy_ms, queued_ms = ((after[f] - before[f]) % _MS_END for f in (3, 7, 9, 10))
+    if min(reads, writes) < 0 or max(read_ms, write_ms, busy_ms, queued_ms) >= _MS_END // 2:
         return
     for kind, count, spent in (("read", reads, read_ms), ("write", writes, write_ms)):
         if count or not after[_IN_FLIGHT]:
