@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ _COUNTERS = (
 )
 _IN_FLIGHT = 8
 _MS_END = 1 << 32
+_ESCAPE = re.compile(r"\\([0-7]{3})")
 METRICS = (
     *(MetricInfo(f"host_disk_{n}", "counter", unit, help_) for n, _, _, unit, help_ in _COUNTERS),
     MetricInfo("host_disk_io_now", "gauge", "", "Reads and writes in flight"),
@@ -143,10 +145,15 @@ def _mounted_at(path: str) -> tuple[str, str]:
     best, kind, source = "", "", ""
     for line in kernel_file.read("/proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
-        point = left.split()[4]
+        point = _plain(left.split()[4])
         if Path(path).resolve().is_relative_to(point) and len(point) >= len(best):
-            best, (kind, source) = point, right.split()[:2]
+            best, (kind, source) = point, map(_plain, right.split()[:2])
     return kind, source
+
+
+def _plain(escaped: str) -> str:
+    """Without mountinfo's escapes, of spaces and the like."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), escaped)
 
 
 def parse(text: str) -> Mapping[tuple[int, int], DeviceLine]:

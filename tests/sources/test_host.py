@@ -109,18 +109,18 @@ async def test_log_dirs_of_one_file_system_have_one_volume_but_where_their_size_
 
 
 def test_the_volume_of_a_dataset_is_its_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has a device number of its own, and its own size."""
-    for name in ("a", "b", "c"):
+    """Each has a device number of its own, and its own size. Spaces in a path are escaped."""
+    for name in ("a", "b", "c d"):
         (tmp_path / name).mkdir()
     mounts = [
         f"1 1 0:{n} / {tmp_path / n} rw - zfs {d} rw"
-        for n, d in zip("abc", ("p/1", "p/2/x", "q"), strict=True)
+        for n, d in zip(("a", "b", r"c\040d"), ("p/1", "p/2/x", r"q\040r/2"), strict=True)
     ]
     text = "\n".join(["1 1 8:1 / / rw - ext4 /dev/sda1 rw", *mounts])
     monkeypatch.setattr(kernel_file, "read", lambda _: text)
     monkeypatch.setattr(disk_stats, "device_of", lambda _: (0, 0))
-    found = [disk_stats.volume_of(str(tmp_path / name)) for name in ("a", "b", "c")]
-    assert found == ["zfs p", "zfs p", "zfs q"]
+    found = [disk_stats.volume_of(str(tmp_path / name)) for name in ("a", "b", "c d")]
+    assert found == ["zfs p", "zfs p", "zfs q r"]
 
 
 @pytest.mark.parametrize("source", ["/dev/absent", "/dev/absent:/dev/absent2"], ids=["btrfs", "bcachefs"])
