@@ -10,6 +10,7 @@ from msgspec import Struct
 _CONTINUED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:\r\n|\r|\n)[ \t\f]*")  # an odd number of backslashes
 _PAIR = re.compile(r"((?:\\.|[^\\\s:=])+)[ \t\f]*[:=]?[ \t\f]*(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_HALVES = re.compile("[\\ud800-\\udbff][\\udc00-\\udfff]|[\\ud800-\\udfff]")  # of a letter in UTF-16
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -56,7 +57,11 @@ def _plain(text: str) -> str:
         code = match[1]
         return chr(int(code[1:], 16)) if len(code) > 1 else _CONTROL.get(code, code)
 
-    return _ESCAPE.sub(letter, text)
+    def joined(match: re.Match[str]) -> str:
+        alone = len(match[0]) == 1  # which Java writes so, where it is in a path
+        return "?" if alone else match[0].encode("utf-16", "surrogatepass").decode("utf-16")
+
+    return _HALVES.sub(joined, _ESCAPE.sub(letter, text))
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from agent.server_properties import ServerProperties, parse, properties
         ("a=b\\\\\nd=e", {"a": "b\\", "d": "e"}),
         ("# comment \\\na=b", {"a": "b"}),
         ("a\\=b=c\\u0041\\t", {"a=b": "cA\t"}),
+        ("a=/\\uD83D\\uDE00", {"a": "/\U0001f600"}),
+        ("a=/\\uDE00\\uD83D", {"a": "/??"}),
         ("a=1\r\na=2\r\n", {"a": "2"}),
         ("a", {"a": ""}),
         ("", {}),

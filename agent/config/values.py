@@ -121,8 +121,8 @@ class Files:
         return str(path)
 
     def properties(self, node: Node) -> ServerProperties:
-        """The broker's own settings."""
-        return parse(self._content(self.path(node)))
+        """The broker's own settings, each byte a letter to Java."""
+        return parse(self._content(self.path(node), "latin-1"))
 
     def password(self, form: Form, variable: str) -> str | None:
         """The first line of `password_file`, or of the file that `variable` of the environment names."""
@@ -145,10 +145,10 @@ class Files:
         except ValueError as e:
             raise Wrong(str(e)) from None
 
-    def _content(self, path: Path) -> str:
+    def _content(self, path: Path, encoding: str = "utf-8") -> str:
         try:
             with path.open("rb") as file:
-                return file.read(MAX_BYTES).decode("utf-8", "replace")
+                return file.read(MAX_BYTES).decode(encoding, "replace")
         except (OSError, ValueError) as e:  # ValueError: a NUL in the path
             raise Wrong(f"{path} cannot be read: {getattr(e, 'strerror', None) or e}") from None
 

@@ -88,8 +88,7 @@ def _will_listen(folder: Path, port: int, host: str | None) -> bool:
     main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
     _, _, arguments = (folder / "cmdline").read_bytes().partition(main)
     file, *overrides = os.fsdecode(arguments).split("\0")
-    with (folder / "cwd" / file).open("rb") as properties:
-        text = properties.read(_MOST_BYTES).decode("latin-1")
+    text = _read_as_by(folder, file).decode("latin-1")
     said = parse("\n".join((text, *(each.removeprefix("--override=") for each in overrides))))
     if said.roles == ("controller",):
         return False
@@ -98,6 +97,22 @@ def _will_listen(folder: Path, port: int, host: str | None) -> bool:
     if not named and any("$" in each for each in listeners):
         raise OSError(f"{file} names no port: {', '.join(listeners)}")
     return named
+
+
+def _read_as_by(folder: Path, file: str) -> bytes:
+    """Its beginning, as the process finds it: one in a container has a root of its own."""
+    from_root = Path(file).is_absolute()
+    try:
+        return _beginning(folder / ("root" if from_root else "cwd") / file.lstrip("/"))
+    except PermissionError:  # another user's root is hidden; most often it is ours
+        if not from_root:
+            raise
+        return _beginning(Path(file))
+
+
+def _beginning(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(_MOST_BYTES)
 
 
 def _is_named(listener: str, port: int, host: str | None) -> bool:

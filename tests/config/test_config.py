@@ -293,6 +293,13 @@ def test_certificates_of_jolokia_must_have_a_use(folder: Path, more: str, said: 
     assert said in told
 
 
+def test_a_log_dir_is_called_as_java_reads_it(folder: Path) -> None:
+    """From bytes that are Latin-1, whatever wrote them; and from escapes of UTF-16."""
+    written = "node.id=2\nlog.dirs=/é,/\\uD83D\\uDE00\nlisteners=A://:9092\n"
+    (folder / "server.properties").write_text(written, "utf-8")
+    assert read(folder, SMALLEST).broker.log_dirs == (LogDirPath("/Ã©"), LogDirPath("/\U0001f600"))
+
+
 def test_a_missing_server_properties_is_named(folder: Path) -> None:
     """With what is then not known."""
     said = complaints(folder, SMALLEST.replace("server.properties", "nowhere.properties"))

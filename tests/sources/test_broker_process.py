@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -417,6 +418,35 @@ needs_root = pytest.mark.skipif(
 AS_AGENT = ["setpriv", "--reuid=61002", "--regid=61002", "--clear-groups", "--inh-caps=+dac_read_search"]
 AS_AGENT += ["--ambient-caps=+dac_read_search"]  # to read the code, which may lie below /root
 FIND = "import sys; from agent.sources.broker_pid import *; print(find(BrokerAt(port=int(sys.argv[1]))))"
+
+
+@needs_root
+def test_the_properties_of_a_broker_in_a_container_are_those_that_it_finds(
+    tmp_path: Path, port: int, main_class: str
+) -> None:
+    """Under the same name this host may have another's."""
+    outside, inside = tmp_path / "etc", tmp_path / "inside"
+    for folder, said in ((outside, "listeners=A://:1"), (inside, f"listeners=A://:{port}")):
+        folder.mkdir()
+        (folder / "server.properties").write_text(said)
+    contained = ["unshare", "--mount", "sh", "-ec", f'mount --bind {inside} {outside}; exec "$@"', "-"]
+    broker = [sys.executable, "-c", "import time; time.sleep(99)", main_class, f"{outside}/server.properties"]
+    with subprocess.Popen([*contained, *broker]) as one:
+        try:
+            until("it to be found", lambda: find(BrokerAt(port=port)) == one.pid)
+        finally:
+            one.kill()
+
+
+@needs_root
+def test_another_users_broker_that_does_not_listen_yet_is_found_by_what_all_may_read(port: int) -> None:
+    """Its root may not be looked into."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "server.properties"
+        file.write_text(f"listeners=A://:{port}")
+        with listening(0, "kafka.Kafka", str(file)) as process:
+            assert found_by_another_user(port) == str(process.pid)
 
 
 UNSEEN = ["unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "-"]
