@@ -30,6 +30,7 @@ from agent.verify import Trigger, View
 
 log = logging.getLogger(__name__)
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
+_NAMED = 10  # of the metrics that lose samples, in one line of the log
 RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
 
@@ -123,9 +124,21 @@ class Sight:
         self._asked.hear(samples, ran)
         self._former.hear(samples)
         touched = self.series.add(samples)
+        self._tell_of_dropped()
         self._proof.forget(self.series.cut())
         self._proof.take(samples, ran, touched.names)
         return touched
+
+    def _tell_of_dropped(self) -> None:
+        """Of each metric once: what it drops later only the counter tells."""
+        if names := self.series.newly_dropped():
+            log.warning(
+                "there is no room for more than %d series: the newest are dropped of %s%s;"
+                " rules that read them are failing",
+                self.series.limit,
+                ", ".join(names[:_NAMED]),
+                f" and {len(names) - _NAMED} others" if len(names) > _NAMED else "",
+            )
 
     def _look_at_clock(self, now: int) -> None:
         """Where it was set back, nothing that was seen counts any more: how old it is nobody can say.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import islice
 
 from msgspec import Struct
 
@@ -64,6 +65,7 @@ class Series(Readable):
         self.window_ms = window_ms
         self.limit = limit
         self.dropped: Counter[str] = Counter()
+        self._told_dropped = 0  # how many of these
         self.refused = 0
         self._cut = set[str]()  # metrics
         self.old = 0
@@ -127,6 +129,14 @@ class Series(Readable):
         ahead of the clock than the next ones let stand."""
         cut, self._cut = frozenset(self._cut), set[str]()
         return cut
+
+    def newly_dropped(self) -> Sequence[str]:
+        """The metrics that lost samples to the limit for the first time since this was last asked."""
+        if len(self.dropped) == self._told_dropped:
+            return ()
+        found = list(islice(self.dropped, self._told_dropped, None))  # in the order of their first loss
+        self._told_dropped = len(self.dropped)
+        return found
 
     def see(self, now: int, ran: float = math.nan) -> int:
         """The wall clock says `now`, and a clock that nobody sets `ran`, where that is known: by how many ms
