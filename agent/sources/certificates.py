@@ -115,10 +115,10 @@ class Certificates:
         names = frozenset(f"host_certificate_{kind}_not_{d}_seconds" for kind in kinds for d in _DATES)
         return names | {"host_certificate_mismatch"} if kinds and self._listeners and self._files else names
 
-    def _samples(self, found: Mapping[str, bytes], now: int) -> Iterator[Sample]:
-        on_disk = {found[path] for path in self._files if path in found}
+    def _samples(self, found: Mapping[str, Sequence[bytes]], now: int) -> Iterator[Sample]:
+        on_disk = {der for path in self._files for der in found.get(path, ())}
         all_read = self._files.keys() <= found.keys()
-        for name, der in found.items():
+        for name, (der, *_) in found.items():
             served = name in self._listeners
             labels = (("address" if served else "path", name),)
             kind = "served" if served else "file"
@@ -132,23 +132,23 @@ class Certificates:
         for name, count in self._unread.items():
             yield Sample("host_certificate_unread_total", (("of", name),), now, float(count))
 
-    async def _look(self, name: str) -> bytes | None:
-        """A certificate that can be read, as DER; what keeps it from that is counted, and told once."""
+    async def _look(self, name: str) -> Sequence[bytes] | None:
+        """Its certificates, as DER, if the first can be read; why not is counted, and told once."""
         try:
             async with asyncio.timeout(self._deadline):
-                der = await (self._served(name) if name in self._listeners else self._on_disk(name))
-            validity(der)
+                ders = await (self._served(name) if name in self._listeners else self._on_disk(name))
+            validity(ders[0])
         except (OSError, ValueError) as error:
             self._unread[name] += 1
             self._reasons.learn(name, str(error) or f"no answer within {self._deadline:g} s")
             return None
         self._reasons.learn(name, None)
-        return der
+        return ders
 
-    async def _on_disk(self, path: str) -> bytes:
+    async def _on_disk(self, path: str) -> Sequence[bytes]:
         return await self._threads[path].run(self._files[path], self._deadline)
 
-    async def _served(self, address: str) -> bytes:
+    async def _served(self, address: str) -> Sequence[bytes]:
         host, _, port = address.rpartition(":")
         context = await self._own.run(partial(_context, self._security), self._deadline)
         _, writer = await asyncio.open_connection(
@@ -158,7 +158,7 @@ class Certificates:
             der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         finally:
             writer.transport.abort()  # it has seen all it wanted
-        return der
+        return (der,)
 
 
 def _context(security: Security) -> ssl.SSLContext:
@@ -169,13 +169,13 @@ def _context(security: Security) -> ssl.SSLContext:
     return context
 
 
-def _file(file: str | Keystore) -> tuple[str, Callable[[], bytes]]:
-    """Its path, and what reads the certificate in it."""
+def _file(file: str | Keystore) -> tuple[str, Callable[[], Sequence[bytes]]]:
+    """Its path, and what reads the certificates in it that a listener may serve."""
     if isinstance(file, Keystore):
-        return file.path, KeystoreReader(file).leaf
+        return file.path, KeystoreReader(file).leaves
     return file, partial(_read_leaf, file)
 
 
-def _read_leaf(path: str) -> bytes:
+def _read_leaf(path: str) -> Sequence[bytes]:
     with Path(path).open("rb") as file:
-        return leaf(file.read(MAX_BYTES))
+        return (leaf(file.read(MAX_BYTES)),)

@@ -1,9 +1,10 @@
-"""The certificate in a keystore (PKCS #12, JKS, what else the JDK knows), as its own keytool tells it."""
+"""The certificates in a keystore (PKCS #12, JKS, what else the JDK knows), as its own keytool tells it."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from agent.sources.certificate_dates import MAX_BYTES, leaf
 _DEADLINE = 30.0  # seconds; a JVM starts in less, on a host with nothing to spare too
 # Little of a JVM is needed, and what it says must be readable here.
 _JVM = ("-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-Xmx64m", "-J-Duser.language=en")
-_PRIVATE = "Entry type: PrivateKeyEntry"
+_ENTRY, _PRIVATE = "Entry type:", "Entry type: PrivateKeyEntry"
 
 
 class Keystore(Struct, frozen=True):
@@ -29,10 +30,11 @@ class KeystoreReader:
     def __init__(self, keystore: Keystore) -> None:
         self._keystore = keystore
         self._seen: tuple[tuple[int, ...], ...] = ()
-        self._said: bytes | ValueError = b""
+        self._said: tuple[bytes, ...] | ValueError = ()
 
-    def leaf(self) -> bytes:
-        """The certificate of its first private key, as DER. Blocks for seconds at most.
+    def leaves(self) -> tuple[bytes, ...]:
+        """The certificate of each of its private keys, as DER, in keytool's order: a broker shows whichever
+        fits a client, as RSA's or an elliptic curve's. Blocks for seconds at most.
 
         ValueError: there is none, or keytool says why it does not open. OSError: no such file, or no keytool.
         """
@@ -45,19 +47,22 @@ class KeystoreReader:
             raise self._said
         return self._said
 
-    def _ask(self) -> bytes | ValueError:
+    def _ask(self) -> tuple[bytes, ...] | ValueError:
         done = _keytool(self._keystore)
         if done.returncode:
             return ValueError(
                 done.stdout.strip().splitlines()[0] if done.stdout.strip() else "keytool failed"
             )
-        _, private, behind = done.stdout.partition(_PRIVATE)
-        try:
-            return leaf(behind.encode())
-        except ValueError:
-            if private and self._keystore.password_file is None:
-                return ValueError("it shows its certificates with a password only: name its password_file")
-            return ValueError("no private key with a certificate in it")
+        _, *private = done.stdout.split(_PRIVATE)
+        found: list[bytes] = []
+        for entry in private:
+            with suppress(ValueError):
+                found.append(leaf(entry.partition(_ENTRY)[0].encode()))
+        if found:
+            return tuple(found)
+        if private and self._keystore.password_file is None:
+            return ValueError("it shows its certificates with a password only: name its password_file")
+        return ValueError("no private key with a certificate in it")
 
 
 def _version(path: str) -> tuple[int, ...]:
