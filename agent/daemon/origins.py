@@ -8,7 +8,7 @@ from agent.promql import Expression
 from agent.promql.needs import Reach
 from agent.rulebook import Rulebook
 from agent.rulebook.compiled import compiled
-from agent.sources import exposition, schedule
+from agent.sources import exposition_own, schedule
 from agent.sources.catalogue import TABLES
 
 _HOST = "host"
@@ -23,12 +23,12 @@ BROKER = "jmx"
 # Some signals come from several sources, each of which may fail alone: by name, which one. How its reading
 # went every source tells, and each exporter besides, also where it failed.
 _DECLARED: Mapping[str, frozenset[str]] = {
-    metric.name: frozenset() if metrics in (schedule.METRICS, exposition.METRICS) else frozenset({source})
+    metric.name: frozenset() if metrics in (schedule.METRICS, exposition_own.METRICS) else frozenset({source})
     for _, source, metrics in TABLES
     for metric in metrics
     if metric.name.startswith(("host_", "ottla_"))
 }
-OF_EACH = frozenset(metric.name for metric in (*schedule.METRICS, *exposition.METRICS))
+OF_EACH = frozenset(metric.name for metric in (*schedule.METRICS, *exposition_own.METRICS))
 _ANY_ON_HOST = frozenset[str]().union(*(of for name, of in _DECLARED.items() if name.startswith("host_")))
 _DEEPEST = 20  # recording rules that read recording rules
 

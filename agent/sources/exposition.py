@@ -10,10 +10,11 @@ import numpy as np
 
 from agent.model import Labels, Sample, labels_of
 from agent.promql.vectors import STALE
-from agent.sources import MetricInfo, SourceFailed
+from agent.sources import SourceFailed
 from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted
 from agent.sources.exposition_filter import NameFilter
 from agent.sources.exposition_http import BadAnswer, Fetch, Target, TooLarge
+from agent.sources.exposition_own import METRICS, UP, Tally
 from agent.sources.exposition_series import Flags, Known
 from agent.sources.exposition_text import Reader
 
@@ -22,29 +23,6 @@ WHOLE_EVERY = (
 )
 _MAX_QUERY = 6_000  # bytes of names in a URL
 _AHEAD_MS = 600_000  # a sample that is from further in the future is refused, as Prometheus does
-
-_UP = "up"
-METRICS = (
-    MetricInfo(_UP, "gauge", "", "1 if the target's last scrape succeeded, else 0; with the target's labels"),
-    MetricInfo(
-        "ottla_exposition_body_bytes", "gauge", "bytes", "Size of the last scrape, unpacked, by `source`"
-    ),
-    MetricInfo(
-        "ottla_exposition_filtered",
-        "gauge",
-        "",
-        "1 if the last scrape asked only for the names that rules read",
-    ),
-    MetricInfo(
-        "ottla_exposition_refused_bodies_total",
-        "counter",
-        "",
-        "Bodies of which nothing was taken, by `reason`",
-    ),
-    MetricInfo(
-        "ottla_exposition_refused_samples_total", "counter", "", "Samples that were left out, by `reason`"
-    ),
-)
 
 
 class Exposition:
@@ -80,10 +58,7 @@ class Exposition:
         self._asked_for = frozenset[str]()  # what the last good reading was to give,
         self._names = frozenset[str]()  # and gave
         self._until_whole = 0
-        self._size = 0
-        self._filtered = False
-        self._refused_bodies = dict.fromkeys(("too_large", "too_many_samples", "malformed"), 0)
-        self._refused_samples = dict.fromkeys(("duplicate", "in_the_future"), 0)
+        self._tally = Tally(target.name)
         self.select(frozenset())
 
     @property
@@ -98,7 +73,7 @@ class Exposition:
 
     def go_on(self, names: frozenset[str]) -> None:
         """After a restart: take these for given until the first good reading."""
-        self._names = names - {_UP}
+        self._names = names - {UP}
 
     @property
     def given(self) -> frozenset[str]:
@@ -111,7 +86,7 @@ class Exposition:
 
     def may_give(self, name: str) -> bool:
         """Whether it does, or nobody knows yet: no good reading has asked for it."""
-        return name in self._names or (name not in self._asked_for and name != _UP)
+        return name in self._names or (name not in self._asked_for and name != UP)
 
     async def read(self, now: int) -> list[Sample]:
         """One scrape. SourceFailed, with the ends of all series, where there is none."""
@@ -126,7 +101,7 @@ class Exposition:
         live = self._known.flags(body.rows)
         live[list(body.stamps)] = False
         samples += self._ended(live, now)
-        self._refused_samples["duplicate"] += body.duplicates
+        self._tally.refused_samples["duplicate"] += body.duplicates
         self._forget(body)
         return samples + self._own(now, up=True)
 
@@ -207,20 +182,20 @@ class Exposition:
                     reader.feed(piece)
                 body = self._without_own_up(reader.end())
         except TooLarge:
-            self._refused_bodies["too_large"] += 1
+            self._tally.refused_bodies["too_large"] += 1
             raise
         except TooMany as error:
-            self._refused_bodies["too_many_samples"] += 1
+            self._tally.refused_bodies["too_many_samples"] += 1
             raise SourceFailed(f"{self.target.url} has {error}: raise max_samples") from error
         except Malformed as error:
-            self._refused_bodies["malformed"] += 1
+            self._tally.refused_bodies["malformed"] += 1
             raise SourceFailed(f"{self.target.url} is malformed, {error}") from error
-        self._size, self._filtered = size, bool(asked)
+        self._tally.size, self._tally.filtered = size, bool(asked)
         return body
 
     def _without_own_up(self, body: Body) -> Body:
         """Whether the scrape succeeded the scrape tells, and no `up` that the exporter has besides."""
-        row = self._known.row_of(_UP, self.target.labels)
+        row = self._known.row_of(UP, self.target.labels)
         kept = body.rows != row
         if row is None or kept.all():
             return body
@@ -231,7 +206,7 @@ class Exposition:
         for row, value in zip(body.rows.tolist(), body.values.tolist(), strict=True):
             at = stamps.get(row, now) if stamps else now
             if at > now + _AHEAD_MS:
-                self._refused_samples["in_the_future"] += 1
+                self._tally.refused_samples["in_the_future"] += 1
                 continue
             name, labels = series[row]
             yield Sample(name, labels, at, value)
@@ -265,15 +240,8 @@ class Exposition:
         return labels_of(exposed | own)
 
     def _own(self, now: int, *, up: bool) -> list[Sample]:
-        """The source's own series, in the order of METRICS."""
-        labels, (_, size, filtered, bodies, samples) = (("source", self.name),), METRICS
-        own = [Sample(_UP, self.target.labels, now, float(up))] if self._own_up else []
-        own.append(Sample(size.name, labels, now, float(self._size)))
-        own.append(Sample(filtered.name, labels, now, float(self._filtered)))
-        for metric, counts in ((bodies, self._refused_bodies), (samples, self._refused_samples)):
-            for reason, count in counts.items():
-                own.append(Sample(metric.name, (("reason", reason), *labels), now, float(count)))
-        return own
+        verdict = [Sample(UP, self.target.labels, now, float(up))] if self._own_up else []
+        return verdict + self._tally.samples(now)
 
 
 def givers(exporters: Sequence[Exposition], name: str) -> frozenset[str]:
