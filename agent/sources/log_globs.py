@@ -7,6 +7,20 @@ from collections.abc import Iterator, Mapping, Set
 from glob import glob, has_magic
 
 
+def is_text(path: str) -> bool:
+    """Whether its bytes are UTF-8: no other name can be saved, or told in a label."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: str) -> str:
+    """Any name, as text."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def named(file: str) -> list[str]:
     """The paths that `file` names now, itself where it is no glob. Looks into folders; OSError where the last
     one that it spells out may not be listed, which a glob alone takes for an empty one."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from agent.sources.file_events import FileEvents
 from agent.sources.log_choice import QUIET_MS, chosen, written
 from agent.sources.log_feed import Feed
-from agent.sources.log_globs import named, to_tail
+from agent.sources.log_globs import is_text, named, shown, to_tail
 from agent.sources.log_left_out import LeftOut, Marks
 from agent.sources.log_marks import Tally
 from agent.sources.log_trail import Trail
@@ -146,7 +146,7 @@ class Inputs:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""
         paths = {path for path in self._places.marks if fnmatch(path, file)}
         try:
-            paths.update(named(file))
+            paths.update(path for path in named(file) if self._may_be_told(path))
             self._unlisted.discard(file)
         except FileNotFoundError:
             pass  # its folder may come, as a file may
@@ -155,6 +155,12 @@ class Inputs:
             self._unlisted |= {file} - {*self._places.watched}
         self._tell_empty(file, empty=has_magic(file) and not paths and file not in self.failed)
         return paths
+
+    def _may_be_told(self, path: str) -> bool:
+        if not is_text(path):
+            self._fail(shown(path), OSError("its name is not UTF-8"))
+            return False
+        return True
 
     def _fail(self, key: str, error: OSError) -> None:
         why = str(error)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from copy import copy
 from pathlib import Path
 
+from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
 from agent.sources.log_open import Packed, Plain, closing_log
@@ -157,7 +158,8 @@ class Trail:
         live = self._open(self._path, live=True)
         self._live = live.mark.inode if live else None
         if live:
-            live.mark.place = str(self._places[-1]) if len(self._places) > 1 else ""
+            led = str(self._places[-1]) if len(self._places) > 1 else ""
+            live.mark.place = led if is_text(led) else ""  # it could not be saved
             self._check_truncated(live)
         there = self._open_rotated()
         self._passed.forget(there)

@@ -1025,6 +1025,28 @@ async def test_what_a_file_held_before_it_could_first_be_read_is_history(closed:
     tailed.tail.close()
 
 
+async def test_a_name_that_is_not_utf_8_is_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It could not be saved; the others are read on, and so is a link that leads to such a file."""
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.log"))
+    for path in (bad, bad.with_suffix(".new")):
+        path.write_text("a\n")
+    tailed.path.symlink_to(bad.with_suffix(".new"))
+    await tailed.read()
+    with bad.with_suffix(".new").open("a") as file:
+        file.write("b\n")
+
+    for each in (tailed, tailed.kill()):
+        samples = await each.read()
+        assert value(samples, "log_any_total") == 1
+        assert value(samples, "ottla_log_unreadable_files") == 1
+        assert each.tail.failed == {f"{tmp_path}/caf\\xe9.log": "its name is not UTF-8"}
+    assert caplog.text.count("cannot be read") == 2
+    tailed.tail.close()
+
+
 async def test_a_glob_that_names_no_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Once, and it is no failure: files may come, and so may their folder; nor is it one that names a file
     which is gone for a moment."""
