@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
-from fnmatch import fnmatch
 from glob import has_magic
 
 import msgspec
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from agent.sources.file_events import FileEvents
 from agent.sources.log_choice import QUIET_MS, chosen, written
 from agent.sources.log_feed import Feed
-from agent.sources.log_globs import is_text, named, shown, to_tail
+from agent.sources.log_globs import is_text, named, shown, to_tail, would_name
 from agent.sources.log_left_out import LeftOut, Marks
 from agent.sources.log_marks import Tally
 from agent.sources.log_trail import Trail
@@ -144,7 +143,7 @@ class Inputs:
 
     def _named(self, file: str) -> set[str]:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""
-        paths = {path for path in self._places.marks if fnmatch(path, file)}
+        paths = {path for path in self._places.marks if would_name(file, path)}
         try:
             paths.update(path for path in named(file) if self._may_be_told(path))
             self._unlisted.discard(file)

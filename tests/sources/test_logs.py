@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
 from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_trail, logs
+from agent.sources.log_globs import would_name
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import METRICS, LogTail
@@ -1023,6 +1024,59 @@ async def test_what_a_file_held_before_it_could_first_be_read_is_history(closed:
     tailed.write("a\n")
     assert await tailed.kill().count() == 1
     tailed.tail.close()
+
+
+async def test_a_folder_that_a_glob_names_hides_no_file_that_begins_with_its_name(tmp_path: Path) -> None:
+    """Nor does it take a place among the files."""
+    (tmp_path / "server").mkdir()
+    tailed = Tailed(tmp_path, str(tmp_path / "server*"))
+    tailed.write("old\n")
+    await tailed.read()
+    tailed.write("a\n")
+
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_files")) == (1, 1)
+    tailed.tail.close()
+
+
+async def test_files_of_a_glob_that_was_taken_away_are_not_read_on(tmp_path: Path) -> None:
+    """Though the `*` of another one might stand for their folder."""
+    (tmp_path / "audit").mkdir()
+    below = tmp_path / "audit" / "authorizer.log"
+    below.write_text("a\n")
+    tailed = Tailed(tmp_path, str(tmp_path / "*.log"), str(tmp_path / "*" / "*.log"))
+    await tailed.read()
+    tailed.files = tailed.files[:1]
+    tailed.kill()
+    await tailed.read()
+    below.write_text("b\n")
+
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_files")) == (0, 0)
+    tailed.tail.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "is_named"),
+    [
+        ("/log/*.log", "/log/server.log", True),
+        ("/log/*.log", "/log/audit/server.log", False),
+        ("/log/*.log", "/log/.hidden.log", False),
+        ("/log/**/*.log", "/log/audit/server.log", True),
+        (
+            "/log/**/*.log",
+            "/log/a/b/server.log",
+            False,
+        ),  # as glob, which is not told to look into all folders
+        ("/log/.*.log", "/log/.hidden.log", True),
+        ("/log/s[e]rver.log", "/log/server.log", True),
+        ("/log/server.log", "/log/server.log", True),
+        ("/log/server.log", "/log/server.log.1", False),
+    ],
+)
+def test_a_path_is_of_a_glob_that_would_find_it(file: str, path: str, *, is_named: bool) -> None:
+    """Part by part."""
+    assert would_name(file, path) is is_named
 
 
 async def test_a_name_that_is_not_utf_8_is_left_out_and_told(
