@@ -21,6 +21,7 @@ from agent.sources.log_trail import Trail
 _log = logging.getLogger(__name__)
 
 _FILES = 200
+_ABSENT_MS = 300_000  # so long a path may name nothing: a broker that starts makes its logs one by one
 
 
 class Places(msgspec.Struct):
@@ -49,7 +50,7 @@ class Inputs:
         self._left = LeftOut(_FILES, tally, window_ms)
         self._events = FileEvents()
         self._told: dict[str, str] = {}  # what had failed up to the look before
-        self._empty: set[str] = set()  # globs that name no file
+        self._empty: dict[str, int] = {}  # paths and globs that name no file, and since when
         self._unlisted: set[str] = set()  # globs of which it was never seen what they name
 
     def go_on(self, places: Places) -> Places:
@@ -107,7 +108,7 @@ class Inputs:
         """Find the files, and what happened to each."""
         self._told, self.failed, self.at = self.failed, {}, "their folders"
         self._events.drain()
-        found = dict(to_tail({file: self._named(file) for file in self._files}))
+        found = dict(to_tail({file: self._named(file, now) for file in self._files}))
         new = {path: file for path, file in found.items() if path not in self._trails}
         for path in self._chosen(new, now):
             marks = self._marks(path, found[path])
@@ -141,7 +142,7 @@ class Inputs:
         self._left.tell(sorted(path for path in left if at[path] > now - QUIET_MS))
         return watched
 
-    def _named(self, file: str) -> set[str]:
+    def _named(self, file: str, now: int) -> set[str]:
         """The paths that it names, those with marks even where they are gone or cannot be listed."""
         paths = {path for path in self._places.marks if would_name(file, path)}
         try:
@@ -152,7 +153,8 @@ class Inputs:
         except OSError as error:
             self._fail(file, error)
             self._unlisted |= {file} - {*self._places.watched}
-        self._tell_empty(file, empty=has_magic(file) and not paths and file not in self.failed)
+        if has_magic(file):
+            self._note_empty(file, not paths and file not in self.failed, now)
         return paths
 
     def _may_be_told(self, path: str) -> bool:
@@ -167,10 +169,22 @@ class Inputs:
             _log.warning("%s cannot be read: %s", key, why)
         self.failed[key] = why
 
-    def _tell_empty(self, file: str, *, empty: bool) -> None:
-        if empty and file not in self._empty:
+    def _note_empty(self, file: str, empty: bool, now: int) -> None:
+        if not empty:
+            self._empty.pop(file, None)
+            return
+        if file not in self._empty:
             _log.warning("%s names no file", file)
-        (self._empty.add if empty else self._empty.discard)(file)
+        self._empty[file] = min(self._empty.get(file, now), now)  # the clock may have been set back
+
+    def _check_exists(self, key: str, each: Trail | Feed, now: int) -> None:
+        """OSError where a path that is spelt out has named nothing for long, as a misspelt one does. What was
+        renamed and not made again yet is known by its rotated files, and a glob may name none."""
+        if not isinstance(each, Trail) or key not in self._files:
+            return
+        self._note_empty(key, not each.is_there, now)
+        if now - self._empty.get(key, now) >= _ABSENT_MS:
+            raise FileNotFoundError("there is no such file")
 
     def glance(self, now: int) -> None:
         """Notice what happened since to the files that are known, where anything tells that something did."""
@@ -184,6 +198,7 @@ class Inputs:
             self.at = key
             try:
                 each.look(now)
+                self._check_exists(key, each, now)
                 self.failed.pop(key, None)
             except OSError as error:
                 self._fail(key, error)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
+from stat import S_IFREG, S_ISDIR, S_ISREG
 
 from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
@@ -56,15 +57,16 @@ class Trail:
         self._undecided = False  # a file may be a copy that has just begun
 
     def look(self, now: int) -> None:
-        """Notice what happened to the file. OSError where it cannot be read."""
+        """Notice what happened to the file. OSError where it cannot be read, or is a folder or the like."""
         limit_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
         # Less where the clock was set back: what is written then is no older than the start.
         self._oldest_ns = limit_ns if self._oldest_ns is None else min(self._oldest_ns, limit_ns)
         self._places = places(self._path)
-        inode, changed = 0, [0]
+        inode, mode, changed = 0, S_IFREG, [0]
         with suppress(FileNotFoundError):
             changed = [place.parent.stat().st_mtime_ns for place in self._places]
-            inode = self._path.stat().st_ino
+            stat = self._path.stat()
+            inode, mode = stat.st_ino, stat.st_mode
         seen = (inode, *changed)
         if seen != self._seen or not self._settled:
             # Once more after each change, since a name may be missed while files are being renamed; and until
@@ -75,6 +77,8 @@ class Trail:
             self._seen, self._settled = seen, settled
             self._scan(now)
         self._close_quiet(now)
+        if not S_ISREG(mode):
+            raise OSError("it is a folder" if S_ISDIR(mode) else "it is no regular file")
 
     def take(self) -> bytes | None:
         """The next whole lines, some MiB at most, perhaps none; None where there is no more now."""
@@ -87,7 +91,12 @@ class Trail:
     @property
     def alive(self) -> bool:
         """Whether there is, or may still be, anything of it."""
-        return self._live is not None or bool(self._known.marks) or not self._settled
+        return self.is_there or not self._settled
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is the file, or anything that it was renamed or copied to."""
+        return self._live is not None or bool(self._known.marks)
 
     @property
     def kept(self) -> list[Mark] | None:

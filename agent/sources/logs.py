@@ -58,7 +58,7 @@ _OWN = (
         "ottla_log_unreadable_files",
         "gauge",
         "",
-        "Log files that could not be read, and globs whose folder could not be listed",
+        "Log files that could not be read or are not there, and globs whose folder could not be listed",
     ),
     MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
     MetricInfo(

@@ -415,6 +415,7 @@ async def test_what_the_journal_does_not_take_is_told_all_the_same(
 ) -> None:
     """Rules on log lines are judged also while the agent's own disk is full, which is said once. After a kill
     the lines are read again, and count once."""
+    tailed.path.touch()
     await tailed.read()
     tailed.memory.full = True
     tailed.write("a\nb\n")
@@ -672,6 +673,42 @@ async def test_a_named_pipe_in_the_place_of_a_file_does_not_hang_it(tailed: Tail
     os.mkfifo(tailed.path)
 
     assert await tailed.count() == 0
+    assert tailed.tail.failed == {str(tailed.path): "it is no regular file"}
+
+
+async def test_a_folder_in_the_place_of_a_file_is_unreadable(tailed: Tailed) -> None:
+    """Until the file is there."""
+    tailed.path.mkdir()
+    assert value(await tailed.read(), "ottla_log_unreadable_files") == 1
+    assert tailed.tail.failed == {str(tailed.path): "it is a folder"}
+
+    tailed.path.rmdir()
+    tailed.write("a\n")
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_unreadable_files")) == (1, 0)
+
+
+async def test_a_path_that_names_no_file_is_told_and_unreadable_after_five_minutes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be misspelt. One that is only rotated is not, nor is it for as long as a broker starts."""
+    wrong = tmp_path / "nowhere" / "sever.log"
+    tailed = Tailed(tmp_path, str(tmp_path / "server.log"), str(wrong))
+    tailed.write("a\n")
+    await tailed.read()
+    tailed.path.rename(f"{tailed.path}.1")
+    assert value(await tailed.read(299_000), "ottla_log_unreadable_files") == 0
+    assert value(await tailed.read(), "ottla_log_unreadable_files") == 1
+    assert await tailed.tail.glance(tailed.now) == []
+    assert tailed.tail.failed == {str(wrong): "there is no such file"}
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"{wrong} names no file", f"{wrong} cannot be read: there is no such file"]
+
+    wrong.parent.mkdir()
+    wrong.write_text("b\n")
+    samples = await tailed.read()
+    assert (value(samples, "log_any_total"), value(samples, "ottla_log_unreadable_files")) == (1, 0)
+    tailed.tail.close()
 
 
 async def test_an_endless_line_is_cut_and_counted(tailed: Tailed, monkeypatch: pytest.MonkeyPatch) -> None:
