@@ -79,7 +79,7 @@ class DiskProbe:
             raise SourceFailed(
                 "the process that probes the log dirs has ended; the next reading starts another"
             )
-        return [sample for probe in self._probes for sample in probe.samples(now)]
+        return [sample for probe in self._probes for sample in probe.samples(now, self._deadline)]
 
     def close(self) -> None:
         """End the probing process, but for its threads that hang."""
@@ -131,12 +131,12 @@ class _Probe:
             self._errors[why if why in self._errors else "other"] += 1
         self.idle.set()
 
-    def samples(self, now: int) -> Iterator[Sample]:
-        """What is known now."""
+    def samples(self, now: int, deadline: float) -> Iterator[Sample]:
+        """What is known now. One may have ended long after its deadline, while another was waited for."""
         labels = (("path", self._path),)
         values = {
             "probe_seconds": time.monotonic() - self._asked_at if self.hangs else self._took,
-            "probe_success": not self.hangs and self._why == "-",
+            "probe_success": not self.hangs and self._why == "-" and self._took <= deadline,
             "hung": self.hangs,
             "read_only": self._why == "EROFS",
         }

@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hung_files import LOOKS, assert_threads_are_free, hung_program
@@ -20,6 +22,7 @@ from agent.model import Sample
 from agent.sources import SourceFailed, disk_stats, probing_process
 from agent.sources.disk_probe import ERRNOS, METRICS, PROBE_FILE, DiskProbe
 from agent.sources.host import LogDirPath
+from agent.sources.probing_process import ProbingProcess
 
 ALL = frozenset(metric.name for metric in METRICS)
 ROOT = Path(__file__).parents[2]
@@ -186,6 +189,23 @@ async def test_a_frozen_disk_is_seen_and_hides_no_other(tmp_path: Path) -> None:
     assert len(threads) <= 3, (
         "one thread at most is in the frozen disk, beside the reader and the other dir's"
     )
+
+
+async def test_a_success_that_came_late_while_another_was_waited_for_is_none() -> None:
+    """It hung for a minute; the other one's reading has just begun."""
+    probe, loop = DiskProbe([LogDirPath("/late"), LogDirPath("/slow")], 1000, 0.5), asyncio.get_running_loop()
+    probe.wanted = ALL
+    asked = list[int]()
+    probe._process = cast(ProbingProcess, SimpleNamespace(runs=True, ask=asked.append))
+    loop.call_soon(probe._answered, 1, 0.1, "-")
+    assert values(await probe.read(5), Path("/late"))["hung"] == 1
+    loop.call_soon(probe._answered, 0, 60.0, "-")
+    loop.call_soon(probe._answered, 1, 0.1, "-")
+    samples = await probe.read(6)
+    late, slow = values(samples, Path("/late")), values(samples, Path("/slow"))
+    assert (late["probe_success"], late["hung"], late["probe_seconds"]) == (0, 0, 60)
+    assert slow["probe_success"] == 1
+    assert asked == [0, 1, 1]
 
 
 def child_of(probe: DiskProbe) -> int:
