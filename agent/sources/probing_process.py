@@ -13,6 +13,7 @@ from agent.lone_thread import LoneThread
 from agent.sources import SourceFailed, write_probe
 
 _START_SECONDS = 5.0
+_MOST_ENDING = 4  # processes that were killed and have not ended
 OnAnswer = Callable[[int, float, str], None]
 
 
@@ -33,6 +34,7 @@ class ProbingProcess:
         self._late: subprocess.Popen[bytes] | None = None  # started, and nobody has it yet
         self._ready = asyncio.Event()
         self._rest = b""
+        self._ending: list[threading.Thread] = []  # who waits for those that were killed
 
     @property
     def runs(self) -> bool:
@@ -40,7 +42,13 @@ class ProbingProcess:
         return self._process is not None
 
     async def start(self) -> None:
-        """Start it and see it ready. OSError and SourceFailed: it does not start."""
+        """Start it and see it ready. OSError and SourceFailed: it does not start, or too many have not ended:
+        where the interpreter's own disk hangs none does, and each would take memory and a thread."""
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        if len(self._ending) >= _MOST_ENDING:
+            raise SourceFailed(
+                f"{len(self._ending)} processes that probed were killed and do not end: a disk keeps them"
+            )
         self._ready.clear()
         self._rest = b""
         process = self._process = await self._thread.run(self._start, _START_SECONDS)
@@ -77,7 +85,9 @@ class ProbingProcess:
         process.stdin.close()
         process.stdout.close()
         process.kill()
-        threading.Thread(target=process.wait, name="end of a probing process", daemon=True).start()
+        reaper = threading.Thread(target=process.wait, name="end of a probing process", daemon=True)
+        reaper.start()
+        self._ending.append(reaper)
         self._ready.set()
 
     def _readable(self) -> None:

@@ -260,6 +260,43 @@ async def test_a_start_that_hangs_takes_no_shared_thread_and_what_comes_late_is_
         assert started.read_text() == "one\n"
 
 
+async def test_no_more_are_started_than_a_few_that_cannot_be_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter was started, and what it loads lies on a disk that hangs: not even SIGKILL ends it."""
+    monkeypatch.setattr(probing_process, "_START_SECONDS", 0.5)
+    program, started = tmp_path / "python", tmp_path / "started"
+    program.write_text(f"#!/bin/sh\necho $$ >> {started}\nexec sleep 99\n")
+    program.chmod(0o755)
+    async with probing(LogDirPath(str(tmp_path))) as probe:
+        interpreter, probe._process._command[0] = probe._process._command[0], str(program)
+        with monkeypatch.context() as patch:
+            patch.setattr(subprocess.Popen, "kill", lambda _: None)
+            for _ in range(4):
+                with pytest.raises(SourceFailed, match=r"is not ready after 0\.5 s"):
+                    await probe.read(5)
+            for _ in range(LOOKS):
+                with pytest.raises(SourceFailed, match="4 processes that probed were killed and do not end"):
+                    await probe.read(5)
+
+        async def all_written() -> bool:
+            return started.read_text().count("\n") == 4
+
+        await until("the pids of four", all_written)
+        for pid in started.read_text().split():
+            os.kill(int(pid), 9)
+        monkeypatch.setattr(probing_process, "_START_SECONDS", 30.0)
+        probe._process._command[0] = interpreter
+
+        async def well() -> bool:
+            try:
+                return values(await probe.read(6), tmp_path)["probe_success"] == 1
+            except SourceFailed:
+                return False
+
+        await until("a success", well)
+
+
 PROBING = """
 import asyncio, sys
 from agent.sources.disk_probe import METRICS, DiskProbe
