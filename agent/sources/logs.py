@@ -134,6 +134,7 @@ class LogTail:
         self._unsaved = ""  # why the last reading could not be saved
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
+        self._before: Mapping[Series, float] = {}  # what was counted in former lives and is not shown yet
         self._idle = Idle({})
         self._scanners = Scanners(())
         self._compile_at = 0.0  # loop time
@@ -162,13 +163,15 @@ class LogTail:
 
     async def _read(self, now: int) -> list[Sample]:
         state = self._state = self._state or await self._load()
-        before = self._unshown(state)
+        await self._settle(state)
         await self._take(_BUDGET, lambda inputs: inputs.look(now))
         self._make_room(now)
         self._told.begin(self._counters.values, now)
         await self._lanes.measure()
         await self._try_to_save(state)
-        return [*self._told.all(self._counters.values, before, now), *self._own(now)]
+        told = list(self._told.all(self._counters.values, self._before, now))
+        self._before = {}
+        return [*told, *self._own(now)]
 
     async def stirred(self) -> None:
         """Something was written, a counter may be shown again, or it is time to look at what is polled."""
@@ -186,14 +189,14 @@ class LogTail:
             return await self._read_quickly(self._state, now)
 
     async def _read_quickly(self, state: _Snapshot, now: int) -> list[Sample]:
-        before = self._unshown(state)
+        await self._settle(state)
         loop = asyncio.get_running_loop()
         began = loop.time()
         await self._take(_GLANCE, lambda inputs: inputs.glance(now))
         ended = loop.time()
         rest = ended - began if self._lanes.more else min(_LONGEST_REST, _REST * (ended - began))
         self._next_glance = ended + max(_GAP, rest)
-        news = list(self._told.news(self._counters.values, before, now))
+        news = list(self._told.news(self._counters.values, self._before, now))
         if not news and not self._lanes.more:
             await self._compile_early()
         return news
@@ -223,11 +226,11 @@ class LogTail:
             waits.append(self._told.owed_ms / 1000)
         return min(waits, default=None)
 
-    def _unshown(self, state: _Snapshot) -> Mapping[Series, float]:
-        """What the counters were that are not shown yet."""
+    async def _settle(self, state: _Snapshot) -> None:
+        """Count what came late: while it is counted nobody may look at the counters, or replace them."""
+        await self._count()
         if self._counted is not self.patterns:
             self._adopt_patterns(state)
-        return {series: n for series, n in self._counters.values.items() if series not in self._told.values}
 
     async def _load(self) -> _Snapshot:
         self._saved = await self._positions.load() or b""
@@ -244,6 +247,7 @@ class LogTail:
         times = zip(state.counts, state.since or unknown, state.began or unknown, strict=False)
         every = [((name, labels), count, since, began) for (name, labels, count), since, began in times]
         self._idle = Idle({series: (count, since) for series, count, since, _ in every})
+        self._before = {series: count for series, count, _, _ in every}
         self._told.go_on({series: (began, since) for series, _, since, began in every})
         return state
 
@@ -285,10 +289,9 @@ class LogTail:
             self._counters.make_room(lambda series: self._idle.since(series, values[series]) < before)
 
     async def _take(self, seconds: float, begin: Callable[[Inputs], None]) -> None:
-        """Take and count until nothing is left or the time is over, first what came late."""
+        """Take and count until nothing is left or the time is over."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        await self._count()
         await self._lanes.take(begin)
         await self._count()
         while self._lanes.more and loop.time() < until:

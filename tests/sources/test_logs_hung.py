@@ -6,15 +6,18 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from log_memory import Memory, value
+from msgspec.structs import replace
 
 from agent.model import LogPattern, Place
-from agent.sources import log_lanes
+from agent.sources import log_lanes, logs
 from agent.sources.kmsg import Kmsg
 from agent.sources.log_marks import Tally
 from agent.sources.log_open import Plain
+from agent.sources.log_patterns import Scanner
 from agent.sources.logs import LogTail
 
 LINE = LogPattern("line", "*", r"line", "Lines", Place("logs.yml", 1, 1))
@@ -147,3 +150,32 @@ async def test_where_all_hangs_there_is_no_reading(host: Host) -> None:
                 break
             except TimeoutError:
                 await asyncio.sleep(0.001)
+
+
+async def test_patterns_that_are_replaced_while_lines_are_counted_lose_none(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting takes longer than its time, as in a machine that was paused: nobody looks at the counters, or
+    replaces them, before it has ended; and what came late is new all the same."""
+    goes_on, count = threading.Event(), Scanner.count
+
+    def slowly(self: Scanner, *args: Any) -> None:
+        goes_on.wait()
+        count(self, *args)
+
+    code = replace(LINE, regex=r"line (?P<code>\w+)")
+    host.tail.patterns = (code,)
+    assert await host.count() == 0
+    monkeypatch.setattr(Scanner, "count", slowly)
+    monkeypatch.setattr(logs, "DEADLINE", 0.05)
+    host.write("line EIO\nline EIO\n")
+    for patterns in ((code,), (code, replace(LINE, name="other"))):
+        host.tail.patterns = patterns
+        with pytest.raises(TimeoutError):
+            await host.count()
+    goes_on.set()
+    monkeypatch.setattr(logs, "DEADLINE", 20)
+
+    host.now += 1000
+    samples = await host.tail.read(host.now)
+    assert [sample.value for sample in samples if sample.labels == (("code", "EIO"),)] == [0, 2]
