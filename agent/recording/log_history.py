@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -20,11 +19,8 @@ from agent.recording.recorded import Recorded, Track
 from agent.sources.log_counters import Counters
 from agent.sources.log_hits import Hit, Series, series_of
 from agent.sources.log_patterns import Scanner
+from agent.sources.log_times import TIME, time_in
 
-# Kafka's default layout is [2026-08-01 10:00:00,123]; the JVM's GC log writes [2026-08-01T10:00:00.123+0000].
-_TIME = re.compile(
-    rb"^\[?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?: ?(?:Z|[+-]\d\d:?\d\d))?)", re.MULTILINE
-)
 _MAX_HITS = 5_000_000
 
 
@@ -84,7 +80,7 @@ class LogHistory:
 
     def _search(self, scanner: Scanner, chunk: bytes, at: int | None) -> int | None:
         """Count the lines of a chunk; the time of its last one. `at`: of the line before it."""
-        first = _TIME.search(chunk)
+        first = TIME.search(chunk)
         floor = 0
         for start, hit in scanner.placed(chunk):
             its = self._time_of(chunk, start, floor, at)
@@ -96,7 +92,7 @@ class LogHistory:
             self.found.add(hit, its)
             if self.found.lines > _MAX_HITS:
                 raise BadHistory(f"the patterns find more than {_MAX_HITS:,} lines: take fewer files")
-        if first is not None and (begin := self._parse(first[1])) is not None:
+        if first is not None and (begin := time_in(first[1], self._zone)) is not None:
             self.found.reaches(begin)
         at = self._time_of(chunk, chunk.rfind(b"\n", 0, len(chunk) - 1) + 1, floor, at)
         if at is not None:
@@ -110,22 +106,13 @@ class LogHistory:
         """
         begin = start
         while True:
-            match = _TIME.match(chunk, begin)
-            at = self._parse(match[1]) if match else None
+            match = TIME.match(chunk, begin)
+            at = time_in(match[1], self._zone) if match else None
             if at is not None:
                 return at
             if begin <= floor:
                 return before
             begin = chunk.rfind(b"\n", 0, begin - 1) + 1
-
-    def _parse(self, text: bytes) -> int | None:
-        try:
-            when = datetime.fromisoformat(text.decode())
-        except ValueError:  # the 31st of February
-            return None
-        if when.tzinfo is None and self._zone is not None:
-            when = when.replace(tzinfo=self._zone)
-        return round(when.timestamp() * 1000)
 
     def counters(self, until: int | None, interval_ms: int) -> Recorded:
         """What the agent's log source would have given each interval, from the first line to `until`.

@@ -15,6 +15,7 @@ from copy import copy
 from pathlib import Path
 from stat import S_IFREG, S_ISDIR, S_ISREG
 
+from agent.sources.log_ends import learn_ends
 from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
@@ -22,6 +23,7 @@ from agent.sources.log_open import Packed, Plain, closing_log
 from agent.sources.log_passed import Passed
 from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
+from agent.sources.log_times import since
 
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
@@ -34,7 +36,8 @@ class Trail:
     """Reads the file at `path` and those that it was renamed or copied to. Every method may block.
 
     `marks` is what is known from before; None: nothing, and then all that exists now counts as read. What was
-    last written more than `window_ms` before the first look is skipped and counted.
+    written more than `window_ms` before the first look is skipped and counted: files by their time, and in
+    plain ones the lines, where they begin with theirs.
     """
 
     def __init__(
@@ -264,6 +267,11 @@ class Trail:
             self._tally.skipped += file.behind(mark.offset)
             pass_all(file, mark)
             mark.closed = None  # it is open, and may grow
+        elif self._oldest_ns and not isinstance(file, Packed) and not mark.cut and file.behind(mark.offset):
+            begin = since(file, mark.offset, self._oldest_ns // 1_000_000)
+            self._tally.skipped += begin - mark.offset
+            mark.offset = begin
+            learn_ends(mark, file.before)
         return each
 
     def _new_mark(self, file: Plain, *, live: bool) -> Mark | None:
