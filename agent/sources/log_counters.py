@@ -14,6 +14,7 @@ from agent.sources.log_hits import Columns, Groups, Hit, Series, is_short
 
 _FEW = 4  # lines that cost less one by one than to be counted by their groups
 _REMEMBERED = 10_000  # groups within a pattern's series, and as many beyond: a storm of either costs the same
+_MEMORY = 8 << 20  # bytes for those of all patterns together
 
 METRICS = (
     MetricInfo(
@@ -67,16 +68,21 @@ class _Rule:
             self.names = groups_of(self.pattern.regex) - {self.pattern.counts, self.pattern.sets}
         return {name for name, _ in labels} == self.names
 
-    def remember(self, groups: Groups, series: Series | None) -> None:
+    def remember(self, groups: Groups, series: Series | None) -> int:
         """That these groups are of this series, or beyond all; but not for ever more of them: many may
-        become one label."""
-        if not is_short(groups):
-            return
+        become one label. The bytes that it takes."""
+        if not is_short(groups) or len(self.beyond if series is None else self.known) >= _REMEMBERED:
+            return 0
         if series is None:
-            if len(self.beyond) < _REMEMBERED:
-                self.beyond.add(groups)
-        elif len(self.known) < _REMEMBERED:
+            self.beyond.add(groups)
+        else:
             self.known[groups] = series
+        return 100 + sum(60 + len(group) for group in groups)
+
+    def forget(self) -> None:
+        """Which groups there were."""
+        self.known.clear()
+        self.beyond.clear()
 
 
 class Counters:
@@ -89,6 +95,7 @@ class Counters:
 
     def __init__(self, patterns: Iterable[LogPattern], values: Mapping[Series, float]) -> None:
         self._rules: dict[str, _Rule] = {}
+        self._remembered = 0  # bytes
         by_metric: dict[str, _Rule] = {}
         for pattern in patterns:
             most = min(pattern.max_series, MAX_SERIES)
@@ -119,7 +126,9 @@ class Counters:
             elif groups is not None:
                 labels = columns.labels(groups)
                 kept = self._add(columns.pattern, labels, lines)
-                rule.remember(groups, (rule.lines, labels) if kept == labels else None)
+                self._remembered += rule.remember(groups, (rule.lines, labels) if kept == labels else None)
+        if self._remembered > _MEMORY:
+            self._forget()
         if over:
             self._own(METRICS[0].name, columns.pattern, over)
             self._raise((rule.lines, ()), over)
@@ -137,8 +146,7 @@ class Counters:
             if rule.value is not None:
                 self.values.pop((rule.value, labels), None)
             rule.sets -= 1
-            rule.known.clear()
-            rule.beyond.clear()
+            rule.forget()
 
     def add(self, hit: Hit) -> bool:
         """A line; whether its labels were kept."""
@@ -187,6 +195,12 @@ class Counters:
             self.values[name, kept] = total
         elif kept == labels:  # a gauge of dropped labels would be of no one
             self.values[name, labels] = numbers[-1]
+
+    def _forget(self) -> None:
+        """Begin anew: what still comes is soon known again."""
+        for rule in self._rules.values():
+            rule.forget()
+        self._remembered = 0
 
     def _own(self, name: str, pattern: LogPattern, lines: int) -> None:
         self._raise((name, (("pattern", pattern.name),)), lines)

@@ -118,6 +118,22 @@ def test_what_is_remembered_of_groups_is_bounded_in_bytes(
     assert len(scanner._columns[0]._known) <= 100 * (b"s" in text)
 
 
+def test_what_is_remembered_of_the_groups_of_all_patterns_is_bounded_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty of them that all find free text; every line counts all the same."""
+    monkeypatch.setattr(log_counters, "_MEMORY", 50_000)
+    every = [pattern(f"p{n}", rf"k{n}=(?P<v>\w+)", max_series=10) for n in range(20)]
+    counters, scanner = Counters(every, {}), Scanner(every)
+    for at in range(0, 1_000, 10):
+        lines = (" ".join(f"k{n}={line}{'x' * 100}" for n in range(20)) for line in range(at, at + 10))
+        scanner.count("\n".join([*lines, ""]).encode(), counters)
+        assert held(counters) <= 50_000
+    for n in range(20):
+        lines_of = (count for (name, _), count in counters.values.items() if name == f"log_p{n}_total")
+        assert sum(lines_of) == 1_000
+
+
 @given(
     st.lists(st.sampled_from(["é".encode(), "\U0001f600".encode(), b"a", b"\xf0", b"\xf0\x9f"]), max_size=900)
 )
