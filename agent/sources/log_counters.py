@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
+from math import isfinite
 
 from agent.model import Labels, LogPattern
 from agent.rulebook.log_files import MAX_SERIES, groups_of
@@ -27,7 +28,7 @@ METRICS = (
         "ottla_log_value_errors_total",
         "counter",
         "",
-        "Lines of a pattern whose number is none, or would make a counter fall",
+        "Lines of a pattern whose number is none, or would make a counter fall or overflow",
     ),
 )
 
@@ -183,18 +184,19 @@ class Counters:
         self, pattern: LogPattern, labels: Labels, kept: Labels, values: Sequence[float | None]
     ) -> None:
         numbers = [value for value in values if value is not None]
-        if len(numbers) < len(values):
-            self._own(METRICS[1].name, pattern, len(values) - len(numbers))
-        name = pattern.value_metric
-        if name is None or not numbers:
-            return
-        if pattern.counts:
+        name, refused = pattern.value_metric, len(values) - len(numbers)
+        if name is not None and numbers and pattern.counts:
             total = self.values.get((name, kept), 0)
             for number in numbers:  # one by one: the same sum, to the last bit, wherever a file is cut
-                total += number
+                if isfinite(total + number):
+                    total += number
+                else:  # it could not be saved, nor rise any more
+                    refused += 1
             self.values[name, kept] = total
-        elif kept == labels:  # a gauge of dropped labels would be of no one
+        elif name is not None and numbers and kept == labels:  # a gauge of dropped labels would be of no one
             self.values[name, labels] = numbers[-1]
+        if refused:
+            self._own(METRICS[1].name, pattern, refused)
 
     def _forget(self) -> None:
         """Begin anew: what still comes is soon known again."""

@@ -166,6 +166,14 @@ def test_a_restart_goes_on_with_the_limit() -> None:
     assert again.values["ottla_log_overflow_lines_total", (("pattern", "x"),)] == 2
 
 
+def test_a_sum_that_would_overflow_stays_as_it_is() -> None:
+    """Infinity could not be saved, nor would it rise."""
+    slow = pattern("slow", r"took (?P<ms>\S+) ms", counts="ms")
+    values = counted(b"took 1e308 ms\ntook 1e308 ms\ntook 1e300 ms\n", slow)
+    assert values["log_slow_ms_total", ()] == 1e308 + 1e300
+    assert values["ottla_log_value_errors_total", (("pattern", "slow"),)] == 1
+
+
 def test_a_number_is_added_up() -> None:
     """The group that `counts` names is no label; what is no number, or would make the sum fall, is told."""
     slow = pattern("slow", r"event (?P<event>\w+) took (?P<ms>\S+) ms", counts="ms")
