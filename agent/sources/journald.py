@@ -12,6 +12,7 @@ from agent.sources.log_marks import LINE_LIMIT, Tally
 
 _AGAIN_MS = 5_000  # between two starts of journalctl
 _CHUNK = 1 << 18
+_SAID = 1000  # bytes of its errors that are kept, the last ones
 _LONGEST = 8 * LINE_LIMIT  # bytes of an entry as it is printed: numbers where it is not text
 
 
@@ -50,6 +51,7 @@ class Journald:
         self._oldest_us = 0
         self._why = ""
         self._rest = b""
+        self._said = b""  # on its standard error
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -75,6 +77,7 @@ class Journald:
         """The messages of the entries that journalctl printed since."""
         if self._process is None:
             return None
+        self._hear(self._process)
         try:
             data = os.read(_output(self._process), _CHUNK)
         except BlockingIOError:
@@ -97,7 +100,7 @@ class Journald:
             for stream in (self._process.stdout, self._process.stderr):
                 if stream is not None:
                     stream.close()
-        self._process, self._rest = None, b""
+        self._process, self._rest, self._said = None, b"", b""
 
     def _age_limit_us(self, now: int) -> int:
         return (now - self._window_ms if self.place else now) * 1000
@@ -122,14 +125,22 @@ class Journald:
     def _note_end(self) -> None:
         """Keep why journalctl is not there any more."""
         process = self._process
-        if process is None or process.poll() is None:
+        if process is None:
             return
-        assert process.stderr is not None
-        said = (process.stderr.read() or b"").decode(errors="replace").strip()
+        ended = process.poll() is not None
+        self._hear(process)
+        if not ended:
+            return
+        said = self._said.decode(errors="replace").strip()
         self.close()
         self._why = f"journalctl --unit={self.unit} ended with {process.returncode}: {said or 'no words'}"
         if "cursor" in said:  # of another machine's journal, or of one that was deleted
             self.place = ""
+
+    def _hear(self, process: subprocess.Popen[bytes]) -> None:
+        """Its errors must be read while it lives: where their pipe is full it waits, and gives no lines."""
+        assert process.stderr is not None
+        self._said = (self._said + (process.stderr.read(_CHUNK) or b""))[-_SAID:]
 
     def _line(self, raw: bytes) -> bytes:
         try:

@@ -1,6 +1,7 @@
 """A journalctl for tests: prints what stands in $OTTLA_TEST_JOURNAL, a line of JSON an entry.
 
-A line `end WORDS` makes it print the words on standard error and end, as where the journal is corrupt.
+A line `end WORDS` makes it print the words on standard error and end, as where the journal is corrupt;
+`say WORDS` makes it print them there a thousand times.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def main(arguments: list[str]) -> None:
         for line in lines[at:]:
             if line.startswith("end "):
                 sys.exit(line.removeprefix("end "))
-            print(line, flush=True)
+            if line.startswith("say "):
+                print(f"{line.removeprefix('say ')}\n" * 1000, end="", file=sys.stderr, flush=True)
+            else:
+                print(line, flush=True)
         at = len(lines)
         time.sleep(0.01)
 

@@ -192,6 +192,20 @@ async def test_a_journalctl_that_ends_is_told_and_started_again(journal: Journal
     await journal.until("log_line_total", 2)
 
 
+async def test_a_journalctl_that_has_much_to_complain_of_gives_all_lines(journal: Journal) -> None:
+    """Which its standard error takes no more of than a pipe holds; of it the end is told."""
+    await journal.begun()
+    for n in range(5):
+        journal.raw("say Journal file system@0005f.journal is truncated, ignoring file.")
+        journal.write("line")
+        await journal.until("log_line_total", 2 + n)
+    journal.raw("end too many of them")
+    await journal.until("ottla_log_unreadable_files", 1)
+    why = journal.tail.failed["journald:kafka.service"]
+    assert why.endswith("ignoring file.\ntoo many of them")
+    assert len(why) < 1_200
+
+
 async def test_a_journalctl_that_lives_is_no_failed_one_though_its_unit_is_quiet(journal: Journal) -> None:
     """The one before it ended. That it lives is known once it has done so for the time between two starts."""
     await journal.begun()
