@@ -13,7 +13,7 @@ from agent.rulebook.log_files import MAX_SERIES, groups_of
 from agent.sources import MetricInfo
 from agent.sources.log_hits import Columns, Groups, Hit, Series, is_short
 
-_FEW = 4  # lines that cost less one by one than to be counted by their groups
+_FEW = 12  # lines that cost less one by one than to be counted by their groups
 _REMEMBERED = 10_000  # groups within a pattern's series, and as many beyond: a storm of either costs the same
 _MEMORY = 8 << 20  # bytes for those of all patterns together
 
