@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from agent.model import Labels
+from agent.sources.log_hits import Columns, Groups
 from agent.sources.log_lines import Span
 
 _LINES = 5  # of each series
@@ -41,7 +42,7 @@ class Evidence:
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: OrderedDict[Kept, deque[Shown]] = OrderedDict()
-        self._open: dict[str, Shown] = {}  # by path: what may go on in the next chunk
+        self._open: dict[str, list[Shown]] = {}  # by path: what may go on in the next chunk
         self._bytes = 0
 
     def of(self, metrics: Collection[str]) -> list[dict[str, Any]]:
@@ -57,18 +58,17 @@ class Evidence:
                 for shown in lines
             ]
 
-    def keep(
-        self, metrics: tuple[str, str | None], lines: Iterable[tuple[Labels, Span]], chunk: bytes, path: str
-    ) -> None:
-        """Lines of the chunk, in their order, and what follows each there; with the labels of its series."""
-        lines_metric, value_metric = metrics
+    def keep(self, columns: Columns, lines: Iterable[tuple[Groups, Span]], chunk: bytes, path: str) -> None:
+        """Lines of the chunk, in their order, with the pattern's groups, and what follows each there."""
+        metric, value_metric = columns.metrics
+        labels_of, follows = columns.labels, chunk.startswith
         with self._lock:
-            for labels, (start, end) in lines:
-                if chunk.startswith(_RECORD, end) and end - start < _BYTES:  # as mostly: nothing follows it
+            for groups, (start, end) in lines:
+                if follows(_RECORD, end) and end - start < _BYTES:  # as mostly: the next record does
                     shown = Shown(path, chunk[start:end])
                 else:
                     shown = self._with_trace(start, end, chunk, path)
-                kept = self._of_series((lines_metric, value_metric, labels))
+                kept = self._of_series((metric, value_metric, labels_of(groups)))
                 if len(kept) == _LINES:
                     self._drop(kept.popleft())
                 kept.append(shown)
@@ -94,25 +94,29 @@ class Evidence:
         more = end > limit or (trace is not None and trace.end() == limit < len(chunk))
         shown = Shown(path, chunk[start : min(until, limit)], more)
         if until + 1 >= len(chunk):
-            self._open[path] = shown
+            self._open.setdefault(path, []).append(shown)
         return shown
 
     def go_on(self, chunk: bytes, path: str) -> None:
         """What the next chunk of a file begins with may still be the trace of the last one's end."""
-        shown = self._open.pop(path, None)
-        trace = _TRACE.match(chunk, 0, _BYTES)
-        if shown is None or trace is None or not trace.end():
+        opened = self._open.pop(path, [])
+        trace = _TRACE.match(chunk, 0, _BYTES) if opened else None
+        if trace is None or not trace.end():
             return
         more = chunk[: trace.end()].removesuffix(b"\n")
-        kept = more[: max(0, _BYTES - len(shown.text) - 1)]
         with self._lock:
-            shown.cut = shown.cut or len(kept) < len(more)
-            if kept and shown.kept:
-                shown.text += b"\n" + kept
-                self._bytes += 1 + len(kept)
-                self._forget()
-        if trace.end() == len(chunk) and shown.kept and not shown.cut:
-            self._open[path] = shown
+            for shown in opened:
+                self._add(shown, more)
+            self._forget()
+        if trace.end() == len(chunk):
+            self._open[path] = [shown for shown in opened if shown.kept and not shown.cut]
+
+    def _add(self, shown: Shown, more: bytes) -> None:
+        kept = more[: max(0, _BYTES - len(shown.text) - 1)]
+        shown.cut = shown.cut or len(kept) < len(more)
+        if kept and shown.kept:
+            shown.text += b"\n" + kept
+            self._bytes += 1 + len(kept)
 
     def _forget(self) -> None:
         while self._bytes > _ALL_BYTES and self._kept:

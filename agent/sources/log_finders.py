@@ -14,10 +14,12 @@ from typing import Protocol
 
 import re2
 
-from agent.sources.log_fragments import Lore, Use
+from agent.sources.log_fragments import Lore
 from agent.sources.log_scan_copy import ScanCopy, copy_of
 from agent.sources.log_scan_literals import LiteralFinder
 from agent.sources.log_scan_re2 import AUTOMATON_BYTES, Re2Finder, SeparateFinder
+
+_TOGETHER = 250  # patterns in one automaton: it is ten times slower with 1,000 than with 300
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class Finder(Protocol):
 
     name: str
     numbers: frozenset[int]
+    at_once: int  # bytes of a chunk, whole lines of it: so many hits are kept at once
     vain: Mapping[bytes, int]  # by fragment, how often the last `find` met it for nothing
 
     def find(self, chunk: bytes) -> Mapping[int, Sequence[int]]:
@@ -39,12 +42,11 @@ def finders(regexes: Sequence[str], lore: Lore) -> tuple[Finder, ...]:
     copies = {number: copy_of(regex) for number, regex in enumerate(regexes)}
     chosen: list[Finder] = []
     left = {number: copy for number, copy in copies.items() if copy.scan is not None}
-    if (cover := lore.cover()) and (fast := text_finder(cover)) is not None:
+    if (fast := text_finder(lore)) is not None:
         chosen.append(fast)
         left = {number: copy for number, copy in left.items() if number not in fast.numbers}
-    if left:
-        chosen.append(slow := re2_finder(left))
-        left = {number: copy for number, copy in left.items() if number not in slow.numbers}
+    rows = list(left.items())
+    chosen += [re2_finder(dict(rows[at : at + _TOGETHER])) for at in range(0, len(rows), _TOGETHER)]
     done = frozenset[int]().union(*(finder.numbers for finder in chosen))
     if rest := {number: regex for number, regex in enumerate(regexes) if number not in done}:
         chosen.append(SeparateFinder(rest))
@@ -59,12 +61,14 @@ def re2_finder(copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) ->
         return LiteralFinder({number: copy for number, copy in copies.items() if copy.literals})
 
 
-def text_finder(cover: Mapping[bytes, Sequence[Use]]) -> Finder | None:
-    """For patterns with these fragments; None where it is not installed: not each machine has a build."""
+def text_finder(lore: Lore) -> Finder | None:
+    """For patterns that have fragments; None where none has, or where aho-corasick is not installed: not each
+    machine has a build."""
     try:
         module = import_module("agent.sources.log_scan_texts")
     except ImportError as error:
-        _log.info("log files are searched more slowly: %s", error)
+        _log.debug("log files are searched more slowly: %s", error)
         return None
-    finder: Finder = module.TextFinder(cover)
+    cover = lore.cover()
+    finder: Finder | None = module.TextFinder(cover) if cover else None
     return finder

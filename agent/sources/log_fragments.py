@@ -21,6 +21,7 @@ LENGTH = 4  # bytes of a fragment: as many as Teddy, the search for several text
 LEAST = 1 << 14  # bytes of a log that tell what is rare in it
 _MOST = 1 << 18  # what more of them tell is not worth its time
 _COMMON = 1 << 12  # one in so many bytes of the log is too many for a closer look at each
+_SHARED = 16  # branches that one fragment stands for: each is compared wherever it is met
 _SEEN = 0.5  # a fragment that is met once in what was learnt costs as much as so many more fragments
 
 Runs = Sequence[Sequence[bytes]]  # by branch, the texts that each match of it holds
@@ -115,7 +116,7 @@ def _cover(
 
     def rank(each: bytes) -> tuple[float, float]:
         cost, second = costs[each]
-        return -len(gains[each] & left) / cost, second
+        return -min(_SHARED, len(gains[each] & left)) / cost, second
 
     left = set[Need]().union(*gains.values())
     found: dict[bytes, set[Need]] = {}
@@ -129,7 +130,7 @@ def _cover(
         elif now[0] > before:  # what it gives has become less
             heapreplace(queue, (*now, each))
         else:
-            found[each] = gains[each] & left
+            found[each] = set(sorted(gains[each] & left)[:_SHARED])
             left -= found[each]
             heappop(queue)
     return found

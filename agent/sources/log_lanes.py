@@ -16,7 +16,7 @@ from agent.sources.log_marks import Tally
 _log = logging.getLogger(__name__)
 
 DEADLINE = 5.0  # seconds for one piece of work, some MiB of each file: beyond it a disk hangs
-_AT_ONCE = 4 << 20  # bytes that are held until they are counted
+_AT_ONCE = 8 << 20  # bytes that are held until they are counted
 _ROUNDS = 4  # in which as much is taken of a single file
 
 Piece = tuple[str, bytes]  # an input's name, and whole lines of it, perhaps none

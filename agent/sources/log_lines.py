@@ -25,13 +25,13 @@ def ends_at(chunk: bytes, places: Iterable[int]) -> list[int]:
     return ends
 
 
-def lines_to(chunk: bytes, ends: Iterable[int]) -> list[Span]:
-    """The lines that have these ends."""
+def lines_to(chunk: bytes, ends: Iterable[int]) -> tuple[list[Span], list[bytes]]:
+    """The lines that have these ends: where they are, and each with its end."""
     rfind = chunk.rfind
     spans = [(rfind(b"\n", 0, end) + 1, end) for end in ends]
-    return [(start, end) if chunk[start] else (_behind_hole(chunk, start), end) for start, end in spans]
-
-
-def _behind_hole(chunk: bytes, start: int) -> int:
-    hole = HOLES.match(chunk, start)
-    return hole.end() if hole else start
+    lines = [chunk[start : end + 1] for start, end in spans]
+    if any(line[0] == 0 for line in lines):
+        holes = [len(line) - len(line.lstrip(b"\0")) for line in lines]
+        spans = [(start + hole, end) for (start, end), hole in zip(spans, holes, strict=True)]
+        lines = [line[hole:] for line, hole in zip(lines, holes, strict=True)]
+    return spans, lines

@@ -13,7 +13,7 @@ from agent.sources import MetricInfo
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_finders import Finder, finders
-from agent.sources.log_fragments import LEAST, Lore, fragments_of
+from agent.sources.log_fragments import Lore, fragments_of
 from agent.sources.log_groups import LineSearch
 from agent.sources.log_hits import Columns, Groups, Hit
 from agent.sources.log_lines import Span, lines_to
@@ -26,8 +26,11 @@ METRICS = (
 )
 
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
-_OF_MANY = 2  # of more, as to keep one costs as much as to count ten
-_VAIN = 1 << 12  # bytes in which one closer look for nothing is worth it
+_OF_MANY = 32  # of more, as to keep one costs as much as to count ten
+_JUDGED = 1 << 16  # bytes of a log that tell what is common in it
+_VAIN = 1 << 12  # bytes in which it is worth it to meet a fragment once for nothing: there may be a rarer one
+_LOST = 1 << 9  # bytes in which it is worth it to look once for a pattern in vain: RE2 needs as long for them
+_FORGET = 1 << 26  # bytes after which what was common in the log is tried again
 
 Ways = Callable[[Sequence[str], Lore], tuple[Finder, ...]]
 
@@ -44,6 +47,7 @@ class Scanner:
         self._vain = Counter[bytes]()  # how often each fragment was met for nothing
         self._lost = Counter[int]()  # how often a pattern was not found in a line that it might have been in
         self._searched = 0  # in so many bytes
+        self._common_for = 0  # bytes since a fragment became common last
         self.finders: tuple[Finder, ...] = ()
         self._choose()
         self._searches = tuple(LineSearch(p.regex) for p in patterns)
@@ -56,49 +60,53 @@ class Scanner:
         chunk = _ended(chunk)
         if evidence is not None:
             evidence.go_on(chunk, path)
-        for _, piece, number, spans, found in self._found(chunk):
+        for number, spans, found in self._found(chunk):
             columns = self._columns[number]
             counters.add_lines(columns, found)
             if evidence is not None:
-                shown = [(columns.labels(groups), span) for groups, span in _shown(spans, found)]
-                evidence.keep(columns.metrics, shown, piece, path)
+                evidence.keep(columns, _shown(spans, found), chunk, path)
 
     def placed(self, chunk: bytes) -> Iterator[tuple[int, Hit]]:
         """Each line that a pattern finds, with where it begins, in the order of the lines."""
         hits = [
-            (at + start, number, self._columns[number].hit(groups))
-            for at, _, number, spans, found in self._found(_ended(chunk))
+            (start, number, self._columns[number].hit(groups))
+            for number, spans, found in self._found(_ended(chunk))
             for (start, _), groups in zip(spans, found, strict=True)
             if groups is not None
         ]
         yield from ((start, hit) for start, _, hit in sorted(hits, key=lambda hit: hit[:2]))
 
-    def _found(self, chunk: bytes) -> Iterator[tuple[int, bytes, int, Sequence[Span], list[Groups | None]]]:
-        """Where a piece of the chunk begins, and the piece; of a pattern, the lines in it that may be the
-        pattern's, and what it finds in them."""
+    def _found(self, chunk: bytes) -> Iterator[tuple[int, Sequence[Span], list[Groups | None]]]:
+        """Of a pattern, lines of the chunk that may be the pattern's, and what it finds in them."""
         if self._lore.tells_more(chunk):
             self._learn(chunk)
         for finder in self.finders:
-            for at, piece, ends in _pieces(finder, chunk):
+            for at, ends in _pieces(finder, chunk):
                 self._vain.update(finder.vain)
                 for number, its in ends.items():
-                    spans = lines_to(piece, its)
-                    groups = self._searches[number].groups([piece[start : end + 1] for start, end in spans])
+                    spans, lines = lines_to(chunk, its if not at else [at + end for end in its])
+                    groups = self._searches[number].groups(lines)
                     self._lost[number] += groups.count(None)
-                    yield at, piece, number, spans, groups
+                    yield number, spans, groups
         self._searched += len(chunk)
-        if self._searched >= LEAST:
+        if self._searched >= _JUDGED:
             self._judge(chunk)
 
     def _judge(self, chunk: bytes) -> None:
-        """Which fragments were met for nothing too often; the log has such lines, too."""
-        most = self._searched // _VAIN
-        common = {each for each, times in self._vain.items() if times > most}.union(
-            *(fragments_of(self._runs[number]) for number, times in self._lost.items() if times > most)
+        """Which fragments were met for nothing too often; the log has such lines, too. That was so once: it
+        is tried again some time."""
+        size = self._searched
+        common = {each for each, times in self._vain.items() if times > size // _VAIN}.union(
+            *(fragments_of(self._runs[number]) for number, n in self._lost.items() if n > size // _LOST)
         )
         self._vain, self._lost, self._searched = Counter(), Counter(), 0
+        self._common_for += size
         if not common <= self._lore.common:
+            self._common_for = 0
             self._lore.common |= common
+            self._learn(chunk)
+        elif self._lore.common and self._common_for > _FORGET:
+            self._lore = Lore(self._runs)
             self._learn(chunk)
 
     def _learn(self, chunk: bytes) -> None:
@@ -148,21 +156,34 @@ def _ended(chunk: bytes) -> bytes:
     return chunk if chunk.endswith(b"\n") or not chunk else chunk + b"\n"
 
 
-def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, bytes, Mapping[int, Sequence[int]]]]:
-    """The chunk and what is found in it; in halves where it is too much at once, each with its place."""
+def _pieces(finder: Finder, chunk: bytes) -> Iterator[tuple[int, Mapping[int, Sequence[int]]]]:
+    """What is found in pieces of the chunk, each with its place: as large as the finder takes them, and in
+    halves where that is too much at once."""
+    begin = 0
+    while len(chunk) - begin > finder.at_once:
+        end = chunk.rfind(b"\n", begin, begin + finder.at_once) + 1 or chunk.find(b"\n", begin) + 1
+        for at, found in _halves(finder, chunk[begin:end]):
+            yield begin + at, found
+        begin = end
+    for at, found in _halves(finder, chunk[begin:] if begin else chunk):
+        yield begin + at, found
+
+
+def _halves(finder: Finder, chunk: bytes) -> Iterator[tuple[int, Mapping[int, Sequence[int]]]]:
     try:
-        yield 0, chunk, finder.find(chunk)
+        yield 0, finder.find(chunk)
     except TooMany:
         middle = chunk.rfind(b"\n", 0, len(chunk) // 2) + 1 or chunk.find(b"\n") + 1
-        yield from _pieces(finder, chunk[:middle])
-        for at, piece, found in _pieces(finder, chunk[middle:]):
-            yield middle + at, piece, found
+        yield from _halves(finder, chunk[:middle])
+        for at, found in _halves(finder, chunk[middle:]):
+            yield middle + at, found
 
 
 def _shown(spans: Sequence[Span], found: Sequence[Groups | None]) -> list[tuple[Groups, Span]]:
-    """The lines to keep as evidence: all where they are few, else of the last ones two that differ."""
-    if len(spans) <= _SHOWN:
-        return [(groups, span) for groups, span in zip(found, spans, strict=True) if groups is not None]
-    last = dict(zip(found[-_SHOWN:], spans[-_SHOWN:], strict=True))
-    different = sorted((span, groups) for groups, span in last.items() if groups is not None)
-    return [(groups, span) for span, groups in different[-_OF_MANY:]]
+    """The lines to keep as evidence: all where they are few, else the last ones, and the last one of each of
+    the last that differ."""
+    hits = [(groups, span) for groups, span in zip(found, spans, strict=True) if groups is not None]
+    if len(hits) <= _SHOWN:
+        return hits
+    last = {span: groups for groups, span in [*dict(hits).items(), *hits[-_SHOWN:]]}
+    return [(last[span], span) for span in sorted(last)[-_OF_MANY:]]

@@ -38,8 +38,12 @@ class Unlike(Exception):
     """The pattern uses what has no copy: flags inside, octal escapes, Unicode classes."""
 
 
+MANY = 1 << 17  # hits in one chunk: a few megabytes
+SHORT = 1 << 17  # bytes of a chunk for the slow ways: a hit may be two bytes
+
+
 class TooMany(Exception):
-    """A chunk has more hits than are kept at once: search it in pieces."""
+    """A chunk of several lines has more than MANY hits: search it in pieces."""
 
 
 @dataclass(frozen=True, slots=True)

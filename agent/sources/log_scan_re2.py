@@ -10,7 +10,7 @@ from typing import Any
 import re2
 
 from agent.sources.log_lines import HOLES, ends_at
-from agent.sources.log_scan_copy import ScanCopy
+from agent.sources.log_scan_copy import MANY, SHORT, ScanCopy, TooMany
 
 AUTOMATON_BYTES = (
     64 << 20
@@ -22,6 +22,7 @@ class Re2Finder:
     """One pass of all patterns together. Raises re2.error: together they are too big."""
 
     name = "re2"
+    at_once = SHORT
     vain: Mapping[bytes, int] = MappingProxyType({})
 
     def __init__(self, copies: Mapping[int, ScanCopy], memory: int = AUTOMATON_BYTES) -> None:
@@ -32,9 +33,10 @@ class Re2Finder:
         self._others = [(copy.literals, number) for number, copy in copies.items() if len(copy.literals) != 1]
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """The ends of lines that some pattern finds, for those patterns of which the line holds a text."""
+        """The ends of lines that some pattern finds, for those patterns of which the line holds a text.
+        TooMany: the chunk must be cut."""
         ends: dict[int, list[int]] = {}
-        at = 0
+        at, left = 0, MANY
         while (found := self._any.search(chunk, at)) is not None and found.start() < len(chunk):
             start = chunk.rfind(b"\n", 0, found.start()) + 1
             end = chunk.find(b"\n", found.start())
@@ -44,6 +46,9 @@ class Re2Finder:
             numbers += [n for texts, n in self._others if not texts or any(text in line for text in texts)]
             for number in numbers:
                 ends.setdefault(number, []).append(end)
+            left -= len(numbers)
+            if left < 0:
+                raise TooMany
         return ends
 
 
@@ -51,6 +56,7 @@ class SeparateFinder:
     """Each pattern as it was written, by itself: for what can be searched in no other way."""
 
     name = "re2, each by itself"
+    at_once = SHORT
     vain: Mapping[bytes, int] = MappingProxyType({})
 
     def __init__(self, regexes: Mapping[int, str]) -> None:
@@ -58,19 +64,25 @@ class SeparateFinder:
         self._each = {number: _compiled("(?m)" + _in_chunk(regex)) for number, regex in regexes.items()}
 
     def find(self, chunk: bytes) -> Mapping[int, list[int]]:
-        """The ends of the lines in which matches begin, and of those that begin with a hole."""
+        """The ends of the lines in which matches begin, and of those that begin with a hole. TooMany: the
+        chunk must be cut."""
         holed = ends_at(chunk, [hole.start() for hole in HOLES.finditer(chunk)]) if b"\0" in chunk else []
-        each = {number: _ends(regex, chunk) for number, regex in self._each.items()}
+        most = MANY // len(self._each)
+        if len(holed) > most:
+            raise TooMany
+        each = {number: _ends(regex, chunk, most) for number, regex in self._each.items()}
         return {n: sorted({*ends, *holed}) if holed else ends for n, ends in each.items() if ends or holed}
 
 
-def _ends(regex: Any, chunk: bytes) -> list[int]:
+def _ends(regex: Any, chunk: bytes, most: int) -> list[int]:
     ends: list[int] = []
     at = 0
     # What is found at the very end lies behind the last line.
     while (found := regex.search(chunk, at)) is not None and found.start() < len(chunk):
         ends += ends_at(chunk, [found.start()])
         at = ends[-1] + 1
+        if len(ends) > most:
+            raise TooMany
     return ends
 
 

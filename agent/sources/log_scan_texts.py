@@ -12,17 +12,17 @@ from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from agent.sources.log_fragments import LENGTH, Use
 from agent.sources.log_lines import ends_at
-from agent.sources.log_scan_copy import TooMany
+from agent.sources.log_scan_copy import MANY, TooMany
 
 WINDOW = 1 << 19  # bytes that are searched at once: the places found in them are tuples, for a moment
 _FEW = 4  # texts: for two or three of them it looks for single bytes, which are everywhere
-_MANY = 1 << 17  # places in one chunk: a few megabytes
 
 
 class TextFinder:
     """Looks for all fragments in one pass, during which the interpreter runs other threads."""
 
     name = "aho-corasick"
+    at_once = 8 << 20
 
     def __init__(self, cover: Mapping[bytes, Sequence[Use]]) -> None:
         self.numbers = frozenset(use.number for uses in cover.values() for use in uses)
@@ -40,21 +40,21 @@ class TextFinder:
         for (fragment, uses), places in zip(self._cover.items(), self._places(chunk), strict=False):
             if not places:
                 continue
-            useful = 0
+            useful = set[int]()
             for number, text, before in uses:
                 # A place before the chunk counts from its end, where there is too little for the text to fit.
                 mine = [at for at in places if starts(text, at - before)]
                 if mine:
                     found = ends_at(chunk, mine)
-                    useful += len(found)
+                    useful.update(found)
                     ends[number] = sorted({*ends[number], *found}) if number in ends else found
-            vain[fragment] = len(places) - useful
+            vain[fragment] = len(places) - len(useful)
         return ends
 
     def _places(self, chunk: bytes) -> list[list[int]]:
         """Where each fragment begins."""
         places: list[list[int]] = [[] for _ in self._texts]
-        left, view = _MANY, memoryview(chunk)
+        left, view = MANY, memoryview(chunk)
         for begin in range(0, len(chunk), WINDOW):
             found = self._automaton.find_matches_as_indexes(view[begin : begin + WINDOW + LENGTH - 1])
             left -= len(found)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from log_lines import LINES
 
 from agent.model import LogPattern, Place
-from agent.sources import log_evidence
+from agent.sources import log_evidence, log_scan_re2, log_scan_texts
 from agent.sources.log_counters import Counters
 from agent.sources.log_evidence import Evidence
 from agent.sources.log_patterns import Scanner
@@ -99,6 +99,40 @@ def test_the_last_five_of_each_series_are_kept() -> None:
         "dir /d1 failed: first",
         *(f"dir /d2 failed: {n}" for n in range(4, 9)),
     ]
+
+
+def test_lines_that_are_nearly_a_patterns_hide_no_line_that_is() -> None:
+    """However many follow in the same chunk."""
+    near = LogPattern("failed", "*", r"dir (?P<path>\S+) failed$", "", Place("logs.yml", 1, 1))
+    log = Log(near).write("[1] dir /d1 failed\n" + "".join(f"[{n}] dir /d1 failed not\n" for n in range(9)))
+    assert log.texts() == [["[1] dir /d1 failed"]]
+
+
+def test_of_many_lines_at_once_each_series_has_one() -> None:
+    """The quiet ones are not hidden by those that are loud."""
+    log = Log().write("[1] dir /quiet failed\n" + "".join(f"[{n}] dir /loud failed\n" for n in range(20)))
+    assert log.texts() == [["[1] dir /quiet failed"], *([f"[{n}] dir /loud failed"] for n in range(15, 20))]
+
+
+def test_a_trace_stays_with_its_line_where_a_chunk_is_searched_in_halves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What begins the next chunk is not of the line that a half ended with."""
+    monkeypatch.setattr(log_scan_texts, "MANY", 2)
+    monkeypatch.setattr(log_scan_re2, "MANY", 2)
+    row = "[1] dir /d1 failed\njava.io.IOException: full\n\tat x.Y.z(Y.java:1)\n"
+    log = Log().write(row * 8 + "[2] ERROR of another").write("\njava.lang.Error: strange\n")
+    assert log.texts() == [["[1] dir /d1 failed", "java.io.IOException: full", "    at x.Y.z(Y.java:1)"]] * 5
+
+
+def test_a_trace_in_the_next_chunk_is_of_each_pattern_that_found_the_line() -> None:
+    """Not of the last one only."""
+    other = LogPattern("any", "*", r"dir \S+ ", "", Place("logs.yml", 1, 1))
+    scanner, counters, evidence = Scanner([FAILED, other]), Counters([FAILED, other], {}), Evidence()
+    for chunk in (b"[1] dir /d1 failed\n", b"java.lang.Error\n[2] fine\n"):
+        scanner.count(chunk, counters, evidence, "f")
+    shown = evidence.of({METRIC, "log_any_total"})
+    assert [each["text"] for each in shown] == [["[1] dir /d1 failed", "java.lang.Error"]] * 2
 
 
 def test_a_long_line_and_a_long_trace_are_cut_and_say_so() -> None:

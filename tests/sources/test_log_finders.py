@@ -10,6 +10,7 @@ from agent.sources.log_finders import Finder, finders, re2_finder, text_finder
 from agent.sources.log_fragments import LENGTH as FRAGMENT
 from agent.sources.log_fragments import Lore
 from agent.sources.log_scan_copy import TooMany, copy_of
+from agent.sources.log_scan_literals import LiteralFinder
 from agent.sources.log_scan_re2 import SeparateFinder
 from agent.sources.log_scan_texts import WINDOW
 
@@ -23,7 +24,7 @@ def lore(*regexes: str) -> Lore:
 
 def covered(*texts: str) -> Finder:
     """That looks for these texts, the patterns 0, 1 and so on."""
-    finder = text_finder(lore(*texts).cover())
+    finder = text_finder(lore(*texts))
     if finder is None:
         pytest.skip("aho-corasick is not built for this machine")
     return finder
@@ -88,6 +89,26 @@ def test_a_chunk_with_too_many_hits_is_refused_before_memory_grows() -> None:
         finder.find(b"fail\n" * (MIB // 5))
     assert finder.find(b"fail " * (MIB // 5) + b"\n") == {0: [MIB // 5 * 5]}
     assert len(finder.find(b"fail\n" * 1000)[0]) == 1000
+
+
+@pytest.mark.parametrize("way", ["re2", "literals", "separate"])
+def test_no_way_keeps_more_hits_than_it_may(way: str) -> None:
+    """A chunk of short lines would fill a gigabyte."""
+    copies = {0: copy_of("fail"), 1: copy_of("never")}
+    ways: dict[str, Finder] = {"re2": re2_finder(copies), "literals": LiteralFinder(copies)}
+    finder = ways.get(way) or SeparateFinder({0: "fail", 1: "never"})
+    with pytest.raises(TooMany):
+        finder.find(b"fail\n" * (MIB // 5))
+    assert finder.find(b"fail " * (MIB // 5) + b"\n") == {0: [MIB // 5 * 5]}
+    assert len(finder.find(b"fail\n" * 1000)[0]) == 1000
+
+
+def test_many_patterns_are_searched_by_several_automata() -> None:
+    """One of a thousand patterns is far slower than four of a quarter."""
+    regexes = [f"(?i)pattern{n}ofmany" for n in range(600)]
+    ways = finders(regexes, lore(*regexes))
+    assert [(way.name, len(way.numbers)) for way in ways] == [("re2", 250), ("re2", 250), ("re2", 100)]
+    assert ways[1].find(b"x\nPattern300OfMany\n")[300] == [18]
 
 
 def test_each_by_itself_looks_at_lines_not_at_the_fail() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from log_lines import regexes
 
 from agent.model import LogPattern, Place
+from agent.sources import log_patterns
 from agent.sources.log_counters import Counters
 from agent.sources.log_finders import Finder, text_finder
 from agent.sources.log_fragments import LENGTH, Lore
@@ -42,7 +43,7 @@ def fragments(*regexes: str, log: bytes = b"") -> dict[bytes, set[int]]:
 
 def covered(*regexes: str) -> Finder:
     """That looks for their fragments."""
-    finder = text_finder(lore(*regexes).cover())
+    finder = text_finder(lore(*regexes))
     if finder is None:
         pytest.skip("aho-corasick is not built for this machine")
     return finder
@@ -144,7 +145,7 @@ def test_another_fragment_is_taken_for_one_that_is_met_for_nothing() -> None:
 
 @pytest.mark.parametrize(
     "storm",
-    [b"WARN] Error due to that\n" * 1000, b"] Error due to " * 3000 + b"\n"],
+    [b"WARN] Error due to that\n" * 4000, b"] Error due to " * 6000 + b"\n"],
     ids=["lines", "one line"],
 )
 def test_a_text_that_is_found_in_vain_is_no_longer_looked_for(storm: bytes) -> None:
@@ -162,3 +163,35 @@ def test_a_text_that_is_found_in_vain_is_no_longer_looked_for(storm: bytes) -> N
     scan.count(storm + ERROR, counters)
     assert scan.finders is finders
     assert counters.values["log_p0_total", ()] == 2
+
+
+def test_a_fragment_stands_for_few_patterns_where_others_may() -> None:
+    """All its patterns are compared wherever it is met: a thousand would take seconds in a storm."""
+    found = fragments(*(f"KafkaException in {n}xyz{n * 7919}" for n in range(100, 140)))
+    assert max(map(len, found.values())) == 16
+    assert set().union(*found.values()) == set(range(40))
+
+
+def test_what_was_common_in_a_log_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One bad hour must not slow the search for good."""
+    monkeypatch.setattr(log_patterns, "_FORGET", 1 << 20)
+    scan, counters = scanner(REGEX)
+    scan.count(QUIET * 2000, counters)
+    before = [finder.name for finder in scan.finders]
+    scan.count(b"WARN] Error due to that\n" * 4000, counters)
+    assert [finder.name for finder in scan.finders] == ["re2"]
+    for _ in range(8):
+        scan.count(QUIET * 2000, counters)
+    assert [finder.name for finder in scan.finders] == before
+    scan.count(ERROR, counters)
+    assert counters.values["log_p0_total", ()] == 1
+
+
+def test_some_lines_that_are_nearly_a_patterns_make_nothing_slower() -> None:
+    """Fewer than one in half a KiB cost less than another way of searching."""
+    scan, counters = scanner(REGEX)
+    scan.count(QUIET * 2000, counters)
+    first = scan.finders
+    for _ in range(8):
+        scan.count((QUIET * 20 + b"WARN] Error due to that\n") * 100, counters)
+    assert [finder.name for finder in scan.finders] == [finder.name for finder in first]

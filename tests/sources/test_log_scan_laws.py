@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 import re2
@@ -50,12 +51,11 @@ def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, .
     scannable = {n: copy for n, copy in copies.items() if copy.scan is not None}
     with_texts = {n: copy for n, copy in scannable.items() if copy.literals}
     lore = Lore({n: copy.runs for n, copy in scannable.items()})
-    untaught = lore.cover()
+    untaught = text_finder(lore)
     lore.learn(b"..." + log)
-    taught = lore.cover()
     ways: dict[str, tuple[Finder | None, ...]] = {
-        "aho-corasick": (text_finder(untaught) if untaught else None,),
-        "aho-corasick, taught": (text_finder(taught) if taught else None,),
+        "aho-corasick": (untaught,),
+        "aho-corasick, taught": (text_finder(lore),),
         "re2": (re2_finder(scannable) if scannable else None,),
         "literals": (LiteralFinder(with_texts) if with_texts else None,),
         "separate": (),
@@ -69,9 +69,13 @@ def engines(texts: Sequence[str], log: bytes = b"") -> dict[str, tuple[Finder, .
     return whole
 
 
-def hits(finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes) -> list[tuple[int, str, Hit]]:
+def hits(
+    finders: tuple[Finder, ...], texts: Sequence[str], chunk: bytes, at_once: int
+) -> list[tuple[int, str, Hit]]:
     scanner = Scanner([pattern(f"p{n}", text) for n, text in enumerate(texts)])
     scanner.finders = finders
+    for finder in finders:
+        finder.at_once = at_once
     return [(start, hit.pattern.name, hit) for start, hit in scanner.placed(chunk)]
 
 
@@ -107,12 +111,12 @@ def test_every_engine_finds_what_re2_finds_in_each_line(
         (start, name, tuple(g.decode(errors="replace")[:200] for g in groups))
         for start, name, groups in oracle
     ]
-    for engine, finders in engines(texts, chunk).items():
+    for (engine, finders), at_once in product(engines(texts, chunk).items(), (1 << 20, 20)):
         found = [
             (start, name, tuple(dict(hit.labels)[key] for key in LineSearch(hit.pattern.regex).names))
-            for start, name, hit in hits(finders, texts, chunk)
+            for start, name, hit in hits(finders, texts, chunk, at_once)
         ]
-        assert found == expected, engine
+        assert found == expected, (engine, at_once)
 
 
 @HOW
@@ -158,7 +162,7 @@ def test_no_bytes_stop_the_scan(texts: list[str], data: bytes) -> None:
 
 def test_this_machine_searches_with_aho_corasick() -> None:
     """The laws would be silent about it where it is missing."""
-    finder = text_finder(Lore({0: copy_of("ERROR").runs}).cover())
+    finder = text_finder(Lore({0: copy_of("ERROR").runs}))
     assert finder is None or finder.name == "aho-corasick"
     if finder is None:
         pytest.skip("aho-corasick is not built for this machine")
