@@ -52,9 +52,11 @@ class Mark(msgspec.Struct, omit_defaults=True):
         return not self.digests or digest(head[: self.head]) == self.digests[self.head]
 
     def is_copied(self, head: bytes, least: int) -> bool:
-        """Whether a file that begins so is a copy of this one, going by `least` bytes or more."""
+        """Whether a file that begins so is a copy of this one, going by `least` bytes or more; or, where this
+        one is gone, by all that either had."""
         known = max((n for n in self.digests if n <= len(head)), default=0)
-        return known >= least and digest(head[:known]) == self.digests[known]
+        enough = known >= least or (self.gone and 0 < known == len(head) == self.head)
+        return bool(enough) and digest(head[:known]) == self.digests[known]
 
     def repeats(self, other: Mark) -> bool:
         """Whether it is the mark of a copy of that file."""

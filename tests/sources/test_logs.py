@@ -196,6 +196,27 @@ async def test_copytruncate_loses_nothing_that_the_copy_has(tailed: Tailed, *, k
     assert await tailed.kill().count() == 5
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["running", "restarted"])
+async def test_the_copy_of_a_log_of_one_short_line_counts_not_again(tailed: Tailed, *, killed: bool) -> None:
+    """It is as long as what was read of the original, and the same."""
+    tailed.path.touch()
+    await tailed.read()
+    tailed.write("killed\n")
+    assert await tailed.count() == 1
+    shutil.copyfile(tailed.path, f"{tailed.path}.1")
+    tailed.path.write_text("")
+    if killed:
+        tailed.kill()
+    for _ in range(3):
+        assert await tailed.count() == 1
+    tailed.write("killed\n")
+    assert await tailed.count() == 2
+    tailed.path.rename(f"{tailed.path}.2")
+    tailed.write("killed\n")
+    for _ in range(3):
+        assert await tailed.count() == 3
+
+
 async def test_what_a_former_release_knew_of_a_log_goes_on(tailed: Tailed) -> None:
     """It knew only how files begin; up to where they are read that is believed, over copytruncate too."""
     await tailed.read()
