@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from agent.sources.log_ends import goes_on, learn_ends, repeats
 from agent.sources.log_faces import Faces
@@ -63,18 +63,16 @@ class Known:
         elif mark.copy_of is not None:
             self.learn(mark, file.head(mark.start))
             pass_all(file, mark)
-        elif not isinstance(file, Packed):
-            _limit(mark, file)  # a copy has less where it was begun earlier
         return mark
 
-    def new_mark(self, file: Plain, *, live: bool, beside: Mapping[int, Plain]) -> Mark | None:
+    def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file not seen before: read from its start, unless it is a copy; None where that
-        cannot be told yet. `beside`: what is open, by inode."""
+        cannot be told yet. `file_of` opens the file of another mark, where that is there and not packed."""
         mark = Mark(file.inode, 0, file.start())
         head = file.head(mark.start)
         twin = None
         for each in self._alike(mark, head, _PACKED_COPY if isinstance(file, Packed) else COPY):
-            same = repeats(file, each, beside.get(each.inode), whole=live)
+            same = repeats(file, each, file_of(each), whole=live)
             if same is None:
                 return None
             if same:
@@ -86,7 +84,7 @@ class Known:
         elif live or (twin.gone and twin.closed is None):
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
-                _limit(mark, file)
+                _limit(mark, file.stat.st_size)
             if twin.gone:
                 self._gone.remove(twin)
                 self._faces.drop(twin)
@@ -111,7 +109,8 @@ class Known:
             del self.marks[mark.inode]
         copy = next((each for each in self.marks.values() if each.repeats(mark)), None)
         if copy is not None and mark.closed is None:
-            copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
+            size, copy.offset, copy.cut, copy.ends = copy.offset, mark.offset, mark.cut, mark.ends
+            _limit(copy, size)  # it has less where it was begun earlier
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)
             return True
@@ -147,11 +146,11 @@ def pass_all(file: Plain, mark: Mark) -> None:
 
 def _is_of(file: Plain, mark: Mark) -> bool:
     return mark.is_of(file.head(mark.start)) and (
-        isinstance(file, Packed) or goes_on(file, mark, whole=False) is not False
+        isinstance(file, Packed) or goes_on(file, mark, whole=mark.copy_of is None) is not False
     )
 
 
-def _limit(mark: Mark, file: Plain) -> None:
-    """It may be shorter than what was read."""
-    mark.offset = min(mark.offset, file.stat.st_size)
+def _limit(mark: Mark, size: int) -> None:
+    """It may be shorter than what was read of its original."""
+    mark.offset = min(mark.offset, size)
     mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from copy import copy
 from pathlib import Path
 from stat import S_IFREG, S_ISDIR, S_ISREG
@@ -279,7 +279,7 @@ class Trail:
         if not live and not self._from_end and self._may_become_copy(file):
             self._undecided = True
             return None
-        mark = self._known.new_mark(file, live=live, beside=self._beside)
+        mark = self._mark_anew(file, live=live)
         if mark is None:
             self._undecided = True
             return None
@@ -289,17 +289,26 @@ class Trail:
             mark.copy_of = mark.closed = None
         return mark
 
-    @property
-    def _beside(self) -> dict[int, Plain]:
-        """What is open, but for packed files."""
-        files = {inode: each.file for inode, each in self._files.items()}
-        return {inode: file for inode, file in files.items() if not isinstance(file, Packed)}
+    def _mark_anew(self, file: Plain, *, live: bool) -> Mark | None:
+        with ExitStack() as opened:
+            return self._known.new_mark(file, live=live, file_of=lambda mark: self._file_of(mark, opened))
+
+    def _file_of(self, mark: Mark, opened: ExitStack) -> Plain | None:
+        file: Plain | None = None
+        if mark.inode in self._files:
+            file = self._files[mark.inode].file
+        elif not mark.gone:
+            there = (path for stat, path in siblings(self._places) if stat.st_ino == mark.inode)
+            with suppress(OSError):
+                file = opened.enter_context(closing_log(next(there, self._path)))
+        return None if isinstance(file, Packed) or (file and file.inode != mark.inode) else file
 
     def _may_become_copy(self, file: Plain) -> bool:
         head = file.head(file.start())
         if len(head) >= COPY and head[0]:
             return False
-        others = (file.head(self._files[inode].mark.start) for inode, file in self._beside.items())
+        plain = (each for each in self._files.values() if not isinstance(each.file, Packed))
+        others = (each.file.head(each.mark.start) for each in plain)
         # Nothing but a hole so far: a copy is being made, or packed, of what a writer left that seeks.
         return not head or not head[0] or any(other.startswith(head) for other in others)
 
@@ -316,7 +325,7 @@ class Trail:
         self._tally.truncated += 1
         self._look_again()  # what was not read of it is perhaps in a copy
         self._known.lose(lost)
-        mark = self._known.new_mark(file, live=file.inode == self._live, beside=self._beside)
+        mark = self._mark_anew(file, live=file.inode == self._live)
         assert mark is not None  # only of a packed one it may not be told, and that does not change
         each.mark = mark
         self._known.put(mark)
