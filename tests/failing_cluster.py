@@ -37,7 +37,7 @@ class Cluster(DiskScenery):
         return [*await super().read(now), Sample(FAILED, (), now, float(self.failed))]
 
 
-def judged(within_ms: int, *, worse_if: str | None = None, lease_ms: int = HOUR) -> Rulebook:
+def judged(within_ms: int, *, worse_if: str | None = None, lease_ms: int | None = HOUR) -> Rulebook:
     """The stage's rules, under a lease of an hour."""
     rules = book(lease_ms=lease_ms)
     remedy = rules.remedies["Full"]

@@ -48,6 +48,11 @@ class Security:
         """Whether connections speak TLS."""
         return self.protocol in ("SSL", "SASL_SSL")
 
+    @property
+    def reading(self) -> bool:
+        """Its files are being read, or their disk hangs."""
+        return self._thread.busy
+
     async def context(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plaintext. TlsFilesUnread, also where the disk of their files hangs."""
         if not self.encrypted:

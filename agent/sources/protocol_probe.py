@@ -94,6 +94,8 @@ class ProtocolProbe:
             raise SourceFailed(str(error)) from error
         except KafkaError as error:
             self._tell(str(error))
+            if self._security.reading:
+                raise SourceFailed("the agent's own TLS files are not read yet") from error
             return True
         finally:
             broker.end()

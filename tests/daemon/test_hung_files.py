@@ -26,7 +26,7 @@ groups:
   - name: hung
     rules:
       - {alert: Unread, expr: host_certificate_unread_total >= 1}
-      - {alert: Silent, expr: sum(kafka_probe_failures_total) >= 40}
+      - {alert: Silent, expr: 'sum(kafka_probe_failures_total) >= 40'}
 """
 NAMED = """
 bootstrap_servers: ["kafka-1:1", "kafka-2:1"]
@@ -43,10 +43,13 @@ interval: 100ms
 
 def test_it_goes_on_says_so_and_ends_at_once(tmp_path: Path) -> None:
     """After 40 looks, more than it has threads to lose, it shows and judges; SIGTERM ends it in seconds."""
+    errors = 'ottla_source_errors_total{source="protocol_probe"}'
+    failed = ALERTS.replace("kafka_probe_failures_total", errors)
+    asks = "      - {alert: Asks, expr: kafka_probe_up == 0}\n"  # else nobody would ask
     with (
         hung(tmp_path / "own.pem"),
         hung(tmp_path / "stop"),
-        running(tmp_path, CONFIG, ALERTS) as agent,
+        running(tmp_path, CONFIG, failed + asks) as agent,
     ):
         until("both alerts", lambda: firing(tmp_path) == {"Unread", "Silent"})
         stopped = asked(tmp_path, "status")["modes"]["stopped"]

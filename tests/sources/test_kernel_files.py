@@ -122,10 +122,10 @@ def test_rates_are_never_negative_and_no_more_than_busy(
     if more[0] or more[4] or more[10]:
         assert not list(disk_stats.derived(after, before, seconds, ()))
     milliseconds = {3, 7, 9, 10, 14, 16}
-    written = [
+    was, became = (
         [n % 2**32 if i in milliseconds else n for i, n in enumerate(line)] for line in (before, after)
-    ]
-    assert {name: value for name, _, value in disk_stats.derived(*written, seconds, ())} == found
+    )
+    assert {name: value for name, _, value in disk_stats.derived(was, became, seconds, ())} == found
 
 
 def test_waiting_writes_of_which_none_completes_have_no_await() -> None:

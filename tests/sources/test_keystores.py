@@ -174,7 +174,19 @@ async def test_a_listener_may_serve_any_of_a_keystores_private_keys(tmp_path: Pa
     pairs = [self_signed(tmp_path, name) for name in ("a", "b", "foreign")]
     for cert, key in pairs[:2]:
         one = tmp_path / f"{cert.stem}.p12"
-        export = ["openssl", "pkcs12", "-export", "-in", cert, "-inkey", key, "-name", cert.stem, "-out", one]
+        export: list[str | Path] = [
+            "openssl",
+            "pkcs12",
+            "-export",
+            "-in",
+            cert,
+            "-inkey",
+            key,
+            "-name",
+            cert.stem,
+            "-out",
+            one,
+        ]
         subprocess.run([*export, "-passout", f"file:{password}"], check=True)
         keytool(
             *("-importkeystore", "-srckeystore", one, "-srcstorepass:file", password),
