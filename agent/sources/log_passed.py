@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Set
+from collections.abc import Container, Sequence, Set
 from pathlib import Path
 
 from agent.sources.log_ends import learn_ends
-from agent.sources.log_known import pass_all
+from agent.sources.log_known import Known, pass_all
 from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
+
+_DAY_NS = 86_400_000_000_000
 
 
 class Passed:
     """They need no mark, and are not opened unless they are written to again."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known) -> None:
+        self._known = known
         self._files: dict[int, tuple[str, tuple[int, int]]] = {}  # by inode: the name, and the stamp
+        self._known_ns = self._newest_ns  # a former life knew all that are older
+
+    @property
+    def _newest_ns(self) -> int:
+        return max((mark.closed[1] for mark in self._known.marks.values() if mark.closed), default=0)
+
+    def look(
+        self,
+        found: Sequence[tuple[os.stat_result, Path]],
+        opened: Container[int],
+        oldest_ns: tuple[int, int],
+        *,
+        all_is_history: bool,
+    ) -> None:
+        """Know by name what would be skipped, and was known before or is history; and what was read and is a
+        day older than that, so that setting the clock makes none of it new. `oldest_ns`: before which nothing
+        is read that was last written then, by the start, and by now."""
+        if all_is_history:
+            self._known_ns = max((stat.st_mtime_ns for stat, _ in found), default=0) - 1
+        marks, long_ago_ns = self._known.marks, min(oldest_ns[1] - _DAY_NS, self._newest_ns)
+        for stat, path in found:
+            mark, at = marks.get(stat.st_ino), stat.st_mtime_ns
+            if stat.st_ino in opened:
+                continue
+            if mark is None and at < oldest_ns[0] and at <= self._known_ns and stat.st_ino not in self._files:
+                self.put(stat, path)
+            elif mark is not None and mark.closed == stamp(stat) and at < long_ago_ns:
+                self.put(stat, path)
+                self._known.drop(mark)
 
     def put(self, stat: os.stat_result, path: Path) -> None:
         """Know this one."""
@@ -26,10 +58,6 @@ class Passed:
     def __contains__(self, stat: os.stat_result) -> bool:
         """Whether it is known, and was not written to since."""
         return self._files.get(stat.st_ino, ("", (-1, 0)))[1] == stamp(stat)
-
-    def knows(self, stat: os.stat_result) -> bool:
-        """Whether there was one with this inode."""
-        return stat.st_ino in self._files
 
     def taken(self, file: Plain, path: Path) -> Mark | None:
         """Its mark, as it was known; None where it was not, or its inode is another file's now."""

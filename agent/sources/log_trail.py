@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from copy import copy
 from pathlib import Path
@@ -28,7 +27,6 @@ from agent.sources.log_times import since
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
 _TICK_NS = 20_000_000
-_DAY_MS = 86_400_000
 _MOST = 64  # files of one trail that are open at once
 
 
@@ -49,9 +47,8 @@ class Trail:
         self._tally = tally
         self._window_ms = window_ms
         self._oldest_ns: int | None = None
-        self._passed = Passed()
-        # The time of the newest rotated file that a former life knew: it knew all that are older.
-        self._known_ns = max((mark.closed[1] for mark in marks or () if mark.closed), default=0)
+        self._limit_ns = 0  # the same, as it would be of a start now
+        self._passed = Passed(self._known)
         self._files: dict[int, OpenLog] = {}  # by inode, in the order in which they are read
         self._live: int | None = None
         self._places: tuple[Path, ...] = (self._path,)
@@ -62,6 +59,7 @@ class Trail:
     def look(self, now: int) -> None:
         """Notice what happened to the file. OSError where it cannot be read, or is a folder or the like."""
         limit_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
+        self._limit_ns = limit_ns
         # Less where the clock was set back: what is written then is no older than the start.
         self._oldest_ns = limit_ns if self._oldest_ns is None else min(self._oldest_ns, limit_ns)
         self._places = places(self._path)
@@ -189,7 +187,8 @@ class Trail:
         """Open the rotated files that hold anything unread. Returns the inodes of all that are there."""
         left = [Path(mark.place) for mark in self._known.marks.values() if mark.place]
         found = [*siblings(self._places), *moved_links(left, self._known.marks)]
-        self._pass_old(found)
+        oldest_ns = self._oldest_ns or 0, self._limit_ns
+        self._passed.look(found, self._files, oldest_ns, all_is_history=self._from_end)
         for each in list(self._files.values()):
             self._check_truncated(each)  # so that what is listed finds its original as it was then, or newer
         marks = self._known.marks
@@ -206,30 +205,6 @@ class Trail:
             else:
                 self._open_if_allowed(stat, path)
         return {stat.st_ino for stat, _ in found}
-
-    def _pass_old(self, found: Sequence[tuple[os.stat_result, Path]]) -> None:
-        """Know by name only what would be skipped, and was known before, or is history; and have no mark of
-        what was read a day and a window ago, so far that setting the clock makes none of it new."""
-        if self._window_ms is None or self._oldest_ns is None:
-            return
-        marks, long_ago_ns = self._known.marks, self._oldest_ns - _DAY_MS * 1_000_000
-        newest_ns = max((mark.closed[1] for mark in marks.values() if mark.closed), default=0)
-        if self._from_end:
-            self._known_ns = max((stat.st_mtime_ns for stat, _ in found), default=0) - 1
-        for stat, path in found:
-            mark, at = marks.get(stat.st_ino), stat.st_mtime_ns
-            if stat.st_ino in self._files:
-                continue
-            if (
-                mark is None
-                and at < self._oldest_ns
-                and at <= self._known_ns
-                and not self._passed.knows(stat)
-            ):
-                self._passed.put(stat, path)
-            elif mark is not None and mark.closed == stamp(stat) and at < min(long_ago_ns, newest_ns):
-                self._passed.put(stat, path)
-                self._known.drop(mark)
 
     def _open_if_allowed(self, stat: os.stat_result, path: Path) -> None:
         try:

@@ -76,6 +76,25 @@ async def test_an_old_rotated_file_that_is_written_to_gives_its_new_lines_alone(
     days.tail.close()
 
 
+async def test_what_is_saved_does_not_grow_while_the_agent_lives(tmp_path: Path) -> None:
+    """Of what was rotated, and read, more than a day ago nothing is; nor is it read again."""
+    days = Hourly(tmp_path, 0)
+    await days.read()
+    for nth in range(50):
+        (tmp_path / f"server.log.{nth:05d}").write_text(f"[{nth:070d}] the first line of an hour\n")
+    for after_ms in (1000, 61_000, 61_000, 1000):
+        await days.read(after_ms)
+    assert len(days.memory.value or b"") > 5_000
+    for hours in (25, 1, 1):
+        (tmp_path / f"server.log.of-{hours}").touch()
+        assert await days.read(hours * HOUR_MS) == (50, 0)
+    assert len(days.memory.value or b"") < 2_000
+    days.kill()
+    for _ in range(3):
+        assert await days.read() == (50, 0)
+    days.tail.close()
+
+
 async def test_what_was_rotated_and_grew_old_while_the_agent_was_down_is_skipped_and_counted(
     tmp_path: Path,
 ) -> None:
