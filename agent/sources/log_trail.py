@@ -227,8 +227,7 @@ class Trail:
                 return None
             if file.inode in self._files:
                 return self._files[file.inode]
-            mark = self._known.mark_of(file, live=live) or self._passed.taken(file, path)
-            mark = mark or self._new_mark(file, live=live)
+            mark = self._known.mark_of(file, live=live) or self._new_mark(file, path, live=live)
             if mark is None:
                 return None
             self._known.put(mark)
@@ -249,7 +248,7 @@ class Trail:
             learn_ends(mark, file.before)
         return each
 
-    def _new_mark(self, file: Plain, *, live: bool) -> Mark | None:
+    def _new_mark(self, file: Plain, path: Path, *, live: bool) -> Mark | None:
         """None where it cannot be told yet whether it is a copy that is just being made."""
         if not live and not self._from_end and self._may_become_copy(file):
             self._undecided = True
@@ -258,6 +257,8 @@ class Trail:
         if mark is None:
             self._undecided = True
             return None
+        if not live and mark.copy_of is None and mark.offset == mark.start:
+            mark = self._passed.taken(file, path) or mark
         if self._from_end:
             pass_all(file, mark)
         if live:

@@ -76,6 +76,24 @@ async def test_an_old_rotated_file_that_is_written_to_gives_its_new_lines_alone(
     days.tail.close()
 
 
+async def test_the_inode_of_an_old_rotated_file_may_be_that_of_the_next_copy(tmp_path: Path) -> None:
+    """As with copytruncate, where one copy is kept, which has the same name, too, and may be longer."""
+    days = Hourly(tmp_path, 30)
+    await days.read()
+    days.kill()
+    await days.read()
+    with days.path.open("a") as file:
+        file.write("another line of the live file, so that its copy is known by its first bytes\n" * 9)
+    assert await days.read() == (9, 0)
+    days.rotated[2].write_text(days.path.read_text())
+    days.path.write_text("next\n")
+    (tmp_path / "server.log.new").touch()
+    for _ in range(3):
+        await days.read()
+    assert await days.read() == (10, 0)
+    days.tail.close()
+
+
 async def test_what_is_saved_does_not_grow_while_the_agent_lives(tmp_path: Path) -> None:
     """Of what was rotated, and read, more than a day ago nothing is; nor is it read again."""
     days = Hourly(tmp_path, 0)
