@@ -30,7 +30,7 @@ def lines_to(chunk: bytes, ends: Iterable[int]) -> tuple[list[Span], list[bytes]
     rfind = chunk.rfind
     spans = [(rfind(b"\n", 0, end) + 1, end) for end in ends]
     lines = [chunk[start : end + 1] for start, end in spans]
-    if any(line[0] == 0 for line in lines):
+    if 0 in [line[0] for line in lines]:
         holes = [len(line) - len(line.lstrip(b"\0")) for line in lines]
         spans = [(start + hole, end) for (start, end), hole in zip(spans, holes, strict=True)]
         lines = [line[hole:] for line, hole in zip(lines, holes, strict=True)]

@@ -37,7 +37,7 @@ class Plain:
 
     def start(self, at: int = 0) -> int:
         """Where its content begins, at or behind `at`: after the hole of a writer that does not append."""
-        while (data := self.read(at)) is not None and data.startswith(b"\0"):
+        while self.head(at).startswith(b"\0") and (data := self.read(at)) is not None:
             at = max(at + len(data) - len(data.lstrip(b"\0")), self.next_data(at))
         return at
 
