@@ -26,7 +26,7 @@ METRICS = (
 )
 
 _SHOWN = 8  # lines that a pattern finds in a chunk are all kept as evidence
-_OF_MANY = 32  # of more, as to keep one costs as much as to count ten
+_OF_MANY = 16  # of more, as to keep one costs as much as to count ten
 _JUDGED = 1 << 16  # bytes of a log that tell what is common in it
 _VAIN = 1 << 12  # bytes in which it is worth it to meet a fragment once for nothing: there may be a rarer one
 _LOST = 1 << 9  # bytes in which it is worth it to look once for a pattern in vain: RE2 needs as long for them
