@@ -202,6 +202,8 @@ class Daemon:
     async def _attempt(self, decision: Decision) -> None:
         name = decision.incident
         self._forget(name)  # of the step before, whose end may have been written though it was said to fail
+        if self._former is not None:  # the step's start is of this life, though its incident is older
+            self._former -= {name}
         attempt, started = Attempt(self._means, decision), False
         self._deciding[name] = attempt
         try:

@@ -18,9 +18,10 @@ from agent.assembly.service import make_service
 from agent.daemon.desk import Desk
 from agent.daemon.scenes import Local
 from agent.journal import JournalFailed
-from agent.model import Entry, Sample, labels_of
+from agent.model import Entry, Kind, Limits, Rate, Sample, labels_of
 from agent.rehearsal.stage import MemoryJournal
 from agent.rehearsal.virtual_time import run
+from agent.rulebook import Rulebook
 from agent.surface import Refused
 
 
@@ -172,12 +173,17 @@ def test_what_was_taken_back_is_not_begun_though_that_could_not_be_written() -> 
 
 
 class Hesitating(MemoryJournal):
-    """Says of the first start that it failed, and has written it."""
+    """Says of its n-th start that it failed, and has written it."""
+
+    def __init__(self, start: int = 1) -> None:
+        super().__init__()
+        self._left = start
 
     async def append(self, *entries: Entry) -> None:
         """Once."""
         await super().append(*entries)
-        if len(self.lines) == 1:
+        self._left -= entries[0].kind is Kind.STARTED
+        if self._left == 0 and entries[0].kind is Kind.STARTED:
             raise JournalFailed("disk full")
 
 
@@ -196,6 +202,62 @@ def test_what_is_found_to_have_started_is_not_begun() -> None:
     assert stage.disk.applied == 0
     words = "refused: its start was cut short, and nothing was sent (the instant of effect)"
     assert stage.told()[1].endswith(words)
+
+
+def ladder(steps: int) -> Rulebook:
+    """Whose steps follow each other at once."""
+    return book(steps, limits=Limits(cooldown_ms=0, per_host=Rate(20, 3_600_000)))
+
+
+class RefusingNext(Stage):
+    """Its last look refuses the second start as the journal fills."""
+
+    async def _local(self) -> Local:
+        begun = [e.kind for e in self.entries()].count(Kind.STARTED)
+        if begun == 2 and not self.journal.full:
+            self.journal.full, self.stop_file = True, "disks are exchanged"
+        return await super()._local()
+
+
+def test_the_next_step_that_was_taken_back_after_a_restart_is_not_begun() -> None:
+    """Its incident stood when this life began, by the step before: it was applied past the stop file."""
+
+    async def story() -> None:
+        await stage.start()
+        await stage.play(14, used=0.9, helps=False)
+        await stage.crash()
+        await stage.start()
+        await stage.play(60)
+        assert stage.journal.full
+        stage.stop_file = None
+        await stage.play(10)
+        assert stage.disk.applied == 1
+        stage.journal.full = False
+        await stage.play(10)
+        await stage.crash()
+
+    stage = RefusingNext(rules=ladder(2))
+    stage.scenery = scenery = DiskScenery(stage.disk)
+    scenery.actions = {"brake": Slow(stage.disk)}
+    run(story())
+    assert stage.told()[5].endswith("refused: the stop file stands: disks are exchanged (stop file)")
+
+
+def test_the_next_step_that_is_found_to_have_started_after_a_restart_is_not_told_as_failed() -> None:
+    """Nothing of it was sent: it is tried anew, and counts as no start."""
+
+    async def story() -> None:
+        await stage.start()
+        await stage.play(14, used=0.9, helps=False)
+        await stage.crash()
+        await stage.start()
+        await stage.play(40)
+        await stage.crash()
+
+    stage = Stage(rules=ladder(2), journal=Hesitating(2))
+    run(story())
+    words = "refused: its start was cut short, and nothing was sent (the instant of effect)"
+    assert stage.told()[5].endswith(words)
 
 
 def test_what_a_person_orders_after_a_restart_is_undone() -> None:
