@@ -63,7 +63,7 @@ class Carrier:
 
     async def act(self) -> None:
         """ACTING: apply, watching that nothing gets worse meanwhile."""
-        if self._evidence.refused is not None and self._early.asked is None:
+        if self._evidence.refused is not None:
             await self._refuse(self._evidence.refused)
             return
         if await self._over():
@@ -89,9 +89,11 @@ class Carrier:
             await self._one.record(Kind.DONE, f"the effect stands{self._holding.unseen}")
 
     async def _refuse(self, why: Refusal) -> None:
-        """Nothing was sent. Raises JournalFailed; whoever carries it next writes the same."""
+        """Nothing was sent, so that nothing of an order to undo it is left but to tell of it. Raises
+        JournalFailed; whoever carries it next writes the same."""
         self._evidence.refused = why
-        await self._one.record(Kind.REFUSED, why.reason, question=why.question)
+        ordered = "" if self._early.asked is None else f"; {self._early.asked}"
+        await self._one.record(Kind.REFUSED, why.reason + ordered, question=why.question)
 
     async def _over(self) -> bool:
         """Whether there is nothing to apply any more: its end is due, or a former life left an outcome."""

@@ -121,16 +121,21 @@ class OrderedEarly(Stage):
         return await super()._local()
 
 
-def test_what_a_person_ordered_before_it_was_begun_is_not_begun() -> None:
-    """That the start was taken back could not be written down: the order holds on."""
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_a_person_ordered_before_it_was_begun_is_not_begun(stopped: bool) -> None:
+    """That the start was taken back could not be written down: the order holds on. Nor does it stand for as
+    long as the stop file does, as there is nothing to put back."""
 
     async def story() -> None:
         await stage.start()
         await stage.play(14, used=0.9)
         assert (len(stage.told()), stage.journal.full) == (1, True)
-        stage.stop_file = None
+        stage.stop_file = stage.stop_file if stopped else None
         await stage.play(10)
         stage.journal.full = False
+        await stage.play(10)
+        assert not stage.daemon.standing()
+        stage.stop_file = None
         await stage.play(10)
         await stage.crash()
 
@@ -139,7 +144,9 @@ def test_what_a_person_ordered_before_it_was_begun_is_not_begun() -> None:
     scenery.actions = {"brake": Slow(stage.disk)}
     run(story())
     assert stage.disk.applied == 0
-    assert stage.told()[1].endswith("undone: undone by ann")
+    words = "the stop file stands: disks are exchanged; undone by ann (stop file)"
+    assert stage.told()[1].endswith(f"refused: {words}")
+    assert stage.means.ledger.history.starts == ()
 
 
 class Refusing(Stage):

@@ -64,7 +64,8 @@ def test_three_that_no_claim_tells_of_fill_the_cap() -> None:
 
 
 def test_who_was_refused_while_it_could_not_be_written_was_refused() -> None:
-    """It was told as failed, found after a restart, and counted as a start; and its claim was held for E."""
+    """It was told as failed, found after a restart, and counted as a start; and its claim was held for E.
+    Whatever a person ordered meanwhile."""
 
     async def story(fleet: Fleet) -> None:
         throttled(fleet, 4, 5, 6)
@@ -76,6 +77,7 @@ def test_who_was_refused_while_it_could_not_be_written_was_refused() -> None:
         with pytest.raises(JournalFailed):
             await first.carry()
         journal.full, fleet.cluster.values = False, {}  # there is room by now
+        again.ask_undo("undone by ann")
         begun = boot_ms()
         await again.carry(resumed=True)
         assert boot_ms() - begun < TIMES.act
