@@ -33,7 +33,7 @@ def host(form: Form, files: Files, listeners: Sequence[str], protocol: str) -> H
         probe_deadline=form.get("probe_deadline", _deadline, default.probe_deadline),
         listener=listener,
         listener_deadline=form.get("listener_deadline", _deadline, default.listener_deadline),
-        process=_where(_process(process) if process else _on_port(listener), listeners),
+        process=_where(_process(process) if process else _on_port(listener), listeners, listener),
         interfaces=form.each("interfaces", _interface),
         tls_listeners=tls or tuple(at for name, at in known if name in _ENCRYPTED),
         certificate_files=tuple(_certificate_files(certificates, files)) if certificates else (),
@@ -86,12 +86,16 @@ def _on_port(listener: str | None) -> BrokerAt | None:
     return BrokerAt(port=int(listener.rpartition(":")[2])) if listener else None
 
 
-def _where(process: BrokerAt | None, listeners: Sequence[str]) -> BrokerAt | None:
+def _where(process: BrokerAt | None, listeners: Sequence[str], asked: str | None) -> BrokerAt | None:
     """With the host where the broker's own listeners have the port, since another broker may have it, too.
-    Where several have it, as by IPv4 and IPv6, or one on all addresses, whoever has the port is it."""
+    Where several have it, as by IPv4 and IPv6, or one on all addresses, whoever has the port is it; so it is
+    where `listener` has the port at another host, as by an `--override` on the broker's command line."""
     if process is None or process.port is None:
         return process
     hosts = {host for _, host, port in _parts(listeners) if int(port) == process.port}
+    at, _, number = (asked or "").rpartition(":")
+    if hosts and number == str(process.port):
+        hosts.add(at)
     known = len(hosts) == 1 and not hosts & {*EVERYWHERE}
     return replace(process, host=hosts.pop()) if known else process
 

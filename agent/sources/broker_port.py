@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from agent.server_properties import parse
 from agent.sources import kafka_processes
 from agent.sources.kafka_processes import PROC, Hidden
-from agent.sources.listening_sockets import EVERYWHERE, at_host, listening
+from agent.sources.listening_sockets import EVERYWHERE, Listening, at_host, is_address, listening
 
 _LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
@@ -20,9 +20,35 @@ def of_port(port: int, host: str | None = None) -> int | None:
     """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
     listens, the one that will: Kafka binds its listeners only when its logs are recovered. `host`: see
     BrokerAt; another broker may have the same port at another address."""
-    sockets = {each.inode: each.owner for each in at_host(list(listening(port)), host)}
+    sockets = list(listening(port))
     if not sockets:
         return _not_yet_listening(port, host)
+    return _of_sockets(port, sockets) if host is None else _of_host(port, host, sockets)
+
+
+def _of_host(port: int, host: str, sockets: Sequence[Listening]) -> int | None:
+    """What the holders' own properties say goes first: a name leads where it will, or nowhere, while the
+    broker that was started by it lives."""
+    says = {pid: _is_ours(pid, port, host) for pid in _holding(sockets)}
+    ours = [pid for pid, it_is in says.items() if it_is]
+    if len(ours) == 1:
+        return ours[0]
+    if there := at_host(sockets, host):
+        return _of_sockets(port, there)
+    unsure = [pid for pid, it_is in says.items() if it_is is None]
+    if len(says) == len(unsure) == 1 and not is_address(host):
+        return unsure[0]
+    if ours or unsure or not (says or is_address(host)):
+        held = ", ".join(map(str, ours or unsure)) or "what is no broker"
+        raise OSError(
+            f"nobody listens on port {port} at {host}, but {held} at another address, and whether that is the"
+            f" broker cannot be seen: {_NAME_IT}"
+        )
+    return _not_yet_listening(port, host)
+
+
+def _of_sockets(port: int, its: Sequence[Listening]) -> int:
+    sockets = {each.inode: each.owner for each in its}
     holders, forbidden = _holders(sockets)
     if not holders:
         return _by_owner(port, set(sockets.values()), forbidden)
@@ -34,6 +60,12 @@ def of_port(port: int, host: str | None = None) -> int | None:
             f"port {port} is held by process {held}, of which {len(found)} may be the broker: {_NAME_IT}"
         )
     return found[0]
+
+
+def _holding(sockets: Sequence[Listening]) -> list[int]:
+    """Which of the brokers may hold any of them."""
+    holders, _ = _holders([each.inode for each in sockets])
+    return kafka_processes.likeliest(holders) if holders else _owned_by({each.owner for each in sockets})
 
 
 def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
@@ -52,26 +84,27 @@ def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
 
 
 def _not_yet_listening(port: int, host: str | None) -> int | None:
+    nobody = f"nobody listens on port {port}" + (f" at {host}" if host else "")
     try:
         found = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, host)]
     except OSError as error:
         raise OSError(
-            f"nobody listens on port {port}, and whether a Kafka process will cannot be seen: {error};"
-            f" {_NAME_IT}"
+            f"{nobody}, and whether a Kafka process will cannot be seen: {error}; {_NAME_IT}"
         ) from None
     if len(found) > 1:
-        raise OSError(
-            f"nobody listens on port {port}, and which of {len(found)} Kafka processes will cannot be seen:"
-            f" {_NAME_IT}"
-        )
+        raise OSError(f"{nobody}, and which of {len(found)} Kafka processes will cannot be seen: {_NAME_IT}")
     if not found and kafka_processes.hides():
-        raise Hidden(f"nobody listens on port {port}, and whether a Kafka process will cannot be seen")
+        raise Hidden(f"{nobody}, and whether a Kafka process will cannot be seen")
     return found[0] if found else None
 
 
-def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
+def _owned_by(owners: Collection[int]) -> list[int]:
     """Command lines and owners are for everybody to see, descriptors are not."""
-    found = [pid for pid, owner in kafka_processes.brokers() if owner in owners]
+    return [pid for pid, owner in kafka_processes.brokers() if owner in owners]
+
+
+def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:
+    found = _owned_by(owners)
     if len(found) == 1:
         return found[0]
     shown = ", as far as /proc (hidepid, ProtectProc=) shows any" if kafka_processes.hides() else ""
@@ -82,14 +115,26 @@ def _by_owner(port: int, owners: set[int], forbidden: int) -> int:
     )
 
 
-def _will_listen(folder: Path, port: int, host: str | None) -> bool:
+def _is_ours(pid: int, port: int, host: str) -> bool | None:
+    """Whether its properties say so. None where they cannot be read, or say so and are overridden."""
+    folder = PROC / str(pid)
+    try:
+        if _will_listen(folder, port, host):
+            return True
+        return None if _will_listen(folder, port, host, overridden=False) else False
+    except OSError:
+        return None
+
+
+def _will_listen(folder: Path, port: int, host: str | None, *, overridden: bool = True) -> bool:
     """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
     OSError where these cannot be read, or leave the port to a ConfigProvider."""
     main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
     _, _, arguments = (folder / "cmdline").read_bytes().partition(main)
     file, *overrides = os.fsdecode(arguments).split("\0")
     text = _read_as_by(folder, file).decode("latin-1")
-    said = parse("\n".join((text, *(each.removeprefix("--override=") for each in overrides))))
+    last = [each.removeprefix("--override=") for each in overrides if overridden]
+    said = parse("\n".join((text, *last)))
     if said.roles == ("controller",):
         return False
     listeners = said.listeners or _LISTENERS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from msgspec import Struct
@@ -38,27 +39,21 @@ def listening(port: int) -> Iterator[Listening]:
                 yield Listening(f"socket:[{fields[9]}]", int(fields[7]), _address(address))
 
 
-def at_host(sockets: Sequence[Listening], host: str | None) -> list[Listening]:
-    """Those that listen there, or on all addresses; None: wherever. `host` is a name or address, as
-    Kafka's listeners have it. OSError where it is a name that leads to none of them: it may have led to one
-    when the broker was started. Blocks while it is looked up."""
-    if host is None or not sockets:
-        return list(sockets)
+def at_host(sockets: Sequence[Listening], host: str) -> list[Listening]:
+    """Those that listen there, or on all addresses; none where it is a name that leads nowhere now. `host` is
+    a name or address, as Kafka's listeners have it. Blocks while a name is looked up."""
     bare = host.strip("[]").partition("%")[0]
-    try:
-        own = {_plain(ip_address(found[4][0])) for found in socket.getaddrinfo(bare, None)}
-    except OSError as error:
-        raise OSError(f"the address of {host}, where the broker listens, is unknown: {error}") from error
-    found = [each for each in sockets if each.address in own or each.address.is_unspecified]
-    if not found and not _is_address(bare):
-        led = ", ".join(sorted(map(str, own)))
-        raise OSError(f"nobody listens on the port at {host}, which is {led} now, but at another address")
-    return found
+    own = set[IPv4Address | IPv6Address]()
+    if not all(each.address.is_unspecified for each in sockets):
+        with suppress(OSError, UnicodeError):
+            own = {_plain(ip_address(found[4][0])) for found in socket.getaddrinfo(bare, None)}
+    return [each for each in sockets if each.address in own or each.address.is_unspecified]
 
 
-def _is_address(text: str) -> bool:
+def is_address(host: str) -> bool:
+    """Or else a name, as Kafka's listeners have it."""
     try:
-        ip_address(text)
+        ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return False
     return True
