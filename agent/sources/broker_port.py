@@ -84,15 +84,19 @@ def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
 
 
 def _not_yet_listening(port: int, host: str | None) -> int | None:
+    """One in another network namespace, as a container's, is another one: its port is another port."""
     nobody = f"nobody listens on port {port}" + (f" at {host}" if host else "")
     try:
-        found = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, host)]
+        will = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, host)]
     except OSError as error:
         raise OSError(
             f"{nobody}, and whether a Kafka process will cannot be seen: {error}; {_NAME_IT}"
         ) from None
+    found = [pid for pid in will if kafka_processes.shares_network(pid)]
     if len(found) > 1:
         raise OSError(f"{nobody}, and which of {len(found)} Kafka processes will cannot be seen: {_NAME_IT}")
+    if will and not found:
+        raise OSError(f"{nobody}, but maybe process {will[0]} in a network namespace of its own: {_NAME_IT}")
     if not found and kafka_processes.hides():
         raise Hidden(f"{nobody}, and whether a Kafka process will cannot be seen")
     return found[0] if found else None

@@ -89,6 +89,14 @@ def likeliest(pids: Iterable[int]) -> list[int]:
     return found
 
 
+def shares_network(pid: int) -> bool:
+    """Whether its ports are this agent's own. /proc/PID/ns is hidden from other users, its net is not."""
+    try:
+        return (PROC / str(pid) / "net/tcp").stat().st_ino == (PROC / "self/net/tcp").stat().st_ino
+    except OSError:  # it ended meanwhile
+        return True
+
+
 def of_group(group: str) -> Iterator[int]:
     """The processes of a control group, as systemd names it, and of those below it."""
     for root in _CONTROL_GROUPS if group.strip("/") else ():

@@ -482,6 +482,26 @@ def test_the_properties_of_a_broker_in_a_container_are_those_that_it_finds(
 
 
 @needs_root
+def test_another_broker_in_a_container_is_not_taken_for_one_that_died(port: int, tmp_path: Path) -> None:
+    """In a network of its own it has the same port. Who shows it to this host must be told."""
+    file = tmp_path / "server.properties"
+    file.write_text(f"listeners=A://:{port}\n")
+    broker = [sys.executable, "-c", "import time; time.sleep(99)", kafka_processes.MAIN_CLASS.decode()]
+    with subprocess.Popen(["unshare", "--net", *broker, str(file)]) as other:
+        try:
+            until("it to run", lambda: [pid for pid, _ in kafka_processes.brokers()] == [other.pid])
+            until("its own network", lambda: not kafka_processes.shares_network(other.pid))
+            with pytest.raises(
+                OSError, match=rf"but maybe process {other.pid} in a network namespace of its"
+            ):
+                find(BrokerAt(port=port))
+            with listening(0, kafka_processes.MAIN_CLASS.decode(), str(file)) as own:
+                assert find(BrokerAt(port=port)) == own.pid
+        finally:
+            other.kill()
+
+
+@needs_root
 def test_another_users_broker_that_does_not_listen_yet_is_found_by_what_all_may_read(port: int) -> None:
     """Its root may not be looked into."""
     with tempfile.TemporaryDirectory() as folder:
