@@ -65,7 +65,7 @@ def _of_sockets(port: int, its: Sequence[Listening]) -> int:
 def _holding(sockets: Sequence[Listening]) -> list[int]:
     """Which of the brokers may hold any of them."""
     holders, _ = _holders([each.inode for each in sockets])
-    return kafka_processes.likeliest(holders) if holders else _owned_by({each.owner for each in sockets})
+    return kafka_processes.likeliest(holders or _owned_by({each.owner for each in sockets}))
 
 
 def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
@@ -92,10 +92,11 @@ def _not_yet_listening(port: int, host: str | None) -> int | None:
         raise OSError(
             f"{nobody}, and whether a Kafka process will cannot be seen: {error}; {_NAME_IT}"
         ) from None
-    found = [pid for pid in will if kafka_processes.shares_network(pid)]
+    near = [pid for pid in will if kafka_processes.shares_network(pid)]
+    found = kafka_processes.likeliest(near)
     if len(found) > 1:
         raise OSError(f"{nobody}, and which of {len(found)} Kafka processes will cannot be seen: {_NAME_IT}")
-    if will and not found:
+    if will and not near:
         raise OSError(f"{nobody}, but maybe process {will[0]} in a network namespace of its own: {_NAME_IT}")
     if not found and kafka_processes.hides():
         raise Hidden(f"{nobody}, and whether a Kafka process will cannot be seen")
@@ -104,7 +105,7 @@ def _not_yet_listening(port: int, host: str | None) -> int | None:
 
 def _owned_by(owners: Collection[int]) -> list[int]:
     """Command lines and owners are for everybody to see, descriptors are not."""
-    return [pid for pid, owner in kafka_processes.brokers() if owner in owners]
+    return kafka_processes.likeliest(pid for pid, owner in kafka_processes.brokers() if owner in owners)
 
 
 def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:

@@ -160,6 +160,25 @@ def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, m
     assert find(BrokerAt(port=port)) is None
 
 
+def test_who_started_a_broker_that_does_not_listen_yet_is_no_second_one(
+    tmp_path: Path, port: int, main_class: str
+) -> None:
+    """As sudo, which has the broker's whole command line in its own."""
+    (tmp_path / "java").symlink_to(sys.executable)
+    (tmp_path / "some.properties").write_text(f"listeners=A://:{port}\n")
+    broker = [str(tmp_path / "java"), "-c", LISTENING.format(host="127.0.0.1", port=0), main_class]
+    broker.append("some.properties")
+    with (
+        listening(0, *broker, cwd=tmp_path) as sudo,
+        subprocess.Popen(broker, cwd=tmp_path, stdout=subprocess.DEVNULL) as one,
+    ):
+        try:
+            until("both", lambda: {pid for pid, _ in kafka_processes.brokers()} == {sudo.pid, one.pid})
+            until("it to be found", lambda: find(BrokerAt(port=port)) == one.pid)
+        finally:
+            one.kill()
+
+
 @pytest.mark.parametrize(
     ("said", "is_broker"),
     [
