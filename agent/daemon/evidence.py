@@ -55,14 +55,12 @@ class Evidence:
         self._began = self._began or Freshness(self._means.clock(), ran())
 
     def untold(self) -> tuple[Kind, str] | None:
-        """`must_go`, as it can be written of the incident as it is now: what was said to fail may have been
-        written. Where that leaves no room for its verdict it is undone by none."""
+        """`must_go`, where that can still be written of the incident as it is now: what was said to fail may
+        have been written."""
         phase, known = self._one.incident.phase, self.must_go
-        if known is None or phase is Phase.UNDOING:
+        if known is None or phase is Phase.UNDOING or known[0] not in TRANSITIONS[phase]:
             return None
-        if known[0] in TRANSITIONS[phase]:
-            return known
-        return (Kind.UNDOING, ": ".join(known)) if Kind.UNDOING in TRANSITIONS[phase] else None
+        return known
 
     def harm(self, *, begun: bool) -> str:
         """In what way it got worse since the effect began; empty where it did not, or nothing began yet."""

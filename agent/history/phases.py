@@ -48,11 +48,14 @@ TRANSITIONS: Mapping[Phase, Mapping[Kind, Phase]] = {
     Phase.VERIFYING: {
         Kind.HEALED: Phase.HELD,
         Kind.NO_BETTER: Phase.UNDOING,
+        Kind.FAILED: Phase.UNDOING,  # as was found before it turned out that DONE had been written
         Kind.WORSE: Phase.UNDOING,
         Kind.UNDOING: Phase.UNDOING,
         Kind.UNDONE: Phase.SETTLED,  # as it is where the journal could not be written before
     },
     Phase.HELD: {
+        Kind.NO_BETTER: Phase.UNDOING,  # likewise, that HEALED had been
+        Kind.FAILED: Phase.UNDOING,
         Kind.UNDOING: Phase.UNDOING,
         Kind.UNDONE: Phase.SETTLED,
         Kind.WORSE: Phase.UNDOING,

@@ -216,13 +216,13 @@ def test_what_was_put_back_is_not_told_as_healed_though_that_was_written(kept: b
         await journal.answers()
         await stage.play(10)
         (one, *_) = stage.means.ledger.history.incidents.values()
-        assert not one.mended
+        assert (one.mended, stage.means.ledger.history.unverified) == (False, 1)
         return await ended(stage)
 
     told = run(story())
-    assert kinds(told)[:5] == ["started", "done", "healed", "undone", "closed"]
-    assert told[3].endswith('undone: no better: not used{path="/d1"} < 0.7 within 30s')
-    assert told[4].endswith("closed: healed; nothing of it stands")
+    assert kinds(told)[:6] == ["started", "done", "healed", "no", "undone", "escalated"]
+    assert told[4].endswith('undone: no better: not used{path="/d1"} < 0.7 within 30s')
+    assert told[5].endswith("escalated: no better after the last step: a person is needed")
 
 
 def test_what_failed_is_not_told_as_done_though_that_was_written() -> None:
@@ -237,12 +237,13 @@ def test_what_failed_is_not_told_as_done_though_that_was_written() -> None:
         await stage.play(20, brake="theirs")
         await journal.answers()
         await stage.play(10)
-        assert stage.disk.brake == "theirs"
+        assert (stage.disk.brake, stage.means.ledger.history.unverified) == ("theirs", 1)
         return await ended(stage)
 
     told = run(story())
-    assert kinds(told)[:4] == ["started", "done", "undone", "closed"]
+    assert kinds(told)[:5] == ["started", "done", "failed", "undone", "escalated"]
     assert (
         "undone: failed: found when it was taken up again: 0 of 1 changes stand as ours, 1 as others'; "
-        in told[2]
+        in told[3]
     )
+    assert told[4].endswith("failed after the last step: a person is needed")
