@@ -19,11 +19,13 @@ _REMEMBERED = 4  # looks
 class Known:
     """Marks by inode, and those of files that are gone: what they were packed to may show up later.
 
-    A copy is read only where its original was lost before it was read to its end.
+    A copy is read only where its original was lost before it was read to its end. `size_of` tells how long the
+    file of a mark is now; None where it is packed, or not there.
     """
 
-    def __init__(self, marks: Iterable[Mark]) -> None:
+    def __init__(self, marks: Iterable[Mark], size_of: Callable[[Mark], int | None]) -> None:
         every = list(marks)
+        self._size_of = size_of
         self.marks = {mark.inode: mark for mark in every if not mark.gone}
         self._gone = [mark for mark in every if mark.gone]
         self._absent: set[int] = set()
@@ -109,8 +111,9 @@ class Known:
             del self.marks[mark.inode]
         copy = next((each for each in self.marks.values() if each.repeats(mark)), None)
         if copy is not None and mark.closed is None:
-            size, copy.offset, copy.cut, copy.ends = copy.offset, mark.offset, mark.cut, mark.ends
-            _limit(copy, size)  # it has less where it was begun earlier
+            copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
+            if (size := self._size_of(copy)) is not None:  # when it was looked at last it was perhaps half made
+                _limit(copy, size)
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)
             return True

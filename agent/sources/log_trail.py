@@ -18,7 +18,7 @@ from agent.sources.log_ends import learn_ends
 from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
-from agent.sources.log_open import Packed, Plain, closing_log
+from agent.sources.log_open import PACKED, Packed, Plain, closing_log
 from agent.sources.log_passed import Passed
 from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
@@ -41,7 +41,7 @@ class Trail:
     def __init__(
         self, path: str, marks: list[Mark] | None, tally: Tally, window_ms: int | None = None
     ) -> None:
-        self._known = Known(marks or ())
+        self._known = Known(marks or (), self._size_of)
         self._path = Path(path)
         self._from_end = marks is None
         self._tally = tally
@@ -278,6 +278,10 @@ class Trail:
             with suppress(OSError):
                 file = opened.enter_context(closing_log(next(there, self._path)))
         return None if isinstance(file, Packed) or (file and file.inode != mark.inode) else file
+
+    def _size_of(self, mark: Mark) -> int | None:
+        plain = (stat for stat, path in siblings(self._places) if path.suffix != PACKED)
+        return next((stat.st_size for stat in plain if stat.st_ino == mark.inode), None)
 
     def _may_become_copy(self, file: Plain) -> bool:
         head = file.head(file.start())

@@ -28,7 +28,9 @@ AGENT = ("read", "read", "kill", "kill unsaved", "wait")
 RENAMED = st.sampled_from(
     ("write", "write", "half", "rename", "create", "reopen", "delete", "truncate", "pack", *AGENT)
 )
-COPIED = st.sampled_from(("write", "write", "half", "copy", "copy", "truncate", "pack", *AGENT))
+COPIED = st.sampled_from(
+    ("write", "write", "half", "copy", "copy", "copy half", "copy rest", "truncate", "pack", *AGENT)
+)
 
 
 class Kept:
@@ -56,6 +58,7 @@ class World:
         self.lines = 0  # whole ones, ever
         self.names = 0
         self.half = False
+        self.copied: Path | None = None  # what is just being copied to
         self.unread = False
         self.now = 1_000_000
         self.kept = Kept()
@@ -68,6 +71,8 @@ class World:
             "create": self.create,
             "reopen": self.reopen,
             "copy": self.copy,
+            "copy half": self.copy_half,
+            "copy rest": self.copy_rest,
             "truncate": self.truncate,
             "delete": self.delete,
             "pack": self.pack,
@@ -119,16 +124,32 @@ class World:
 
     def copy(self) -> None:
         """As logrotate's copytruncate, with nothing written in between."""
-        if not self.half:
+        if not self.half and not self.copied:
             copy = self.next_name()
             shutil.copyfile(self.path, copy)
             self.rotated.append(copy)
             self.writer.truncate(0)
 
+    def copy_half(self) -> None:
+        """So that the agent sees what has just begun to be one."""
+        if not self.copied:
+            self.copied = self.next_name()
+            data = self.path.read_bytes()
+            self.copied.write_bytes(data[: len(data) // 2])
+            self.rotated.append(self.copied)
+
+    def copy_rest(self) -> None:
+        """It reads on to the end, also what was written meanwhile."""
+        if self.copied and not self.half:
+            with self.copied.open("ab") as copy:
+                copy.write(self.path.read_bytes()[copy.tell() :])
+            self.copied = None
+            self.writer.truncate(0)
+
     def pack(self) -> None:
         """The newest rotated file that nobody writes to, with its time."""
         plain = [path for path in self.rotated if path.suffix != ".gz" and not self.writes_to(path)]
-        if not plain:
+        if not plain or self.copied:
             return
         path = plain[-1]
         stat, packed = path.stat(), path.with_name(f"{path.name}.gz")
@@ -139,7 +160,7 @@ class World:
 
     def truncate(self) -> None:
         """By somebody else, when all is read."""
-        if not self.unread and not self.half:
+        if not self.unread and not self.half and not self.copied:
             self.writer.truncate(0)
 
     def delete(self) -> None:
@@ -183,6 +204,7 @@ async def play(
             await world.step(step)
         if world.half:
             world.write()
+        world.copy_rest()
         await world.read()
         assert await world.read() == world.lines
         world.kill()
@@ -210,6 +232,7 @@ def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> N
 @settings(max_examples=EXAMPLES)
 @given(st.lists(COPIED, max_size=40), st.booleans(), st.booleans())
 @example(["write", "read", "write", "copy", "write", "copy", "write", "kill"], True, True)
+@example(["write", "write", "write", "write", "read", "copy half", "read", "copy rest", "read"], False, True)
 def test_copytruncate_counts_each_whole_line_exactly_once(
     steps: list[str], shift: bool, append: bool
 ) -> None:
