@@ -14,6 +14,7 @@ from agent.sources.log_rotated import stamp
 COPY = 64  # so many equal first bytes make one file the copy of another
 _PACKED_COPY = 16  # of a packed one, which cannot be the next file that happens to begin alike
 _REMEMBERED = 4  # looks
+_NOBODY = 0  # in place of an inode: the file that a copy repeats is gone, and read
 
 
 class Known:
@@ -93,7 +94,7 @@ class Known:
             else:  # its copy was seen before the live file, which was truncated and copied meanwhile
                 twin.copy_of, twin.closed = mark.inode, (0, 0)
         else:
-            mark.copy_of, mark.ends = twin.inode, twin.ends
+            mark.copy_of, mark.ends = _NOBODY if twin.gone else twin.inode, twin.ends
             pass_all(file, mark)
         return mark
 
@@ -109,10 +110,16 @@ class Known:
         Whether there is one already."""
         if self.marks.get(mark.inode) is mark:
             del self.marks[mark.inode]
-        copy = next((each for each in self.marks.values() if each.repeats(mark)), None)
-        if copy is not None and mark.closed is None:
+        copies = [each for each in self.marks.values() if each.copy_of == mark.inode]
+        copy = next((each for each in copies if each.repeats(mark)), None) if mark.closed is None else None
+        for each in copies:
+            # Not of the next file with this inode: it may be the same one, written anew.
+            each.copy_of = _NOBODY if copy is None else copy.inode
+        if copy is not None:
             copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
-            if (size := self._size_of(copy)) is not None:  # when it was looked at last it was perhaps half made
+            if (
+                size := self._size_of(copy)
+            ) is not None:  # when it was looked at last it was perhaps half made
                 _limit(copy, size)
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)

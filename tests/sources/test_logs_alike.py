@@ -1,0 +1,49 @@
+"""Log files that begin alike, as each of a program that tells its options first of all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_logs import Tailed, lines, packed
+
+from agent.model import LogPattern, Place
+
+LINE = LogPattern("any", "*", r"^\d+ a line", "Lines", Place("logs.yml", 1, 1))
+
+
+@pytest.fixture
+def alike(tmp_path: Path) -> Iterator[Tailed]:
+    tailed = Tailed(tmp_path, patterns=(LINE,))
+    yield tailed
+    tailed.tail.close()
+
+
+def options(size: int) -> str:
+    """As the JVM tells them, with so many bytes."""
+    return "Picked up JAVA_TOOL_OPTIONS: ".ljust(size - 1, "x") + "\n"
+
+
+async def test_the_packed_copy_of_another_file_is_not_read_for_one_that_was_truncated(alike: Tailed) -> None:
+    """It was told from it while its own original was there."""
+    await alike.read()
+    alike.write(options(1700) + lines(0, 100))
+    await alike.read()
+    old = alike.path.rename(f"{alike.path}.1")
+    alike.write(options(1700) + lines(100, 105))
+    await alike.count(after_ms=61_000)
+    await alike.count(after_ms=61_000)
+    kept = shutil.copy2(old, old.with_name("kept"))
+    packed(old)
+    shutil.move(kept, old)  # gzip removes it last
+    await alike.read()
+    old.unlink()
+    await alike.read()
+    assert await alike.count() == 105
+
+    alike.path.write_text(options(1700) + lines(105, 106))
+
+    assert await alike.count() == 106
+    assert await alike.count() == 106
