@@ -40,11 +40,15 @@ def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> 
     same = goes_on(file, mark, whole=whole)
     if same is False or original is None:
         return same
-    at = min(file.behind(0), original.behind(0))
+    size, there = file.behind(0), original.behind(0)
+    at = min(size, there)
     held = _holds(file, at, digest(original.before(at)))
-    if held is not False:
+    if held is None or (held and (whole or size <= there or mark.copy_of is not None)):
         return held
-    return False if original.same(mark) else same
+    if not original.same(mark):
+        return held or same
+    # No copy is longer than its original, which may so far be but what each of them begins with.
+    return None if held and _holds(file, size, "") is None else False
 
 
 def _holds(file: Plain, at: int, end: str) -> bool | None:

@@ -47,3 +47,20 @@ async def test_the_packed_copy_of_another_file_is_not_read_for_one_that_was_trun
 
     assert await alike.count() == 106
     assert await alike.count() == 106
+
+
+async def test_a_rotated_file_is_no_copy_of_one_that_has_only_begun(alike: Tailed) -> None:
+    """All of it was passed over, where the live one did not hold more yet than what both begin with."""
+    await alike.read()
+    alike.write(options(70) + lines(0, 100))
+    alike.path.rename(f"{alike.path}.1")
+    alike.write(options(70) + lines(100, 110))
+    packed(alike.path.rename(f"{alike.path}.2"))
+    alike.write(options(70))
+
+    assert await alike.count() == 110
+
+    alike.write(lines(110, 111))
+
+    assert await alike.count() == 111
+    assert await alike.kill().count() == 111

@@ -26,7 +26,7 @@ BEGIN = b"Picked up JAVA_TOOL_OPTIONS:%b\n" % b"".join(b" -Dn%d=x" % n for n in 
 REST = b"of the log, long enough that two files cannot begin alike, and no end yet\n"
 AGENT = ("read", "read", "kill", "kill unsaved", "wait")
 RENAMED = st.sampled_from(
-    ("write", "write", "half", "rename", "create", "reopen", "delete", "truncate", "pack", *AGENT)
+    ("write", "write", "begin", "half", "rename", "create", "reopen", "delete", "truncate", "pack", *AGENT)
 )
 COPIED = st.sampled_from(
     ("write", "write", "half", "copy", "copy", "copy half", "copy rest", "truncate", "pack", *AGENT)
@@ -66,6 +66,7 @@ class World:
         self.writer = self.open()
         self.plain = {
             "write": self.write,
+            "begin": self.write_begin,
             "half": self.write_half,
             "rename": self.rename,
             "create": self.create,
@@ -93,6 +94,10 @@ class World:
         if not self.half:
             self.writer.write(self.head() + b"line %d " % self.lines)
             self.half = True
+
+    def write_begin(self) -> None:
+        """Only what each file begins with: its first line is long in coming."""
+        self.writer.write(self.head())
 
     def head(self) -> bytes:
         return b"" if os.fstat(self.writer.fileno()).st_size else self.begin
