@@ -20,8 +20,8 @@ _NOBODY = 0  # in place of an inode: the file that a copy repeats is gone, and r
 class Known:
     """Marks by inode, and those of files that are gone: what they were packed to may show up later.
 
-    A copy is read only where its original was lost before it was read to its end. `size_of` tells how long the
-    file of a mark is now; None where it is packed, or not there.
+    A copy is read only where its original was lost before it was read to its end. `size_of` tells how long
+    the file of a mark is now; None where it is packed, or not there.
     """
 
     def __init__(self, marks: Iterable[Mark], size_of: Callable[[Mark], int | None]) -> None:

@@ -20,15 +20,15 @@ _ZONES_MS = 14 * 3_600_000  # so much a broker's time zone may be ahead of this 
 
 
 def time_in(text: bytes, zone: tzinfo | None = None) -> int | None:
-    """What TIME has found, in ms; None for no time, as the 31st of February. `zone` is that of times which
-    name none; None: this machine's."""
+    """What TIME has found, in ms; None for no time, as the 31st of February, or a year that has none in other
+    zones. `zone` is that of times which name none; None: this machine's."""
     try:
         when = datetime.fromisoformat(text.decode())
-    except ValueError:
+        if when.tzinfo is None and zone is not None:
+            when = when.replace(tzinfo=zone)
+        return round(when.timestamp() * 1000)
+    except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None and zone is not None:
-        when = when.replace(tzinfo=zone)
-    return round(when.timestamp() * 1000)
 
 
 def since(file: Plain, offset: int, oldest_ms: int) -> int:

@@ -94,6 +94,18 @@ def test_times_with_a_zone_are_of_that() -> None:
     assert time_in(b"2026-02-31 10:00:00") is None
 
 
+def test_the_years_at_both_ends_are_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a date that was never set: west of it is no year at all."""
+    for zone in ("UTC", "Etc/GMT+12", "Etc/GMT-14"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        for first in ("0001-01-01 00:00:00,000", "9999-12-31 23:59:59,999"):
+            text = f"[{first}] a\n{stamped(NOW_MS)} b\n[{first}] c\n"
+            assert begin_of(tmp_path / "server.log", text.encode(), 0, NOW_MS - 2 * HOUR_MS) == 0
+    monkeypatch.undo()
+    time.tzset()
+
+
 async def test_of_a_live_file_the_lines_of_days_without_the_agent_are_skipped_and_counted(
     tmp_path: Path,
 ) -> None:
