@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from agent.lone_thread import LoneThread
 from agent.sources import SourceFailed, write_probe
@@ -34,7 +35,7 @@ class ProbingProcess:
         self._late: subprocess.Popen[bytes] | None = None  # started, and nobody has it yet
         self._ready = asyncio.Event()
         self._rest = b""
-        self._ending: list[threading.Thread] = []  # who waits for those that were killed
+        self._ending: list[subprocess.Popen[bytes]] = []  # were killed
 
     @property
     def runs(self) -> bool:
@@ -44,7 +45,7 @@ class ProbingProcess:
     async def start(self) -> None:
         """Start it and see it ready. OSError and SourceFailed: it does not start, or too many have not ended:
         where the interpreter's own disk hangs none does, and each would take memory and a thread."""
-        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        self._ending = [process for process in self._ending if process.poll() is None]
         if len(self._ending) >= _MOST_ENDING:
             raise SourceFailed(
                 f"{len(self._ending)} processes that probed were killed and do not end: a disk keeps them"
@@ -75,7 +76,7 @@ class ProbingProcess:
             return
 
     def close(self) -> None:
-        """Kill it. A thread reaps it, which may be never: nobody waits for that."""
+        """Kill it. A thread reaps it, or else a later start; nobody waits for that."""
         process, self._process, self._late = self._process or self._late, None, None
         if process is None:
             return
@@ -85,9 +86,9 @@ class ProbingProcess:
         process.stdin.close()
         process.stdout.close()
         process.kill()
-        reaper = threading.Thread(target=process.wait, name="end of a probing process", daemon=True)
-        reaper.start()
-        self._ending.append(reaper)
+        self._ending.append(process)
+        with suppress(RuntimeError):  # no room for a thread
+            threading.Thread(target=process.wait, name="end of a probing process", daemon=True).start()
         self._ready.set()
 
     def _readable(self) -> None:
@@ -95,8 +96,10 @@ class ProbingProcess:
         assert self._process.stdout is not None
         answer = self._process.stdout.read(1 << 16)
         if not answer:
-            self.close()
-            self._on_end()
+            try:
+                self.close()
+            finally:  # or what was asked of it would hang for ever
+                self._on_end()
             return
         *lines, self._rest = (self._rest + answer).split(b"\n")
         for line in lines:

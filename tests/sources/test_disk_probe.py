@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -231,6 +233,32 @@ async def test_a_process_that_dies_is_told_and_replaced(tmp_path: Path) -> None:
         if await asyncio.wait_for(fails(), 30):
             assert values(await probe.read(7), tmp_path)["probe_success"] == 1
         assert child_of(probe) != before
+
+
+async def test_a_process_that_dies_where_no_thread_can_be_started_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TasksMax, say: what it was asked is no probe that hangs for the rest of the agent's life."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with probing(LogDirPath(str(tmp_path)), deadline=30) as probe:
+        await probe.read(5)
+        pid = child_of(probe)
+        os.kill(pid, signal.SIGSTOP)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            reading = asyncio.create_task(probe.read(6))
+            await asyncio.sleep(0)
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(SourceFailed, match="has ended; the next reading starts another"):
+                await asyncio.wait_for(reading, 20)
+        (ended,) = probe._process._ending
+        ended.wait(20)
+        seen = values(await probe.read(7), tmp_path)
+        assert not probe._process._ending
+        assert (seen["hung"], seen["probe_success"]) == (0, 1)
 
 
 async def test_a_start_that_hangs_takes_no_shared_thread_and_what_comes_late_is_used(
