@@ -51,6 +51,7 @@ def _of_unit(unit: str) -> int | None:
     found = kafka_processes.likeliest([main, *kafka_processes.of_group(told.get("ControlGroup", ""))])
     if main in found:
         return main
+    found = [pid for pid in found if kafka_processes.names_kafka(pid)]  # no kafka-storage of a script's
     if len(found) != 1:
         what = f"{len(found)} of its processes may be" if found else "no other of its processes is"
         raise OSError(

@@ -89,6 +89,14 @@ def likeliest(pids: Iterable[int]) -> list[int]:
     return found
 
 
+def names_kafka(pid: int) -> bool:
+    """Whether Kafka's main class is in its command line. Hidden where it may not be seen."""
+    try:
+        return MAIN_CLASS in command(pid)
+    except ProcessLookupError:
+        return False
+
+
 def shares_network(pid: int) -> bool:
     """Whether its ports are this agent's own. /proc/PID/ns is hidden from other users, its net is not."""
     try:

@@ -373,6 +373,25 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
             find(UNIT)
 
 
+def test_a_tool_that_a_unit_runs_before_its_broker_is_not_taken_for_it(
+    systemctl: Callable[[str], None], control_group: Path, tmp_path: Path
+) -> None:
+    """kafka-storage, say, or a wait for ZooKeeper: a JVM of another main class, which a script runs."""
+    java = tmp_path / "java"
+    java.symlink_to(shutil.which("sleep") or "")
+    with listening(0) as script, subprocess.Popen([java, "99"]) as tool:
+        try:
+            until("its command line", lambda: kafka_processes.command(tool.pid)[0].endswith(b"java"))
+            (control_group / "cgroup.procs").write_text(f"{script.pid}\n{tool.pid}\n")
+            systemctl(SHOWN.format(script.pid, "loaded"))
+            with pytest.raises(
+                OSError, match=rf"{script.pid}, is no broker, and no other of its processes is"
+            ):
+                find(UNIT)
+        finally:
+            tool.kill()
+
+
 def test_two_brokers_on_one_port_are_told_apart_by_their_addresses(
     port: int, main_class: str, tmp_path: Path
 ) -> None:
