@@ -39,6 +39,7 @@ FILES = {"server.log": (85 * MB, 0.005), "storm.log": (21 * MB, 0.3)}
 FIRST = {"re2": 20 * MB, "literals": 20 * MB, "mtail": 5 * MB, "fail2ban-regex": 2 * MB}  # for the slow ones
 ROUNDS = 20  # of ours, in one process: the least is what it costs, the others met somebody else's work
 TEXTS = "aho-corasick"  # from file to counters, as the peers count
+BACK = "read back"  # the same, of a file that was read from its disk: its pages in memory are larger ones
 SHOWN = "evidence"  # and the last lines of each series kept for `ottla why`, as the agent does
 ONCE = "once"  # with start and compiling, as the peers are measured
 ALONE = "alone"  # the search of what is in memory already: below this nothing of ours can get
@@ -57,8 +58,8 @@ class Cost:
 def main() -> None:
     """The table for both files, with a line where counts differ."""
     print(
-        "CPU of `once` and of the peers is with their start and compiling; of ottla, texts the least of"
-        f" {ROUNDS} rounds of reading in a running process, of its other two ways one such round"
+        "CPU of `once` and of the peers is with their start and compiling; of ottla the least of"
+        f" {ROUNDS} rounds of reading in a running process, by re2 and by literals one such round"
     )
     with tempfile.TemporaryDirectory(prefix="ottla-bench-") as folder:
         for name, (wanted, hot) in FILES.items():
@@ -71,7 +72,7 @@ def main() -> None:
 
 def _table(path: Path) -> None:
     wanted: Sequence[tuple[str, str]] = (
-        *(("ottla, to counters", TEXTS), ("ottla, with evidence", SHOWN)),
+        *(("ottla, to counters", TEXTS), ("ottla, from disk once", BACK), ("ottla, with evidence", SHOWN)),
         ("ottla, its search alone", ALONE),
         *(("ottla, re2", "re2"), ("ottla, literals", "literals")),
         ("ottla, once", ONCE),
@@ -106,6 +107,17 @@ def _beginning(path: Path, size: int | None) -> Path:
     return part
 
 
+def _read_back(path: Path) -> Path:
+    """A copy that is on its disk only."""
+    other = path.with_suffix(".back")
+    with other.open("wb") as file:
+        file.write(path.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return other
+
+
 def patterns() -> Sequence[LogPattern]:
     """All that are shipped for the logs of the broker."""
     return tuple(p for p in read([RULES], {}).book.logs if p.file != "kmsg")
@@ -113,7 +125,7 @@ def patterns() -> Sequence[LogPattern]:
 
 def _ours(path: Path, engine: str) -> Cost:
     """A process of its own, as its peak of memory is wanted."""
-    words = [sys.executable, __file__, str(path), engine]
+    words = [sys.executable, __file__, str(_read_back(path) if engine == BACK else path), engine]
     found = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (_ROOT, _ROOT / "tests")))}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=found)
     return Cost(**json.loads(done.stdout))
@@ -128,8 +140,8 @@ def _search(path: Path, engine: str) -> Cost:
         return _search_alone(path, scanner)
     made = time.process_time() - began
     best, counters = 1e9, Counters(found, {})
-    for _ in range(ROUNDS if engine in (TEXTS, SHOWN) else 1):
-        counters, evidence = Counters(found, {}), None if engine == TEXTS else Evidence()
+    for _ in range(ROUNDS if engine in (TEXTS, BACK, SHOWN) else 1):
+        counters, evidence = Counters(found, {}), Evidence() if engine == SHOWN else None
         began = time.process_time()
         _read(path, scanner, counters, evidence)
         best = min(best, time.process_time() - began)
