@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-_CONTINUED = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:\r\n|\r|\n)[ \t\f]*")  # an odd number of backslashes
-_PAIR = re.compile(r"((?:\\.|[^\\\s:=])+)[ \t\f]*[:=]?[ \t\f]*(.*)", re.DOTALL)
+_PAIR = re.compile(r"((?:\\.|[^\\ \t\f:=])*)[ \t\f]*[:=]?[ \t\f]*(.*)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _HALVES = re.compile("[\\ud800-\\udbff][\\udc00-\\udfff]|[\\ud800-\\udfff]")  # of a letter in UTF-16
 _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
@@ -37,19 +36,25 @@ def parse(text: str) -> ServerProperties:
 
 def properties(text: str) -> Mapping[str, str]:
     """Keys and values of java.util.Properties' format: comments, continued lines, escapes."""
-    found = {}
-    for line in re.split(r"\r\n|\r|\n", _joined(text)):
-        written = line.lstrip(" \t\f")
-        match = _PAIR.fullmatch(written)
-        if match and written[0] not in "#!":
-            found[_plain(match[1])] = _plain(match[2])
-    return found
+    pairs = (_PAIR.fullmatch(line) for line in _logical_lines(text) if line)
+    return {_plain(match[1]): _plain(match[2]) for match in pairs if match}
 
 
-def _joined(text: str) -> str:
-    """Without continuations. Comments never continue, so they go first."""
-    without = re.sub(r"(?m)^[ \t\f]*[#!].*$", "", text)
-    return _CONTINUED.sub(r"\1", without)
+def _logical_lines(text: str) -> Iterator[str]:
+    """Each with what continues it, behind an odd number of backslashes; a comment begins where one does, and
+    never within one."""
+    line = ""
+    for written in re.split(r"\r\n|\r|\n", text):
+        part = written.lstrip(" \t\f")
+        if not line and part.startswith(("#", "!")):
+            continue
+        line += part
+        if (len(part) - len(part.rstrip("\\"))) % 2:
+            line = line[:-1]
+        else:
+            yield line
+            line = ""
+    yield line
 
 
 def _plain(text: str) -> str:

@@ -24,6 +24,13 @@ from agent.server_properties import ServerProperties, parse, properties
         ("a=1\r\na=2\r\n", {"a": "2"}),
         ("a", {"a": ""}),
         ("", {}),
+        ("a=/b,\\\n  #/c,\\\n  !/d,\\\n  /e", {"a": "/b,#/c,!/d,/e"}),
+        ("#a=1\rb=2", {"b": "2"}),
+        ("a=/b\\", {"a": "/b"}),
+        ("a\u00a0b\x0b=1", {"a\u00a0b\x0b": "1"}),
+        ("=a", {"": "a"}),
+        ("a=b,\\\n\nc=d", {"a": "b,", "c": "d"}),
+        ("\\\n#a=b\nc=d", {"c": "d"}),
     ],
 )
 def test_the_format_is_that_of_java_util_properties(text: str, found: dict[str, str]) -> None:
