@@ -76,6 +76,9 @@ class Block(Matrix):
     def has(self, selection: Selection, start: int, end: int) -> bool:
         """Whether any of the rows has a sample or a stale marker with start < t <= end."""
         rows, _ = selection
+        if self._newest == NEVER:
+            with self._lock:
+                self._find_newest()
         if len(rows) == len(self.rows) and self._newest <= end:  # as nearly always where rules are judged
             return self._newest > start
         return self._newest > start and bool(self.seen(selection, start, end).any())

@@ -36,7 +36,7 @@ class Matrix:
         self._counts: Indices = np.empty(0, np.intp)
         self._spilled = Spilled()
         self._odd_for = 0  # rows that need more columns and are spilled unasked
-        self._newest = NEVER_BEFORE  # of all rows
+        self._newest = NEVER_BEFORE  # of all rows; NEVER where nobody knows since one was cut
 
     def append(self, row: int, at: int, value: float, now: int) -> bool | None:
         """Add a sample: whether it says something new; None if it is not newer than the row's last.
@@ -66,6 +66,8 @@ class Matrix:
         self._counts[row] = kept
         if not kept and (older := self._spilled.take(row, after)) is not None:
             self._put(row, *older)
+        if kept < count:
+            self._newest = NEVER
         return kept < count
 
     def samples(self, since: int = 0) -> int:
@@ -143,8 +145,11 @@ class Matrix:
         self._counts, self._spilled = former._counts[rows], former._spilled.of(rows.tolist())
         width = max(_FIRST_COLUMNS, int(self._counts.max(initial=0)))
         self._times, self._values = former._times[rows, :width], former._values[rows, :width]
-        ends = self._times[np.arange(len(rows)), self._counts - 1]
-        self._newest = int(ends.max(initial=NEVER_BEFORE))
+        self._find_newest()
+
+    def _find_newest(self) -> None:
+        ends = self._times[np.arange(len(self._counts)), self._counts - 1]
+        self._newest = int(ends.max(initial=NEVER_BEFORE, where=self._counts > 0))
 
     def _grow(self) -> None:
         """Make room for more rows."""

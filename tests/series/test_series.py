@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.alerts.judgement import Ground
-from agent.model import Labels, RuleHealth, Sample
+from agent.model import Labels, RuleHealth, Sample, labels_of
 from agent.promql import compile, evaluate  # noqa: A004  as in Prometheus
 from agent.promql.nodes import Matcher
 from agent.promql.vectors import STALE
@@ -240,6 +240,22 @@ def test_a_sample_whose_reading_began_before_the_clock_was_set_back_keeps_no_lat
     series.see(105 * MINUTE + 15_000)
     assert series.add([Sample("x", A, 105 * MINUTE + 15_000, 2.0)]) == Touched.by_change(frozenset({"x"}))
     assert [p.value for p in evaluate(compile("x"), series, 105 * MINUTE + 15_000)] == [2.0]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_window_has_nothing_of_what_was_taken_back(others: int) -> None:
+    """It was from ten minutes ahead of the clock, and the metric seemed to have samples there for as long."""
+    series = Series(window_ms=60 * MINUTE)
+    now = 1_000 * MINUTE
+    series.see(now)
+    series.add([Sample("x", A, now + 10 * MINUTE, 1.0)])
+    series.add(Sample("x", labels_of({"n": f"{n}"}), now, 1.0) for n in range(others))
+    series.see(now + 1_000)
+    series.add([Sample("x", A, now + 1_000, 1.0)])
+    assert series.cut() == {"x"}
+    series.see(now + 11 * MINUTE)
+    assert not series.has("x", (), now + 5 * MINUTE, now + 11 * MINUTE)
+    assert series.has("x", (), now, now + 11 * MINUTE)
 
 
 def test_an_exporter_that_is_ahead_costs_no_other_series_its_history() -> None:
