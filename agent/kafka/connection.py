@@ -49,9 +49,9 @@ class Security:
         return self.protocol in ("SSL", "SASL_SSL")
 
     @property
-    def reading(self) -> bool:
-        """Its files are being read, or their disk hangs."""
-        return self._thread.busy
+    def reading_s(self) -> float:
+        """For how many seconds its files are being read, by whomever; 0 where they are not."""
+        return self._thread.busy_s
 
     async def context(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plaintext. TlsFilesUnread, also where the disk of their files hangs."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 from fake_broker import FakeBroker
 
-from agent.kafka.connection import Security
+from agent.kafka.connection import Broker, Security
+from agent.kafka.errors import KafkaUnreachable
 from agent.sources import SourceFailed
 from agent.sources.protocol_probe import METRICS, ProtocolProbe
 
@@ -106,6 +109,35 @@ async def test_tls_files_that_cannot_be_read_say_nothing_of_the_broker(tmp_path:
         own.wanted = ALL
         with pytest.raises(SourceFailed, match=r"was not asked: No such file .*none\.pem"):
             await own.read(5)
+
+
+@pytest.mark.parametrize(("began_before_s", "is_told"), [(0.0, True), (0.5, False)])
+async def test_a_dead_broker_is_told_though_others_read_the_tls_files_at_that_moment(
+    began_before_s: float, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As each connection of the agent's does, in milliseconds. Where they have not been read for long, the
+    probe's own deadline may have passed over that."""
+    security, release = Security("SSL"), threading.Event()
+    reads = list[asyncio.Task[bool]]()
+
+    async def ask(broker: Broker, *_: object) -> None:
+        reads.append(asyncio.create_task(security._thread.run(release.wait, 60)))
+        await asyncio.sleep(0)
+        security._thread._began -= began_before_s
+        raise KafkaUnreachable(broker.address, "Connection refused")
+
+    monkeypatch.setattr(Broker, "ask", ask)
+    own = ProtocolProbe("127.0.0.1:1", security, 1000, deadline=60)
+    own.wanted = ALL
+    try:
+        if is_told:
+            assert (await own.read(5))[0].value == 0
+        else:
+            with pytest.raises(SourceFailed, match="own TLS files are not read yet"):
+                await own.read(5)
+    finally:
+        release.set()
+        await asyncio.gather(*reads)
 
 
 async def test_a_login_that_is_refused_is_no_broker_that_does_not_answer() -> None:
