@@ -10,15 +10,18 @@ from agent.sources.log_open import Packed, Plain
 
 _GROWS_NS = 60_000_000_000  # so long after it was written to a short file may soon show whose copy it is
 _LONG = 64 << 20  # bytes that take a fifth of a second to unpack
+_SHORT = 64 << 10  # bytes in which two packed files that begin alike differ mostly
 
 
-def learn_ends(mark: Mark, end: Callable[[int], bytes]) -> None:
-    """Know what is before the offset that was reached; `end` gives the HEAD bytes before an offset."""
+def learn_ends(mark: Mark, end: Callable[[int], bytes | None]) -> None:
+    """Know what is before the offset that was reached; `end` gives the HEAD bytes before an offset, or None
+    where that would cost too much."""
     passed = mark.offset - mark.start
     # A copy may be of the time when the original was shorter: it is compared at the last of these it has.
     steps = [mark.start + (HEAD << nth) for nth in range(1, 40) if HEAD << nth < passed]
     at = (*steps, mark.offset) if passed > HEAD else ()  # else the mark's `digests` are of all of it
-    mark.ends = {each: mark.ends.get(each) or digest(end(each)) for each in at}
+    ends = {each: mark.ends.get(each) or ((text := end(each)) and digest(text)) for each in at}
+    mark.ends = {each: text for each, text in ends.items() if text}
 
 
 def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
@@ -38,10 +41,17 @@ def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
 def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> bool | None:
     """The same, where the mark's own file may be open: then that is compared itself."""
     same = goes_on(file, mark, whole=whole)
+    if original is None and _is_unknown(mark):
+        return False
     if same is False or original is None:
         return same
     size, there = file.behind(0), original.behind(0)
     at = min(size, there)
+    if isinstance(original, Packed):
+        if isinstance(file, Packed) and file.trailer == original.trailer:
+            return True
+        if at > _SHORT and _holds(file, _SHORT, digest(original.before(_SHORT))) is False:
+            return False
     held = _holds(file, at, digest(original.before(at)))
     if held is None or (held and (whole or size <= there or mark.copy_of is not None)):
         return held
@@ -49,6 +59,12 @@ def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> 
         return held or same
     # No copy is longer than its original, which may so far be but what each of them begins with.
     return None if held and _holds(file, size, "") is None else False
+
+
+def _is_unknown(mark: Mark) -> bool:
+    """Whether it is of a packed file, which is longer than that was, of which only the beginning is known."""
+    was_packed = mark.closed is not None and mark.closed[0] < mark.offset
+    return was_packed and not mark.ends and mark.offset - mark.start > HEAD
 
 
 def _holds(file: Plain, at: int, end: str) -> bool | None:

@@ -70,7 +70,7 @@ class Known:
 
     def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file not seen before: read from its start, unless it is a copy; None where that
-        cannot be told yet. `file_of` opens the file of another mark, where that is there and not packed."""
+        cannot be told yet. `file_of` opens the file of another mark, where that is there."""
         mark = Mark(file.inode, 0, file.start())
         head = file.head(mark.start)
         twin = None
@@ -155,9 +155,12 @@ def pass_all(file: Plain, mark: Mark) -> None:
 
 
 def _is_of(file: Plain, mark: Mark) -> bool:
-    return mark.is_of(file.head(mark.start)) and (
-        isinstance(file, Packed) or goes_on(file, mark, whole=mark.copy_of is None) is not False
-    )
+    if not mark.is_of(file.head(mark.start)):
+        return False
+    if isinstance(file, Packed) and not mark.ends:
+        return mark.closed is None or file.behind(0) == mark.offset
+    whole = mark.copy_of is None and not isinstance(file, Packed)
+    return goes_on(file, mark, whole=whole) is not False
 
 
 def _limit(mark: Mark, size: int) -> None:

@@ -18,6 +18,7 @@ PACKED = ".gz"
 _AT_ONCE = 8 * LINE_LIMIT  # bytes: the more lines are counted together, the less each costs
 _NEAR = 64  # this part of LINE_LIMIT is long enough for most lines to have an end in it
 _STEP = 32 << 20  # bytes unpacked at a time on the way to an offset
+_TRAILER = 8
 _BAD = (EOFError, gzip.BadGzipFile, zlib.error)  # it is still being packed, or is no such file
 
 
@@ -139,11 +140,15 @@ class Packed(Plain):
         """Packed files have no holes."""
         return offset
 
+    @property
+    def trailer(self) -> bytes:
+        """The checksum and the length of what was packed; whatever is last where it is not packed so far."""
+        length = self.stat.st_size
+        return os.pread(self.fd, _TRAILER, length - _TRAILER) if length > _TRAILER else b""
+
     def behind(self, offset: int) -> int:
         """As gzip's trailer says, which counts to 4 GiB."""
-        length = self.stat.st_size
-        trailer = os.pread(self.fd, 4, length - 4) if length > 4 else b""
-        return max(0, int.from_bytes(trailer, "little") - offset)
+        return max(0, int.from_bytes(self.trailer[4:], "little") - offset)
 
     def same(self, mark: Mark) -> bool:  # noqa: ARG002 of any mark
         """A packed file does not change."""

@@ -18,17 +18,16 @@ class OpenLog:
 
     def learn_ends(self, data: bytes, before: int) -> None:
         """Know what is before the mark's offset, which moved over `data` from `before`."""
-        if isinstance(self.file, Packed):
-            return  # to look back in it is to unpack it all again
         last = self._last if self._behind == before else b""
 
-        def end(at: int) -> bytes:
+        def end(at: int) -> bytes | None:
             moved = at - before
             if HEAD <= moved <= len(data):
                 return data[moved - HEAD : moved]
             if 0 <= moved <= len(data) and len(last) + moved >= HEAD:
                 return (last + data[:moved])[-HEAD:]
-            return self.file.before(at)
+            # To look back in a packed one is to unpack it all again.
+            return None if isinstance(self.file, Packed) else self.file.before(at)
 
         learn_ends(self.mark, end)
         self._behind = self.mark.offset

@@ -277,7 +277,7 @@ class Trail:
             there = (path for stat, path in siblings(self._places) if stat.st_ino == mark.inode)
             with suppress(OSError):
                 file = opened.enter_context(closing_log(next(there, self._path)))
-        return None if isinstance(file, Packed) or (file and file.inode != mark.inode) else file
+        return None if file and file.inode != mark.inode else file
 
     def _size_of(self, mark: Mark) -> int | None:
         plain = (stat for stat, path in siblings(self._places) if path.suffix != PACKED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +65,57 @@ async def test_a_rotated_file_is_no_copy_of_one_that_has_only_begun(alike: Taile
 
     assert await alike.count() == 111
     assert await alike.kill().count() == 111
+
+
+@pytest.mark.parametrize("down", [False, True])
+async def test_packed_files_are_no_copies_of_each_other(alike: Tailed, *, down: bool) -> None:
+    """Each was taken for a copy of the first one, and lost."""
+    alike.write(options(1700) + lines(0, 5))
+    packed(alike.path.rename(f"{alike.path}.0"))  # history, and never read
+    alike.write(options(1700) + lines(5, 10))
+    await alike.read()
+    if down:
+        alike.kill()
+    for nth in (1, 2, 3):
+        packed(alike.path.rename(f"{alike.path}.{nth}"))
+        alike.path.write_text(options(1700) + lines(nth * 10, nth * 10 + 10))
+
+    assert await alike.count() == 30
+
+    packed(alike.path.rename(f"{alike.path}.4"))
+    alike.write(options(1700) + lines(40, 41))
+    assert await alike.kill().count() == 31
+    assert await alike.kill().count() == 31
+
+
+async def test_the_copy_of_a_packed_file_is_not_read(alike: Tailed) -> None:
+    """Be it packed as well or not, and the packed one known by its beginning only."""
+    alike.write(options(1700) + lines(0, 9000))
+    old = packed(alike.path.rename(f"{alike.path}.0"))
+    alike.write("a live line\n")
+    await alike.read()
+
+    shutil.copy(old, f"{alike.path}.1.gz")
+    Path(f"{alike.path}.2").write_bytes(gzip.decompress(old.read_bytes()))
+
+    assert await alike.count() == 0
+    assert await alike.kill().count() == 0
+
+
+@pytest.mark.parametrize("read", [False, True])
+async def test_another_packed_file_in_the_place_of_one_is_read(alike: Tailed, *, read: bool) -> None:
+    """Its inode may be used again, too; of the former one only the end is known, or the length."""
+    if read:
+        await alike.read()
+    alike.write(options(1700) + lines(0, 5))
+    old = packed(alike.path.rename(f"{alike.path}.1"))
+    alike.write(options(1700) + lines(5, 6))
+    assert await alike.count() == (6 if read else 0)
+    if read:
+        assert await alike.count(after_ms=61_000) == 6
+    alike.kill()
+
+    old.write_bytes(gzip.compress((options(1700) + lines(10, 110)).encode()))
+
+    assert await alike.count() == (106 if read else 100)
+    assert await alike.count() == (106 if read else 100)
