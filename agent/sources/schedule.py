@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import struct
+import subprocess
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -23,7 +26,19 @@ _GRACE_S = 0.5  # for a reading to end that was given up
 _LONGEST_WHY = 1_000
 _FAILURES = (SourceFailed, TimeoutError, OSError)
 # What a reader raises that trips over something it did not foresee; a state that cannot be is none of them.
-_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_FAULTS = (
+    *(
+        ArithmeticError,
+        AttributeError,
+        BufferError,
+        EOFError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ),
+    *(struct.error, subprocess.SubprocessError, zlib.error),
+)
 
 UP = "ottla_source_up"
 UNREAD = "ottla_source_unread"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import struct
+import subprocess
 import threading
+import zlib
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -116,6 +119,28 @@ async def test_a_fault_of_a_sources_own_code_is_a_failed_reading_and_is_logged(
     assert [(record.message, record.exc_info is not None) for record in caplog.records] == [
         ("source fake has failed by a fault of ours", True)
     ] * 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("can't start new thread"),
+        BufferError("Existing exports of data: object cannot be re-sized"),
+        asyncio.IncompleteReadError(b"", 4),
+        struct.error("unpack requires a buffer of 4 bytes"),
+        subprocess.TimeoutExpired("systemctl", 1),
+        zlib.error("incorrect header check"),
+    ],
+    ids=repr,
+)
+async def test_what_libraries_raise_that_trip_is_a_fault_of_the_source_alone(fault: Exception) -> None:
+    """None of them is an OSError or a ValueError, and none ends the agent."""
+    polling, _ = polled(Fake(fault, [A]))
+
+    await polling.once()
+    assert polling.silence == f"a fault of the agent's, see its log: {type(fault).__name__}: {fault}"
+    await polling.once()
+    assert not polling.silence
 
 
 async def test_a_state_that_cannot_be_is_raised() -> None:
