@@ -46,7 +46,12 @@ _OF_READINGS = (
     MetricInfo(UP, "gauge", "", "1 if the source's last reading succeeded, else 0"),
     MetricInfo("ottla_source_duration_seconds", "gauge", "seconds", "How long the last reading took"),
     MetricInfo("ottla_source_samples", "gauge", "", "Samples which the last reading gave"),
-    MetricInfo("ottla_source_errors_total", "counter", "", "Readings of the source that gave nothing"),
+    MetricInfo(
+        "ottla_source_errors_total",
+        "counter",
+        "",
+        "Readings of the source that gave nothing, and looks at what is new that ended by a fault",
+    ),
     MetricInfo(
         "ottla_source_age_seconds",
         "gauge",
@@ -90,6 +95,7 @@ class Polling:
         self._clock = clock
         self._deadline = deadline
         self._errors = 0
+        self._glance_fault: str | None = None  # the last one
         self._took_s, self._count = 0.0, 0  # of the last reading
         self._unread = frozenset[str]()
         self._good_at: float | None = (
@@ -153,17 +159,17 @@ class Polling:
             self.read_at, self._good_at = now, began
         except (*_FAILURES, *_FAULTS) as error:
             self._errors += 1
-            self.last_error = self._why(error)
+            self.last_error = self._why(error, self.last_error)
             stale = list(error.samples) if isinstance(error, SourceFailed) else []
         self._took_s, self._count = loop.time() - began, len(samples)
         self._on_samples(stale + samples + self._look_at_parts(now) + self.own(now))
 
-    def _why(self, error: Exception) -> str:
-        """In words that can be shown, whatever an answer held; a new fault is told in the log, too."""
+    def _why(self, error: Exception, before: str | None) -> str:
+        """In words that can be shown, whatever it holds; the log has a fault that is not as `before`."""
         if isinstance(error, _FAILURES):
             return _shown(str(error)) or f"no answer within {self._deadline:g} s"
         why = _shown(f"a fault of the agent's, see its log: {type(error).__name__}: {error}")
-        if why != self.last_error:
+        if why != before:
             _log.error("source %s has failed by a fault of ours", self.source.name, exc_info=error)
         return why
 
@@ -207,7 +213,8 @@ class Polling:
             except _FAILURES:
                 break
             except _FAULTS as fault:
-                self._why(fault)
+                self._errors += 1  # the reading at `due` may be well, and tell nothing of it
+                self._glance_fault = self._why(fault, self._glance_fault)
                 break
             if samples:
                 self._on_samples(samples)

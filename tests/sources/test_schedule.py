@@ -277,7 +277,7 @@ def test_missed_readings_are_not_made_up_for() -> None:
 class Stirred(Fake):
     """Has something new each 0.3 s; its glances may fail."""
 
-    def __init__(self, *readings: list[Sample], fails: bool = False) -> None:
+    def __init__(self, *readings: list[Sample], fails: Exception | None = None) -> None:
         super().__init__(*readings, interval_ms=1000)
         self.fails = fails
         self.glances: list[float] = []
@@ -292,7 +292,7 @@ class Stirred(Fake):
     async def glance(self, now: int) -> list[Sample]:
         self.glances.append(asyncio.get_running_loop().time())
         if self.fails:
-            raise OSError("no")
+            raise self.fails
         return [Sample("b", (), now, float(len(self.glances)))] if len(self.glances) % 2 else []
 
 
@@ -326,12 +326,24 @@ def test_a_source_with_news_is_glanced_at_before_its_interval_is_over() -> None:
 
 def test_a_failed_glance_is_the_last_until_the_next_reading() -> None:
     """It must not spin; the reading tells what is wrong."""
-    source = Stirred([A], fails=True)
+    source = Stirred([A], fails=OSError("no"))
 
     glanced(source)
 
     assert source.count >= 5
     assert len(source.glances) <= source.count
+
+
+def test_a_glance_that_trips_is_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Its traceback was written at each interval, and nothing else showed it: the readings were well."""
+    source = Stirred([A], fails=KeyError("a bug"))
+
+    batches = glanced(source)
+
+    errors = [of(batch, "ottla_source_errors_total")[0] for batch in batches]
+    assert errors == list(range(source.count))
+    assert [of(batch, "ottla_source_up") for batch in batches] == [[1.0]] * source.count
+    assert len(caplog.records) == 1 < len(source.glances)
 
 
 class Stubborn(Fake):
