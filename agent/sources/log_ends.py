@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -59,6 +60,11 @@ def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> 
         return held or same
     # No copy is longer than its original, which may so far be but what each of them begins with.
     return None if held and _holds(file, size, "") is None else False
+
+
+def may_go_on(stat: os.stat_result) -> bool:
+    """Whether a file that is a copy so far is short and young, so that it may soon show that it is none."""
+    return stat.st_size < _SHORT and abs(time.time_ns() - stat.st_mtime_ns) < _GROWS_NS
 
 
 def _is_unknown(mark: Mark) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from agent.sources.log_ends import goes_on, learn_ends, repeats
 from agent.sources.log_faces import Faces
-from agent.sources.log_marks import Mark
+from agent.sources.log_marks import LINE_LIMIT, Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
 
@@ -51,8 +51,9 @@ class Known:
         mark.learn(head)
         self._faces.put(mark)
 
-    def mark_of(self, file: Plain, *, live: bool) -> Mark | None:
-        """The mark of a file that is known by its inode; a mark that is another file's is lost."""
+    def mark_of(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
+        """The mark of a file that is known by its inode; a mark that is another file's is lost. `file_of`
+        opens the file of another mark, where that is there."""
         mark = self.marks.get(file.inode)
         if mark is None:
             return None
@@ -65,12 +66,16 @@ class Known:
             mark.copy_of = mark.closed = None
         elif mark.copy_of is not None:
             self.learn(mark, file.head(mark.start))
-            pass_all(file, mark)
+            original = self.marks.get(mark.copy_of)
+            if original and repeats(file, original, file_of(original), whole=False) is False:
+                _read_on(file, mark)
+            else:
+                pass_all(file, mark)
         return mark
 
     def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file not seen before: read from its start, unless it is a copy; None where that
-        cannot be told yet. `file_of` opens the file of another mark, where that is there."""
+        cannot be told yet. `file_of` as of mark_of."""
         mark = Mark(file.inode, 0, file.start())
         head = file.head(mark.start)
         twin = None
@@ -152,6 +157,16 @@ def pass_all(file: Plain, mark: Mark) -> None:
     mark.closed = stamp(stat)
     last = b"" if isinstance(file, Packed) or not mark.offset else os.pread(file.fd, 1, mark.offset - 1)
     mark.cut = bool(last) and last != b"\n"
+
+
+def _read_on(file: Plain, mark: Mark) -> None:
+    """It was taken for a copy while it held no more than what both begin with; the line is its own."""
+    mark.copy_of = mark.closed = None
+    if mark.cut and not isinstance(file, Packed):
+        begin = max(mark.start, mark.offset - LINE_LIMIT)
+        line = os.pread(file.fd, mark.offset - begin, begin).rfind(b"\n") + 1
+        mark.offset, mark.cut = begin + line, False
+        mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}
 
 
 def _is_of(file: Plain, mark: Mark) -> bool:

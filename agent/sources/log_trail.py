@@ -14,7 +14,7 @@ from copy import copy
 from pathlib import Path
 from stat import S_IFREG, S_ISDIR, S_ISREG
 
-from agent.sources.log_ends import learn_ends
+from agent.sources.log_ends import learn_ends, may_go_on
 from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
@@ -196,9 +196,12 @@ class Trail:
             # First of all: an inode that was used again must not hide what its former file tells of others.
             with suppress(PermissionError), closing_log(path) as file:
                 if file is not None:
-                    self._known.mark_of(file, live=file.inode == self._live)
+                    self._mark_of(file, live=file.inode == self._live)
         for stat, path in found:
             if not self._is_changed(stat):
+                mark = marks.get(stat.st_ino)
+                if mark and mark.copy_of is not None and may_go_on(stat):
+                    self._undecided = True  # nothing else tells when it goes on, and shows to be no copy
                 continue
             if len(self._files) >= _MOST:
                 self._undecided = True
@@ -227,7 +230,7 @@ class Trail:
                 return None
             if file.inode in self._files:
                 return self._files[file.inode]
-            mark = self._known.mark_of(file, live=live) or self._new_mark(file, path, live=live)
+            mark = self._mark_of(file, live=live) or self._new_mark(file, path, live=live)
             if mark is None:
                 return None
             self._known.put(mark)
@@ -264,6 +267,10 @@ class Trail:
         if live:
             mark.copy_of = mark.closed = None
         return mark
+
+    def _mark_of(self, file: Plain, *, live: bool) -> Mark | None:
+        with ExitStack() as opened:
+            return self._known.mark_of(file, live=live, file_of=lambda mark: self._file_of(mark, opened))
 
     def _mark_anew(self, file: Plain, *, live: bool) -> Mark | None:
         with ExitStack() as opened:

@@ -119,3 +119,24 @@ async def test_another_packed_file_in_the_place_of_one_is_read(alike: Tailed, *,
 
     assert await alike.count() == (106 if read else 100)
     assert await alike.count() == (106 if read else 100)
+
+
+async def test_a_rotated_file_that_goes_on_is_no_copy_of_what_it_began_with(alike: Tailed) -> None:
+    """Its writer was not told, and had told no more than its options when it was first seen."""
+    await alike.read()
+    alike.write(options(1000) + lines(0, 20))
+    alike.path.rename(f"{alike.path}.1")
+    alike.write(options(1000))
+    with alike.path.open("a") as writer:
+        alike.path.rename(f"{alike.path}.2")
+        for _ in range(5):
+            assert await alike.count() == 20
+        writer.write("000020 a line ")
+        writer.flush()
+        assert await alike.count() == 20
+        writer.write("that ends\n")
+        writer.flush()
+        assert await alike.count() == 21
+        writer.write(lines(21, 40))
+    assert await alike.count() == 40
+    assert await alike.kill().count() == 40
