@@ -54,7 +54,7 @@ def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> 
         if at > _SHORT and _holds(file, _SHORT, digest(original.before(_SHORT))) is False:
             return False
     held = _holds(file, at, digest(original.before(at)))
-    if held is None or (held and (whole or size <= there or mark.copy_of is not None)):
+    if held is None or (held and (whole or size <= there)):
         return held
     if not original.same(mark):
         return held or same

@@ -20,8 +20,8 @@ _NOBODY = 0  # in place of an inode: the file that a copy repeats is gone, and r
 class Known:
     """Marks by inode, and those of files that are gone: what they were packed to may show up later.
 
-    A copy is read only where its original was lost before it was read to its end. `size_of` tells how long
-    the file of a mark is now; None where it is packed, or not there.
+    A copy is read only where its original was lost before it was read to its end. `size_of` tells how much
+    the file of a mark holds now; None where it is not there.
     """
 
     def __init__(self, marks: Iterable[Mark], size_of: Callable[[Mark], int | None]) -> None:
@@ -103,6 +103,13 @@ class Known:
             pass_all(file, mark)
         return mark
 
+    def unlike(self, file: Plain) -> Mark:
+        """The mark of a file that is read from its start, whatever it is like."""
+        start = file.start()
+        mark = Mark(file.inode, start, start)
+        mark.learn(file.head(start))
+        return mark
+
     def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
         """Those of other files that begin as one with this head, the originals before the copies. What was in
         the file itself is no longer there."""
@@ -116,7 +123,7 @@ class Known:
         if self.marks.get(mark.inode) is mark:
             del self.marks[mark.inode]
         copies = [each for each in self.marks.values() if each.copy_of == mark.inode]
-        copy = next((each for each in copies if each.repeats(mark)), None) if mark.closed is None else None
+        copy = next((each for each in copies if self._has_more(each, mark)), None)
         for each in copies:
             # Not of the next file with this inode: it may be the same one, written anew.
             each.copy_of = _NOBODY if copy is None else copy.inode
@@ -132,6 +139,11 @@ class Known:
         mark.gone = 1
         self._gone.append(mark)
         return False
+
+    def _has_more(self, copy: Mark, mark: Mark) -> bool:
+        """Whether what was not read of a file can be in this copy, which may have been made earlier."""
+        size = self._size_of(copy) if mark.closed is None and copy.repeats(mark) else None
+        return size is not None and size >= mark.offset
 
     def forget(self, there: set[int], *, complete: bool) -> bool:
         """Lose what is not there; whether that left a copy to be read. `complete`: all there have marks."""

@@ -18,7 +18,7 @@ from agent.sources.log_ends import learn_ends, may_go_on
 from agent.sources.log_globs import is_text
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
-from agent.sources.log_open import PACKED, Packed, Plain, closing_log
+from agent.sources.log_open import Packed, Plain, closing_log
 from agent.sources.log_passed import Passed
 from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
@@ -287,8 +287,9 @@ class Trail:
         return None if file and file.inode != mark.inode else file
 
     def _size_of(self, mark: Mark) -> int | None:
-        plain = (stat for stat, path in siblings(self._places) if path.suffix != PACKED)
-        return next((stat.st_size for stat in plain if stat.st_ino == mark.inode), None)
+        with ExitStack() as opened:
+            file = self._file_of(mark, opened)
+            return None if file is None else file.behind(0)
 
     def _may_become_copy(self, file: Plain) -> bool:
         head = file.head(file.start())
@@ -312,8 +313,8 @@ class Trail:
         self._tally.truncated += 1
         self._look_again()  # what was not read of it is perhaps in a copy
         self._known.lose(lost)
-        mark = self._mark_anew(file, live=file.inode == self._live)
-        assert mark is not None  # only of a packed one it may not be told, and that does not change
+        # Where it cannot be told yet of a rotated one, it is no copy: to wait is for files that are not open.
+        mark = self._mark_anew(file, live=file.inode == self._live) or self._known.unlike(file)
         each.mark = mark
         self._known.put(mark)
         for inode in [n for n, other in self._files.items() if other.mark.copy_of is not None]:

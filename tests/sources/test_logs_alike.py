@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +141,47 @@ async def test_a_rotated_file_that_goes_on_is_no_copy_of_what_it_began_with(alik
         writer.write(lines(21, 40))
     assert await alike.count() == 40
     assert await alike.kill().count() == 40
+
+
+async def test_an_older_copy_is_not_read_for_a_log_that_was_truncated(alike: Tailed) -> None:
+    """It has nothing that was not read, and the newer one would then be another file."""
+
+    def copied(nth: int) -> None:
+        shutil.copyfile(alike.path, f"{alike.path}.{nth}")
+        os.truncate(alike.path, 0)
+
+    await alike.read()
+    alike.write(options(127))
+    copied(1)
+    alike.write(options(127) + lines(0, 2))
+    assert await alike.count() == 2
+    copied(2)
+    alike.write(options(127) + lines(2, 7))
+    copied(3)
+
+    assert await alike.count() == 7
+    assert await alike.count() == 7
+
+
+async def test_a_rotated_file_that_is_written_anew_and_begins_as_one_that_is_gone_is_read(
+    alike: Tailed,
+) -> None:
+    """Whether it becomes a copy of that cannot be told yet, and it is open."""
+    await alike.read()
+    alike.write(options(100) + lines(0, 20))
+    await alike.read()
+    gone = alike.path.rename(f"{alike.path}.0")
+    alike.write(options(100) + lines(20, 40))
+    for _ in range(3):
+        assert await alike.count(after_ms=61_000) == 40
+    anew = alike.path.rename(f"{alike.path}.1")
+    alike.write(lines(40, 41))
+    gone.unlink()
+    for _ in range(2):
+        assert await alike.count() == 41
+
+    anew.write_text(options(100))
+
+    assert await alike.count() == 41
+    alike.write(lines(41, 42))
+    assert await alike.count() == 42
