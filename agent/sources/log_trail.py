@@ -240,6 +240,8 @@ class Trail:
 
     def _add(self, file: Plain, mark: Mark) -> OpenLog:
         each = self._files[mark.inode] = OpenLog(file, mark)
+        if not mark.ends and not isinstance(file, Packed) and file.same(mark):
+            learn_ends(mark, file.before)  # a former release knew none
         if file.stat.st_mtime_ns < (self._oldest_ns or 0):
             self._tally.skipped += file.behind(mark.offset)
             pass_all(file, mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -185,3 +186,20 @@ async def test_a_rotated_file_that_is_written_anew_and_begins_as_one_that_is_gon
     assert await alike.count() == 41
     alike.write(lines(41, 42))
     assert await alike.count() == 42
+
+
+async def test_what_a_former_release_knew_is_told_from_what_begins_alike(alike: Tailed) -> None:
+    """From the start on, though nothing more is written before the program begins its log anew."""
+    await alike.read()
+    alike.write(options(1700) + lines(0, 5))
+    assert await alike.count() == 5
+    assert alike.memory.value is not None
+    kept = json.loads(alike.memory.value)
+    for mark in kept["marks"][str(alike.path)]:
+        del mark["ends"]
+    alike.memory.value = json.dumps(kept).encode()
+    assert await alike.kill().count() == 5
+
+    alike.path.write_text(options(1700) + lines(5, 20))
+
+    assert await alike.count() == 20
