@@ -42,7 +42,9 @@ def goes_on(file: Plain, mark: Mark, *, whole: bool) -> bool | None:
 def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> bool | None:
     """The same, where the mark's own file may be open: then that is compared itself."""
     same = goes_on(file, mark, whole=whole)
-    if original is None and _is_unknown(mark):
+    # A copy that has less than was read is of one that is there: it is being made, or that was truncated.
+    shorter = not mark.gone and not isinstance(file, Packed) and file.behind(0) < mark.offset
+    if original is None and (shorter or _is_unknown(mark)):
         return False
     if same is False or original is None:
         return same

@@ -203,3 +203,16 @@ async def test_what_a_former_release_knew_is_told_from_what_begins_alike(alike: 
     alike.path.write_text(options(1700) + lines(5, 20))
 
     assert await alike.count() == 20
+
+
+async def test_a_shorter_file_is_no_copy_of_one_that_is_not_there(alike: Tailed) -> None:
+    """Which was packed at once; it has no more of its own than one line behind what both begin with."""
+    await alike.read()
+    alike.write(options(1024) + lines(0, 20))
+    await alike.read()
+    packed(alike.path.rename(f"{alike.path}.1"))
+    alike.write(options(1024) + lines(20, 21))
+    alike.path.rename(f"{alike.path}.2")
+
+    assert await alike.count() == 21
+    assert await alike.kill().count() == 21
