@@ -142,7 +142,8 @@ class Trail:
         self._check_truncated(each)
         file, mark = each.file, each.mark
         if mark.copy_of is not None:
-            return b""  # it turned out to be a copy, and is closed
+            # It turned out to be a copy, and is closed; or soon will be, and keeps no other from being read.
+            return None if mark.inode in self._files else b""
         before = mark.offset
         data = file.read(before)
         if not data:

@@ -255,6 +255,7 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
 )
 @example(["write", "write", "rename", "read", "truncate", "write", "kill"], False, BEGIN)
 @example(["half", "rename", "read", "kill", "write", "reopen", "write"], False, BEGIN)
+@example(["begin", "rename", "read", "reopen", "write"], False, BEGIN[:70] + b"\n")
 def test_files_that_begin_alike_are_not_taken_for_each_other(
     steps: list[str], shift: bool, begin: bytes
 ) -> None:
