@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.server_properties import parse
 from agent.sources import kafka_processes
 from agent.sources.kafka_processes import PROC, Hidden
-from agent.sources.listening_sockets import EVERYWHERE, Listening, at_host, is_address, listening
+from agent.sources.listening_sockets import EVERYWHERE, Listening, at_host, is_address, is_here, listening
 
 _LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
@@ -28,7 +28,8 @@ def of_port(port: int, host: str | None = None) -> int | None:
 
 def _of_host(port: int, host: str, sockets: Sequence[Listening]) -> int | None:
     """What the holders' own properties say goes first: a name leads where it will, or nowhere, while the
-    broker that was started by it lives."""
+    broker that was started by it lives. One that is alone and says nothing is it only where the name leads to
+    no address of this host: at one, nobody listens."""
     says = {pid: _is_ours(pid, port, host) for pid in _holding(sockets)}
     ours = [pid for pid, it_is in says.items() if it_is]
     if len(ours) == 1:
@@ -36,7 +37,7 @@ def _of_host(port: int, host: str, sockets: Sequence[Listening]) -> int | None:
     if there := at_host(sockets, host):
         return _of_sockets(port, there)
     unsure = [pid for pid, it_is in says.items() if it_is is None]
-    if len(says) == len(unsure) == 1 and not is_address(host):
+    if len(says) == len(unsure) == 1 and not (is_address(host) or is_here(host)):
         return unsure[0]
     if ours or unsure or not (says or is_address(host)):
         held = ", ".join(map(str, ours or unsure)) or "what is no broker"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -42,12 +43,16 @@ def listening(port: int) -> Iterator[Listening]:
 def at_host(sockets: Sequence[Listening], host: str) -> list[Listening]:
     """Those that listen there, or on all addresses; none where it is a name that leads nowhere now. `host` is
     a name or address, as Kafka's listeners have it. Blocks while a name is looked up."""
-    bare = host.strip("[]").partition("%")[0]
     own = set[IPv4Address | IPv6Address]()
     if not all(each.address.is_unspecified for each in sockets):
-        with suppress(OSError, UnicodeError):
-            own = {_plain(ip_address(found[4][0])) for found in socket.getaddrinfo(bare, None)}
+        own = _addresses(host)
     return [each for each in sockets if each.address in own or each.address.is_unspecified]
+
+
+def is_here(host: str) -> bool:
+    """Whether the name or address leads to one of this host's own; not where it leads nowhere now, or to a
+    balancer. Blocks while a name is looked up."""
+    return any(map(_is_bindable, _addresses(host)))
 
 
 def is_address(host: str) -> bool:
@@ -56,6 +61,24 @@ def is_address(host: str) -> bool:
         ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
         return False
+    return True
+
+
+def _addresses(host: str) -> set[IPv4Address | IPv6Address]:
+    """None where it is a name that leads nowhere now."""
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host.strip("[]").partition("%")[0], None)
+        return {_plain(ip_address(each[4][0])) for each in found}
+    return set()
+
+
+def _is_bindable(address: IPv4Address | IPv6Address) -> bool:
+    """All are by ip_nonlocal_bind, so that one is rather taken for ours."""
+    try:
+        with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6) as free:
+            free.bind((str(address), 0))
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
     return True
 
 

@@ -446,6 +446,22 @@ def test_a_broker_is_found_by_its_own_properties_wherever_its_name_leads(
         find(at[0])
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_dead_broker_is_not_another_one_where_its_name_leads_here(
+    moved: bool, port: int, main_class: str, tmp_path: Path
+) -> None:
+    """Nobody listens where the name leads to, and what the other one is to be cannot be seen."""
+    (tmp_path / "shared.properties").write_text(f"listeners=A://localhost:{port}\n")
+    more = ["shared.properties", "--override", f"listeners=A://127.0.0.2:{port}"] if moved else ["gone"]
+    at = BrokerAt(port=port, host="localhost")
+    with listening(port, main_class, *more, cwd=tmp_path, host="127.0.0.2") as other:
+        with listening(port, main_class, "shared.properties", cwd=tmp_path) as own:
+            assert find(at) == own.pid
+        own.wait()
+        with pytest.raises(OSError, match=rf"at localhost, but {other.pid} at another address"):
+            find(at)
+
+
 def test_a_broker_whose_command_line_moves_its_listener_is_not_dead(
     port: int, main_class: str, tmp_path: Path
 ) -> None:
