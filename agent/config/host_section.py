@@ -87,17 +87,17 @@ def _on_port(listener: str | None) -> BrokerAt | None:
 
 
 def _where(process: BrokerAt | None, listeners: Sequence[str], asked: str | None) -> BrokerAt | None:
-    """With the host where the broker's own listeners have the port, since another broker may have it, too.
-    Where several have it, as by IPv4 and IPv6, or one on all addresses, whoever has the port is it; so it is
-    where `listener` has the port at another host, as by an `--override` on the broker's command line."""
+    """With the hosts where the broker's own listeners have the port, since another broker may have it, too,
+    and that of `listener`, as an `--override` on the broker's command line may have moved it there. Where one
+    is on all addresses, or none has the port, whoever has the port is it."""
     if process is None or process.port is None:
         return process
-    hosts = {host for _, host, port in _parts(listeners) if int(port) == process.port}
+    hosts = [host for _, host, port in _parts(listeners) if int(port) == process.port]
+    if not hosts or {*hosts} & {*EVERYWHERE}:
+        return process
     at, _, number = (asked or "").rpartition(":")
-    if hosts and number == str(process.port):
-        hosts.add(at)
-    known = len(hosts) == 1 and not hosts & {*EVERYWHERE}
-    return replace(process, host=hosts.pop()) if known else process
+    also = (at,) if number == str(process.port) else ()
+    return replace(process, hosts=tuple(dict.fromkeys((*hosts, *also))))
 
 
 def _deadline(node: Node) -> float:

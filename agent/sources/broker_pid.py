@@ -15,20 +15,20 @@ _SYSTEMCTL_DEADLINE = 1.5  # seconds
 class BrokerAt(Struct, frozen=True):
     """Where to look for the broker: exactly one of unit, pid_file and port.
 
-    `host` is where it listens on that port, as its listeners say it; None: on all addresses, or unknown.
+    `hosts` are where it listens on that port, as its listeners say it; none: on all addresses, or unknown.
     """
 
     unit: str | None = None
     pid_file: str | None = None
     port: int | None = None
-    host: str | None = None
+    hosts: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.unit:
             return f"unit {self.unit}"
         if self.pid_file:
             return f"pid file {self.pid_file}"
-        return f"port {self.port}" + (f" of {self.host}" if self.host else "")
+        return f"port {self.port}" + (f" of {' or '.join(self.hosts)}" if self.hosts else "")
 
 
 def find(at: BrokerAt) -> int | None:
@@ -37,7 +37,7 @@ def find(at: BrokerAt) -> int | None:
         return _of_unit(at.unit)
     if at.pid_file:
         return _of_file(Path(at.pid_file))
-    return broker_port.of_port(at.port, at.host) if at.port else None
+    return broker_port.of_port(at.port, at.hosts) if at.port else None
 
 
 def _of_unit(unit: str) -> int | None:

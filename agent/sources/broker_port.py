@@ -16,36 +16,36 @@ _MOST_BYTES = 1 << 20  # of a properties file
 _NAME_IT = "name host.process.unit or pid_file"
 
 
-def of_port(port: int, host: str | None = None) -> int | None:
+def of_port(port: int, hosts: Sequence[str] = ()) -> int | None:
     """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
-    listens, the one that will: Kafka binds its listeners only when its logs are recovered. `host`: see
+    listens, the one that will: Kafka binds its listeners only when its logs are recovered. `hosts`: see
     BrokerAt; another broker may have the same port at another address."""
     sockets = list(listening(port))
     if not sockets:
-        return _not_yet_listening(port, host)
-    return _of_sockets(port, sockets) if host is None else _of_host(port, host, sockets)
+        return _not_yet_listening(port, hosts)
+    return _of_hosts(port, hosts, sockets) if hosts else _of_sockets(port, sockets)
 
 
-def _of_host(port: int, host: str, sockets: Sequence[Listening]) -> int | None:
+def _of_hosts(port: int, hosts: Sequence[str], sockets: Sequence[Listening]) -> int | None:
     """What the holders' own properties say goes first: a name leads where it will, or nowhere, while the
     broker that was started by it lives. One that is alone and says nothing is it only where the name leads to
     no address of this host: at one, nobody listens."""
-    says = {pid: _is_ours(pid, port, host) for pid in _holding(sockets)}
+    says = {pid: _is_ours(pid, port, hosts) for pid in _holding(sockets)}
     ours = [pid for pid, it_is in says.items() if it_is]
     if len(ours) == 1:
         return ours[0]
-    if there := at_host(sockets, host):
+    if there := list(dict.fromkeys(each for host in hosts for each in at_host(sockets, host))):
         return _of_sockets(port, there)
     unsure = [pid for pid, it_is in says.items() if it_is is None]
-    if len(says) == len(unsure) == 1 and not (is_address(host) or is_here(host)):
+    if len(says) == len(unsure) == 1 and not any(is_address(host) or is_here(host) for host in hosts):
         return unsure[0]
-    if ours or unsure or not (says or is_address(host)):
+    if ours or unsure or not (says or all(map(is_address, hosts))):
         held = ", ".join(map(str, ours or unsure)) or "what is no broker"
         raise OSError(
-            f"nobody listens on port {port} at {host}, but {held} at another address, and whether that is the"
-            f" broker cannot be seen: {_NAME_IT}"
+            f"nobody listens on port {port} at {' or '.join(hosts)}, but {held} at another address, and"
+            f" whether that is the broker cannot be seen: {_NAME_IT}"
         )
-    return _not_yet_listening(port, host)
+    return _not_yet_listening(port, hosts)
 
 
 def _of_sockets(port: int, its: Sequence[Listening]) -> int:
@@ -84,11 +84,11 @@ def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
     return found, forbidden
 
 
-def _not_yet_listening(port: int, host: str | None) -> int | None:
+def _not_yet_listening(port: int, hosts: Sequence[str]) -> int | None:
     """One in another network namespace, as a container's, is another one: its port is another port."""
-    nobody = f"nobody listens on port {port}" + (f" at {host}" if host else "")
+    nobody = f"nobody listens on port {port}" + (f" at {' or '.join(hosts)}" if hosts else "")
     try:
-        will = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, host)]
+        will = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, hosts)]
     except OSError as error:
         raise OSError(
             f"{nobody}, and whether a Kafka process will cannot be seen: {error}; {_NAME_IT}"
@@ -121,18 +121,18 @@ def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:
     )
 
 
-def _is_ours(pid: int, port: int, host: str) -> bool | None:
+def _is_ours(pid: int, port: int, hosts: Sequence[str]) -> bool | None:
     """Whether its properties say so. None where they cannot be read, or say so and are overridden."""
     folder = PROC / str(pid)
     try:
-        if _will_listen(folder, port, host):
+        if _will_listen(folder, port, hosts):
             return True
-        return None if _will_listen(folder, port, host, overridden=False) else False
+        return None if _will_listen(folder, port, hosts, overridden=False) else False
     except OSError:
         return None
 
 
-def _will_listen(folder: Path, port: int, host: str | None, *, overridden: bool = True) -> bool:
+def _will_listen(folder: Path, port: int, hosts: Sequence[str], *, overridden: bool = True) -> bool:
     """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
     OSError where these cannot be read, or leave the port to a ConfigProvider."""
     main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
@@ -144,7 +144,7 @@ def _will_listen(folder: Path, port: int, host: str | None, *, overridden: bool 
     if said.roles == ("controller",):
         return False
     listeners = said.listeners or _LISTENERS
-    named = any(_is_named(each, port, host) for each in listeners)
+    named = any(_is_named(each, port, hosts) for each in listeners)
     if not named and any("$" in each for each in listeners):
         raise OSError(f"{file} names no port: {', '.join(listeners)}")
     return named
@@ -166,10 +166,10 @@ def _beginning(file: Path) -> bytes:
         return stream.read(_MOST_BYTES)
 
 
-def _is_named(listener: str, port: int, host: str | None) -> bool:
-    """Whether it is the one: `host` is from the broker's own properties, so that it is written alike."""
+def _is_named(listener: str, port: int, hosts: Sequence[str]) -> bool:
+    """Whether it is the one: `hosts` are from the broker's own properties, so that they are written alike."""
     at, _, number = listener.rpartition("://")[2].rpartition(":")
-    return number == str(port) and (host is None or at in (host, *EVERYWHERE))
+    return number == str(port) and (not hosts or at in (*hosts, *EVERYWHERE))
 
 
 def _socket(descriptor: os.DirEntry[str]) -> str:

@@ -53,26 +53,26 @@ def test_the_listener_that_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("listeners", "more", "host"),
+    ("listeners", "more", "hosts"),
     [
-        ("PLAINTEXT://127.0.0.2:9092", "", "127.0.0.2"),
-        ("PLAINTEXT://[::1]:9092,SSL://k1:9093", "host: {process: {port: 9093}}\n", "k1"),
-        ("PLAINTEXT://k1:9092", "host: {process: {port: 9093}}\n", None),
-        ("PLAINTEXT://k1:9092", 'host: {listener: "balancer:9093"}\n', None),
-        ("PLAINTEXT://127.0.0.2:9092", 'host: {listener: "127.0.0.3:9092"}\n', None),
-        ("PLAINTEXT://k1:9093", 'host: {listener: "k2:9092", process: {port: 9093}}\n', "k1"),
-        ("", 'host: {listener: "k2:9092"}\n', None),
-        ("PLAINTEXT://0.0.0.0:9092", "", None),
-        ("A://127.0.0.1:9092,B://[::1]:9092", "", None),
+        ("PLAINTEXT://127.0.0.2:9092", "", ("127.0.0.2",)),
+        ("PLAINTEXT://[::1]:9092,SSL://k1:9093", "host: {process: {port: 9093}}\n", ("k1",)),
+        ("PLAINTEXT://k1:9092", "host: {process: {port: 9093}}\n", ()),
+        ("PLAINTEXT://k1:9092", 'host: {listener: "balancer:9093"}\n', ()),
+        ("PLAINTEXT://127.0.0.2:9092", 'host: {listener: "127.0.0.3:9092"}\n', ("127.0.0.2", "127.0.0.3")),
+        ("PLAINTEXT://k1:9093", 'host: {listener: "k2:9092", process: {port: 9093}}\n', ("k1",)),
+        ("", 'host: {listener: "k2:9092"}\n', ()),
+        ("PLAINTEXT://0.0.0.0:9092", "", ()),
+        ("A://127.0.0.1:9092,B://[::1]:9092", "", ("127.0.0.1", "[::1]")),
     ],
 )
 def test_the_process_has_the_port_where_the_broker_itself_listens(
-    listeners: str, more: str, host: str | None, tmp_path: Path
+    listeners: str, more: str, hosts: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Another broker may have the same port at another address of the host."""
     process = read(tmp_path, listeners, more).process
     assert process is not None
-    assert process.host == host
+    assert process.hosts == hosts
 
 
 def test_everything_can_be_said(tmp_path: Path) -> None:

@@ -397,19 +397,36 @@ def test_two_brokers_on_one_port_are_told_apart_by_their_addresses(
 ) -> None:
     """Each on an address of its own: the one that is down is not the other. Who listens everywhere is it."""
     (tmp_path / "second.properties").write_text(f"process.roles=broker\nlisteners=A://127.0.0.2:{port}\n")
-    at = [BrokerAt(port=port, host=f"127.0.0.{last}") for last in (1, 2)]
+    at = [BrokerAt(port=port, hosts=(f"127.0.0.{last}",)) for last in (1, 2)]
     with listening(port, main_class, "second.properties", cwd=tmp_path, host="127.0.0.2") as second:
         assert [find(each) for each in at] == [None, second.pid]
-        assert find(BrokerAt(port=port, host="localhost")) is None
+        assert find(BrokerAt(port=port, hosts=("localhost",))) is None
         with listening(port, main_class) as first:
             assert [find(each) for each in at] == [first.pid, second.pid]
-            assert find(BrokerAt(port=port, host="localhost")) == first.pid
+            assert find(BrokerAt(port=port, hosts=("localhost",))) == first.pid
             with pytest.raises(OSError, match=rf"port {port} is held by .*, of which 2 may be the broker"):
                 find(BrokerAt(port=port))
     with listening(0, main_class, "second.properties", cwd=tmp_path) as starting:
         assert [find(each) for each in at] == [None, starting.pid]
     with listening(port, main_class, host="0.0.0.0") as anywhere:
         assert [find(each) for each in at] == [anywhere.pid] * 2
+
+
+def test_brokers_on_one_port_are_told_apart_where_the_listener_to_probe_is_told_by_its_name(
+    port: int, main_class: str, tmp_path: Path
+) -> None:
+    """It leads to the same broker as the address in the broker's own properties."""
+    for last in (1, 2):
+        (tmp_path / f"{last}.properties").write_text(f"listeners=A://127.0.0.{last}:{port}\n")
+    at = BrokerAt(port=port, hosts=("127.0.0.1", "localhost"))
+    with listening(port, main_class, "2.properties", cwd=tmp_path, host="127.0.0.2"):
+        assert find(at) is None
+        with listening(port, main_class, "1.properties", cwd=tmp_path) as own:
+            assert find(at) == own.pid
+        with listening(port, main_class, "gone.properties", cwd=tmp_path) as unread:
+            assert find(at) == unread.pid
+    with listening(0, main_class, "1.properties", cwd=tmp_path) as starting:
+        assert find(at) == starting.pid
 
 
 @pytest.mark.parametrize("leads_to", [None, "10.9.9.9"])
@@ -424,7 +441,7 @@ def test_a_broker_is_found_by_its_own_properties_wherever_its_name_leads(
         return [(2, 1, 6, "", (leads_to, 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    at = [BrokerAt(port=port, host=f"broker{number}.example.com") for number in (1, 2)]
+    at = [BrokerAt(port=port, hosts=(f"broker{number}.example.com",)) for number in (1, 2)]
     for number in (1, 2):
         said = f"listeners=A://broker{number}.example.com:{port}\n"
         (tmp_path / f"{number}.properties").write_text(said)
@@ -453,7 +470,7 @@ def test_a_dead_broker_is_not_another_one_where_its_name_leads_here(
     """Nobody listens where the name leads to, and what the other one is to be cannot be seen."""
     (tmp_path / "shared.properties").write_text(f"listeners=A://localhost:{port}\n")
     more = ["shared.properties", "--override", f"listeners=A://127.0.0.2:{port}"] if moved else ["gone"]
-    at = BrokerAt(port=port, host="localhost")
+    at = BrokerAt(port=port, hosts=("localhost",))
     with listening(port, main_class, *more, cwd=tmp_path, host="127.0.0.2") as other:
         with listening(port, main_class, "shared.properties", cwd=tmp_path) as own:
             assert find(at) == own.pid
@@ -469,9 +486,9 @@ def test_a_broker_whose_command_line_moves_its_listener_is_not_dead(
     (tmp_path / "shared.properties").write_text(f"listeners=A://127.0.0.2:{port}\n")
     more = ("shared.properties", "--override", f"listeners=A://127.0.0.1:{port}")
     with listening(port, main_class, *more, cwd=tmp_path) as moved:
-        assert find(BrokerAt(port=port, host="127.0.0.1")) == moved.pid
+        assert find(BrokerAt(port=port, hosts=("127.0.0.1",))) == moved.pid
         with pytest.raises(OSError, match=rf"{moved.pid} at another address, and whether that is the broker"):
-            find(BrokerAt(port=port, host="127.0.0.2"))
+            find(BrokerAt(port=port, hosts=("127.0.0.2",)))
 
 
 def test_addresses_are_read_as_the_kernel_writes_them(port: int) -> None:
