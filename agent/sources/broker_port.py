@@ -105,8 +105,10 @@ def _not_yet_listening(port: int, hosts: Sequence[str]) -> int | None:
 
 
 def _owned_by(owners: Collection[int]) -> list[int]:
-    """Command lines and owners are for everybody to see, descriptors are not."""
-    return kafka_processes.likeliest(pid for pid, owner in kafka_processes.brokers() if owner in owners)
+    """Command lines and owners are for everybody to see, descriptors are not. One in a network namespace of
+    its own holds none of these sockets."""
+    its = [pid for pid, owner in kafka_processes.brokers() if owner in owners]
+    return kafka_processes.likeliest(filter(kafka_processes.shares_network, its))
 
 
 def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:

@@ -573,6 +573,30 @@ def test_another_broker_in_a_container_is_not_taken_for_one_that_died(port: int,
 
 
 @needs_root
+def test_a_container_is_not_taken_for_who_holds_what_its_proxy_does(port: int) -> None:
+    """Both are the same user's, whose descriptors are not to be read: the container holds nothing of it."""
+    main = "kafka.Kafka"  # as the other user's agent looks for
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "server.properties"
+        file.write_text(f"listeners=A://:{port}\n")
+        broker = [sys.executable, "-c", "import time; time.sleep(99)", main, str(file)]
+        with (
+            listening(port, host="127.0.0.2"),
+            subprocess.Popen(["unshare", "--net", *broker]) as other,
+        ):
+            try:
+                until("its command line", lambda: main.encode() in kafka_processes.command(other.pid)[3:])
+                until("its own network", lambda: not kafka_processes.shares_network(other.pid))
+                at_host = FIND.replace("port=int(sys.argv[1])", 'port=int(sys.argv[1]), hosts=("127.0.0.1",)')
+                said = said_to_another_user(at_host, str(port))
+                assert f"but maybe process {other.pid} in a network namespace of its own" in said
+                assert "that user runs 0 brokers" in found_by_another_user(port)
+            finally:
+                other.kill()
+
+
+@needs_root
 def test_another_users_broker_that_does_not_listen_yet_is_found_by_what_all_may_read(port: int) -> None:
     """Its root may not be looked into."""
     with tempfile.TemporaryDirectory() as folder:
