@@ -38,11 +38,6 @@ class LoneThread:
         """Whether a call runs; once `run` has ended it is one that hangs."""
         return self._busy
 
-    @property
-    def busy_s(self) -> float:
-        """For how many seconds the call runs; 0 where none does. To be asked on the event loop."""
-        return asyncio.get_running_loop().time() - self._began if self._busy else 0.0
-
     async def run(self, call: Callable[[], T], deadline: float) -> T:
         """What `call` returns or raises; TimeoutError after `deadline` seconds, or at once while an earlier
         call still hangs. OSError where no thread can be started."""

@@ -48,11 +48,6 @@ class Security:
         """Whether connections speak TLS."""
         return self.protocol in ("SSL", "SASL_SSL")
 
-    @property
-    def reading_s(self) -> float:
-        """For how many seconds its files are being read, by whomever; 0 where they are not."""
-        return self._thread.busy_s
-
     async def context(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plaintext. TlsFilesUnread, also where the disk of their files hangs."""
         if not self.encrypted:
@@ -88,6 +83,7 @@ class Broker:
         self._connecting = asyncio.Lock()
         self._connection: AIOKafkaConnection | None = None
         self._connected_at = 0.0
+        self._reads_files = False
         self._in_flight = 0
         self._ended = False
 
@@ -124,6 +120,9 @@ class Broker:
             async with asyncio.timeout_at(until), self._connecting:
                 return await self._current()
         except TimeoutError as error:
+            if self._reads_files:  # so that nothing was asked of the broker
+                why = f"the agent's TLS files have not been read within {deadline:.3g} s"
+                raise KafkaOwnFiles(self.address, why) from error
             raise KafkaUnreachable(self.address, f"no connection within {deadline:.3g} s") from error
         except (OSError, AiokafkaError) as error:
             raise not_connected(self.address, error) from error
@@ -133,12 +132,18 @@ class Broker:
         if self._connection and not self._in_flight and now - self._connected_at > self._max_age:
             self._drop(self._connection)
         if self._connection is None or not self._connection.connected():
-            self._connection = await connect(self.address, self._security, self._client_id)
+            self._connection = await self._open()
             self._connected_at = now
         if self._ended:  # perhaps while it was opening: nobody would close it
             await self._drop(self._connection)
             raise KafkaUnreachable(self.address, "the connection was closed on this side")
         return self._connection
+
+    async def _open(self) -> AIOKafkaConnection:
+        self._reads_files = True  # stays so where the deadline passes meanwhile
+        context = await self._security.context()
+        self._reads_files = False
+        return await _created(self.address, self._security, self._client_id, context)
 
     async def _exchange(self, connection: AIOKafkaConnection, call: Call, until: float) -> Any:
         try:
@@ -173,6 +178,12 @@ class Broker:
 
 async def connect(address: str, security: Security, client_id: str) -> AIOKafkaConnection:
     """A connection that has named its client and proved who it is. OSError, and aiokafka's errors."""
+    return await _created(address, security, client_id, await security.context())
+
+
+async def _created(
+    address: str, security: Security, client_id: str, context: ssl.SSLContext | None
+) -> AIOKafkaConnection:
     host, _, port = address.rpartition(":")
     return await create_conn(
         host.strip("[]"),
@@ -180,7 +191,7 @@ async def connect(address: str, security: Security, client_id: str) -> AIOKafkaC
         client_id=client_id,
         request_timeout_ms=_AIOKAFKA_TIMEOUT_MS,
         security_protocol=security.protocol,
-        ssl_context=await security.context(),
+        ssl_context=context,
         sasl_mechanism=security.mechanism,
         sasl_plain_username=security.username,
         sasl_plain_password=security.password,

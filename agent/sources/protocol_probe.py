@@ -16,7 +16,6 @@ from agent.sources import MetricInfo, SourceFailed
 log = logging.getLogger(__name__)
 _REASONS = ("timeout", "connect_timeout", "unreachable")
 _ACCEPTS_S = 0.5  # its own listener does in microseconds, unless it is never asked
-_READS_S = 0.5  # TLS files are in milliseconds, for each connection of the agent's, unless their disk hangs
 
 METRICS = (
     MetricInfo(
@@ -95,8 +94,6 @@ class ProtocolProbe:
             raise SourceFailed(str(error)) from error
         except KafkaError as error:
             self._tell(str(error))
-            if self._security.reading_s >= min(_READS_S, self._deadline / 2):
-                raise SourceFailed("the agent's own TLS files are not read yet") from error
             return True
         finally:
             broker.end()

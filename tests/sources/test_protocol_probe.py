@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,12 +112,11 @@ async def test_tls_files_that_cannot_be_read_say_nothing_of_the_broker(tmp_path:
             await own.read(5)
 
 
-@pytest.mark.parametrize(("began_before_s", "is_told"), [(0.0, True), (0.5, False)])
+@pytest.mark.parametrize("began_before_s", [0.0, 0.5])
 async def test_a_dead_broker_is_told_though_others_read_the_tls_files_at_that_moment(
-    began_before_s: float, is_told: bool, monkeypatch: pytest.MonkeyPatch
+    began_before_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As each connection of the agent's does, in milliseconds. Where they have not been read for long, the
-    probe's own deadline may have passed over that."""
+    """As each connection of the agent's does: the probe's own reading was over before it was refused."""
     security, release = Security("SSL"), threading.Event()
     reads = list[asyncio.Task[bool]]()
 
@@ -130,14 +130,29 @@ async def test_a_dead_broker_is_told_though_others_read_the_tls_files_at_that_mo
     own = ProtocolProbe("127.0.0.1:1", security, 1000, deadline=60)
     own.wanted = ALL
     try:
-        if is_told:
-            assert (await own.read(5))[0].value == 0
-        else:
-            with pytest.raises(SourceFailed, match="own TLS files are not read yet"):
-                await own.read(5)
+        assert (await own.read(5))[0].value == 0
     finally:
         release.set()
         await asyncio.gather(*reads)
+
+
+async def test_a_broker_that_was_not_asked_while_the_tls_files_were_waited_for_is_not_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind many connections, each of which reads them for a moment only."""
+    monkeypatch.setattr(Security, "_read", lambda _: time.sleep(0.01))
+    security = Security("SSL")
+    async with FakeBroker({}) as fake:
+        own = ProtocolProbe(fake.address, security, 1000, deadline=0.2)
+        own.wanted = ALL
+        others = [asyncio.create_task(security.context()) for _ in range(100)]
+        await asyncio.sleep(0)
+        with pytest.raises(SourceFailed, match=r"was not asked: the agent's TLS files .* within 0\.2 s"):
+            await own.read(5)
+        assert fake.connections == 0
+        for each in others:
+            each.cancel()
+        await asyncio.wait(others)
 
 
 async def test_a_login_that_is_refused_is_no_broker_that_does_not_answer() -> None:
