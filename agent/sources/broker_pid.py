@@ -55,7 +55,8 @@ def _of_unit(unit: str) -> int | None:
     if len(found) != 1:
         what = f"{len(found)} of its processes may be" if found else "no other of its processes is"
         raise OSError(
-            f"the main process of {unit}, {main}, is no broker, and {what}: name host.process.pid_file"
+            f"the main process of {unit}, {main}, is no broker, and {what}: name host.process.port or"
+            " pid_file"
         )
     return found[0]
 
@@ -84,8 +85,5 @@ def _of_file(file: Path) -> int | None:
         return None
     if not text.isdecimal():
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
-    pid = int(text)
-    try:  # a crash may have left the file, and its pid be another's
-        return pid if kafka_processes.MAIN_CLASS in kafka_processes.command(pid) else None
-    except ProcessLookupError:
-        return None
+    pid = int(text)  # of a crash's file it may be another's
+    return pid if kafka_processes.names_kafka(pid) else None

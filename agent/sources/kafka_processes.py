@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,10 +78,7 @@ def likeliest(pids: Iterable[int]) -> list[int]:
         except ProcessLookupError:
             continue
         else:
-            is_jvm = words[0].rpartition(b"/")[2] in (
-                b"java",
-                MAIN_CLASS,
-            )  # the latter as Kafka's native image
+            is_jvm = _program(words) in (b"java", MAIN_CLASS)
             ranked.setdefault(2 * (MAIN_CLASS in words) + is_jvm, []).append(pid)
     found = next((ranked[rank] for rank in (3, 2, 1) if ranked[rank]), [])
     if not found and hidden is not None:
@@ -90,11 +87,18 @@ def likeliest(pids: Iterable[int]) -> list[int]:
 
 
 def names_kafka(pid: int) -> bool:
-    """Whether Kafka's main class is in its command line. Hidden where it may not be seen."""
+    """Whether Kafka's main class is in its command line, or its native image runs. Hidden where it may not be
+    seen."""
     try:
-        return MAIN_CLASS in command(pid)
+        words = command(pid)
     except ProcessLookupError:
         return False
+    return MAIN_CLASS in (*words, _program(words))
+
+
+def _program(words: Sequence[bytes]) -> bytes:
+    """The name of its file, as Kafka's main class where that is a native image."""
+    return words[0].rpartition(b"/")[2]
 
 
 def shares_network(pid: int) -> bool:

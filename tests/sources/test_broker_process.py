@@ -373,6 +373,24 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
             find(UNIT)
 
 
+def test_a_native_image_that_a_unit_runs_by_a_script_is_its_broker(
+    systemctl: Callable[[str], None], control_group: Path, main_class: str, tmp_path: Path
+) -> None:
+    """Its program has the name of Kafka's main class, and no word of its command line has."""
+    image = tmp_path / main_class
+    image.symlink_to(shutil.which("sleep") or "")
+    with listening(0) as script, subprocess.Popen([image, "99"]) as broker:
+        try:
+            until("its command line", lambda: kafka_processes.command(broker.pid)[0] == os.fsencode(image))
+            (control_group / "cgroup.procs").write_text(f"{script.pid}\n{broker.pid}\n")
+            systemctl(SHOWN.format(script.pid, "loaded"))
+            assert find(UNIT) == broker.pid
+            (tmp_path / "kafka.pid").write_text(f"{broker.pid}\n")
+            assert find(BrokerAt(pid_file=str(tmp_path / "kafka.pid"))) == broker.pid
+        finally:
+            broker.kill()
+
+
 def test_a_tool_that_a_unit_runs_before_its_broker_is_not_taken_for_it(
     systemctl: Callable[[str], None], control_group: Path, tmp_path: Path
 ) -> None:
