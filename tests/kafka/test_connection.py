@@ -20,7 +20,7 @@ from kio.static.primitive import i32Timedelta
 
 from agent.kafka.bridge import Call
 from agent.kafka.connection import Broker, Security
-from agent.kafka.errors import KafkaInDoubt, KafkaRefused, KafkaUnreachable
+from agent.kafka.errors import KafkaInDoubt, KafkaOwnFiles, KafkaRefused, KafkaUnreachable
 from agent.kafka.log_dirs import describe_log_dirs
 from agent.kafka.topics import NewTopic, create_topics
 
@@ -230,7 +230,7 @@ async def test_certificate_files_that_hang_cost_one_thread_and_are_named(tmp_pat
         security = Security("SSL", cert_file=str(file))
         brokers = [Broker("127.0.0.1:1", security, client_id="test") for _ in range(LOOKS)]
         found = await asyncio.gather(*(each.ask(_READ, 0.2) for each in brokers), return_exceptions=True)
-        assert {type(error) for error in found} == {KafkaUnreachable}
+        assert {type(error) for error in found} == {KafkaOwnFiles}
         await assert_threads_are_free()
-        with pytest.raises(KafkaUnreachable, match=r"own\.pem have not been read within"):
+        with pytest.raises(KafkaOwnFiles, match=r"own\.pem have not been read within"):
             await brokers[0].ask(_READ, 5)
