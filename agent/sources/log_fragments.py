@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 LENGTH = 4  # bytes of a fragment: as many as Teddy, the search for several texts at once, compares first
-LEAST = 1 << 14  # bytes of a log that tell what is rare in it
+_LEAST = 1 << 14  # bytes of a log that tell what is rare in it
 _MOST = 1 << 18  # what more of them tell is not worth its time
 _COMMON = 1 << 12  # one in so many bytes of the log is too many for a closer look at each
 _SHARED = 16  # branches that one fragment stands for: each is compared wherever it is met
@@ -61,7 +61,7 @@ class Lore:
 
     def tells_more(self, chunk: bytes) -> bool:
         """Whether the log is much better known by this chunk."""
-        return len(chunk) >= LEAST and min(len(chunk), _MOST) >= 4 * self.learnt
+        return len(chunk) >= _LEAST and min(len(chunk), _MOST) >= 4 * self.learnt
 
     def cover(self) -> dict[bytes, list[Use]]:
         """Fragments no two of which can overlap, with their uses: each branch of a pattern has one; none of

@@ -27,17 +27,17 @@ _LONGEST_WHY = 1_000
 _FAILURES = (SourceFailed, TimeoutError, OSError)
 # What a reader raises that trips over something it did not foresee; a state that cannot be is none of them.
 _FAULTS = (
-    *(
-        ArithmeticError,
-        AttributeError,
-        BufferError,
-        EOFError,
-        LookupError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ),
-    *(struct.error, subprocess.SubprocessError, zlib.error),
+    ArithmeticError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    subprocess.SubprocessError,
+    zlib.error,
 )
 
 UP = "ottla_source_up"
@@ -98,9 +98,8 @@ class Polling:
         self._glance_fault: str | None = None  # the last one
         self._took_s, self._count = 0.0, 0  # of the last reading
         self._unread = frozenset[str]()
-        self._good_at: float | None = (
-            None  # by the loop's time: it began that succeeded last, or else the first
-        )
+        # By the loop's time: when the reading began that succeeded last, or else the first one.
+        self._good_at: float | None = None
         self._endless: asyncio.Future[list[Sample]] | None = None
         self._series: set[tuple[str, Labels]] = set()
         self._process_start: float | None = None

@@ -226,14 +226,19 @@ class RefusingNext(Stage):
         return await super()._local()
 
 
+async def restarted(stage: Stage) -> None:
+    """Its first step does not help, and stands when the agent begins anew."""
+    await stage.start()
+    await stage.play(14, used=0.9, helps=False)
+    await stage.crash()
+    await stage.start()
+
+
 def test_the_next_step_that_was_taken_back_after_a_restart_is_not_begun() -> None:
     """Its incident stood when this life began, by the step before: it was applied past the stop file."""
 
     async def story() -> None:
-        await stage.start()
-        await stage.play(14, used=0.9, helps=False)
-        await stage.crash()
-        await stage.start()
+        await restarted(stage)
         await stage.play(60)
         assert stage.journal.full
         stage.stop_file = None
@@ -254,10 +259,7 @@ def test_the_next_step_that_is_found_to_have_started_after_a_restart_is_not_told
     """Nothing of it was sent: it is tried anew, and counts as no start."""
 
     async def story() -> None:
-        await stage.start()
-        await stage.play(14, used=0.9, helps=False)
-        await stage.crash()
-        await stage.start()
+        await restarted(stage)
         await stage.play(40)
         await stage.crash()
 
