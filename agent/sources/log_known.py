@@ -76,9 +76,7 @@ class Known:
     def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file not seen before: read from its start, unless it is a copy; None where that
         cannot be told yet. `file_of` as of mark_of."""
-        mark = Mark(file.inode, 0, file.start())
-        head = file.head(mark.start)
-        twin = None
+        (mark, head), twin = _begun(file), None
         for each in self._alike(mark, head, _PACKED_COPY if isinstance(file, Packed) else COPY):
             same = repeats(file, each, file_of(each), whole=live)
             if same is None:
@@ -86,10 +84,9 @@ class Known:
             if same:
                 twin = each
                 break
-        mark.learn(head)
         if twin is None:
-            mark.offset = mark.start
-        elif live or (twin.gone and twin.closed is None):
+            return mark
+        if live or (twin.gone and twin.closed is None):
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
                 _limit(mark, file.stat.st_size)
@@ -105,9 +102,7 @@ class Known:
 
     def unlike(self, file: Plain) -> Mark:
         """The mark of a file that is read from its start, whatever it is like."""
-        start = file.start()
-        mark = Mark(file.inode, start, start)
-        mark.learn(file.head(start))
+        mark, _ = _begun(file)
         return mark
 
     def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
@@ -129,9 +124,8 @@ class Known:
             each.copy_of = _NOBODY if copy is None else copy.inode
         if copy is not None:
             copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
-            if (
-                size := self._size_of(copy)
-            ) is not None:  # when it was looked at last it was perhaps half made
+            size = self._size_of(copy)
+            if size is not None:  # when it was looked at last it was perhaps half made
                 _limit(copy, size)
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)
@@ -158,6 +152,14 @@ class Known:
                 self._gone.remove(mark)
                 self._faces.drop(mark)
         return any(left)
+
+
+def _begun(file: Plain) -> tuple[Mark, bytes]:
+    """A mark at the start of its content, and the first bytes there, which it knows."""
+    start = file.start()
+    mark, head = Mark(file.inode, start, start), file.head(start)
+    mark.learn(head)
+    return mark, head
 
 
 def pass_all(file: Plain, mark: Mark) -> None:
