@@ -67,13 +67,17 @@ NAMES = frozenset(name for name in ALL_NAMES if not name.endswith(SINCE_THE_LAST
 class Comparison:
     """What rounds of reading the one, the other, and the one again have shown.
 
-    `moved`: the one had other values before and after, and the other's lay beside them: that proves nothing.
+    `moved`: the one had other values before and after, and the other's lay beside them. That proves nothing,
+    and neither does a round in which such a value came back to where it was (Eden is filled and emptied); but
+    over all rounds the other's must lie once within what the one has said.
     """
 
     agreed: set[Key] = field(default_factory=set)
     seen: set[Key] = field(default_factory=set)
     differ: dict[Key, str] = field(default_factory=dict)
     moved: set[Key] = field(default_factory=set)
+    ours: dict[Key, list[float]] = field(default_factory=dict)
+    theirs: dict[Key, list[float]] = field(default_factory=dict)
 
     def take(self, before: dict[Key, float], between: dict[Key, float], after: dict[Key, float]) -> None:
         """What was there all the time must be in the middle, with a value that lies between the others'."""
@@ -82,6 +86,8 @@ class Comparison:
         for key in steady | (between.keys() - before.keys() - after.keys()):
             low, high = sorted((before.get(key, math.inf), after.get(key, math.inf)))
             value = between.get(key)
+            self.ours.setdefault(key, []).extend(value for value in (low, high) if value < math.inf)
+            self.theirs.setdefault(key, []).extend(() if value is None else (value,))
             if value is not None and low <= value <= high:
                 self.agreed.add(key)
             elif value is not None and low < high:
@@ -90,8 +96,12 @@ class Comparison:
                 self.differ[key] = f"Jolokia {low:g} to {high:g}, the exporter {value}"
 
     def told(self) -> Iterator[str]:
-        """What differed in every round, a line a name; and what moved in every round."""
-        left = {key: words for key, words in self.differ.items() if key not in self.agreed}
+        """What never agreed although it stood still, or moved but elsewhere; a line a name."""
+        left = {key: words for key, words in self.differ.items() if key not in self.agreed | self.moved}
+        for key in self.moved - self.agreed:
+            low, high = min(self.ours[key]), max(self.ours[key])
+            if not any(low <= value <= high for value in self.theirs[key]):
+                left[key] = f"Jolokia {low:g} to {high:g}, the exporter {self.theirs[key]}"
         for name, count in sorted(Counter(name for name, _ in left).items()):
             labels, words = next((key[1], words) for key, words in left.items() if key[0] == name)
             yield f"{name}: {count} series differ, as {dict(labels)}: {words}"
