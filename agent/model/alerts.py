@@ -1,0 +1,60 @@
+"""What became of rules: whether they can be judged, and which alerts are active."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from agent.model.rules import Rule
+from agent.model.series import Labels
+
+# The last name of what fires at a peer that cannot tell all; no count, which would change.
+AND_MORE = "and more"
+
+
+class AlertState(StrEnum):
+    """Prometheus's states of one alert."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+class RuleHealth(StrEnum):
+    """Whether a rule can be judged at all. Only OK acts or clears."""
+
+    OK = "ok"
+    COLD = "cold"  # the window does not yet cover what the expression needs
+    BLIND = "blind"  # a selector has matched nothing in the whole window
+    FAILING = "failing"  # the expression or its source errs
+    STORM = "storm"  # more results than the group's limit
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One active alert: a rule and one label set (rule labels and alertname included).
+
+    `keep_firing_since`: the instant from which it has fired without a result, None while it has one.
+    """
+
+    rule: str
+    labels: Labels
+    state: AlertState
+    active_at: int
+    value: float
+    annotations: Labels = ()  # expanded
+    keep_firing_since: int | None = None
+
+    def label(self, name: str) -> str:
+        """The value of a label; absent is the empty string, as in Prometheus."""
+        return dict(self.labels).get(name, "")
+
+
+class RuleNow(msgspec.Struct, frozen=True):
+    """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
+
+    rule: Rule
+    health: RuleHealth
+    why: str
+    alerts: tuple[Alert, ...] = ()
+    evaluated_at: int | None = None
+    took_s: float = 0.0
