@@ -14,7 +14,7 @@ from stage import Brake, Disk, DiskScenery, Stage, book
 from stories import decision, entry
 
 from agent.commands.reach import Reach, order
-from agent.daemon import desk
+from agent.daemon import own_orders
 from agent.model import Change, Effect, Entry, Kind, Operation, Seen
 from agent.rehearsal.stage import START_MS
 from agent.web import client
@@ -71,10 +71,10 @@ async def test_the_agents_own_words_come_before_the_command_gives_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both waited equally long, and the order is written down before the agent begins to wait."""
-    spare = client.ORDER_S - desk.UNDO_S
+    spare = client.ORDER_S - own_orders.UNDO_S
     assert spare > 10
     assert client.ORDER_S < 100, "a connection is cut after 120 s"
-    monkeypatch.setattr(desk, "UNDO_S", 0.5)
+    monkeypatch.setattr(own_orders, "UNDO_S", 0.5)
     monkeypatch.setattr(client, "ORDER_S", 0.5 + spare)
     stage = braked()
     stage.scenery = scenery = DiskScenery(stage.disk)
