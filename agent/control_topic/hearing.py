@@ -42,7 +42,7 @@ class Hearing:
         self._folded_again = ""  # because of the stamps of this peer
         self._log = log
         self._clock = around.clock
-        self._nudge = nudge
+        self.nudge = nudge
 
     def saw(self, state: State, verdict: Verdict) -> None:
         """One record, and the state after it."""
@@ -58,7 +58,7 @@ class Hearing:
         self.keeping.saw(state, verdict)
         self._compare()
         if verdict.marked is not None:
-            self._nudge()
+            self.nudge()
         self._remember_ends(verdict)
         awaited = key is not None and self.pen.saw(key, (state.offset, verdict.void))
         if key and record and record.t == "claim" and verdict.void is None and not awaited:
@@ -127,4 +127,4 @@ class Hearing:
             self.duties.drop()
             self.ghosts.clear()  # a fresh join drops whatever waits
             self.pen.abandon(self.member.degraded or "")
-            self._nudge()
+            self.nudge()

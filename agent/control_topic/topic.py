@@ -58,7 +58,7 @@ class ControlTopic:
 
     def held_back(self) -> list[str]:
         """Why this agent begins nothing yet in a log that was made again, a sentence; mostly none."""
-        why = None if self.degraded else self._life.not_heard()
+        why = None if self.degraded else self._life.permission.not_heard()
         return [why] if why else []
 
     @property
@@ -80,7 +80,7 @@ class ControlTopic:
         """How the log stands for joiners: the place of its `newest` snapshot (-1: none was seen) and the
         `bytes` of one, the `log_start` that retention has left, from where this agent `folded`, how many it
         `refused`, and what a person should know (`faults`, a sentence each)."""
-        return self._life.snapshots()
+        return self._life.snapshots.standing()
 
     async def start(self) -> None:
         """Joins the log; returns when that is done, or cannot be for now (`degraded`). It goes on trying."""
@@ -154,7 +154,7 @@ class ControlTopic:
     def lost(self) -> tuple[Lost, ...]:
         """Claims of which something stood, and of which the log knows nothing since it, or its tail, was
         lost: others', and own ones for which a join had no room."""
-        return self._life.lost()
+        return self._life.permission.lost()
 
     def lost_effect(self, claim: Claim) -> str | None:
         """The effect (JSON) of a claim whose intent went with a lost tail, where this agent had read it."""
@@ -193,7 +193,7 @@ class ControlTopic:
         claim = self.state.claims.get(claim_id)
         if claim is None or claim.state not in WAITING:
             return ()
-        more = self._life.duties.not_ready(self.state), self._life.lost_holds(claim_id)
+        more = self._life.duties.not_ready(self.state), self._life.permission.lost_holds(claim_id)
         return (*words.blockers(self.state, claim_id), *(why for why in more if why))
 
     async def intent(self, name: Called, effect_json: str, *, via: int | None = None) -> None:
@@ -230,12 +230,12 @@ class ControlTopic:
     def objection(self, name: Called, *, undo: bool = False) -> str | None:
         """Why no effect of the claim, or no undo of it, may start at this instant, as far as was read."""
         claim = self.own_claim(name)
-        return self._life.objection(claim.id if claim else -1, undo=undo)
+        return self._life.permission.objection(claim.id if claim else -1, undo=undo)
 
     @property
     def params(self) -> Mapping[str, int]:
         """The times in force (coordination.md section 5), in ms."""
-        return self._life.params
+        return self._life.permission.params
 
     @property
     def params_read(self) -> bool:
@@ -273,11 +273,11 @@ class ControlTopic:
     @property
     def act(self) -> int:
         """How long an effect may take to leave (ms)."""
-        return self._life.act
+        return self._life.permission.act
 
     def act_by(self) -> int:
         """Own boot time (ms) by which an effect that is about to start must have left this process."""
-        return self._life.act_by()
+        return self._life.permission.act_by()
 
     @property
     def boot(self) -> int:

@@ -120,13 +120,13 @@ NOT_TOLD = (
     "    return ()\n",
 )
 # A release in which nobody waits for those who may know more of a log that was made again.
-NOT_AWAITED = (T + "life.py", 'if t == "claim" and (why', 'if t == "" and (why')
+NOT_AWAITED = (T + "writer.py", 'if t == "claim" and (why', 'if t == "" and (why')
 LATE_TO_TELL = (C + "lost.py", 'patience = state.params["settle"] // 3', "patience = 30_000")
 BESIDE_WHAT_IS_LOST = (
-    (T + "life.py", "return why if why or undo else self.lost_holds(claim)", "return why"),
+    (T + "permission.py", "return why if why or undo else self.lost_holds(claim)", "return why"),
     (
         T + "topic.py",
-        "self._life.duties.not_ready(self.state), self._life.lost_holds(claim_id)",
+        "self._life.duties.not_ready(self.state), self._life.permission.lost_holds(claim_id)",
         "self._life.duties.not_ready(self.state), None",
     ),
 )
