@@ -125,7 +125,7 @@ LATE_TO_TELL = (C + "lost.py", 'patience = state.params["settle"] // 3', "patien
 BESIDE_WHAT_IS_LOST = (
     (T + "permission.py", "return why if why or undo else self.lost_holds(claim)", "return why"),
     (
-        T + "topic.py",
+        T + "as_read.py",
         "self._life.duties.not_ready(self.state), self._life.permission.lost_holds(claim_id)",
         "self._life.duties.not_ready(self.state), None",
     ),
