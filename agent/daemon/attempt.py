@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,20 +13,19 @@ from agent import gate
 from agent.actions import restamp, spec, stands_at
 from agent.control.records import BadRecord
 from agent.control_topic import ClaimVoid, ControlTopic, ControlUnavailable, Limit, NotAccepted
+from agent.daemon.at_gate import AtGate
 from agent.daemon.last_look import last_look, still_fires
 from agent.daemon.means import Means
-from agent.daemon.scenes import scene_of
+from agent.daemon.retold import is_told
 from agent.daemon.world_guard import elsewhere, objection
 from agent.history import Incident, same_step
 from agent.kafka.errors import KafkaError
 from agent.model import Called, Decision, Effect, Entry, Kind, Rate, Refusal
-from agent.proposal import alike
 from agent.wire import encode_effect
 
 GRANT_S = 0.3  # a free claim is granted within one round trip; only what takes longer is worth an entry
 LOOK_S = 0.5
 MAX_NAME = 200  # characters, of a limit
-RETOLD_MS = 5 * 60_000  # so long a refusal stands as it was told, though its numbers change meanwhile
 
 
 class Attempt:
@@ -37,9 +35,9 @@ class Attempt:
         self._means = means
         self._decision = decision
         self._action = means.actions[decision.do]
+        self._gate = AtGate(means, decision, self._action)
         self._claim: Called = -1
         self._plan: Effect | None = None  # the last one
-        self._judged: gate.Scene | None = None  # the last one
         self.taken_back: Refusal | None = None  # why, though that may not be written
 
     async def start(self) -> bool:
@@ -69,36 +67,9 @@ class Attempt:
             return await self._take_back(plan, claim, "cancelled")
         return await self._write(restamp(plan, claim), claim)
 
-    async def objection(self, plan: Effect | None) -> Refusal | None:
-        """The gate's answer on what is seen now; `plan` None asks only what needs no plan."""
-        scene = await self._scene()
-        if isinstance(scene, Refusal):
-            return scene
-        claims = plan is not None and bool(self._action.scopes(plan))
-        if self._means.ledger.failed:
-            return Refusal("journal", self._means.ledger.failed)
-        self._judged = replace(scene, plan=plan, claims=claims)
-        return gate.judge(self._judged)
-
-    async def _scene(self) -> gate.Scene | Refusal:
-        means, decision, action = self._means, self._decision, spec(type(self._action))
-        local = await means.local()
-        scene = scene_of(means.sight(), decision, action, means.ledger.history, means.clock(), local)
-        if isinstance(scene, Refusal):
-            return scene
-        return replace(scene, boot=means.boot(), planned_at=means.planned.get(decision.incident))
-
-    async def _unwanted(self) -> Refusal | None:
-        """Why it need not wait any more: rules or a person no longer want this."""
-        scene = await self._scene()
-        if isinstance(scene, Refusal):
-            return scene
-        reason = gate.mode(scene)
-        return None if reason is None else Refusal("mode", reason)
-
     async def _allowed(self) -> Effect | Refusal:
         """The plan, where nothing objects; the cheap questions come before the plan's reads."""
-        refusal = await self.objection(None)
+        refusal = await self._gate.objection(None)
         if refusal is not None:
             return refusal
         decision = self._decision
@@ -110,7 +81,7 @@ class Attempt:
         if isinstance(plan, Refusal):
             return plan
         self._plan = plan
-        return await self.objection(plan) or plan
+        return await self._gate.objection(plan) or plan
 
     def _remember_planning(self) -> None:
         now, planned = self._means.clock(), self._means.planned
@@ -161,7 +132,7 @@ class Attempt:
                 if not still_fires(self._means, self._decision):
                     await self._withdraw()
                     return False
-                refusal = await self._unwanted()
+                refusal = await self._gate.unwanted()
                 if refusal is not None:
                     return await self._take_back(refusal, claim, "cancelled")
                 if words != told:
@@ -198,7 +169,7 @@ class Attempt:
         objections: list[Refusal] = []
 
         def unopposed() -> bool:
-            objections.extend(filter(None, [self._judged_anew()]))
+            objections.extend(filter(None, [self._gate.objection_by_now()]))
             return not objections
 
         lease = self._decision.lease_ms
@@ -206,13 +177,6 @@ class Attempt:
         more: dict[str, Any] = {"effect": effect, "claim": claim, "until": until, "boot": self._means.boot()}
         await self._record(Kind.STARTED, "nothing objects", unopposed, **more)
         return objections[0] if objections else None
-
-    def _judged_anew(self) -> Refusal | None:
-        """The gate's answer on what it last looked at, with what was written down since."""
-        assert self._judged is not None, "nothing starts that was not judged"
-        means = self._means
-        now = {"now": means.clock(), "boot": means.boot(), "history": means.ledger.history}
-        return gate.judge(replace(self._judged, **now))
 
     async def _take_back(self, refusal: Refusal, claim: int | None, outcome: str) -> bool:
         self.taken_back = refusal
@@ -236,7 +200,12 @@ class Attempt:
         """Edges only: the same refusal again is no new fact. What only lacks a person's word is proposed."""
         known = self._means.ledger.history.incidents.get(self._decision.incident)
         stands = known is not None and known.stands
-        if known and not stands and same_step(known.decision, self._decision) and self._told(known, refusal):
+        if (
+            known
+            and not stands
+            and same_step(known.decision, self._decision)
+            and is_told(known, refusal, self._plan, self._means.clock())
+        ):
             return False
         asked = refusal.question == gate.APPROVAL and not stands
         kind, plan = (Kind.PROPOSED, self._plan) if asked else (Kind.REFUSED, None)
@@ -248,24 +217,9 @@ class Attempt:
         """Whether nobody answered since it was looked at: behind an answer nothing is proposed anew."""
         return self._means.ledger.history.incidents.get(self._decision.incident) is known
 
-    def _told(self, known: Incident, refusal: Refusal) -> bool:
-        """Whether it stands as it was told; a proposal does for as long as its plan is what was shown."""
-        told, age = Refusal(known.question, known.reason), self._means.clock() - known.at
-        if told == refusal or _sort(told) != _sort(refusal):
-            return told == refusal
-        if refusal.question == gate.APPROVAL:
-            return bool(known.effect and self._plan and alike(known.effect, self._plan))
-        return 0 <= age < RETOLD_MS
-
     async def _record(
         self, kind: Kind, reason: str, still: Callable[[], bool] | None = None, **more: Any
     ) -> None:
         entry = Entry(self._means.clock(), kind, reason, self._decision.incident, decision=self._decision)
         epoch = None if isinstance(self._claim, int) or more.get("claim") is None else self._claim[1]
         await self._means.ledger.record(replace(entry, claim_epoch=epoch, **more), still)
-
-
-def _sort(refusal: Refusal) -> tuple[str, str]:
-    """Without its numbers: a count that moves each few seconds would fill the journal, which is never cut.
-    Nor the name of what is proposed, which the least change of a plan changes."""
-    return refusal.question, re.sub(r"(?<=ottla )(approve|deny) \w+|\d+", "", refusal.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 from stage import DiskScenery, Stage, kinds
 
-from agent.daemon.attempt import RETOLD_MS
+from agent.daemon.retold import RETOLD_MS
 from agent.gate import World
 from agent.rehearsal.virtual_time import run
 
