@@ -12,7 +12,9 @@ from agent.alerts import Alerts, Finding, Ground, Kept, Turn, judge, lost
 from agent.daemon.asked import Asked
 from agent.daemon.former_series import FormerSeries
 from agent.daemon.freshness import Freshness
+from agent.daemon.in_force import in_force
 from agent.daemon.origins import Down, Giving, Origins, from_jmx
+from agent.daemon.own_return import OwnReturn
 from agent.daemon.proof import Proof
 from agent.daemon.unless import Unless
 from agent.decide import selects
@@ -31,7 +33,6 @@ from agent.verify import Trigger, View
 log = logging.getLogger(__name__)
 IDLE_MS = 15_000  # a rule that no sample wakes is judged all the same: absence shows only in time
 _NAMED = 10  # of the metrics that lose samples, in one line of the log
-RETURN_MS = 60_000  # what a broker that came back needs until its replicas are in sync again
 
 
 def judged_by(decisions: Iterable[Decision]) -> Iterator[str]:
@@ -60,21 +61,18 @@ class Sight:
         giving: Giving = from_jmx,
     ) -> None:
         self.book = book
-        self._node_id = node_id
         self.steady: Callable[[], float] = lambda: math.nan
         self.alerts = Alerts(book.rules, IDLE_MS)
         self.series = series
         self.world = world
         self.down: Down = frozenset()
-        self._away_at: int | None = None  # when the own broker was last seen fenced
+        self._return = OwnReturn(node_id)
         self._origins = Origins(book, origin, giving)
         self._asked = Asked(self._origins)
         self._proof = Proof(series, self._origins)
         self._unless = Unless(series, self.alerts, self._origins, self._asked)
         self._former = FormerSeries(Series(0))
-        self._changed: frozenset[str] = frozenset()  # alerts whose state the rules before these took along
-        self._in_force_since = 0
-        self._alert_names = frozenset(rule.name for rule in book.alerts)
+        self._in_force = in_force(book)
         self.names = self._origins.names | self._origins.recorded.keys()
         self.windows = dict.fromkeys(self.names, LEAST_MS) | windows(book)  # how long each is to be kept
 
@@ -89,8 +87,10 @@ class Sight:
         kept = former.alerts.keep()
         self.alerts.restore(kept, unseen=False)
         gone = lost(kept, self.book.rules)
-        self._changed, self._in_force_since = frozenset(each.name for each in gone if each.alerts), now
-        self.down, self._away_at = former.down, former._away_at
+        changed = frozenset(each.name for each in gone if each.alerts)
+        self._in_force = replace(self._in_force, changed=changed, since=now)
+        self.down = former.down
+        self._return.follow(former._return)
         self._former = former._former
         self._proof.follow(former._proof)
         self._asked.follow(former._asked)
@@ -106,15 +106,8 @@ class Sight:
 
     def end_of(self, incident: Incident) -> str:
         """Why its alert fires no more: it may be the rules that are others."""
-        name, labels = incident.decision.alert, incident.decision.labels
-        remedy = self.book.remedies.get(name)
-        if name not in self._alert_names:
-            return "its rule was removed"
-        if remedy is None or not selects(remedy, labels):
-            return "its remedy was removed"
-        if name in self._changed and incident.opened_at < self._in_force_since:
-            return "its rule was changed, and as it is now it does not fire"
-        return self.alerts.given_up(name, labels) or "the alert ended"
+        which = incident.decision.alert, incident.decision.labels
+        return self._in_force.end_of(incident) or self.alerts.given_up(*which) or "the alert ended"
 
     def take(self, samples: Sequence[Sample], ran: float = 0, now: int | None = None) -> Touched:
         """Keep new samples of a reading that began at `ran`; the metrics whose readers are to be judged.
@@ -153,8 +146,7 @@ class Sight:
         self._asked.ask(self.names, self.steady())
         if by_ms < 0:
             self._proof.begin_anew()
-        if self._away_at is not None:
-            self._away_at = min(self._away_at + max(by_ms, 0), now)
+        self._return.set_clock(by_ms, now)
         self.alerts.begin_anew(max(by_ms, 0))
 
     def given_by(self, down: Down) -> frozenset[str]:
@@ -211,7 +203,7 @@ class Sight:
             worse_if=worse is not None and self._proof.is_worse(worse, began, now, ran),
             offline=world.offline if world else None,
             under_min_isr=world.under_min_isr if world else None,
-            returning=self._returning(world, now),
+            returning=self._return.look(world, now),
         )
 
     def _holds(self, expr: str, stood: Freshness, now: int) -> bool:
@@ -220,17 +212,12 @@ class Sight:
     def _trigger(self, decision: Decision, began: Freshness, now: int, ran: float) -> Trigger | None:
         """By when its rule was judged: samples may have come since."""
         which = decision.alert, decision.labels
-        given = self.alerts.given(*which) if decision.alert in self._alert_names else None
+        given = self.alerts.given(*which) if decision.alert in self._in_force.alerts else None
         if given is None:
             return None
         rule, (value, at) = self.alerts.expression(*which), given
         after = self._proof.lies_after(rule, began, at, ran - max(0, now - at))
         return Trigger(rule.text, value, rule.threshold) if after and rule.threshold is not None else None
-
-    def _returning(self, world: World | None, now: int) -> bool:
-        if world is not None and self._node_id in world.fenced:
-            self._away_at = now
-        return self._away_at is not None and now - self._away_at < RETURN_MS
 
     def firing(self) -> tuple[Alert, ...]:
         """What fires now."""
