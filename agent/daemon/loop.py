@@ -11,23 +11,21 @@ from typing import Any
 
 from agent.daemon.attempt import Attempt
 from agent.daemon.carry import Carrier
-from agent.daemon.evidence import Evidence
+from agent.daemon.down_now import DownNow
 from agent.daemon.means import Means
-from agent.daemon.origins import part
 from agent.daemon.sight import Sight
+from agent.daemon.this_life import ThisLife
+from agent.daemon.tries import Tries
 from agent.decide import ESCALATE, decide, endings
 from agent.history import History, Incident, Phase
 from agent.journal import JournalFailed
-from agent.model import Decision, Entry, Kind, Operation, Refusal, RuleHealth, Sample
+from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
 from agent.report import doing
 from agent.series import Touched
-from agent.sources import schedule
 
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
-AGAIN_MS = 3_000  # between two tries of a decision that was refused
 UNDO_S = 30.0  # what stopping may take
-_CUT_SHORT = Refusal("the instant of effect", "its start was cut short, and nothing was sent")
 
 Judge = Callable[[Sight, int, Touched | None, frozenset[str]], None]  # as Sight.judge
 
@@ -47,16 +45,13 @@ class Daemon:
         self.sight = sight
         self.carriers: dict[str, Carrier] = {}
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
-        self._down = set(unread)  # see `Down`; what the store holds of them may be of a former life
+        self._down = DownNow(unread)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._tried: dict[str, int] = {}
+        self._tries = Tries()
         self._deciding: dict[
             str, Attempt
         ] = {}  # by incident: theirs until the start is written and looked at
-        self._undo_asked: dict[str, str] = {}  # by incident, until nothing of it stands
-        self._evidence: dict[str, Evidence] = {}  # likewise: a carrier may end with the journal
-        self._former: frozenset[str] | None = None  # incidents of which a former life may have sent something
-        self._taken_back: dict[str, Refusal] = {}  # by incident, likewise: what cannot be written down
+        self._life = ThisLife(means)
         self._seen: Sight | None = None  # whose rules were all judged once
         self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
@@ -64,26 +59,13 @@ class Daemon:
 
     def take(self, samples: list[Sample], began: float) -> None:
         """One reading of a source, what it tells of itself included; it `began` by the loop's time."""
-        before = frozenset(self._down)
-        for sample in samples:
-            if sample.name in (schedule.UP, schedule.UNREAD):
-                self._look_at_source(sample)
+        switched = self._down.hear(samples)
         now = self._means.clock()
         # New samples wake just the rules that read them, a source that went or came those that need it.
         touched = self.sight.take(samples, began * 1_000, now)
-        switched = self.sight.given_by(before ^ self._down)
-        touched |= Touched.by_change(switched)
-        self._judge(self.sight, now, touched, frozenset(self._down))
+        touched |= Touched.by_change(self.sight.given_by(switched))
+        self._judge(self.sight, now, touched, self._down.all())
         self.wake()
-
-    def _look_at_source(self, sample: Sample) -> None:
-        """Remember what it tells: whether a source was read, or that a metric of it was not."""
-        labels = dict(sample.labels)
-        if sample.name == schedule.UP:
-            what, down = labels["source"], not sample.value
-        else:
-            what, down = part(labels["source"], labels["metric"]), sample.value == 1
-        (self._down.add if down else self._down.discard)(what)
 
     def wake(self) -> None:
         """Something has changed: the next round is now."""
@@ -96,20 +78,20 @@ class Daemon:
 
     async def recover(self) -> None:
         """After a start: claims that waited are gone; what may stand is carried on by the first round."""
-        self._former = frozenset(self.standing())
+        self._life.begin()
         with suppress(JournalFailed):  # the ledger shows it; each round tries again
             await self._stop_waiting("the agent restarted while the claim waited")
 
     def standing(self) -> tuple[str, ...]:
         """The incidents of which something may stand."""
-        return tuple(i.id for i in self._means.ledger.history.standing())
+        return self._life.standing()
 
     def ask_undo(self, incident: str, reason: str) -> None:
         """Undo it soon: now, where nobody carries it yet; where its start is just written, after that.
 
         Whoever carries it is asked, until nothing of it stands: who cannot write down what it did ends.
         """
-        self._undo_asked[incident] = reason
+        self._life.undo_asked[incident] = reason
         if incident in self.carriers:
             self.carriers[incident].ask_undo(reason)
         elif incident not in self._deciding:
@@ -157,9 +139,9 @@ class Daemon:
         due = self.sight.alerts.next_deadline(now)
         if self._seen is not self.sight:  # from then on samples and the rules' own timers wake them
             self._seen = self.sight
-            self._judge(self.sight, now, None, frozenset(self._down))
+            self._judge(self.sight, now, None, self._down.all())
         elif due is not None and due <= now:
-            self._judge(self.sight, now, Touched(), frozenset(self._down))
+            self._judge(self.sight, now, Touched(), self._down.all())
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         self._carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
         await self._stop_waiting("the wait for the claim was cut short")
@@ -176,7 +158,7 @@ class Daemon:
     def _carry_on(self, now: int) -> None:
         """What stands is carried by somebody, however the one before ended."""
         for incident in self.standing():
-            if not self._busy(incident) and not self._stopping and self._again(incident, now):
+            if not self._busy(incident) and not self._stopping and self._tries.again(incident, now):
                 self._carry(incident, resumed=True)
 
     def _tell_peers(self) -> None:
@@ -190,7 +172,7 @@ class Daemon:
 
     async def _propose(self, known: History, decision: Decision, now: int) -> None:
         patient = f"{decision.alert}/{decision.target}"
-        if patient in self._tasks or self._stopping or not self._again(patient, now):
+        if patient in self._tasks or self._stopping or not self._tries.again(patient, now):
             return
         if decision.do == ESCALATE:
             words = "the rule's last step: a person is needed"
@@ -201,36 +183,24 @@ class Daemon:
 
     async def _attempt(self, decision: Decision) -> None:
         name = decision.incident
-        self._forget(name)  # of the step before, whose end may have been written though it was said to fail
-        if self._former is not None:  # the step's start is of this life, though its incident is older
-            self._former -= {name}
+        self._life.begin_step(name)
         attempt, started = Attempt(self._means, decision), False
         self._deciding[name] = attempt
         try:
             started = await attempt.start()
         finally:
             del self._deciding[name]
-            if attempt.taken_back is not None:
-                self._taken_back[name] = attempt.taken_back
-            self._forget(name)
+            self._life.end_start(name, attempt.taken_back)
         if started:
             self._carry(name, resumed=False)
 
     def _carry(self, incident: str, *, resumed: bool) -> None:
         """There from now on, so that no order to it is lost before its task first runs."""
-        evidence = self._evidence.get(incident) or self._first_evidence(incident, resumed=resumed)
+        evidence = self._life.evidence(incident, resumed=resumed)
         carrier = self.carriers[incident] = Carrier(self._means, incident, evidence)
-        if (asked := self._undo_asked.get(incident)) is not None:
+        if (asked := self._life.undo_asked.get(incident)) is not None:
             carrier.ask_undo(asked)
         self._spawn(incident, carrier.carry(resumed=resumed))
-
-    def _first_evidence(self, incident: str, *, resumed: bool) -> Evidence:
-        """That nothing was sent, where it was written in this life to have started, and nobody went on: that
-        it was taken back could not be written, or that it started was said to have failed."""
-        evidence = self._evidence[incident] = Evidence(self._means, incident)
-        if resumed and self._former is not None and incident not in self._former:
-            evidence.refused = self._taken_back.get(incident, _CUT_SHORT)
-        return evidence
 
     async def _record_as(self, known: History, entry: Entry) -> None:
         """Where its incident is still so by its turn: an entry of a cancelled attempt may come before."""
@@ -253,14 +223,6 @@ class Daemon:
         alerts, which = self.sight.alerts, (decision.alert, decision.labels)
         return alerts.health(*which) is RuleHealth.OK or bool(alerts.given_up(*which))
 
-    def _again(self, key: str, now: int) -> bool:
-        """Whether it may be tried now: what fails at once must not spin. A clock set back keeps nobody."""
-        self._tried = {k: at for k, at in self._tried.items() if 0 <= now - at < AGAIN_MS}
-        if key in self._tried:
-            return False
-        self._tried[key] = now
-        return True
-
     async def _stop_waiting(self, reason: str) -> None:
         """Who waits for a claim without an attempt would wait for ever. Each is looked at right before its
         entry: while that of another is written, an attempt may end with one of its own."""
@@ -271,13 +233,6 @@ class Daemon:
                 entry = Entry(self._means.clock(), Kind.REFUSED, reason, name, question="claim")
                 await self._record_as(known, entry)
 
-    def _forget(self, incident: str) -> None:
-        """Where nothing stands. That a start was taken back may not have been written: then it stands."""
-        if incident not in self.standing():
-            self._undo_asked.pop(incident, None)
-            self._evidence.pop(incident, None)
-            self._taken_back.pop(incident, None)
-
     def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=key)
         self._tasks[key] = task
@@ -287,7 +242,7 @@ class Daemon:
         if self._tasks.get(key) is task:
             del self._tasks[key]
             self.carriers.pop(key, None)
-            self._forget(key)
+            self._life.forget(key)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return
