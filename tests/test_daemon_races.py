@@ -99,7 +99,7 @@ def test_what_ends_while_a_round_writes_another_end_is_not_ended_again() -> None
         await stage.start()
         await stage.play(13)
         ledger = stage.daemon._means.ledger
-        deciding = stage.daemon._deciding
+        deciding = stage.daemon.crew.deciding
         for name in ("a", "b"):
             deciding[name] = Attempt(stage.daemon._means, decision(do="brake"))
             refused = replace(decision(), incident=name)
@@ -125,7 +125,7 @@ def test_a_wait_that_ends_while_a_round_cuts_another_short_is_not_cut_short_agai
         stage = Stage(journal=journal)
         await stage.start()
         await stage.play(13)
-        ledger, deciding = stage.daemon._means.ledger, stage.daemon._deciding
+        ledger, deciding = stage.daemon._means.ledger, stage.daemon.crew.deciding
         for name in ("a", "b"):
             deciding[name] = Attempt(stage.daemon._means, decision(do="brake"))
             wanted = replace(decision(), incident=name)

@@ -1,31 +1,27 @@
-"""The daemon: samples in, one round of decisions whenever something changed, one task an incident."""
+"""The daemon: samples in, one round of decisions whenever something changed."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
-from agent.daemon.attempt import Attempt
 from agent.daemon.carry import Carrier
+from agent.daemon.crew import Crew
 from agent.daemon.down_now import DownNow
 from agent.daemon.means import Means
 from agent.daemon.sight import Sight
-from agent.daemon.this_life import ThisLife
-from agent.daemon.tries import Tries
 from agent.decide import ESCALATE, decide, endings
-from agent.history import History, Incident, Phase
+from agent.history import History, Phase
 from agent.journal import JournalFailed
-from agent.model import Decision, Entry, Kind, Operation, RuleHealth, Sample
+from agent.model import Decision, Entry, Kind, RuleHealth, Sample
 from agent.report import doing
 from agent.series import Touched
 
 log = logging.getLogger(__name__)
 ROUND_S = 1.0  # the longest time between two rounds
-UNDO_S = 30.0  # what stopping may take
 
 Judge = Callable[[Sight, int, Touched | None, frozenset[str]], None]  # as Sight.judge
 
@@ -43,15 +39,9 @@ class Daemon:
         self._means = means
         self._judge = judge
         self.sight = sight
-        self.carriers: dict[str, Carrier] = {}
+        self.crew = Crew(means, self._ended)
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
         self._down = DownNow(unread)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._tries = Tries()
-        self._deciding: dict[
-            str, Attempt
-        ] = {}  # by incident: theirs until the start is written and looked at
-        self._life = ThisLife(means)
         self._seen: Sight | None = None  # whose rules were all judged once
         self._told: tuple[tuple[str, ...], str] | None = None  # to the peers
         self._wake = asyncio.Event()
@@ -78,24 +68,22 @@ class Daemon:
 
     async def recover(self) -> None:
         """After a start: claims that waited are gone; what may stand is carried on by the first round."""
-        self._life.begin()
+        self.crew.recover()
         with suppress(JournalFailed):  # the ledger shows it; each round tries again
             await self._stop_waiting("the agent restarted while the claim waited")
 
+    @property
+    def carriers(self) -> Mapping[str, Carrier]:
+        """Who carries what stands, by incident."""
+        return self.crew.carriers
+
     def standing(self) -> tuple[str, ...]:
         """The incidents of which something may stand."""
-        return self._life.standing()
+        return self.crew.standing()
 
     def ask_undo(self, incident: str, reason: str) -> None:
-        """Undo it soon: now, where nobody carries it yet; where its start is just written, after that.
-
-        Whoever carries it is asked, until nothing of it stands: who cannot write down what it did ends.
-        """
-        self._life.undo_asked[incident] = reason
-        if incident in self.carriers:
-            self.carriers[incident].ask_undo(reason)
-        elif incident not in self._deciding:
-            self._carry(incident, resumed=True)
+        """Undo it soon: see Crew."""
+        self.crew.ask_undo(incident, reason)
 
     async def run(self) -> None:
         """Rounds until `stop`."""
@@ -114,24 +102,7 @@ class Daemon:
         """Begin nothing new; put back what is reversible (30 s at most), or leave all to a successor."""
         self._stopping = True
         self._wake.set()
-        attempts = [task for key, task in self._tasks.items() if key not in self.carriers]
-        for task in attempts:
-            task.cancel()
-        await asyncio.gather(*attempts, return_exceptions=True)
-        standing = self.standing()
-        waiting = [self._tasks[i] for i in self.carriers if i not in standing]  # giving back their claims
-        for one in self._means.ledger.history.standing():
-            if not handover and not _moves_data(one):  # a move of data goes on by itself, and is found again
-                self.ask_undo(one.id, "the agent stops")
-                waiting.append(self._tasks[one.id])
-            elif one.id in self._tasks:
-                self._tasks[one.id].cancel()
-        if waiting:
-            await asyncio.wait(waiting, timeout=UNDO_S)
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.crew.stop(handover=handover)
 
     async def _round(self) -> None:
         now = self._means.clock()
@@ -143,7 +114,7 @@ class Daemon:
         elif due is not None and due <= now:
             self._judge(self.sight, now, Touched(), self._down.all())
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
-        self._carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
+        self.crew.carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
         await self._stop_waiting("the wait for the claim was cut short")
         known = self._means.ledger.history
         for entry in endings(alerts, remedies, known, now, self.sight.end_of):
@@ -155,12 +126,6 @@ class Daemon:
                 await self._propose(known, decision, now)
         self._tell_peers()
 
-    def _carry_on(self, now: int) -> None:
-        """What stands is carried by somebody, however the one before ended."""
-        for incident in self.standing():
-            if not self._busy(incident) and not self._stopping and self._tries.again(incident, now):
-                self._carry(incident, resumed=True)
-
     def _tell_peers(self) -> None:
         """What fires and what is done: only what is new, since each word wakes the control topic's writer."""
         acted_on = self.sight.book.remedies  # of these a peer asks whether others show the same
@@ -171,36 +136,14 @@ class Daemon:
             self._told = told
 
     async def _propose(self, known: History, decision: Decision, now: int) -> None:
-        patient = f"{decision.alert}/{decision.target}"
-        if patient in self._tasks or self._stopping or not self._tries.again(patient, now):
+        if not self.crew.may_begin(decision, now):
             return
         if decision.do == ESCALATE:
             words = "the rule's last step: a person is needed"
             entry = Entry(now, Kind.ESCALATED, words, decision.incident, decision=decision)
             await self._record_as(known, entry)
             return
-        self._spawn(patient, self._attempt(decision))
-
-    async def _attempt(self, decision: Decision) -> None:
-        name = decision.incident
-        self._life.begin_step(name)
-        attempt, started = Attempt(self._means, decision), False
-        self._deciding[name] = attempt
-        try:
-            started = await attempt.start()
-        finally:
-            del self._deciding[name]
-            self._life.end_start(name, attempt.taken_back)
-        if started:
-            self._carry(name, resumed=False)
-
-    def _carry(self, incident: str, *, resumed: bool) -> None:
-        """There from now on, so that no order to it is lost before its task first runs."""
-        evidence = self._life.evidence(incident, resumed=resumed)
-        carrier = self.carriers[incident] = Carrier(self._means, incident, evidence)
-        if (asked := self._life.undo_asked.get(incident)) is not None:
-            carrier.ask_undo(asked)
-        self._spawn(incident, carrier.carry(resumed=resumed))
+        self.crew.begin(decision)
 
     async def _record_as(self, known: History, entry: Entry) -> None:
         """Where its incident is still so by its turn: an entry of a cancelled attempt may come before."""
@@ -210,10 +153,7 @@ class Daemon:
         """Whether it is nobody's, and still as it was when this round looked: while an entry is written, an
         attempt may end with one of its own."""
         now = self._means.ledger.history.incidents.get(incident)
-        return not self._busy(incident) and now == known.incidents.get(incident)
-
-    def _busy(self, incident: str) -> bool:
-        return incident in self._tasks or incident in self._deciding
+        return not self.crew.busy(incident) and now == known.incidents.get(incident)
 
     def _judged(self, incident: str) -> bool:
         """Whether its rule, if there still is one, can be judged, or was given up: no other ends anything."""
@@ -229,20 +169,11 @@ class Daemon:
         for name in list(self._means.ledger.history.incidents):
             known = self._means.ledger.history
             one = known.incidents.get(name)
-            if one is not None and one.phase is Phase.WAITING and not self._busy(name):
+            if one is not None and one.phase is Phase.WAITING and not self.crew.busy(name):
                 entry = Entry(self._means.clock(), Kind.REFUSED, reason, name, question="claim")
                 await self._record_as(known, entry)
 
-    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=key)
-        self._tasks[key] = task
-        task.add_done_callback(lambda ended: self._ended(key, ended))
-
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(key) is task:
-            del self._tasks[key]
-            self.carriers.pop(key, None)
-            self._life.forget(key)
         self._wake.set()
         if task.cancelled() or task.exception() is None:
             return
@@ -250,8 +181,3 @@ class Daemon:
             log.error("%s waits for the journal: %s", key, task.exception())
             return
         log.error("%s ended by a fault of ours", key, exc_info=task.exception())
-
-
-def _moves_data(incident: Incident) -> bool:
-    changes = incident.effect.changes if incident.effect else ()
-    return incident.phase is Phase.ACTING and any(c.operation is Operation.MOVE for c in changes)

@@ -133,7 +133,7 @@ class Stage:
 
     async def crash(self) -> None:
         """All tasks end where they are, unprepared."""
-        tasks = [*self._tasks, *self.daemon._tasks.values()]  # noqa: SLF001  a kill asks nobody
+        tasks = [*self._tasks, *self.daemon.crew.tasks.values()]  # a kill asks nobody
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -70,7 +70,7 @@ async def test_it_leaves_the_log_but_where_a_successor_takes_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch, handover: bool, claim: int | None, left: bool
 ) -> None:
     """Of what needs no claim no peer knows."""
-    monkeypatch.setattr("agent.daemon.loop.UNDO_S", 0.1)  # no broker is there to undo it at
+    monkeypatch.setattr("agent.daemon.crew.UNDO_S", 0.1)  # no broker is there to undo it at
     (folder / "rules").mkdir()
     (folder / "rules" / "alerts.yml").write_text("groups: []\n")
     (folder / "ottla.yml").write_text(CONFIG.format(folder=folder))
