@@ -1,17 +1,8 @@
 """The gate: every action must pass its questions, before the claim and again at the instant of effect."""
 
 from agent.gate.approval import APPROVAL, APPROVED_MS, ASKED_MS
-from agent.gate.questions import (
-    AGAIN,
-    NOT_KNOWN,
-    QUESTIONS,
-    judge,
-    judge_on,
-    mode,
-    open_breaker,
-    still_looks,
-    stop_file,
-)
+from agent.gate.judge import AGAIN, QUESTIONS, judge, judge_on
+from agent.gate.questions import NOT_KNOWN, mode, open_breaker, still_looks, stop_file
 from agent.gate.scene import Around, Scene, World
 
 __all__ = [

@@ -1,36 +1,17 @@
-"""The questions every action must pass, in order, before the claim and again at the instant of effect."""
+"""The questions every action must pass: each a look at the scene, and its objection in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from agent.gate.approval import APPROVAL, answered, approved
+from agent.gate.approval import answered
 from agent.gate.scene import Around, Scene
 from agent.history import History
-from agent.model import AND_MORE, Blast, Effect, Mode, Policy, Rate, Refusal, RuleHealth
+from agent.model import AND_MORE, Blast, Effect, Mode, Policy, Rate, RuleHealth
 from agent.quantities import show_duration
 
 _TAKES = (Blast.HOST, Blast.CLUSTER, Blast.DISRUPTIVE)
-Question = Callable[[Scene], str | None]
 NOT_KNOWN = "the cluster's state is not known"
 STALE_MS = 60_000  # a view of the cluster older than this is no view
 TAKEN_BACK_MS = 5 * 60_000  # what the last look refuses no look before asks: it is not tried each second
-
-
-def judge(scene: Scene) -> Refusal | None:
-    """The first objection, or None."""
-    for name, question in QUESTIONS:
-        reason = question(scene)
-        if reason is not None:
-            return Refusal(name, reason)
-    return scene.plan if isinstance(scene.plan, Refusal) else None
-
-
-def judge_on(around: Around) -> Refusal | None:
-    """The first objection to one more effect of an action that has begun. What concerns its beginning was
-    asked then: to stop half-way since a source is silent for a moment would harm more than it helps. One that
-    objects only that the cluster is NOT_KNOWN is to be asked again."""
-    return next((Refusal(name, why) for name, ask in AGAIN if (why := ask(around)) is not None), None)
 
 
 def stopped(scene: Around) -> str | None:
@@ -202,33 +183,6 @@ def _taken_back(scene: Scene) -> str | None:
     if at is None or not 0 <= scene.now - at < TAKEN_BACK_MS:
         return None
     return f"its start was refused at the instant of effect less than {show_duration(TAKEN_BACK_MS)} ago"
-
-
-QUESTIONS: tuple[tuple[str, Question], ...] = (
-    ("stop file", stopped),
-    ("pause", paused),
-    ("mode", mode),
-    ("inputs", inputs),
-    ("corroboration", corroborated),
-    ("not everybody", not_everybody),
-    ("storm", storm),
-    ("one at a time", one_at_a_time),
-    ("cooldown", cooldown),
-    ("rates", rates),
-    ("breaker", breaker),
-    ("coexistence", coexistence),
-    ("unless", unless),
-    ("healthy elsewhere", healthy_elsewhere),
-    ("control topic", claimable),
-    (APPROVAL, approved),
-)
-AGAIN: tuple[tuple[str, Callable[[Around], str | None]], ...] = (
-    ("stop file", stopped),
-    ("pause", paused),
-    ("not everybody", not_everybody),
-    ("coexistence", coexistence),
-    ("healthy elsewhere", healthy_elsewhere),
-)
 
 
 def _starts(scene: Scene, rate: Rate, alert: str | None) -> int:
