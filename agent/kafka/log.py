@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
+from agent.kafka.at_leader import AtLeader
 from agent.kafka.batches import Record, decode, encode
 from agent.kafka.bridge import Call
 from agent.kafka.cluster import Cluster
@@ -19,13 +20,10 @@ from agent.kafka.errors import (
     KafkaInDoubt,
     KafkaRefused,
     KafkaUnreachable,
-    LogGone,
-    LogRecreated,
     LogTruncated,
     check,
-    error_name,
 )
-from agent.kafka.metadata import PartitionInfo, describe_topic_partitions, parse_id, partitions_of
+from agent.kafka.metadata import PartitionInfo, describe_topic_partitions, partitions_of
 from agent.kafka.partition import (
     EARLIEST,
     LATEST,
@@ -39,13 +37,6 @@ from agent.kafka.partition import (
     produced,
 )
 
-# Nothing was done, and another broker, or the same a little later, may do it: UNKNOWN_TOPIC_OR_PARTITION
-# (metadata not there yet), LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, REPLICA_NOT_AVAILABLE,
-# KAFKA_STORAGE_ERROR, FENCED_ and UNKNOWN_LEADER_EPOCH, OFFSET_NOT_AVAILABLE, UNKNOWN_TOPIC_ID,
-# INCONSISTENT_TOPIC_ID.
-_ELSEWHERE = frozenset({3, 5, 6, 9, 56, 74, 75, 78, 100, 103})
-_PAUSE = 0.05  # before the leader is looked for again; doubled each time in vain
-_LONGEST_PAUSE = 1.0  # a topic may be missing for days
 SLICE = 500  # records that are decoded in one go, some milliseconds
 _REPLICAS_SHARE = 0.8  # what in-sync replicas get of the deadline, so that the leader's answer still arrives
 
@@ -69,18 +60,20 @@ class PartitionLog:
         deadline: float = 5.0,
     ) -> None:
         self.topic = topic
-        self.partition = partition
-        self.topic_id = ""  # as Kafka's tools print it; known after the first call
         self.high_watermark = -1  # as of the last fetch or bounds
         self.log_start = -1  # the same
         self.void = 0  # how many batches could not be read
         self._cluster = Cluster(bootstrap, security, client_id=client_id, deadline=deadline)
         self._deadline = deadline
         self._appending, self._appending_apart = asyncio.Lock(), asyncio.Lock()
-        self._leader: Leader | None = None
-        self._pause = _PAUSE
+        self._at_leader = AtLeader(self._cluster, topic, partition)
         self._epochs = Epochs()
         self._newest: tuple[Leader, Reading, Call] | None = None  # what was fetched last
+
+    @property
+    def topic_id(self) -> str:
+        """As Kafka's tools print it; known after the first call."""
+        return self._at_leader.topic_id
 
     async def append(self, value: bytes, *, apart: bool = False) -> int:
         """The offset of the new record, once every in-sync replica has it. `apart`: it has a connection of
@@ -98,7 +91,7 @@ class PartitionLog:
             why = "an earlier append is still under way"
             raise KafkaUnreachable(f"the leader of {self.topic}", why) from error
         try:
-            part = await self._at_leader(
+            part = await self._at_leader.ask(
                 lambda leader: produce(leader, batch, self._deadline * _REPLICAS_SHARE),
                 produced,
                 until,
@@ -107,7 +100,7 @@ class PartitionLog:
             check("produce", part.error_code, part.error_message, write=True)
             return int(part.base_offset)
         except KafkaInDoubt:
-            self._leader = None
+            self._at_leader.forget()
             raise
         finally:
             appending.release()
@@ -127,7 +120,7 @@ class PartitionLog:
             asked.append(leader)
             return self._fetching(leader, reading)
 
-        part = await self._at_leader(call, fetched, until)
+        part = await self._at_leader.ask(call, fetched, until)
         if part.error_code == OFFSET_OUT_OF_RANGE:
             await self._out_of_range(offset)
         check("fetch", part.error_code)
@@ -190,7 +183,7 @@ class PartitionLog:
         await self._cluster.close()
 
     async def _offset(self, which: int, until: float) -> int:
-        part = await self._at_leader(
+        part = await self._at_leader.ask(
             lambda leader: list_offsets(leader, which, self._deadline), listed, until
         )
         check("list_offsets", part.error_code)
@@ -219,49 +212,6 @@ class PartitionLog:
             raise KafkaRefused("fetch", OFFSET_OUT_OF_RANGE, f"the log of {self.topic} begins at {start}")
         self._epochs.cut(min(offset, end))
         raise LogTruncated(-1, min(offset, end))
-
-    async def _at_leader(
-        self, call: Callable[[Leader], Call], part_of: Callable[[Any], Any], until: float, purpose: str = ""
-    ) -> Any:
-        """The partition's part of the leader's answer; its error_code does not mean elsewhere."""
-        while True:
-            try:
-                leader = self._leader or await self._locate(until)
-                request = call(leader)
-                left = until - _now()
-                answer = await self._cluster.ask(
-                    request, node=leader.node, purpose=purpose or request.api, deadline=left
-                )
-                part = part_of(answer)
-                if part.error_code not in _ELSEWHERE:
-                    self._pause = _PAUSE
-                    return part
-                error = KafkaUnreachable(f"the leader of {self.topic}", error_name(part.error_code))
-            except KafkaUnreachable as unreachable:
-                error = unreachable
-            self._leader = None
-            pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
-            if _now() + pause >= until:
-                raise error
-            await asyncio.sleep(pause)
-
-    async def _locate(self, until: float) -> Leader:
-        call = describe_topic_partitions([self.topic])
-        found = partitions_of(await self._cluster.ask(call, purpose="locate", deadline=until - _now()))
-        mine = next((p for p in found if p.partition == self.partition), None)
-        if mine is None and self.topic_id:
-            raise LogGone(self.topic)
-        if mine is None:
-            raise KafkaUnreachable(f"topic {self.topic}", f"it has no partition {self.partition}")
-        if self.topic_id and mine.topic_id != self.topic_id:
-            raise LogRecreated(self.topic, self.topic_id, mine.topic_id)
-        self.topic_id = mine.topic_id
-        if mine.leader < 0:
-            raise KafkaUnreachable(f"topic {self.topic}", f"partition {self.partition} has no leader")
-        self._leader = Leader(
-            self.topic, self.partition, parse_id(mine.topic_id), mine.leader, mine.leader_epoch
-        )
-        return self._leader
 
 
 def _now() -> float:

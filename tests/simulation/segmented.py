@@ -109,7 +109,8 @@ class SegmentedLine(Line):
         self._log = PartitionLog(
             ("simulated:1",), Security(), "ottla-control", client_id="simulated", deadline=2.5
         )
-        self._log._cluster = Leader(self, partition)  # type: ignore[assignment]
+        leader: Any = Leader(self, partition)
+        self._log._cluster = self._log._at_leader._cluster = leader
 
     async def answered(self, offset: int, max_wait_ms: int, min_bytes: int) -> Sequence[Record]:
         """One fetch of a broker."""
