@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from agent.alerts.changes import Changes
 from agent.alerts.judgement import Finding, Ground, Task, judge
 from agent.alerts.keeping import Kept, key
-from agent.alerts.obstacles import NONE, SIGHTLESS, SPOILING, Obstacle, asked_absent, inherited
 from agent.alerts.order import Readers, Turn
 from agent.alerts.rule_state import RuleState
 from agent.alerts.shared_reads import SharedReads
 from agent.alerts.timers import Timers
+from agent.alerts.writers import Writers
 from agent.model import Alert, AlertRule, Labels, RecordRule, Rule, RuleHealth, RuleNow, Sample
 from agent.promql import Expression, Store
 from agent.rulebook.compiled import compiled
@@ -52,17 +53,15 @@ class Alerts:
         self._left: set[int] = set()
         self._live: set[int] = set()  # the rules that have alerts
         self._tasks = 0
-        self._turned_at = 0
         self._anew = False  # the next turn is to judge all, and what is under way comes to nothing
-        self._changed_at: dict[str, int] = {}  # by metric: when its samples last said something new
-        self._all_changed_at: int | None = None  # of the others: when it was not known what had changed
         self._named: dict[str, list[RuleState]] = defaultdict(list)
-        self._writers: dict[str, list[RuleState]] = defaultdict(list)
         for state in self._rules:
-            of_its_kind = self._named if isinstance(state.rule, AlertRule) else self._writers
-            of_its_kind[state.rule.name].append(state)
-        for state in self._rules:  # once: a rule by patterns compares them with each of these names
-            state.fed_by = state.expression.reads(self._writers.keys())
+            if isinstance(state.rule, AlertRule):
+                self._named[state.rule.name].append(state)
+        self._writers = Writers(self._rules)
+        for state in self._rules:  # once: it may take long
+            state.fed_by = self._writers.feeding(state.expression)
+        self._changes = Changes(self._writers.names)
         self.names = frozenset[str]().union(*(state.expression.names for state in self._rules))
         self.judged: Counter[RuleHealth] = Counter()
         self.cut = 0  # texts that were too long
@@ -87,22 +86,19 @@ class Alerts:
 
     def ground(self, store: Store, since: int | None, down: frozenset[str] = frozenset()) -> Ground:
         """What the rules of one turn are judged on: what several of them read is read once."""
-        return Ground(SharedReads(store, frozenset(self._writers)), since, down)
+        return Ground(SharedReads(store, self._writers.names), since, down)
 
     def begin(self, now: int, touched: Touched | None) -> Turn:
         """The rules that are due now: readers of what was touched (None: all rules) but those that rest, and
         those whose time has come."""
-        if now < self._turned_at:
-            self._set_clock(now - self._turned_at)
-        set_back, self._anew = self._anew or now < self._turned_at, False
-        self._turned_at = now
-        if touched is None or set_back or self._all_changed_at is None:
-            self._all_changed_at = now
-            self._changed_at.clear()
-        if touched is None or set_back:
+        set_by = now - self._changes.turned_at
+        if set_by < 0:
+            self._set_clock(set_by)
+        all_are_due, self._anew = touched is None or self._anew or set_by < 0, False
+        self._changes.turn(now, None if touched is None or all_are_due else touched.changed)
+        if touched is None or all_are_due:
             due = set(range(len(self._rules)))
         else:
-            self._changed_at.update(dict.fromkeys(touched.changed, now))
             due = self._readers.of(touched.changed)
             due |= self._restless(self._readers.of(touched.names - touched.changed) - due, now)
         due.update(self._left, self._timers.due(now))
@@ -126,14 +122,7 @@ class Alerts:
         """Of rules whose newest values are as they were, those that must be judged all the same."""
         if self._idle_ms is None:
             return readers
-        return {index for index in readers if not self._rules[index].rest(now, self._same_since)}
-
-    def _same_since(self, expression: Expression) -> int:
-        """Since when what it reads says the same; for what is recorded, or read by pattern, nobody looks."""
-        if self._all_changed_at is None or expression.nameless or expression.names & self._writers.keys():
-            return self._turned_at
-        changed = (self._changed_at.get(name, 0) for name in expression.names)
-        return max([self._all_changed_at, *changed])
+        return {index for index in readers if not self._rules[index].rest(now, self._changes.same_since)}
 
     def next(self, turn: Turn) -> Task | None:
         """The next rule of the turn; the one before it must have been taken, if it records."""
@@ -143,7 +132,7 @@ class Alerts:
             return None
         self._tasks += 1
         state = self._rules[index]
-        inherits, unfed = self._inherited(state)
+        inherits, unfed = self._writers.handed_to(state)
         return Task(self._tasks, index, state.rule, state.expression, turn.now, inherits, unfed, state.cost_s)
 
     def take(
@@ -170,7 +159,7 @@ class Alerts:
         """Of these metrics series gave way to what a recording rule gave: as what they are judged on in this
         turn does not know of it, their readers come with the next one."""
         turn.left |= self._readers.of(names)
-        self._changed_at.update(dict.fromkeys(names, turn.now))
+        self._changes.note(names, turn.now)
 
     def postpone(self, task: Task) -> None:
         """It cannot be judged now: it is due in the next turn."""
@@ -209,16 +198,12 @@ class Alerts:
     def unknown(self, expression: Expression, ground: Ground, now: int) -> str:
         """Why nobody can say whether an expression that is no rule's has a result, though its sources
         answered; empty where it is known. What a blind rule would wait for is known to be absent."""
-        absent = asked_absent(expression.node)
-        fed_by = expression.reads(self._writers.keys())
-        handed_on = self._handed_on(expression, fed_by)
-        found = [inherited({name: each}, absent) for name, each in sorted(handed_on.items())]
-        found.append(ground.obstacle(expression, now, answered=True))
+        found = (*self._writers.obstacles(expression), ground.obstacle(expression, now, answered=True))
         return next((why for health, why in found if health in (RuleHealth.FAILING, RuleHealth.COLD)), "")
 
     def recorded(self, name: str) -> bool:
         """Whether all rules that record this were judged well by their last findings."""
-        return all(state.health is RuleHealth.OK for state in self._writers.get(name, ()))
+        return self._writers.are_well(name)
 
     def next_deadline(self, now: int) -> int | None:
         """When time alone makes a rule due, `now` at the earliest; None if nothing waits."""
@@ -245,23 +230,6 @@ class Alerts:
     def _note(self, index: int, state: RuleState) -> None:
         (self._live.add if state.active else self._live.discard)(index)
         self._timers.set(index, state.due_at(self._idle_ms))
-
-    def _inherited(self, state: RuleState) -> tuple[Obstacle, bool]:
-        """What the recording rules hand on that write what this one reads; and whether these find nothing."""
-        writers = self._handed_on(state.expression, state.fed_by, state)
-        found = inherited(writers, state.asks_absent) if writers else NONE
-        return found, found[0] in SIGHTLESS and any(
-            all(writer.gone for writer in self._writers[name] if writer is not state)
-            for name in (state.expression.names & writers.keys()) - state.asks_absent
-        )
-
-    def _handed_on(
-        self, expression: Expression, fed_by: frozenset[str], reader: RuleState | None = None
-    ) -> dict[str, list[Obstacle]]:
-        found = {n: [each.obstacle for each in self._writers[n] if each is not reader] for n in fed_by}
-        for name in fed_by - expression.names:  # one that a pattern matches may have nothing to tell
-            found[name] = [each for each in found[name] if each[0] in SPOILING]
-        return found
 
     def _rule(self, name: str, labels: Labels | None) -> RuleState:
         rules = self._named.get(name, [])
