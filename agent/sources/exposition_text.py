@@ -14,17 +14,16 @@ from array import array
 import numpy as np
 
 from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted, body_of
-from agent.sources.exposition_line import families_of, name_of, no_number, numbers, shown, split
+from agent.sources.exposition_choice import Choice
+from agent.sources.exposition_cuts import halves, next_type
+from agent.sources.exposition_line import name_of, no_number, numbers, shown, split
 from agent.sources.exposition_series import Known
 from agent.sources.series_text import parse_series
 
 MAX_LINE = 1 << 20
-_TYPE = b"# TYPE "
-_TRIES = 1_000
 _END = b"# EOF"
 _END_LINE = _END + b"\n"
 _OTHER_TYPE = re.compile(rb"#[ \t]*TYPE[ \t]")  # as nobody writes it, and Prometheus reads it
-_CREATED = frozenset({b"counter", b"histogram", b"summary", b"gaugehistogram"})
 
 
 class Reader:
@@ -45,21 +44,15 @@ class Reader:
     ) -> None:
         known.rewind()
         self._known = known
-        self._wanted = wanted
+        self._choice = Choice(wanted, openmetrics=openmetrics, whole=whole)
         self._openmetrics = openmetrics
-        self._whole = whole or wanted.names is None
         self._most = most
         self._rest = b""
         self._lines = 0  # read so far: of all, or of this family where not all are read
-        self._passed: set[bytes] = set()  # names of this family that are not wanted
-        self._family, self._type = b"", b""
-        self._reads = self._whole
         self._ended = False
         self._rows: list[int] = []
         self._values = array("d")
         self._stamps: dict[int, int] = {}  # by place in the body, ms since the epoch
-        self._grouped = True
-        self._beyond: str | None = None
 
     def feed(self, piece: bytes) -> None:
         """The next piece. 64 KiB take a ms where most series are known, ten times as long where none is."""
@@ -90,14 +83,15 @@ class Reader:
         if self._openmetrics and not self._ended:
             raise Malformed("no # EOF at the end: the body was cut off")
         rows, values = np.array(self._rows, np.int64), np.array(self._values)
-        return body_of(rows, values, self._stamps, grouped=self._grouped, beyond=self._beyond)
+        choice = self._choice
+        return body_of(rows, values, self._stamps, grouped=choice.grouped, beyond=choice.beyond)
 
     def _read(self, data: bytes, at: int, end: int) -> None:
         """Whole lines, the family's of before first."""
         while at < end:
-            typed = _next_type(data, at, end)
+            typed = next_type(data, at, end)
             stop = end if typed is None else typed
-            if at < stop and self._reads:
+            if at < stop and self._choice.reads:
                 self._read_lines(data[at : stop - 1])
             if typed is None:
                 break
@@ -107,13 +101,11 @@ class Reader:
             self._ended = data.endswith(b"\n" + _END_LINE, 0, end) or data == _END_LINE
 
     def _begin_family(self, line: bytes) -> None:
-        self._lines = self._lines + 1 if self._whole else 0
+        self._lines = self._lines + 1 if self._choice.whole else 0
         words = line.split()
         if len(words) != 4:
             raise self._wrong(line, "a TYPE line is `# TYPE name type`")
-        self._family, self._type = words[2].strip(b'"'), words[3]
-        self._reads = self._whole or self._family in self._wanted.families
-        self._passed.clear()
+        self._choice.begin(words[2].strip(b'"'), words[3])
 
     def _read_lines(self, block: bytes) -> None:
         """Lines of one family, without the last's end."""
@@ -121,7 +113,10 @@ class Reader:
         if block.startswith(b"# HELP ", last + 1):  # of the next family: nearly every block ends with it
             block = block[: max(0, last)]
             self._lines += 1
-        if not block or self._passes(block):
+        if not block:
+            return
+        if unwanted := self._choice.unwanted(block):
+            self._lines += unwanted
             return
         rows, values = self._known_lines(block) or self._learn(block.split(b"\n"))
         self._rows += rows
@@ -129,25 +124,12 @@ class Reader:
         if len(self._rows) > self._most:
             raise TooMany(f"more than {self._most} samples")
 
-    def _passes(self, block: bytes) -> bool:
-        """Whether all of these lines are of a family that nobody wants: told by counting how they begin."""
-        family, names = self._family, self._wanted.names
-        if not self._whole or names is None or not family or any(name.startswith(family) for name in names):
-            return False
-        newlines = block.count(b"\n")
-        if not block.startswith(family) or block.count(b"\n" + family) != newlines:
-            return False
-        self._beyond = self._beyond or family.decode("utf-8", "replace")
-        self._lines += newlines + 1
-        return True
-
     def _known_lines(self, block: bytes) -> tuple[list[int], list[float]] | None:
         """Rows and values where each line is a known series with labels, a blank, and a number.
 
-        Seven times as fast as line by line. An end of line is put behind each brace that ends labels. Where
-        every second part is a series then, the others are what followed those.
+        Seven times as fast as line by line.
         """
-        parts = _apart(block, b"}", b"}\n") or _apart(block, b"} ", b"}\n ")
+        parts = halves(block)
         if parts is None:
             return None
         rows = self._known.find(parts[::2])
@@ -162,7 +144,7 @@ class Reader:
 
     def _learn(self, lines: list[bytes]) -> tuple[list[int], list[float]]:
         """Rows and values of any lines: known series, new ones, others', comments."""
-        get, passed, before = self._known.rows.get, self._passed, self._lines
+        get, passed, before = self._known.rows.get, self._choice.passed, self._lines
         rows: list[int] = []
         texts: list[bytes] = []
         for line in lines:
@@ -190,11 +172,11 @@ class Reader:
         """A line whose beginning is not known: a new series, one with a time, a comment, or wrong."""
         if line[:1] in b"#":
             if _OTHER_TYPE.match(line):
-                self._grouped = False  # a family begins that would not be found when it is looked for
+                self._choice.grouped = False  # a family begins that would not be found when it is looked for
             return None
         name = name_of(line)
-        if name is not None and not self._wants(name):
-            self._passed.add(name)
+        if name is not None and not self._choice.wants(name):
+            self._choice.passed.add(name)
             return None
         try:
             return self._new(line) or self._timed(line)
@@ -216,24 +198,6 @@ class Reader:
             row = self._known.begin(beginning, *parse_series(beginning.decode()))
         return row, text, at
 
-    def _wants(self, name: bytes) -> bool:
-        """Whether a sample is to be read; notices one that stands where it is not looked for."""
-        if self._wanted.names is None:
-            return not self._is_created(name)
-        kin = self._family in families_of(name)
-        if name in self._wanted.names:
-            self._grouped &= kin
-            return not self._is_created(name)
-        if not self._whole:
-            self._grouped &= kin
-        elif self._wanted.families.isdisjoint((name, self._family)):
-            self._beyond = self._beyond or name.decode("utf-8", "replace")
-        return False
-
-    def _is_created(self, name: bytes) -> bool:
-        """OpenMetrics's time of a counter's beginning, which is no series."""
-        return self._openmetrics and self._type in _CREATED and name == self._family + b"_created"
-
     def _no_number(self, lines: list[bytes]) -> Malformed:
         """Which value of these lines it was."""
         for line in lines:
@@ -248,26 +212,7 @@ class Reader:
 
     def _place(self, more: int = 0) -> str:
         """Which line: below its TYPE where others were passed over without a count."""
-        if self._whole or not self._family:
+        family = self._choice.family
+        if self._choice.whole or not family:
             return f"line {self._lines + more}"
-        return f"line {self._lines + more} below `# TYPE {self._family.decode(errors='replace')}`"
-
-
-def _apart(block: bytes, brace: bytes, ended: bytes) -> list[bytes] | None:
-    """Two parts of each line; None where not every line has one such brace."""
-    apart = block.replace(brace, ended)
-    parts = apart.split(b"\n")
-    return parts if len(parts) == 2 * (len(apart) - len(block)) else None
-
-
-def _next_type(data: bytes, at: int, end: int) -> int | None:
-    """Where the next TYPE line begins. One byte, where it is rare, is found four times as fast as eight."""
-    for _ in range(_TRIES):
-        at = data.find(b"#", at, end)
-        if at < 0:
-            return None
-        if data.startswith(_TYPE, at) and (at == 0 or data[at - 1 : at] == b"\n"):
-            return at
-        at += 1
-    found = data.find(b"\n" + _TYPE, at - 1, end)
-    return None if found < 0 else found + 1
+        return f"line {self._lines + more} below `# TYPE {family.decode(errors='replace')}`"
