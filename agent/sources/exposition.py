@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from agent.model import Labels, Sample, labels_of
+from agent.model import Sample
 from agent.promql.vectors import STALE
 from agent.sources import SourceFailed
 from agent.sources.exposition_body import Body, Malformed, TooMany, Wanted
 from agent.sources.exposition_filter import NameFilter
 from agent.sources.exposition_http import BadAnswer, Fetch, Target, TooLarge
+from agent.sources.exposition_labels import labelled
 from agent.sources.exposition_own import METRICS, UP, Tally
 from agent.sources.exposition_series import Flags, Known
 from agent.sources.exposition_text import Reader
@@ -53,7 +55,8 @@ class Exposition:
         self._own_up = own_up
         self._deadline = deadline
         self._fetch = Fetch(target, deadline)
-        self._known = Known(self._labelled)
+        self._relabel = partial(labelled, target=target.labels, honor_labels=target.honor_labels)
+        self._known = Known(self._relabel)
         self._live: Flags = np.zeros(0, np.bool_)  # the series that a stale marker would end
         self._asked_for = frozenset[str]()  # what the last good reading was to give,
         self._names = frozenset[str]()  # and gave
@@ -95,7 +98,7 @@ class Exposition:
         except SourceFailed as error:
             ended = self._ended(np.zeros(0, np.bool_), now)
             if self._known.too_many(0):  # bodies that are refused teach it series, too
-                self._known = Known(self._labelled)
+                self._known = Known(self._relabel)
             raise SourceFailed(error.why, (*ended, *self._own(now, up=False))) from error
         samples = list(self._samples(body, now))
         live = self._known.flags(body.rows)
@@ -226,18 +229,6 @@ class Exposition:
         """Learn anew what there is, where most of what is known is gone."""
         if self._known.too_many(len(body.rows)):
             self._known, self._live = self._known.kept(body.rows.tolist()), self._live[body.rows]
-
-    def _labelled(self, labels: Labels) -> Labels:
-        """The target's labels on top of the exporter's, as `honor_labels` says."""
-        own, exposed = dict(self.target.labels), dict(labels)
-        if self.target.honor_labels:
-            return labels_of(own | exposed)
-        for label in own.keys() & exposed.keys():
-            other = f"exported_{label}"
-            while other in own or other in exposed:
-                other = f"exported_{other}"
-            exposed[other] = exposed.pop(label)
-        return labels_of(exposed | own)
 
     def _own(self, now: int, *, up: bool) -> list[Sample]:
         verdict = [Sample(UP, self.target.labels, now, float(up))] if self._own_up else []
