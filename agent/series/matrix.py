@@ -86,14 +86,8 @@ class Matrix:
             ends = (self._times[rows] <= end).sum(axis=1) - 1
             times = np.where(ends >= 0, self._times[rows, ends], NEVER_BEFORE)
             if self._spilled:
-                return self._spilled_ends(rows, end, times, self._values[rows, ends])
+                return self._spilled.ends(rows, end, times, self._values[rows, ends])
         return times, self._values[rows, ends]
-
-    def _spilled_ends(self, rows: Indices, end: int, times: Times, values: Floats) -> tuple[Times, Floats]:
-        for place in np.flatnonzero(times == NEVER_BEFORE).tolist():
-            if (older := self._spilled.window(int(rows[place]), NEVER_BEFORE, end)) is not None:
-                times[place], values[place] = older[0][-1], older[1][-1]
-        return times, values
 
     def _few(self, rows: Indices, start: int, end: int) -> tuple[Times, Floats, Indices]:
         width = int(self._counts[rows].max(initial=0))
@@ -106,24 +100,7 @@ class Matrix:
         packed = np.where(inside, self._values[rows[:, None], columns], np.nan)
         when = np.where(inside, self._times[rows[:, None], columns], NEVER)
         if self._spilled:
-            return self._with_spilled(rows, (start, end), when, packed, counts)
-        return when, packed, counts
-
-    def _with_spilled(
-        self, rows: Indices, bounds: tuple[int, int], when: Times, packed: Floats, counts: Indices
-    ) -> tuple[Times, Floats, Indices]:
-        """What was found of these rows, behind what was spilled of them."""
-        spilled = ((place, self._spilled.window(row, *bounds)) for place, row in enumerate(rows.tolist()))
-        found = {place: older for place, older in spilled if older is not None}
-        needed = max((len(times) + int(counts[place]) for place, (times, _) in found.items()), default=0)
-        if (more := needed - when.shape[1]) > 0:
-            when, packed = padded(when, (0, more), NEVER), padded(packed, (0, more), np.nan)
-        for place, (times, values) in found.items():
-            count, shift = int(counts[place]), len(times)
-            when[place, shift : shift + count] = when[place, :count].copy()
-            packed[place, shift : shift + count] = packed[place, :count].copy()
-            when[place, :shift], packed[place, :shift] = times, values
-            counts[place] += shift
+            return self._spilled.before(rows, (start, end), (when, packed, counts))
         return when, packed, counts
 
     def _put(self, row: int, times: Times, values: Floats) -> None:

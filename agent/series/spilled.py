@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from agent.promql.vectors import Floats, Times
+from agent.promql.vectors import NEVER, NEVER_BEFORE, Floats, Indices, Times
+from agent.series.columns import padded
 
 
 class Spilled:
@@ -57,6 +58,31 @@ class Spilled:
             return None
         low, high = np.searchsorted(held[0], (start, end), side="right").tolist()
         return (held[0][low:high], held[1][low:high]) if low < high else None
+
+    def ends(self, rows: Indices, end: int, times: Times, values: Floats) -> tuple[Times, Floats]:
+        """The newest samples of the rows with t <= end, where the matrix has none, and `times` say so."""
+        for place in np.flatnonzero(times == NEVER_BEFORE).tolist():
+            if (older := self.window(int(rows[place]), NEVER_BEFORE, end)) is not None:
+                times[place], values[place] = older[0][-1], older[1][-1]
+        return times, values
+
+    def before(
+        self, rows: Indices, bounds: tuple[int, int], found: tuple[Times, Floats, Indices]
+    ) -> tuple[Times, Floats, Indices]:
+        """What was found of these rows within bounds, packed to the left, behind what is here of them."""
+        when, packed, counts = found
+        each = ((place, self.window(row, *bounds)) for place, row in enumerate(rows.tolist()))
+        here = {place: older for place, older in each if older is not None}
+        needed = max((len(times) + int(counts[place]) for place, (times, _) in here.items()), default=0)
+        if (more := needed - when.shape[1]) > 0:
+            when, packed = padded(when, (0, more), NEVER), padded(packed, (0, more), np.nan)
+        for place, (times, values) in here.items():
+            count, shift = int(counts[place]), len(times)
+            when[place, shift : shift + count] = when[place, :count].copy()
+            packed[place, shift : shift + count] = packed[place, :count].copy()
+            when[place, :shift], packed[place, :shift] = times, values
+            counts[place] += shift
+        return when, packed, counts
 
     def of(self, rows: Iterable[int]) -> Spilled:
         """Of a block of these rows alone, in this order."""

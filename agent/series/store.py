@@ -7,34 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
 
-from msgspec import Struct
-
 from agent.model import Labels, Sample
 from agent.promql.nodes import LOOKBACK_MS
 from agent.promql.vectors import NEVER, NEVER_BEFORE, Samples
 from agent.series.block import Block
 from agent.series.cover import Cover, Held
 from agent.series.reading import Readable
+from agent.series.room import gives_way
+from agent.series.touched import Touched
 
 _SWEEP_MS = 60_000  # between two looks for series that have ended
 LONGEST = 10_240  # samples of a series, 160 KiB: of a full row three quarters are within its window
 SET_BACK_MS = 5_000  # a clock that goes back by less was slewed, or stepped a little: samples wait for it
 SET_FORWARD_MS = SET_BACK_MS  # by less no window lacks more than a reading
-
-
-class Touched(Struct, frozen=True):
-    """Metrics with new samples. Of those not `changed` each sample says what the one before it said."""
-
-    names: frozenset[str] = frozenset()
-    changed: frozenset[str] = frozenset()
-
-    def __or__(self, other: Touched) -> Touched:
-        return Touched(self.names | other.names, self.changed | other.changed)
-
-    @classmethod
-    def by_change(cls, names: frozenset[str]) -> Touched:
-        """Of all of them something has changed."""
-        return cls(names, names)
 
 
 class Series(Readable):
@@ -256,24 +241,16 @@ class Series(Readable):
         return True
 
     def _make_place(self, name: str) -> bool:
-        """Let the newest name with more than its share give way to a series of `name`; whether there is room.
-
-        An eighth of what is too much goes at once: each time a block is copied.
-        """
-        share = self.limit // (len(self._blocks) + (name not in self._blocks))
-        if not share:
-            return False  # more names than series: the newest is this one
-        for newest, block in reversed(self._blocks.items()):
-            count = len(block.rows)
-            if newest == name and count >= share:
-                return False
-            if count > share:
-                left = count - max(1, (count - share) // 8)
-                self._blocks[newest] = block.first(left)
-                self._count -= count - left
-                self._drop(newest, block.samples(since=left))
-                return True
-        return False
+        """Let others give way to a series of `name`; whether there is room now."""
+        found = gives_way(self._blocks, name, self.limit)
+        if found is None:
+            return False
+        newest, left = found
+        block = self._blocks[newest]
+        self._blocks[newest] = block.first(left)
+        self._count -= len(block.rows) - left
+        self._drop(newest, block.samples(since=left))
+        return True
 
     def _drop(self, name: str, samples: int) -> None:
         self.dropped[name] += samples
