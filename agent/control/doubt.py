@@ -13,7 +13,9 @@ from msgspec import Struct
 
 SILENCE = 1_000  # ms: a target that has not answered, or was not asked, for so long was silent
 
-Process = str | None  # what tells one process of a target from its next, None: nobody knows
+# What tells one process of a target from its next, its last number when it began where that is known; None:
+# nobody knows.
+Process = str | None
 Targets = Mapping[str, Process]  # by name: the broker a request is sent to, and the controller it goes on to
 
 
@@ -76,7 +78,7 @@ class Doubt:
     def _renew(self, answered: Targets) -> None:
         for name, process in answered.items():
             before = self._sent.targets.get(name)
-            if process is not None and before is not None and process != before:
+            if process is not None and before is not None and _is_next(process, before):
                 self._renewed.add(name)
 
     def _is_silence(self, look: Look) -> bool:
@@ -86,3 +88,10 @@ class Doubt:
         late = look.ended - look.begun > SILENCE
         unasked = self._asked is not None and look.begun - self._asked > SILENCE
         return bool(may_hold) and (bool(self._silent) or late or unasked)
+
+
+def _is_next(process: str, before: str) -> bool:
+    """One that began sooner is not: it was taken for the other, or that for it."""
+    began, former = (words.rpartition(" ")[2] for words in (process, before))
+    is_older = began.isdecimal() and former.isdecimal() and int(began) < int(former)
+    return process != before and not is_older

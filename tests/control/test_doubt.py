@@ -90,6 +90,15 @@ def test_a_new_process_of_one_target_says_nothing_of_the_other() -> None:
     assert settles(doubt, looks) == 2_000 + E + EVERY
 
 
+def test_a_process_that_began_sooner_is_not_the_next_one() -> None:
+    """Of two brokers of a host the other one was taken for the target meanwhile."""
+    doubt = Doubt(sent(b1="pid 7 started at 1000"))
+    looks = [look(at, b1="pid 8 started at 900") for at in range(2_000, 60_000, EVERY)]
+    assert settles(doubt, looks) == 2_000 + E + EVERY
+    doubt = Doubt(sent(b1="pid 7 started at 900"))
+    assert settles(doubt, [look(at, b1="pid 8 started at 1000") for at in (2_000, 2_500, 3_000)]) == 2_500
+
+
 def test_whose_process_nobody_knows_is_not_taken_for_another() -> None:
     doubt = Doubt(sent(b1=None))
     assert not doubt.look(look(2_500, b1="pid 8"))
