@@ -10,6 +10,7 @@ from msgspec import Struct
 from agent.sources import broker_port, kafka_processes
 
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
+_MOST_DIGITS = 100  # of a pid; int() takes no more than some thousands
 
 
 class BrokerAt(Struct, frozen=True):
@@ -54,9 +55,9 @@ def _of_unit(unit: str) -> int | None:
     found = [pid for pid in found if kafka_processes.names_kafka(pid)]  # no kafka-storage of a script's
     if len(found) != 1:
         what = f"{len(found)} of its processes may be" if found else "no other of its processes is"
+        instead = "port or pid_file" if found else "port"  # by a pid file it must name Kafka as well
         raise OSError(
-            f"the main process of {unit}, {main}, is no broker, and {what}: name host.process.port or"
-            " pid_file"
+            f"the main process of {unit}, {main}, is no broker, and {what}: name host.process.{instead}"
         )
     return found[0]
 
@@ -83,7 +84,14 @@ def _of_file(file: Path) -> int | None:
         text = file.read_text(errors="replace").strip()
     except FileNotFoundError:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
     pid = int(text)  # of a crash's file it may be another's
-    return pid if kafka_processes.names_kafka(pid) else None
+    if kafka_processes.names_kafka(pid):
+        return pid
+    if kafka_processes.is_jvm(pid):  # of a distribution's main class, or another one since a crash
+        raise OSError(
+            f"process {pid} of {file} is a JVM of another main class than Kafka's, and whether that is the"
+            " broker cannot be seen: name host.process.port"
+        )
+    return None

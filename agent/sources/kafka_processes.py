@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -9,6 +10,9 @@ from pathlib import Path
 
 PROC = Path("/proc")
 MAIN_CLASS = b"kafka.Kafka"
+_JAVA = b"java"
+_SETUP = b"setup"  # by which the native image formats the storage, before another one of it is the broker
+_CONFIG = (b"--config", b"-C")  # behind which the native image has its properties
 _CONTROL_GROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"))  # of cgroup v2, and of v1
 
 
@@ -55,20 +59,20 @@ def hides() -> bool:
 
 
 def brokers() -> Iterator[tuple[int, int]]:
-    """Pid and owner of each process of Kafka's main class that is shown."""
+    """Pid and owner of each process of Kafka's main class, or of its native image, that is shown."""
     for pid in pids():
         try:
-            if MAIN_CLASS in command(pid):
+            if _is_kafka(command(pid)):
                 yield pid, (PROC / str(pid)).stat().st_uid
         except (FileNotFoundError, ProcessLookupError, Hidden):
             continue  # it ended meanwhile, or is not for us to see
 
 
 def likeliest(pids: Iterable[int]) -> list[int]:
-    """Which of these may be the broker: JVMs of Kafka's main class, or else what has that in its command line
-    (as sudo has, of what it runs), or else JVMs (a distribution may have another main class). Hidden where
-    none of these is it that are shown."""
-    ranked: dict[int, list[int]] = {1: [], 2: [], 3: []}
+    """Which of these may be the broker: JVMs of Kafka's main class and its native image, else what has the
+    class in its command line (as sudo has, of what it runs), or else JVMs (a distribution may have another
+    main class). Hidden where none of these is it that are shown."""
+    ranked = dict[int, list[int]]()
     hidden: Hidden | None = None
     for pid in dict.fromkeys(pids):
         try:
@@ -78,26 +82,82 @@ def likeliest(pids: Iterable[int]) -> list[int]:
         except ProcessLookupError:
             continue
         else:
-            is_jvm = _program(words) in (b"java", MAIN_CLASS)
-            ranked.setdefault(2 * (MAIN_CLASS in words) + is_jvm, []).append(pid)
-    found = next((ranked[rank] for rank in (3, 2, 1) if ranked[rank]), [])
+            ranked.setdefault(_rank(words), []).append(pid)
+    found = next((ranked[rank] for rank in (3, 2, 1) if rank in ranked), [])
     if not found and hidden is not None:
         raise hidden
     return found
+
+
+def likely_first() -> Iterator[list[int]]:
+    """All that are shown, in groups: each may sooner be a broker, as `likeliest` says it, than the next."""
+    ranked: dict[int, list[int]] = {3: [], 2: [], 1: [], 0: []}
+    for pid in pids():
+        try:
+            ranked[_rank(command(pid))].append(pid)
+        except (ProcessLookupError, Hidden):
+            ranked[0].append(pid)
+    yield from ranked.values()
 
 
 def names_kafka(pid: int) -> bool:
     """Whether Kafka's main class is in its command line, or its native image runs. Hidden where it may not be
     seen."""
     try:
-        words = command(pid)
+        return _is_kafka(command(pid))
     except ProcessLookupError:
         return False
-    return MAIN_CLASS in (*words, _program(words))
+
+
+def is_jvm(pid: int) -> bool:
+    """Whether it is a JVM, of whatever main class. Hidden where it may not be seen."""
+    try:
+        return _program(command(pid)) == _JAVA
+    except ProcessLookupError:
+        return False
+
+
+def unnamed(pid: int) -> list[bytes]:
+    """The command line of what runs no Kafka by its words, as a distribution's own main class; else none."""
+    try:
+        words = command(pid)
+    except (ProcessLookupError, Hidden):
+        return []
+    return [] if _is_kafka(words) else words
+
+
+def started_by(words: Sequence[bytes]) -> list[int]:
+    """Who has this command line, in this network."""
+    return [pid for pid in pids() if unnamed(pid) == words and shares_network(pid)]
+
+
+def arguments(pid: int) -> list[bytes]:
+    """What it was started with as a broker: the file of its properties, and what stands behind that.
+    ProcessLookupError where it is no broker, or gone, Hidden where it may not be seen."""
+    words = command(pid)
+    if not _is_kafka(words):
+        raise ProcessLookupError(f"process {pid} is no broker")
+    if not _is_image(words):
+        return words[words.index(MAIN_CLASS, 1) + 1 :]
+    at = next((number for number, word in enumerate(words) if word in _CONFIG), 0)
+    return words[at + 1 :]
+
+
+def _rank(words: Sequence[bytes]) -> int:
+    """See likeliest; 0: it is no broker."""
+    return 3 if _is_image(words) else 2 * _is_kafka(words) + (_program(words) == _JAVA)
+
+
+def _is_kafka(words: Sequence[bytes]) -> bool:
+    return _is_image(words) or MAIN_CLASS in words[1:]
+
+
+def _is_image(words: Sequence[bytes]) -> bool:
+    """Its program has the name of Kafka's main class."""
+    return _program(words) == MAIN_CLASS and words[1:2] != [_SETUP]
 
 
 def _program(words: Sequence[bytes]) -> bytes:
-    """The name of its file, as Kafka's main class where that is a native image."""
     return words[0].rpartition(b"/")[2]
 
 
@@ -112,9 +172,19 @@ def shares_network(pid: int) -> bool:
 def of_group(group: str) -> Iterator[int]:
     """The processes of a control group, as systemd names it, and of those below it."""
     for root in _CONTROL_GROUPS if group.strip("/") else ():
-        for file in (root / group.strip("/")).rglob("cgroup.procs"):
-            with suppress(FileNotFoundError):  # it ended meanwhile
-                yield from map(int, file.read_text().split())
+        with suppress(FileNotFoundError):  # one below it ended meanwhile
+            for file in (root / group.strip("/")).rglob("cgroup.procs"):
+                yield from _members(file)
+
+
+def _members(file: Path) -> list[int]:
+    """None of a group that ended meanwhile, or is of threads."""
+    try:
+        return [int(word) for word in file.read_text().split()]
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
+            raise
+        return []
 
 
 def pids() -> Iterator[int]:

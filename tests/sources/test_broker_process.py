@@ -12,11 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from played_brokers import (
+    LISTENING,
+    found_by_another_user,
+    listening,
+    needs_root,
+    said_to_another_user,
+    until,
+)
 
 from agent.promql.vectors import STALE
 from agent.sources import broker_port, kafka_processes, listening_sockets
@@ -25,27 +32,7 @@ from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
 from agent.sources.process_limits import rlimit
 
-ROOT = Path(__file__).parents[2]
 ALL = frozenset(metric.name for metric in METRICS)
-LISTENING = (
-    "import socket, time; s = socket.create_server(('{host}', {port}));"
-    " print('on', flush=True); time.sleep(99)"
-)
-
-
-@contextmanager
-def listening(
-    port: int, *more: str, cwd: Path | None = None, host: str = "127.0.0.1"
-) -> Iterator[subprocess.Popen[str]]:
-    """A process that listens on the port; ended with the block, if it is not before."""
-    command = [sys.executable, "-c", LISTENING.format(host=host, port=port), *more]
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "on\n"
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -67,14 +54,6 @@ def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
 def values(part: BrokerProcess, wanted: frozenset[str] = ALL) -> dict[str, float]:
     """By the name without its prefix."""
     return {name.removeprefix("host_broker_"): value for name, _, value in part.read(wanted)}
-
-
-def until(what: str, holds: Callable[[], bool]) -> None:
-    """Wait for a condition, 20 s at most."""
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, f"waited 20 s for: {what}"
-        time.sleep(0.02)
 
 
 def test_what_proc_says_of_it(port: int, main_class: str) -> None:
@@ -368,7 +347,8 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
                 broker.kill()
         (control_group / "cgroup.procs").write_text(f"{script.pid}\n")
         with pytest.raises(
-            OSError, match=rf"kafka\.service, {script.pid}, is no broker, and no other of its"
+            OSError,
+            match=rf"{script.pid}, is no broker, and no other of its processes is: name host\.process\.port$",
         ):
             find(UNIT)
 
@@ -544,14 +524,6 @@ async def test_without_systemd_it_is_said_and_unread(monkeypatch: pytest.MonkeyP
     assert source.unread == {"host_broker_up"}
 
 
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, to be two users"
-)
-AS_AGENT = ["setpriv", "--reuid=61002", "--regid=61002", "--clear-groups", "--inh-caps=+dac_read_search"]
-AS_AGENT += ["--ambient-caps=+dac_read_search"]  # to read the code, which may lie below /root
-FIND = "import sys; from agent.sources.broker_pid import *; print(find(BrokerAt(port=int(sys.argv[1]))))"
-
-
 @needs_root
 def test_the_properties_of_a_broker_in_a_container_are_those_that_it_finds(
     tmp_path: Path, port: int, main_class: str
@@ -591,67 +563,57 @@ def test_another_broker_in_a_container_is_not_taken_for_one_that_died(port: int,
 
 
 @needs_root
-def test_a_container_is_not_taken_for_who_holds_what_its_proxy_does(port: int) -> None:
+def test_a_container_is_not_taken_for_who_holds_what_its_proxy_does(port: int, main_class: str) -> None:
     """Both are the same user's, whose descriptors are not to be read: the container holds nothing of it."""
-    main = "kafka.Kafka"  # as the other user's agent looks for
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         file = Path(folder) / "server.properties"
         file.write_text(f"listeners=A://:{port}\n")
-        broker = [sys.executable, "-c", "import time; time.sleep(99)", main, str(file)]
+        broker = [sys.executable, "-c", "import time; time.sleep(99)", main_class, str(file)]
         with (
             listening(port, host="127.0.0.2"),
             subprocess.Popen(["unshare", "--net", *broker]) as other,
         ):
             try:
-                until("its command line", lambda: main.encode() in kafka_processes.command(other.pid)[3:])
+                until(
+                    "its command line", lambda: main_class.encode() in kafka_processes.command(other.pid)[3:]
+                )
                 until("its own network", lambda: not kafka_processes.shares_network(other.pid))
-                at_host = FIND.replace("port=int(sys.argv[1])", 'port=int(sys.argv[1]), hosts=("127.0.0.1",)')
-                said = said_to_another_user(at_host, str(port))
+                said = found_by_another_user(port, "127.0.0.1", main=main_class)
                 assert f"but maybe process {other.pid} in a network namespace of its own" in said
-                assert "that user runs 0 brokers" in found_by_another_user(port)
+                assert "that user runs 0 brokers" in found_by_another_user(port, main=main_class)
             finally:
                 other.kill()
 
 
 @needs_root
-def test_another_users_broker_that_does_not_listen_yet_is_found_by_what_all_may_read(port: int) -> None:
+def test_another_users_broker_that_does_not_listen_yet_is_found_by_what_all_may_read(
+    port: int, main_class: str
+) -> None:
     """Its root may not be looked into."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         file = Path(folder) / "server.properties"
         file.write_text(f"listeners=A://:{port}")
-        with listening(0, "kafka.Kafka", str(file)) as process:
-            assert found_by_another_user(port) == str(process.pid)
+        with listening(0, main_class, str(file)) as process:
+            assert found_by_another_user(port, main=main_class) == str(process.pid)
 
 
 UNSEEN = ["unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "-"]
 
 
-def found_by_another_user(port: int, *before: str) -> str:
-    """The pid, or the end of the error."""
-    return said_to_another_user(FIND, str(port), *before)
-
-
-def said_to_another_user(code: str, argument: str, *before: str) -> str:
-    """What it prints, or the end of the error."""
-    command = [*before, *AS_AGENT, sys.executable, "-c", code, argument]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
-
-
 @needs_root
-def test_another_users_broker_is_found_by_owner_and_command_line(port: int) -> None:
+def test_another_users_broker_is_found_by_owner_and_command_line(port: int, main_class: str) -> None:
     """Its descriptors are not to be read, and need not be."""
-    with listening(port, "kafka.Kafka", "server.properties") as process:
-        assert found_by_another_user(port) == str(process.pid)
+    with listening(port, main_class, "server.properties") as process:
+        assert found_by_another_user(port, main=main_class) == str(process.pid)
 
 
 @needs_root
-def test_which_of_several_it_is_is_not_guessed(port: int) -> None:
+def test_which_of_several_it_is_is_not_guessed(port: int, main_class: str) -> None:
     """Nor whether a process without Kafka's main class is one; the error says what to do."""
     with listening(port):
-        said = found_by_another_user(port)
+        said = found_by_another_user(port, main=main_class)
     assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
     assert "that user runs 0 brokers" in said
     assert said.endswith("or name host.process.unit or pid_file")
@@ -674,20 +636,20 @@ def test_a_broker_that_proc_hides_is_not_taken_for_a_dead_one(tmp_path: Path, po
     file = tmp_path / "kafka.pid"
     tmp_path.chmod(0o755)
     file.write_text(str(os.getpid()))
-    said = said_to_another_user(READ + UP, f"file={file}", *UNSEEN)
+    said = said_to_another_user(READ + UP, f"file={file}", before=UNSEEN)
     assert said.startswith(
         f"agent.sources.kafka_processes.Hidden: process {os.getpid()} lives and cannot be seen"
     )
     assert "(hidepid, or ProtectProc= in its unit)" in said
     for gone in ("0", str(2**22 + 1), "9" * 30):
         file.write_text(gone)
-        assert said_to_another_user(READ + UP, f"file={file}", *UNSEEN) == "0.0"
+        assert said_to_another_user(READ + UP, f"file={file}", before=UNSEEN) == "0.0"
 
-    said = said_to_another_user(READ + UP, f"port={port}", *UNSEEN)
+    said = said_to_another_user(READ + UP, f"port={port}", before=UNSEEN)
     assert f"Hidden: nobody listens on port {port}, and whether a Kafka process will cannot be seen" in said
     assert said_to_another_user(READ + UP, f"port={port}") == "0.0"
     with listening(port, "kafka.Kafka.of-another-user"):
-        said = said_to_another_user(READ + UP, f"port={port}", *UNSEEN)
+        said = said_to_another_user(READ + UP, f"port={port}", before=UNSEEN)
     assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
     assert "that user runs 0 brokers, as far as /proc (hidepid" in said
 
@@ -709,7 +671,7 @@ for _ in range(2):
 def test_the_end_of_a_broker_that_was_seen_is_seen_where_proc_hides_others(port: int) -> None:
     """The agent runs as its user then."""
     assert (
-        said_to_another_user(READ + f"LISTENING = {LISTENING!r}\n" + OWN, f"port={port}", *UNSEEN)
+        said_to_another_user(READ + f"LISTENING = {LISTENING!r}\n" + OWN, f"port={port}", before=UNSEEN)
         == "1.0 0.0\n1.0 0.0"
     )
 
