@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
-from agent.server_properties import parse
+from msgspec import Struct
+
 from agent.sources import kafka_processes
+from agent.sources.broker_listeners import says_so, will_listen
 from agent.sources.kafka_processes import PROC, Hidden
-from agent.sources.listening_sockets import EVERYWHERE, Listening, at_host, is_address, is_here, listening
+from agent.sources.listening_sockets import Listening, at_host, is_address, is_here, listening
 
-_LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
-_MOST_BYTES = 1 << 20  # of a properties file
 _NAME_IT = "name host.process.unit or pid_file"
+
+
+class _Held(Struct, frozen=True):
+    """Sockets, which processes have which of them (inodes by pid), and how many cannot be looked at."""
+
+    sockets: Sequence[Listening]
+    holders: Mapping[int, set[str]]
+    forbidden: int
+
+    @property
+    def unseen(self) -> list[Listening]:
+        """Those that nobody is seen to have."""
+        seen = set[str]().union(*self.holders.values())
+        return [each for each in self.sockets if each.inode not in seen]
+
+    def only(self, sockets: Sequence[Listening]) -> _Held:
+        """What is known of some of them."""
+        inodes = {each.inode for each in sockets}
+        holders = {pid: own & inodes for pid, own in self.holders.items() if own & inodes}
+        return _Held(sockets, holders, self.forbidden)
 
 
 def of_port(port: int, hosts: Sequence[str] = ()) -> int | None:
@@ -23,72 +43,96 @@ def of_port(port: int, hosts: Sequence[str] = ()) -> int | None:
     sockets = list(listening(port))
     if not sockets:
         return _not_yet_listening(port, hosts)
-    return _of_hosts(port, hosts, sockets) if hosts else _of_sockets(port, sockets)
+    held = _Held(sockets, *_holders({each.inode for each in sockets}))
+    return _of_hosts(port, hosts, held) if hosts else _of_sockets(port, held)
 
 
-def _of_hosts(port: int, hosts: Sequence[str], sockets: Sequence[Listening]) -> int | None:
+def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> int | None:
     """What the holders' own properties say goes first: a name leads where it will, or nowhere, while the
     broker that was started by it lives. One that is alone and says nothing is it only where the name leads to
     no address of this host: at one, nobody listens."""
-    says = {pid: _is_ours(pid, port, hosts) for pid in _holding(sockets)}
+    says = {pid: says_so(pid, port, hosts) for pid in _holding(held)}
     ours = [pid for pid, it_is in says.items() if it_is]
     if len(ours) == 1:
         return ours[0]
-    if there := list(dict.fromkeys(each for host in hosts for each in at_host(sockets, host))):
-        return _of_sockets(port, there)
+    if there := list(dict.fromkeys(each for host in hosts for each in at_host(held.sockets, host))):
+        return _of_sockets(port, held.only(there))
     unsure = [pid for pid, it_is in says.items() if it_is is None]
-    if len(says) == len(unsure) == 1 and not any(is_address(host) or is_here(host) for host in hosts):
+    is_alone = len(says) == len(unsure) == 1 and not (held.holders and held.unseen)
+    if is_alone and not any(is_address(host) or is_here(host) for host in hosts):
         return unsure[0]
-    if ours or unsure or not (says or all(map(is_address, hosts))):
-        held = ", ".join(map(str, ours or unsure)) or "what is no broker"
+    if ours or unsure or not (says or _is_dead(hosts, held)):
+        shown = ", ".join(map(str, ours or unsure)) or "what is no broker"
         raise OSError(
-            f"nobody listens on port {port} at {' or '.join(hosts)}, but {held} at another address, and"
+            f"nobody listens on port {port} at {' or '.join(hosts)}, but {shown} at another address, and"
             f" whether that is the broker cannot be seen: {_NAME_IT}"
         )
     return _not_yet_listening(port, hosts)
 
 
-def _of_sockets(port: int, its: Sequence[Listening]) -> int:
-    sockets = {each.inode: each.owner for each in its}
-    holders, forbidden = _holders(sockets)
-    if not holders:
-        return _by_owner(port, set(sockets.values()), forbidden)
-    found = kafka_processes.likeliest(holders)
-    unseen = sockets.keys() - set[str]().union(*holders.values())
-    if len(found) != 1 or unseen:  # a proxy of a container's, or brokers at several addresses
-        held = ", ".join(map(str, holders)) + (" and others that cannot be seen" if unseen else "")
+def _is_dead(hosts: Sequence[str], held: _Held) -> bool:
+    """Where nobody listens there, and no broker is seen elsewhere: not where a name leads away or nowhere, or
+    where somebody cannot be seen who may be it."""
+    return all(is_address(host) or (not held.unseen and is_here(host)) for host in hosts)
+
+
+def _of_sockets(port: int, held: _Held) -> int:
+    if not held.holders:
+        return _by_owner(port, {each.owner for each in held.sockets}, held.forbidden)
+    found = kafka_processes.likeliest(held.holders)
+    if len(found) != 1 or held.unseen:  # a proxy of a container's, or brokers at several addresses
+        shown = ", ".join(map(str, held.holders)) + (" and others that cannot be seen" if held.unseen else "")
         raise OSError(
-            f"port {port} is held by process {held}, of which {len(found)} may be the broker: {_NAME_IT}"
+            f"port {port} is held by process {shown}, of which {len(found)} may be the broker: {_NAME_IT}"
         )
     return found[0]
 
 
-def _holding(sockets: Sequence[Listening]) -> list[int]:
-    """Which of the brokers may hold any of them."""
-    holders, _ = _holders([each.inode for each in sockets])
-    return kafka_processes.likeliest(holders or _owned_by({each.owner for each in sockets}))
+def _holding(held: _Held) -> list[int]:
+    """Which brokers may hold any of the sockets: who is seen to, and whoever the others' owners run."""
+    unseen = _owned_by({each.owner for each in held.unseen})
+    return list(dict.fromkeys((*kafka_processes.likeliest(held.holders), *unseen)))
 
 
 def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
-    """Which processes have which of the sockets, and how many processes cannot be looked at."""
-    found, forbidden = {}, 0
-    for pid in kafka_processes.pids():
-        try:
-            with os.scandir(PROC / str(pid) / "fd") as descriptors:
-                if own := {inode for each in descriptors if (inode := _socket(each)) in sockets}:
-                    found[pid] = own
-        except PermissionError:
-            forbidden += 1
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
+    """Which processes have which of the sockets, and how many processes cannot be looked at. A look costs
+    some microseconds a descriptor, so that nobody is looked at who is less likely a broker than who has
+    them all."""
+    found, forbidden = dict[int, set[str]](), 0
+    for pids in kafka_processes.likely_first():
+        for pid in pids:
+            try:
+                own = _own(pid, sockets)
+            except PermissionError:
+                forbidden += 1
+                continue
+            if own:
+                found[pid] = own
+        if set[str]().union(*found.values()) == sockets:
+            break
     return found, forbidden
+
+
+def _own(pid: int, sockets: Collection[str]) -> set[str]:
+    """Those that this process has. PermissionError where it cannot be looked at."""
+    own = set[str]()
+    try:
+        with os.scandir(PROC / str(pid) / "fd") as descriptors:
+            for each in descriptors:
+                if (inode := _socket(each)) in sockets:
+                    own.add(inode)
+                    if len(own) == len(sockets):
+                        break
+    except (FileNotFoundError, ProcessLookupError):
+        return set()  # it ended meanwhile
+    return own
 
 
 def _not_yet_listening(port: int, hosts: Sequence[str]) -> int | None:
     """One in another network namespace, as a container's, is another one: its port is another port."""
     nobody = f"nobody listens on port {port}" + (f" at {' or '.join(hosts)}" if hosts else "")
     try:
-        will = [pid for pid, _ in kafka_processes.brokers() if _will_listen(PROC / str(pid), port, hosts)]
+        will = _due(port, hosts)
     except OSError as error:
         raise OSError(
             f"{nobody}, and whether a Kafka process will cannot be seen: {error}; {_NAME_IT}"
@@ -102,6 +146,26 @@ def _not_yet_listening(port: int, hosts: Sequence[str]) -> int | None:
     if not found and kafka_processes.hides():
         raise Hidden(f"{nobody}, and whether a Kafka process will cannot be seen")
     return found[0] if found else None
+
+
+def _due(port: int, hosts: Sequence[str]) -> list[int]:
+    """Which brokers will listen there. OSError where that of one cannot be seen. That of sudo, say, need
+    not be: a likelier one was started with all that makes it look like a broker."""
+    will, unread, alike = list[int](), dict[int, OSError](), dict[tuple[bytes, ...], list[int]]()
+    for pid, _ in kafka_processes.brokers():
+        try:
+            alike.setdefault(tuple(kafka_processes.arguments(pid)), []).append(pid)
+            if will_listen(pid, port, hosts):
+                will.append(pid)
+        except ProcessLookupError:
+            continue  # it ended meanwhile
+        except OSError as error:
+            unread[pid] = error
+    for pids in alike.values():
+        for pid in () if unread.keys().isdisjoint(pids) else kafka_processes.likeliest(pids):
+            if pid in unread:
+                raise unread[pid]
+    return will
 
 
 def _owned_by(owners: Collection[int]) -> list[int]:
@@ -123,59 +187,11 @@ def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:
     )
 
 
-def _is_ours(pid: int, port: int, hosts: Sequence[str]) -> bool | None:
-    """Whether its properties say so. None where they cannot be read, or say so and are overridden."""
-    folder = PROC / str(pid)
-    try:
-        if _will_listen(folder, port, hosts):
-            return True
-        return None if _will_listen(folder, port, hosts, overridden=False) else False
-    except OSError:
-        return None
-
-
-def _will_listen(folder: Path, port: int, hosts: Sequence[str], *, overridden: bool = True) -> bool:
-    """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
-    OSError where these cannot be read, or leave the port to a ConfigProvider."""
-    main = b"\0" + kafka_processes.MAIN_CLASS + b"\0"
-    _, _, arguments = (folder / "cmdline").read_bytes().partition(main)
-    file, *overrides = os.fsdecode(arguments).split("\0")
-    text = _read_as_by(folder, file).decode("latin-1")
-    last = [each.removeprefix("--override=") for each in overrides if overridden]
-    said = parse("\n".join((text, *last)))
-    if said.roles == ("controller",):
-        return False
-    listeners = said.listeners or _LISTENERS
-    named = any(_is_named(each, port, hosts) for each in listeners)
-    if not named and any("$" in each for each in listeners):
-        raise OSError(f"{file} names no port: {', '.join(listeners)}")
-    return named
-
-
-def _read_as_by(folder: Path, file: str) -> bytes:
-    """Its beginning, as the process finds it: one in a container has a root of its own."""
-    from_root = Path(file).is_absolute()
-    try:
-        return _beginning(folder / ("root" if from_root else "cwd") / file.lstrip("/"))
-    except PermissionError:  # another user's root is hidden; most often it is ours
-        if not from_root:
-            raise
-        return _beginning(Path(file))
-
-
-def _beginning(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(_MOST_BYTES)
-
-
-def _is_named(listener: str, port: int, hosts: Sequence[str]) -> bool:
-    """Whether it is the one: `hosts` are from the broker's own properties, so that they are written alike."""
-    at, _, number = listener.rpartition("://")[2].rpartition(":")
-    return number == str(port) and (not hosts or at in (*hosts, *EVERYWHERE))
-
-
 def _socket(descriptor: os.DirEntry[str]) -> str:
+    """What is open there; nothing where it was closed meanwhile, or where the path of a file is too long."""
     try:
         return os.readlink(descriptor.path)  # noqa: PTH115 one call of thousands
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
+            raise
         return ""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from agent.sources import MetricInfo, kernel_file
+from agent.sources import MetricInfo, kafka_processes, kernel_file
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.kafka_processes import Hidden
 from agent.sources.kernel import Reading
@@ -67,6 +67,7 @@ class BrokerProcess:
         self._at = at
         self._pid: int | None = None
         self._started = -1
+        self._unnamed = list[bytes]()  # its command line, where that does not name Kafka
         self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
         self._changes = 0
         self._maps: tuple[float, int] | None = None  # due again (monotonic seconds), count
@@ -87,17 +88,29 @@ class BrokerProcess:
             if stat is not None:
                 self._changes += self._started not in (-1, stat.started)
                 self._started, self._maps, self._booted = stat.started, None, boot_time()
+                self._unnamed = [] if pid is None else kafka_processes.unnamed(pid)
             self._pid = pid
         return stat
 
     def _find(self) -> int | None:
         """One that was seen by its port and is not is gone, whatever /proc hides: the next will be seen."""
         try:
-            return find(self._at)
+            found = find(self._at)
         except Hidden:
             if self._at.port is None or self._started == -1:
                 raise
             return None
+        if found is None and self._at.port is not None and self._unnamed:
+            self._check_is_gone()
+        return found
+
+    def _check_is_gone(self) -> None:
+        """OSError where one that no word of Kafka's tells may have been started again and not listen yet."""
+        if again := kafka_processes.started_by(self._unnamed):
+            raise OSError(
+                f"nobody listens on port {self._at.port}, and whether process {again[0]}, which was started"
+                " like the broker before it, will cannot be seen: name host.process.unit"
+            )
 
     def _alive(self, pid: int | None) -> Stat | None:
         if pid is None:
