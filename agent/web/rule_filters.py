@@ -34,7 +34,8 @@ class Wanted(Struct, frozen=True):
         kind = self.alerting if isinstance(one.rule, AlertRule) else self.recording
         labels = dict(one.rule.labels)
         matched = not self.selectors or any(
-            all(m.matches(labels.get(m.name, "")) for m in s.matchers) for s in self.selectors
+            s.name is None and all(m.matches(labels.get(m.name, "")) for m in s.matchers)
+            for s in self.selectors  # a rule has no label __name__
         )
         return kind and matched and (not self.names or one.rule.name in self.names)
 

@@ -120,6 +120,10 @@ def test_active_alerts_are_those_of_all_groups() -> None:
         ([("match[]", '{severity="page"}')], ["Full"]),
         ([("match[]", '{severity="page"}'), ("match[]", '{a=~"b|c"}')], ["Full", "job:up:sum"]),
         ([("rule_name[]", "nobody")], []),
+        ([("match[]", "Full")], []),  # no rule has a label __name__
+        ([("match[]", 'Full{severity="page"}')], []),
+        ([("match[]", '{__name__="Full"}')], []),
+        ([("match[]", "Full"), ("match[]", '{a="b"}')], ["job:up:sum"]),
     ],
 )
 def test_filters(pairs: list[tuple[str, str]], found: list[str]) -> None:
