@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import click
 
+from agent.commands import streams
 from agent.commands.table import Table
 from agent.version import VERSION
 
@@ -52,10 +53,15 @@ def _run() -> int:
     # Before numpy is loaded: its linear algebra, which nobody uses, would keep a thread for each core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        streams.refuse_bytes(sys.argv[1:])
         code = cli.main(prog_name="ottla", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        streams.show(error)
         return error.exit_code
+    except OSError as error:
+        if not streams.hold_back(error):
+            raise
+        return 1
     except (KeyboardInterrupt, click.Abort):
         return 130
     return code if isinstance(code, int) else 0

@@ -1,0 +1,64 @@
+"""A command's arguments and what it prints: what is no text, or cannot be written, is told in a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TextIO
+
+import click
+
+
+def refuse_bytes(arguments: Sequence[str]) -> None:
+    """Raises click's usage error where one of them is no text: neither an agent nor JSON could take it."""
+    for each in arguments:
+        try:
+            each.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"the argument {each[:80]!a} is not UTF-8") from error
+
+
+def hold_back(error: OSError) -> bool:
+    """Whether `error` says that stdout or stderr cannot be written; that is told, if it can be.
+
+    What could not be written may still be in the stream's buffer. The interpreter would try again at its end,
+    and complain: it goes where nothing fails.
+    """
+    if not _is_echo_s(error):
+        return False
+    with contextlib.suppress(OSError):  # it may be stderr that cannot be written
+        click.echo(f"Error: cannot write to stdout: {error.strerror or error}", err=True)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not _is_flushed(stream):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+    return True
+
+
+def _is_echo_s(error: OSError) -> bool:
+    """Whether it was raised where all words of commands are printed, and not by a file of another use."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_code is click.echo.__code__
+
+
+def _is_flushed(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
+
+
+def show(error: click.ClickException) -> None:
+    """What went wrong, on stderr; the exit code tells it where that cannot be written."""
+    if sys.stderr is None:
+        return  # closed, and click would take stdout in its place
+    try:
+        error.show()
+    except OSError as unwritable:
+        if not hold_back(unwritable):
+            raise
