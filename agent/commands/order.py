@@ -30,6 +30,10 @@ def pause(reason: str, for_: str | None, output: str, **where: Any) -> None:
         for_ms = parse_duration(for_) if for_ is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--for") from error
+    if not reason.strip():
+        raise click.BadParameter("a pause needs a reason", param_hint="REASON")
+    if for_ms == 0:
+        raise click.BadParameter("a pause lasts longer than that", param_hint="--for")
     answer = order(find(**where), "pause", reason=reason, for_ms=for_ms)
     tell(output, answer, f"paused{f' for {for_}' if for_ else ' until `ottla resume`'}: {reason}")
 

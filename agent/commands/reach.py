@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from agent.journal import JournalFailed, read
 from agent.model import Entry
-from agent.web.client import Agent, Rejected, Unreachable
+from agent.web.client import Agent, Rejected, Stranger, Unreachable
 from agent.yaml_marks import Complaints, Fields, Scalar, compose
 
 CONFIG = Path("/etc/ottla/ottla.yml")
@@ -73,6 +73,7 @@ def settings(file: Path | None) -> dict[str, Path]:
 def ask(reach: Reach, name: str, offline: Callable[[tuple[Entry, ...], int], Any], **query: Any) -> Any:
     """The agent's answer; where nobody answers the journal's, and it is said so on stderr.
 
+    What a stranger answers leads to no journal: the agent may live, and the address be wrong.
     Raises NobodyAnswers, or click's exception with the agent's refusal.
     """
     why = "no agent was asked"
@@ -81,6 +82,8 @@ def ask(reach: Reach, name: str, offline: Callable[[tuple[Entry, ...], int], Any
             return _agent(reach.address).get(name, **query)
         except Rejected as error:
             raise click.ClickException(str(error)) from error
+        except Stranger as error:
+            raise NobodyAnswers(str(error)) from error
         except Unreachable as error:
             why = str(error)
     if reach.state is None:
@@ -100,6 +103,8 @@ def get(reach: Reach, name: str) -> Any:
         return _agent(reach.address).get(name)
     except Rejected as error:
         raise click.ClickException(str(error)) from error
+    except Stranger as error:
+        raise NobodyAnswers(str(error)) from error
     except Unreachable as error:
         raise NobodyAnswers(f"{error}; `ottla control status` reads the control topic itself") from error
 

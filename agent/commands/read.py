@@ -14,6 +14,7 @@ from agent.commands.options import reading, tell
 from agent.commands.reach import ask, find
 from agent.history import History, ImpossibleTransition, replay
 from agent.model import Entry
+from agent.web.client import MAX_SUBJECT
 
 
 @click.command()
@@ -39,6 +40,10 @@ def why(subject: str, output: str, **where: Any) -> None:
     SUBJECT is a rule (LogDirFillingUp), a target (/var/lib/kafka/d1) or an incident. Exit code 1 where
     nobody has heard of it.
     """
+
+    if not 0 < len(subject) <= MAX_SUBJECT:
+        words = f"name a rule, a target or an incident, in 1 to {MAX_SUBJECT} characters"
+        raise click.BadParameter(words, param_hint="SUBJECT")
 
     def offline(entries: tuple[Entry, ...], now: int) -> Any:
         return report.why(_history(entries), entries, subject, now)

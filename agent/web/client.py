@@ -12,10 +12,15 @@ from urllib.parse import urlencode, urlsplit
 READ_S = 10.0
 ORDER_S = 75.0  # an undo is waited for longest: 60 s, after it was written down
 MAX_ANSWER = 32 * 1024 * 1024
+MAX_SUBJECT = 1_000  # characters of what `why` is asked of; a path is the longest that anybody has
 
 
 class Unreachable(Exception):
     """Nobody answered, or not in our language; the text says where and why."""
+
+
+class Stranger(Unreachable):
+    """Somebody answered, and not as an agent does: whether an agent lives is not known by that."""
 
 
 class Rejected(Exception):
@@ -57,9 +62,11 @@ class Agent:
             raise Unreachable(
                 f"may not connect to {self._address}: be root, or in its file's group"
             ) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Unreachable(f"no agent answers at {self._address}: {why}") from error
+        except http.client.HTTPException as error:
+            raise Stranger(f"{self._address} answers, and not in HTTP: is it an agent?") from error
         finally:
             connection.close()
         return self._answer(response.status, text)
@@ -74,7 +81,7 @@ class Agent:
         try:
             data = json.loads(text)
         except ValueError as error:
-            raise Unreachable(f"{self._address} answers {status} and no JSON: is it an agent?") from error
+            raise Stranger(f"{self._address} answers {status} and no JSON: is it an agent?") from error
         if status >= 400:
             raise Rejected(data.get("error", str(data)) if isinstance(data, dict) else str(data))
         return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -10,14 +11,13 @@ from aiohttp import web
 from agent.quantities import LONGEST_MS
 from agent.surface import Refused, Surface
 from agent.web.bodies import Order, answer, read_order
+from agent.web.client import MAX_SUBJECT
 from agent.web.door import BY, Handler
 from agent.web.fleet_routes import FleetOrders
-from agent.web.query_threads import QueryThreads
 
 log = logging.getLogger(__name__)
 MAX_BODY = 64 * 1024
 MAX_ACTIONS = 1_000
-MAX_SUBJECT = 1_000  # characters; a path is the longest that anybody asks for
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -86,11 +86,11 @@ async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamR
 
 
 class Reading:
-    """GET: what the agent shows."""
+    """GET: what the agent shows; `own` gives the server's own series, in Prometheus's text format."""
 
-    def __init__(self, surface: Surface, threads: QueryThreads) -> None:
+    def __init__(self, surface: Surface, own: Callable[[], bytes]) -> None:
         self._surface = surface
-        self._threads = threads
+        self._own = own
 
     def routes(self) -> list[web.RouteDef]:
         """The table of the reading routes."""
@@ -112,7 +112,7 @@ class Reading:
         return answer({"ready": ready, "why": why}, 200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        body = await self._surface.metrics() + self._threads.metrics()
+        body = await self._surface.metrics() + self._own()
         return web.Response(body=body, headers={"Content-Type": _EXPOSITION})
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -126,8 +126,10 @@ class Reading:
 
     async def _why(self, request: web.Request) -> web.Response:
         subject = request.query.get("of", "")
-        if not 0 < len(subject) <= MAX_SUBJECT:
+        if not subject:
             raise web.HTTPBadRequest(text="say of what: /api/v1/why?of=<a rule, a target or an incident>")
+        if len(subject) > MAX_SUBJECT:
+            raise web.HTTPBadRequest(text=f"say of what in at most {MAX_SUBJECT} characters")
         return answer(self._surface.why(subject))
 
     async def _actions(self, request: web.Request) -> web.Response:
@@ -152,10 +154,10 @@ class Ordering:
     async def pause(self, request: web.Request) -> web.Response:
         """Takes a Pause; a pause has a reason, and an end that lies ahead."""
         order = await read_order(request, Pause)
-        if not order.reason.strip() or (order.for_ms is not None and not 0 < order.for_ms <= LONGEST_MS):
-            raise web.HTTPBadRequest(
-                text="a pause needs a reason, and a duration above 0, of at most 292 years, if it has one"
-            )
+        if not order.reason.strip():
+            raise web.HTTPBadRequest(text="a pause needs a reason")
+        if order.for_ms is not None and not 0 < order.for_ms <= LONGEST_MS:
+            raise web.HTTPBadRequest(text="a pause has a duration above 0, of at most 292 years, or none")
         await self._surface.pause(order.reason, request[BY], order.for_ms)
         return answer({"ok": True})
 

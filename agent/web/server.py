@@ -16,6 +16,7 @@ from agent.surface import Surface
 from agent.web import prometheus
 from agent.web.door import NAMES, POSTED_READS, Door, loopback_names, operators_order
 from agent.web.listeners import CannotListen, tcp_listener, unix_listener
+from agent.web.malformed import ConnectionLog
 from agent.web.query_threads import QueryThreads
 from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
 
@@ -35,6 +36,7 @@ class Server:
         self._path = path
         self._state = state
         self._threads = QueryThreads()
+        self._connections = ConnectionLog(log)
         self._runners: list[web.AppRunner] = []
         self._servers: list[asyncio.Server] = []
         self._inode = 0
@@ -89,12 +91,16 @@ class Server:
 
     def _reads(self) -> list[web.RouteDef]:
         asked = prometheus.Prometheus(self._surface, self._threads)
-        return [*Reading(self._surface, self._threads).routes(), *asked.routes()]
+        return [*Reading(self._surface, self._metrics).routes(), *asked.routes()]
+
+    def _metrics(self) -> bytes:
+        return self._threads.metrics() + self._connections.metrics()
 
     async def _serve(self, listener: socket.socket, app: web.Application) -> None:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=self._connections,
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=CLOSE_S,
             max_line_size=MAX_BODY,  # a query may stand in the URL

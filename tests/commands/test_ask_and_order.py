@@ -252,6 +252,12 @@ async def test_stop_waits_until_the_agent_is_gone(agent: Server, folder: Path, s
         (("undo", "i1", "--all"), "say what to undo"),
         (("undo", "i1", "--offline"), "--offline undoes everything"),
         (("why",), "Missing argument 'SUBJECT'"),
+        (("why", ""), "name a rule, a target or an incident, in 1 to 1000 characters"),
+        (("why", "A" * 100_000), "name a rule, a target or an incident, in 1 to 1000 characters"),
+        (("why", "\udcff"), "the argument '\\udcff' is not UTF-8"),
+        (("why", "-o", "json", "\udcff"), "the argument '\\udcff' is not UTF-8"),
+        (("pause", " "), "a pause needs a reason"),
+        (("pause", "x", "--for", "0s"), "a pause lasts longer than that"),
     ],
 )
 async def test_a_mistake_is_a_sentence_and_exit_code_2(words: tuple[str, ...], said: str) -> None:
@@ -294,6 +300,35 @@ async def test_a_closed_pipe_is_quiet(agent: Server, folder: Path) -> None:
     assert (ran.code, ran.err) == (1, "")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "-o", "json"), ("actions",), ("status", "--help"), ("--version",)]
+)
+async def test_an_output_that_is_full_is_a_sentence(
+    agent: Server, folder: Path, words: tuple[str, ...], unbuffered: str
+) -> None:
+    """Nor does the interpreter complain at its end, when it flushes once more."""
+    where = {"OTTLA_SOCKET": str(folder / "s"), "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        ran = await ottla(*words, stdout=full.fileno(), **where)
+    assert (ran.code, ran.err) == (1, "Error: cannot write to stdout: No space left on device\n")
+
+
+async def test_the_exit_code_tells_where_nothing_can_be_written(agent: Server, folder: Path) -> None:
+    """Full or closed, on either side: no other code than the one that would have been."""
+    ask = f"{sys.executable} -m agent status --socket {folder / 's'}"
+    for line, code in (
+        (f"{ask} >&-", 0),
+        (f"{ask} >&- 2>&-", 0),
+        (f"{ask} >/dev/full 2>/dev/full", 1),
+        (f"{ask}.none 2>/dev/full", 3),
+        (f"{ask}.none 2>&-", 3),
+    ):
+        child = await asyncio.create_subprocess_shell(line, stdout=-1, stderr=-1)
+        out, err = await asyncio.wait_for(child.communicate(), 30)
+        assert (child.returncode, out, err) == (code, b"", b""), line
+
+
 # As from a terminal: what a script runs in the background has ^C ignored, and so have these tests then.
 INTERRUPTIBLE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
@@ -327,3 +362,40 @@ async def test_an_agent_that_answers_no_json_is_told_as_such(folder: Path) -> No
     server.close()
     assert (ran.code, ran.out) == (3, "")
     assert "answers 200 and no JSON: is it an agent?" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nhello", "answers 400 and no JSON"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "answers, and not in HTTP"),
+    ],
+)
+async def test_what_a_stranger_answers_leads_to_no_journal(dead: Path, answer: bytes, said: str) -> None:
+    """The agent may live, and the address be wrong: the journal would be told as if it did not."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(talk, dead / "s")
+    ran = await ottla("status", "--socket", dead / "s", "--state", dead)
+    server.close()
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == f"Error: {dead / 's'} {said}: is it an agent?\n"
+
+
+async def test_who_hangs_up_is_taken_for_nobody(dead: Path) -> None:
+    """As an agent that ends in that moment does."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(talk, dead / "s")
+    ran = await ottla("status", "--socket", dead / "s", "--state", dead)
+    server.close()
+    assert ran.code == 1
+    assert "Remote end closed connection without response; this is the journal in" in ran.err

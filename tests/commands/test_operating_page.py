@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
 def test_every_route_is_on_the_page() -> None:
     surface, threads = FakeSurface(), QueryThreads()
-    reads = [*Reading(surface, threads).routes(), *Prometheus(surface, threads).routes()]
+    reads = [*Reading(surface, threads.metrics).routes(), *Prometheus(surface, threads).routes()]
     threads.close()
     routes = [*reads, *Ordering(surface).routes()]
     assert [r.path for r in routes if f"`{r.path}" not in PAGE] == []

@@ -202,7 +202,7 @@ async def test_a_body_has_a_limit(address: str, folder: Path) -> None:
         ("GET", "/api/v2", 404, "there is nothing at /api/v2"),
         ("DELETE", "/api/v1/status", 405, "/api/v1/status takes GET, not DELETE"),
         ("GET", "/api/v1/why", 400, "say of what"),
-        ("GET", "/api/v1/why?of=" + "x" * 1001, 400, "say of what"),
+        ("GET", "/api/v1/why?of=" + "x" * 1001, 400, "say of what in at most 1000 characters"),
         ("GET", "/api/v1/actions?limit=0", 400, "limit='0': a number from 1 to 1000"),
         ("GET", "/api/v1/actions?limit=many", 400, "limit='many'"),
         ("GET", "/api/v1/actions?limit=00000000" + "1" * 5_000, 400, "1': a number from 1 to 1000"),
