@@ -46,7 +46,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run one command; a user's mistake is a sentence, ^C says nothing (nor do closed pipes: click)."""
-    sys.exit(_run())
+    try:
+        sys.exit(_run())
+    finally:
+        streams.let_go()
 
 
 def _run() -> int:
@@ -59,7 +62,7 @@ def _run() -> int:
         streams.show(error)
         return error.exit_code
     except OSError as error:
-        if not streams.hold_back(error):
+        if not streams.is_told(error):
             raise
         return 1
     except (KeyboardInterrupt, click.Abort):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -51,10 +52,13 @@ async def _serve(config: Config) -> None:
     service = await make_service(config)
     settle()
     later = asyncio.create_task(_give_back())
-    await service.run(
-        lambda address: click.echo(f"ottla: http://{address}, socket {config.socket}", err=True)
-    )
+    await service.run(lambda address: _say(f"ottla: http://{address}, socket {config.socket}"))
     later.cancel()
+
+
+def _say(words: str) -> None:
+    with contextlib.suppress(OSError):  # nor does a full disk beneath its log end an agent later on
+        click.echo(words, err=True)
 
 
 async def _give_back() -> None:

@@ -21,22 +21,25 @@ def refuse_bytes(arguments: Sequence[str]) -> None:
             raise click.UsageError(f"the argument {each[:80]!a} is not UTF-8") from error
 
 
-def hold_back(error: OSError) -> bool:
-    """Whether `error` says that stdout or stderr cannot be written; that is told, if it can be.
-
-    What could not be written may still be in the stream's buffer. The interpreter would try again at its end,
-    and complain: it goes where nothing fails.
-    """
+def is_told(error: OSError) -> bool:
+    """Whether `error` says that stdout or stderr cannot be written, which is told then, if it can be."""
     if not _is_echo_s(error):
         return False
     with contextlib.suppress(OSError):  # it may be stderr that cannot be written
         click.echo(f"Error: cannot write to stdout: {error.strerror or error}", err=True)
+    return True
+
+
+def let_go() -> None:
+    """At the end: what cannot be written goes where nothing fails.
+
+    It is still in the stream's buffer. The interpreter would try again, complain, and end with 120.
+    """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not _is_flushed(stream):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
-    return True
 
 
 def _is_echo_s(error: OSError) -> bool:
@@ -60,5 +63,5 @@ def show(error: click.ClickException) -> None:
     try:
         error.show()
     except OSError as unwritable:
-        if not hold_back(unwritable):
+        if not is_told(unwritable):
             raise
