@@ -26,6 +26,8 @@ from agent.model import (
     Refusal,
     Remedy,
     RuleHealth,
+    Step,
+    Verify,
 )
 from agent.proposal import name
 
@@ -61,6 +63,16 @@ ENDED = replay(
     entry(NOW - 1000 + n, k)
     for n, k in enumerate((Kind.STARTED, Kind.DONE, Kind.HEALED, Kind.UNDONE, Kind.CLOSED))
 )
+STEP = Step("throttle", (("log_dir", "$pth"), ("note", "a $b")), None, None, PLACE)
+CHECK = Verify('used{path="$path", dir=~"$pth.*"} < 0.8', 60_000, 0)
+UNLABELLED = (  # and what is said of each
+    (replace(REMEDY, target="pth"), "target: the alert has no label pth"),
+    (replace(REMEDY, target="pth", mode=Mode.OBSERVE), "target: the alert has no label pth"),
+    (replace(REMEDY, steps=(STEP,)), "$pth: the alert has no label pth"),
+    (replace(REMEDY, steps=(replace(STEP, args=(), verify=CHECK),)), "$pth: the alert has no label pth"),
+    (replace(REMEDY, unless=('up{path="$dir"} > 0',)), "$dir: the alert has no label dir"),
+    (replace(REMEDY, worse_if='up{path="$dir"} > 0'), "$dir: the alert has no label dir"),
+)
 ELSEWHERE = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other", target="/d2"))])
 SAME_PATIENT = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other"))])
 FAILURES = replay(
@@ -90,6 +102,8 @@ def test_nothing_objects_to_a_fine_scene() -> None:
     [
         ({"stop_file": "moving racks"}, "stop file", "the stop file stands: moving racks"),
         ({"history": PAUSED}, "pause", "paused: upgrade"),
+        *(({"remedy": each}, "labels", words) for each, words in UNLABELLED),
+        ({"decision": replace(decision(), labels=(("path", ""),))}, "labels", "target: the alert has no"),
         (
             {"remedy": replace(REMEDY, mode=Mode.OBSERVE)},
             "mode",
@@ -167,6 +181,11 @@ def test_each_question_objects_in_words(changed: dict[str, Any], question: str, 
     assert refusal is not None
     assert refusal.question == question
     assert words in refusal.reason
+
+
+def test_a_step_needs_no_label_that_another_step_names() -> None:
+    ladder = replace(REMEDY, steps=(STEP, replace(STEP, args=())))
+    assert judge(replace(FINE, remedy=ladder, decision=decision(step=1, steps=2))) is None
 
 
 def test_nobody_acts_alone_on_a_symptom_of_many() -> None:
@@ -276,6 +295,7 @@ def test_the_questions_are_asked_in_the_order_of_the_design() -> None:
     assert [name for name, _ in QUESTIONS] == [
         "stop file",
         "pause",
+        "labels",
         "mode",
         "inputs",
         "corroboration",

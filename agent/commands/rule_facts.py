@@ -10,7 +10,9 @@ from agent.daemon.origins import source_of
 from agent.lints import Facts, Metric
 from agent.model import ActionSpec
 from agent.rulebook import Rulebook
+from agent.rulebook.log_files import groups_of
 from agent.sources.catalogue import declared
+from agent.sources.label_names import LABELS
 from agent.sources.log_counters import metrics_of
 from agent.sources.name_files import shipped
 from agent.sources.names import Names
@@ -35,7 +37,8 @@ def _metrics(book: Rulebook, names: Names) -> Iterator[Metric]:
     for name, info in declared(names).items():
         row = names.metrics.get(names.origin(name))
         single = row is not None and "*" not in row.mbean
-        yield Metric(name, info.type, info.unit, info.help, source_of(names.origin(name)), single)
+        source = source_of(names.origin(name))
+        yield Metric(name, info.type, info.unit, info.help, source, single, LABELS.get(name))
     for pattern in book.logs:
         for info in metrics_of(pattern):
-            yield Metric(info.name, info.type, info.unit, info.help, "logs")
+            yield Metric(info.name, info.type, info.unit, info.help, "logs", labels=groups_of(pattern.regex))

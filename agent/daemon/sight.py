@@ -233,6 +233,6 @@ class Sight:
         return self._origins.of(self.alerts.expression(alert, labels))
 
     def patients(self, remedy: Remedy) -> int:
-        """How many targets of this remedy's alert fire."""
+        """How many targets of this remedy's alert fire; without the label that names it each alert is one."""
         mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
-        return len({a.label(remedy.target) for a in mine})
+        return len({a.label(remedy.target) or a.labels for a in mine})

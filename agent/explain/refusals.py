@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from agent.gate import named
 from agent.lints.case import Case, Written
 from agent.model import Blast, Mode, Policy, Remedy
 from agent.quantities import show_duration
@@ -44,6 +45,11 @@ def refusals(case: Case, each: Written, remedy: Remedy, policy: Policy) -> list[
     )
     told = ((question, when(asked)) for question, when in WHEN.items())
     return [{"question": question, "when": words} for question, words in told if words]
+
+
+def _labels(asked: Asked) -> str:
+    names = dict.fromkeys(name for _, name in named(asked.remedy, asked.remedy.steps) if name != "alertname")
+    return f"the alert has no label {' or '.join(names)}" if names else ""
 
 
 def _mode(asked: Asked) -> str:
@@ -116,6 +122,7 @@ WHEN: Mapping[str, Callable[[Asked], str]] = MappingProxyType(
     {
         "stop file": lambda _: "the stop file stands",
         "pause": lambda _: "somebody has paused the agent",
+        "labels": _labels,
         "mode": _mode,
         "inputs": _inputs,
         "corroboration": _corroborated,

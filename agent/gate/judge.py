@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.gate.approval import APPROVAL, approved
+from agent.gate.labels import labelled
 from agent.gate.questions import (
     breaker,
     claimable,
@@ -31,6 +32,7 @@ Question = Callable[[Scene], str | None]
 QUESTIONS: tuple[tuple[str, Question], ...] = (
     ("stop file", stopped),
     ("pause", paused),
+    ("labels", labelled),
     ("mode", mode),
     ("inputs", inputs),
     ("corroboration", corroborated),

@@ -22,6 +22,7 @@ from agent.lints.self_fulfilling_verify import self_fulfilling_verify
 from agent.lints.short_range import short_range
 from agent.lints.single_signal import single_signal
 from agent.lints.template_unsupported import template_unsupported
+from agent.lints.unknown_label import unknown_label
 from agent.lints.window_too_long import window_too_long
 from agent.rulebook import Marks, Rulebook
 from agent.yaml_marks import Complaint
@@ -40,6 +41,7 @@ LINTS: tuple[tuple[str, Lint], ...] = (
     ("nan-compare", nan_compare),
     ("nameless-selector", nameless_selector),
     ("label-lost", label_lost),
+    ("unknown-label", unknown_label),
     ("template-unsupported", template_unsupported),
     ("single-signal", single_signal),
     ("logs-only", logs_only),

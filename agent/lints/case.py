@@ -11,6 +11,7 @@ from agent.promql.nodes import Node, Selector
 from agent.rulebook import Marks, Rulebook
 from agent.rulebook.compiled import compiled
 from agent.rulebook.filling import LABEL
+from agent.rulebook.labels import MayHave, any_labels, labels_of
 from agent.yaml_marks import Scalar, Severity
 
 
@@ -24,6 +25,7 @@ class Metric:
     help: str
     source: str
     single: bool = False
+    labels: MayHave = None  # all that its series may have; None: that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,23 @@ class Case:
             and each.rule.name == remedy.alert
             and set(remedy.match) <= set(each.rule.labels)
         )
+
+    def labels(self, name: str, above: frozenset[str] = frozenset()) -> MayHave:
+        """Which labels the series of this name may have; of a recorded one what its rules leave of them.
+        `above`: recorded names on the way here, of which one may read itself."""
+        if name in above:
+            return None
+        rules = [each for each in self.written if each.role == "record" and each.name == name]
+        if not rules:
+            metric = self.facts.metrics.get(name)
+            return metric.labels if metric else None
+        return any_labels([self.labels_of(each, above | {name}) for each in rules])
+
+    def labels_of(self, each: Written, above: frozenset[str] = frozenset()) -> MayHave:
+        """Which labels the results of a rule may have, its own included."""
+        found = labels_of(each.node, lambda name: self.labels(name, above))
+        own = {name for name, _ in each.rule.labels} if isinstance(each.rule, Rule) else set[str]()
+        return None if found is None else found | own
 
     def sources(self, names: frozenset[str]) -> frozenset[str]:
         """The sources behind these series; behind a recorded one those of what it is made of."""

@@ -87,7 +87,8 @@ def _agree(wanted: ExpectedEntry, line: Told) -> bool:
 def _wordings(line: Told) -> list[str]:
     """Everything that says what the entry is, the fullest first."""
     _, entry, decision = line
-    deeds = [f" {decision.do} on {decision.target}", ""] if decision else [""]
+    patient = f" on {decision.target}" if decision and decision.target else ""
+    deeds = [f" {decision.do}{patient}", ""] if decision else [""]
     questions = [f" ({entry.question})", ""] if entry.question else [""]
     reason = f": {' '.join(entry.reason.split())}" if entry.reason else ""
     return [f"{entry.kind}{deed}{question}{reason}" for deed in deeds for question in questions]

@@ -250,3 +250,15 @@ def test_the_incident_of_an_alert_whose_metric_comes_no_more_ends(tmp_path: Path
     remedies = REMEDIES.replace("mode: act", "mode: act\n    unless: [vector(1)]")
     verdict = play(tmp_path, lines, alerts=rules, remedies=remedies)
     assert verdict.failures == ()
+
+
+def test_a_target_that_no_alert_has_starts_nothing(tmp_path: Path) -> None:
+    """A misspelt one would make one patient of two full dirs, and pass `max_targets` and the cooldown."""
+    lines = """\
+    events: {30s: {log_dirs: {/data2: {other: 9GiB}}}}
+    lasts: 3m
+    journal: |
+      1m refused drain_disk (labels): target: the alert has no label pth
+"""
+    verdict = play(tmp_path, lines, remedies=REMEDIES.replace("target: path", "target: pth"))
+    assert verdict.failures == ()
