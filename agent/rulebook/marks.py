@@ -56,7 +56,7 @@ class Marks:
     def entry(self, place: Place) -> Entry:
         """The lines of the mapping at `place`, its own key included."""
         fields = self._mappings.get(place)
-        last = max((s.last_line for s in _scalars(fields)), default=place.line) if fields else place.line
+        last = max([place.line, *(s.last_line for s in _scalars(fields))]) if fields else place.line
         return Entry(place, self._names.get(place, place).line, last)
 
     def within_text(self, place: Place) -> bool:

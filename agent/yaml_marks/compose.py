@@ -15,6 +15,7 @@ import yaml
 
 from agent.model import Place
 from agent.yaml_marks.complaints import Complaints
+from agent.yaml_marks.merge_keys import MERGE, merged
 from agent.yaml_marks.nodes import Fields, Items, Node, Scalar, advance
 
 MAX_BYTES = 1 << 20
@@ -143,6 +144,7 @@ class _Composer:
     def _mapping(self, place: Place, depth: int) -> Fields:
         fields: dict[str, Node] = {}
         keys: dict[str, Place] = {}
+        merges = False
         for event in self._until(yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             value = self._node(next(self._events), depth + 1)
@@ -154,7 +156,9 @@ class _Composer:
                 self._complaints.add(key.place, message, width=len(key.text))
             else:
                 fields[key.text], keys[key.text] = value, key.place
-        return Fields(place, fields, keys)
+                merges |= key.source == MERGE  # in quotes it is a name like any other
+        own = Fields(place, fields, keys)
+        return merged(own, self._complaints) if merges else own
 
     def _until(self, end: type) -> Iterator[Any]:
         while not isinstance(event := next(self._events), end):

@@ -178,6 +178,11 @@ remedies:
             "    limits: {per_cluster: 4/8d}",
             "4:27: per_cluster: more than the control topic can hold to; at most 1000 in at most 7d",
         ),
+        (
+            REMEDIES.partition("    steps:\n")[2],
+            "",
+            "6:5: the remedy of LogDirFillingUp has nothing in its 'steps'",
+        ),
         ("owner: sre\n", "", "1:1: a remedy file has no 'owner'; add `owner:`"),
         (
             "remedies:",
@@ -228,6 +233,8 @@ def test_a_label_behind_a_backslash_is_refused_as_any_other_mistake(tmp_path: Pa
             "    limit: -3\n    rules:",
             "3:12: limit: -3 is out of range",
         ),
+        ("expr: host_log_dir_used_ratio > 0.85", "expr: ''", "5:15: expr: expected text, but it is empty"),
+        ("expr: host_log_dir_used_ratio > 0.85", "expr:", "5:9: a rule has nothing in its 'expr'"),
         ("expr: host_log_dir_used_ratio > 0.85", "expr: 'x{a=~\"(\"}'", "5:21: expr: "),
         (
             "      - alert: LogDirFillingUp\n        expr",
@@ -245,6 +252,28 @@ def test_each_mistake_in_an_alert_has_its_place_and_words(
     assert complaints(write(tmp_path, alerts=ALERTS.replace(old, new)))[0].startswith(
         f"disk/alerts.yml:{complaint}"
     )
+
+
+def test_rules_may_share_what_stands_above_by_a_merge_key(tmp_path: Path) -> None:
+    """As in Prometheus. What is wrong is told where it was written, once."""
+    alerts = """\
+groups:
+  - name: g
+    rules:
+      - &base {alert: A, expr: up == 0, for: 1m, labels: &own {severity: page, team: a}}
+      - <<: *base
+        alert: B
+        labels: {<<: *own, team: b}
+"""
+    book = load([write(tmp_path, alerts=alerts)], SPECS)
+    assert [(r.name, r.expr, r.for_ms, dict(r.labels)) for r in book.alerts] == [
+        ("A", "up == 0", 60_000, {"severity": "page", "team": "a"}),
+        ("B", "up == 0", 60_000, {"severity": "page", "team": "b"}),
+    ]
+    wrong = alerts.replace("up == 0", "up =! 0")
+    assert [c.partition(": ")[0] for c in complaints(write(tmp_path, alerts=wrong))] == [
+        "disk/alerts.yml:4:35"
+    ]
 
 
 def test_prometheus_files_load_unchanged(tmp_path: Path) -> None:

@@ -144,6 +144,70 @@ def test_an_alias_is_the_value_that_was_anchored() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{<<: *a, d: 4}", {"b": 1, "c": 2, "d": 4}),
+        ("{b: 3, <<: *a, c: 4}", {"b": 3, "c": 4}),
+        ("{<<: [*a, *z]}", {"b": 1, "c": 2, "e": 6}),
+        ("{<<: [*z, {f: 7}, *a]}", {"b": 5, "c": 2, "e": 6, "f": 7}),
+        ("{<<: &n {<<: *z, b: 8}}", {"b": 8, "e": 6}),
+        ("{<<: []}", {}),
+        ('{"<<": 1}', {"<<": 1}),
+        ("[<<]", ["<<"]),
+    ],
+)
+def test_merge_keys_give_what_is_not_there_itself(text: str, value: object) -> None:
+    """As in Prometheus: a mapping's own keys win wherever they stand, then the first of several mappings."""
+    node, said = read(f"x: &a {{b: 1, c: 2}}\ny: &z {{b: 5, e: 6}}\nm: {text}\n")
+    assert isinstance(node, Fields)
+    assert (plain(node.fields["m"]), said) == (value, [])
+
+
+def test_what_was_merged_has_its_place_where_it_was_written() -> None:
+    node, _ = read("x: &a {b: 1}\nm:\n  <<: *a\n  c: 2\n")
+    assert isinstance(node, Fields)
+    merged = node.fields["m"]
+    assert isinstance(merged, Fields)
+    assert merged.place == Place("f.yml", 3, 3)
+    assert merged.keys == {"b": Place("f.yml", 1, 8), "c": Place("f.yml", 4, 3)}
+    assert merged.fields["b"].place == Place("f.yml", 1, 11)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("x: &a 1\nm: {b: 1, <<: *a}", "f.yml:2:11: <<: expected a mapping, or a list of mappings, but here"),
+        (
+            "m:\n  <<:\n  b: 1",
+            "f.yml:2:3: <<: expected a mapping, or a list of mappings, but here stands nothing",
+        ),
+        (
+            "m: {<<: [{a: 1}, [b]]}",
+            "f.yml:1:5: <<: expected a mapping, or a list of mappings, but here stands a",
+        ),
+        ("m: {<<: {a: 1}, <<: {b: 1}}", "f.yml:1:17: duplicate key '<<': the first is on line 1"),
+        ("m: &m {<<: *m}", "f.yml:1:12: no anchor &m stands before this alias"),
+    ],
+)
+def test_what_cannot_be_merged_is_told_where_it_is_to_be_merged(text: str, complaint: str) -> None:
+    (said,) = read(text)[1]
+    assert said.startswith(complaint)
+
+
+def test_merging_keeps_the_limits() -> None:
+    """Each layer counts what it takes over, and many small mappings take no longer than one large one."""
+    layers = "".join(f"a{n}: &a{n} {{<<: *a{n - 1}, k{n}: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
+    began = time.process_time()
+    assert "more than 100000 values" in read("a0: &a0 {k0: 1}\n" + layers)[1][0]
+    node, said = read("m: {<<: [" + ", ".join(f"{{k{n}: 1}}" for n in range(30_000)) + "]}")
+    assert isinstance(node, Fields)
+    merged = node.fields["m"]
+    assert isinstance(merged, Fields)
+    assert (len(merged.fields), said) == (30_000, [])
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("e: up ! 1\n", (1, 7)),
