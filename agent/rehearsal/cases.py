@@ -142,3 +142,9 @@ class UnitFile:
     def every(self) -> tuple[AnyTest, ...]:
         """All tests, promtool's first."""
         return (*self.tests, *self.remedy_tests)
+
+    @property
+    def expects_of_rules(self) -> bool:
+        """Whether anything is expected that only a rule can make happen."""
+        fires = any(case.expected for test in self.every for case in test.alerts)
+        return fires or any(test.journal for test in self.remedy_tests)

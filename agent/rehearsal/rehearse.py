@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent.model import ActionSpec
+from agent.model import ActionSpec, Place
 from agent.rehearsal.alert_tests import run_alert_test
 from agent.rehearsal.cases import AlertTest, AnyTest, UnitFile
 from agent.rehearsal.stories import run_remedy_test
@@ -33,6 +33,9 @@ class Rehearsal:
         self.units = tuple(unit for unit in found if unit is not None)
         for unit in self.units:
             self._book(unit)
+            if not unit.rule_files and unit.expects_of_rules:
+                message = "no rule file is found, by which these tests expect something"
+                self._complaints.add(Place(str(unit.path), 1, 1), message, "look at `rule_files:`")
 
     @property
     def complaints(self) -> tuple[Complaint, ...]:
@@ -77,5 +80,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if _UNIT.fullmatch(path.name) and not hidden and path.is_file():
+        if not _UNIT.fullmatch(path.name) or hidden:
+            continue
+        if path.is_file() or not path.exists():  # a link to nothing is said, and not passed over
             yield path

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 from msgspec import Struct
 
@@ -150,7 +150,11 @@ def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]
     with os.scandir(folder) as entries:
         children = sorted(entries, key=lambda entry: entry.name)
     for child in children:
-        if child.name in (ALERTS, REMEDIES, LOGS) and child.is_file():
+        if child.name in (
+            ALERTS,
+            REMEDIES,
+            LOGS,
+        ):  # whatever it is: nothing that is looked for is passed over
             yield child.path
         elif not child.name.startswith(".") and child.is_dir():
             yield from _below(child.path, depth + 1, seen)
@@ -158,8 +162,20 @@ def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]
 
 def _bytes(path: Path, complaints: Complaints) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=_at_once) as file:
+            if S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read(MAX_BYTES + 1)
+            what = "this is no file"
+    except IsADirectoryError:
+        what = "this is a folder, and not a file"
+    except FileNotFoundError as e:
+        what = "this link leads to nothing" if path.is_symlink() else f"cannot be read: {e.strerror}"
     except OSError as e:
-        complaints.add(Place(str(path), 1, 1), f"cannot be read: {e.strerror}")
-        return b""
+        what = f"cannot be read: {e.strerror}"
+    complaints.add(Place(str(path), 1, 1), what)
+    return b""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A pipe that nobody writes to would hang who opens it."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.rehearsal.rehearse import Rehearsal
 from agent.rehearsal.unit_files import read_file
 from agent.yaml_marks import Complaints, Severity
 
@@ -146,3 +147,20 @@ def test_defaults_are_promtools(tmp_path: Path) -> None:
     assert unit.evaluation_interval == 60_000
     assert [test.interval for test in unit.tests] == [60_000, 5_000]
     assert [test.name for test in unit.tests] == ["unnamed#0", "unnamed#1"]
+
+
+def test_a_file_of_tests_that_leads_to_nothing_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tests.yml").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError):
+        Rehearsal([tmp_path], {})
+
+
+def test_tests_that_expect_something_of_rules_need_some(tmp_path: Path) -> None:
+    """Else each fails, and says nothing of why; what expects that nothing fires goes as in promtool."""
+    file = tmp_path / "tests.yml"
+    for expected, severities in (("[{}]", {Severity.ERROR, Severity.WARNING}), ("[]", {Severity.WARNING})):
+        case = f"{{eval_time: 1m, alertname: A, exp_alerts: {expected}}}"
+        file.write_text(f"rule_files: [a.yml]\ntests: [{{alert_rule_test: [{case}]}}]")
+        found = Rehearsal([file], {}).complaints
+        assert {c.severity for c in found} == severities
+        assert len([c for c in found if "no rule file is found" in c.message]) == len(severities) - 1

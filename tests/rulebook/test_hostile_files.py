@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,38 @@ def test_a_key_of_another_or_later_format_is_named_with_its_place(tmp_path: Path
         ":3:5: unknown key 'source_tenants' in a group; known keys: interval, labels, limit, name,"
         " query_offset, rules"
     )
+
+
+MADE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link": (lambda path: path.symlink_to("nowhere"), "this link leads to nothing"),
+    "a circle": (
+        lambda path: path.symlink_to(path.name),
+        "cannot be read: Too many levels of symbolic links",
+    ),
+    "a pipe": (os.mkfifo, "this is no file"),
+    "a folder": (Path.mkdir, "this is a folder, and not a file"),
+}
+
+
+@pytest.mark.parametrize("name", ["alerts.yml", "remedies.yml", "logs.yml"])
+@pytest.mark.parametrize("what", MADE)
+def test_what_is_named_as_a_rule_file_and_is_none_is_an_error(tmp_path: Path, name: str, what: str) -> None:
+    """An agent that passed it over would lose its alerts at the next reload, and say nothing."""
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "alerts.yml").write_text(HEAD + RULE)
+    make, words = MADE[what]
+    make(tmp_path / name)
+    assert [str(c) for c in read([tmp_path], {}).complaints.sorted()] == [f"{tmp_path / name}:1:1: {words}"]
+
+
+def test_links_to_what_is_there_are_followed(tmp_path: Path) -> None:
+    """A link may lead to a folder, and a file be given by the number of what is open."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "alerts.yml").write_text(HEAD + RULE)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "linked").symlink_to(tmp_path / "there")
+    with (tmp_path / "there" / "alerts.yml").open() as file:
+        for path in (tmp_path / "rules", Path(f"/dev/fd/{file.fileno()}")):
+            reading = read([path], {})
+            assert not reading.complaints, path
+            assert len(reading.book.alerts) == 1
