@@ -178,6 +178,15 @@ def test_blind_when_both_sides_of_or_are() -> None:
     assert (host.health, host.alerts.why("Full")) == (RuleHealth.BLIND, "nothing matches a, b")
 
 
+def test_a_selector_that_is_read_twice_is_named_once() -> None:
+    host = Host(rule("a - 1 > 0 or a > a / 2"))
+    host.see(0, 0.9)
+    host.judge(1)
+    assert host.alerts.why("Full") == "nothing has matched a yet"
+    host.judge(5 * MINUTE)
+    assert host.alerts.why("Full") == "nothing matches a"
+
+
 def test_samples_that_stop_do_not_clear_an_alert() -> None:
     """Without a stale marker nothing says that it is over: past the lookback the rule is blind."""
     host = Host(rule("used > 0.8"))

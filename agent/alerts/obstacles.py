@@ -44,10 +44,10 @@ def obstacle(
     open_yet = [s for s in idle if not (answered and s.newest)]
     awaited = [s for s in open_yet if now - since < s.window_ms + s.offset_ms]
     if awaited:
-        return RuleHealth.COLD, f"nothing has matched {', '.join(map(str, awaited))} yet"
+        return RuleHealth.COLD, f"nothing has matched {', '.join(dict.fromkeys(map(str, awaited)))} yet"
     missing = unmatched(expression.node, store, now)
     if missing:
-        return RuleHealth.BLIND, f"nothing matches {', '.join(map(str, missing))}"
+        return RuleHealth.BLIND, f"nothing matches {', '.join(dict.fromkeys(map(str, missing)))}"
     return NONE
 
 

@@ -54,7 +54,9 @@ def unwell(status: Plain) -> list[str]:
     reload = status["rules"]["reload"]
     if reload and not reload["ok"]:
         told.append(f"the last reload was refused; the old rules stand: {reload['complaints'][0]}")
-    told += [f"{a['rule']} is firing for {_labels(a)}" for a in status["alerts"] if a["state"] == "firing"]
+    told += [
+        f"{a['rule']} is firing{_labels(a, ' for ')}" for a in status["alerts"] if a["state"] == "firing"
+    ]
     calls = [i for i in status["incidents"] if i["phase"] == "escalated"]
     told += [f"{i['alert']} for {i['target']} needs a person: {i['reason']}" for i in calls]
     return told + [i["reason"] for i in status["incidents"] if i["phase"] == "proposed"]
@@ -183,12 +185,14 @@ def _parts(source: Plain) -> list[str]:
 
 
 def _alert(alert: Plain, now: int) -> str:
-    said = f"{alert['rule']} {_labels(alert)}, {alert['value']:g} since {when(alert['active_at'], now)}"
+    said = f"{alert['rule']}{_labels(alert, ' ')}, {alert['value']:g} since {when(alert['active_at'], now)}"
     return f"{_coloured(alert['state'], alert['state'])} {said}"
 
 
-def _labels(alert: Plain) -> str:
-    return ", ".join(f"{n}={v}" for n, v in alert["labels"].items() if n not in ("alertname", "severity"))
+def _labels(alert: Plain, before: str) -> str:
+    """Those that tell one alert of a rule from another, with a word before them where there are any."""
+    told = ", ".join(f"{n}={v}" for n, v in alert["labels"].items() if n not in ("alertname", "severity"))
+    return f"{before}{told}" if told else ""
 
 
 def _incident(incident: Plain, now: int) -> list[str]:

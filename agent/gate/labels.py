@@ -1,4 +1,4 @@
-"""The labels that a remedy names: without one nobody can say which patient is meant, or what is asked of it."""
+"""The labels that a remedy names: without one nobody can say which patient is meant."""
 
 from __future__ import annotations
 

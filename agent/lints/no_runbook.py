@@ -6,25 +6,33 @@ from collections.abc import Iterator
 
 from agent.lints.case import Case, Finding
 from agent.model import Mode
-from agent.yaml_marks import Severity
+from agent.yaml_marks import Fields, Node, Severity
 
 _PAGES = frozenset({"page", "critical"})
+
+
+_ANNOTATION = "runbook_url"
 
 
 def no_runbook(case: Case) -> Iterator[Finding]:
     """Alerts without `runbook_url` that page or have a remedy; a warning where the remedy may act."""
     for rule in case.book.alerts:
         remedy = case.book.remedies.get(rule.name)
-        if "runbook_url" in dict(rule.annotations) or not (
-            remedy or dict(rule.labels).get("severity") in _PAGES
-        ):
+        pages = dict(rule.labels).get("severity") in _PAGES
+        if not (remedy or pages) or _has_one(case.marks.node(rule.place)):
             continue
         acts = remedy is not None and remedy.mode is Mode.ACT
         why = f"{rule.name} {'has a remedy' if remedy else 'wakes somebody'} and no runbook"
         yield Finding(
             case.marks.key(rule.place, "alert"),
             why,
-            "add the annotation runbook_url",
+            f"add the annotation {_ANNOTATION}",
             len("alert"),
             Severity.WARNING if acts else Severity.NOTE,
         )
+
+
+def _has_one(rule: Node | None) -> bool:
+    """Also under another key than `annotations`, whose slip is told of as such."""
+    parts = rule.fields.values() if isinstance(rule, Fields) else ()
+    return any(isinstance(part, Fields) and _ANNOTATION in part.fields for part in parts)

@@ -108,7 +108,9 @@ class Form:
         node = self._fields.get(key)
         if node is not None and not (isinstance(node, Scalar) and node.value is None):
             return node
-        if required and self.is_mapping:
+        if required and key in self._keys:
+            self.complain(f"{self.what} has nothing in its {key!r}", None, key)
+        elif required and self.is_mapping:
             self.complain(f"{self.what} has no {key!r}", f"add `{key}:`", key)
         return None
 

@@ -21,7 +21,9 @@ _TEXT = {"type": "string", "pattern": "\\S"}
 @shaped(_TEXT)
 def text(node: Node) -> str:
     """Text that is not empty."""
-    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value.strip():
+    if isinstance(node, Scalar) and isinstance(node.value, str) and not node.value.strip():
+        raise Wrong("expected text, but it is empty")
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
         quote = "put it in quotes" if isinstance(node, Scalar) and node.text else None
         raise Wrong(f"expected text, but here stands {kind(node)}", quote)
     return node.value

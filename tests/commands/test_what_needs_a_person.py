@@ -118,3 +118,20 @@ async def test_that_nobody_can_join_soon_is_not_well() -> None:
     faults = ["the log begins at offset 7, and there is no snapshot: once that is deleted nobody can join"]
     status["control"] = {"caught_up": True, "degraded": None, "peers": [], "snapshots": {"faults": faults}}
     assert show.unwell(status) == faults
+
+
+async def test_an_alert_without_labels_is_named_alone(surface: FakeSurface) -> None:
+    status = await surface.status()
+    fires = {"rule": "Few", "state": "firing", "value": 0.0, "active_at": NOW - 1000}
+    status["alerts"] = [
+        fires | {"labels": {"alertname": "Few", "severity": "page"}},
+        fires | {"labels": {"alertname": "Few", "path": "/d1"}},
+    ]
+    told = show.unwell(status)
+    assert "Few is firing" in told
+    assert "Few is firing for path=/d1" in told
+    lines = unstyle(show.status(status)).splitlines()
+    assert [line.partition(" since")[0] for line in lines if line.startswith("  firing")] == [
+        "  firing Few, 0",
+        "  firing Few path=/d1, 0",
+    ]

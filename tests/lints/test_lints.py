@@ -8,7 +8,10 @@ import pytest
 from lint_cases import RUNBOOK, alert, ids, lint, remedy
 from rule_files import SPECS
 
+from agent.commands.rule_facts import facts
+from agent.lints import judge
 from agent.model import ActionSpec, Blast
+from agent.rulebook import read
 
 LAG = 'kafka_server_replicafetchermanager_maxlag{clientId="Replica"}'
 ISR = "kafka_server_replicamanager_isrshrinks_total"
@@ -249,3 +252,12 @@ def test_a_remedy_is_judged_by_the_alerts_that_it_matches(tmp_path: Path) -> Non
     verify = f"{USED} < 0.8"
     assert ids(tmp_path, alerts=both, remedies=remedy(DRAIN, verify, "    match: {s: page}\n")) == []
     assert ids(tmp_path, alerts=both, remedies=remedy(DRAIN, verify)) == ["self-fulfilling-verify"]
+
+
+def test_a_runbook_beneath_a_misspelt_key_is_one(tmp_path: Path) -> None:
+    """The slip is an error of its own: two words on one slip send an author to the wrong one."""
+    text = alert("up == 0", rest="        labels: {severity: page}\n        anotations: {runbook_url: x}\n")
+    (tmp_path / "alerts.yml").write_text(text)
+    reading = read([tmp_path], SPECS)
+    assert [c.message for c in reading.complaints.sorted()] == ["unknown key 'anotations' in a rule"]
+    assert [c.lint for c in judge(reading.book, reading.marks, facts(reading.book))] == []

@@ -79,7 +79,7 @@ def test_a_recorded_series_has_the_labels_that_its_rule_leaves_and_adds(tmp_path
 def test_a_label_in_texts_is_a_warning_where_it_is_near_another(tmp_path: Path) -> None:
     """Else a note: a constant of the host's may be meant, for which `rules check` has no file."""
     for name, severity in (("pth", "warning"), ("rack", "note")):
-        rest = f"    unless: ['up{{x=\"${name}\"}} > 0']\n    worse_if: up{{x=\"a${name}\"}} > 0\n"
+        rest = f'    unless: [\'up{{x="${name}"}} > 0\']\n    worse_if: up{{x="a${name}"}} > 0\n'
         assert found(tmp_path, f"{USED} > 0.8", "path", rest) == [f"{severity} 5:21", f"{severity} 6:22"]
 
 
