@@ -44,7 +44,7 @@ def repeats(file: Plain, mark: Mark, original: Plain | None, *, whole: bool) -> 
     same = goes_on(file, mark, whole=whole)
     # A copy that has less than was read is of one that is there: it is being made, or that was truncated.
     shorter = not mark.gone and not isinstance(file, Packed) and file.behind(0) < mark.offset
-    if original is None and (shorter or _is_unknown(mark)):
+    if original is None and (shorter or _is_unknown(mark) or _is_of_half(file, mark, whole=whole)):
         return False
     if same is False or original is None:
         return same
@@ -73,6 +73,12 @@ def _is_unknown(mark: Mark) -> bool:
     """Whether it is of a packed file, which is longer than that was, of which only the beginning is known."""
     was_packed = mark.closed is not None and mark.closed[0] < mark.offset
     return was_packed and not mark.ends and mark.offset - mark.start > HEAD
+
+
+def _is_of_half(file: Plain, mark: Mark, *, whole: bool) -> bool:
+    """Whether it is of a copy that is gone and may have been seen half made: it was passed and not read, and
+    held perhaps no more than what each of them begins with."""
+    return mark.copy_of is not None and (whole or file.behind(0) > mark.offset)
 
 
 def _holds(file: Plain, at: int, end: str) -> bool | None:

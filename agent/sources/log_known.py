@@ -122,6 +122,8 @@ class Known:
         for each in copies:
             # Not of the next file with this inode: it may be the same one, written anew.
             each.copy_of = _NOBODY if copy is None else copy.inode
+            if each.offset < mark.offset and self._size_of(each) is None:
+                self.drop(each)  # it was seen half made, perhaps but what the next one begins with, too
         if copy is not None:
             copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
             size = self._size_of(copy)
@@ -143,7 +145,8 @@ class Known:
         """Lose what is not there; whether that left a copy to be read. `complete`: all there have marks."""
         # Twice absent: a name may be missed while the files are being renamed.
         absent = self.marks.keys() - there
-        left = [self.lose(self.marks[inode]) for inode in absent & self._absent]
+        gone = [self.marks[inode] for inode in absent & self._absent]
+        left = [self.lose(mark) for mark in gone if mark.inode in self.marks]
         self._absent = absent
         if complete:
             for mark in self._gone:

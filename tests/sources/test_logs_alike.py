@@ -144,6 +144,25 @@ async def test_a_rotated_file_that_goes_on_is_no_copy_of_what_it_began_with(alik
     assert await alike.kill().count() == 40
 
 
+@pytest.mark.parametrize("looks", [2, 3, 4])
+async def test_a_truncated_log_does_not_go_on_where_a_copy_was_given_up(alike: Tailed, looks: int) -> None:
+    """As logrotate does where the disk is full. It was seen with little more than what the next one begins
+    with, too."""
+    await alike.read()
+    alike.write(options(70) + lines(0, 1))
+    copy = Path(f"{alike.path}.1")
+    copy.write_text(options(70) + lines(0, 1)[:4])
+    assert await alike.count() == 1
+    copy.unlink()
+    for _ in range(looks):
+        await alike.read()
+
+    alike.path.write_text(options(70) + lines(1, 2))
+
+    assert await alike.count() == 2
+    assert await alike.count() == 2
+
+
 async def test_an_older_copy_is_not_read_for_a_log_that_was_truncated(alike: Tailed) -> None:
     """It has nothing that was not read, and the newer one would then be another file."""
 

@@ -32,6 +32,8 @@ COPIED = st.sampled_from(
     ("write", "write", "half", "copy", "copy", "copy half", "copy rest", "truncate", "pack", *AGENT)
 )
 
+HALF_SEEN = ("write", "copy half", "read", "copy rest")  # little more of it than what each file begins with
+
 
 class Kept:
     """Positions in memory."""
@@ -268,6 +270,8 @@ def test_files_that_begin_alike_are_not_taken_for_each_other(
 @given(st.lists(COPIED, max_size=40), st.booleans())
 @example(["write", "copy", "write", "pack"], False)
 @example(["write", "write", "read", "copy", "write", "pack", "copy"], False)
+@example([*HALF_SEEN, "write", "pack"], False)
+@example([*HALF_SEEN, "pack", "read", "write", "copy", "write", "copy", "read"], False)
 def test_copies_of_files_that_begin_alike_are_told_from_each_other(steps: list[str], shift: bool) -> None:
     """The same with rotation by copies, while the agent is down, too."""
     with tempfile.TemporaryDirectory() as folder:
