@@ -60,6 +60,8 @@ class AtLeader:
             if _now() + pause >= until:
                 raise error
             await asyncio.sleep(pause)
+            if _now() >= until:  # it was woken late, and another search would have no time to tell anything
+                raise error
 
     def forget(self) -> None:
         """It is looked for anew before the next call."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fake_broker import HANG, HANG_UP, FakeBroker
@@ -39,7 +40,10 @@ from kio.schema.produce.v13.response import (
 from kio.schema.types import BrokerId, TopicName
 from kio.static.primitive import Records, i32, i32Timedelta, i64
 
+from agent.kafka.at_leader import AtLeader
 from agent.kafka.batches import encode
+from agent.kafka.bridge import Call
+from agent.kafka.cluster import Cluster
 from agent.kafka.connection import Security
 from agent.kafka.errors import (
     KafkaInDoubt,
@@ -258,6 +262,34 @@ async def test_a_leader_that_is_not_there_is_waited_for_until_the_deadline() -> 
         now.leader = -1
         with pytest.raises(KafkaUnreachable, match="has no leader"):
             await log.append(b"x")
+
+
+class Leaderless:
+    """A cluster whose topic has no leader, and a machine that is busy just after that was told."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.asked = 0
+
+    def busy(self) -> None:
+        while asyncio.get_running_loop().time() < self.until:
+            time.sleep(0.01)
+
+    async def ask(self, _: Call, *, purpose: str, deadline: float) -> Any:
+        assert purpose == "locate"
+        self.asked += 1
+        if self.asked > 1:
+            raise KafkaUnreachable("the cluster", f"nobody was asked for want of {deadline} s")
+        asyncio.get_running_loop().call_soon(self.busy)
+        return _located(_ID, -1)
+
+
+async def test_who_is_woken_after_the_deadline_tells_what_was_found_before() -> None:
+    """The words were `the cluster (...) is unreachable: `, without a reason."""
+    until = asyncio.get_running_loop().time() + 0.3
+    own = AtLeader(cast(Cluster, Leaderless(until)), "t", 0)
+    with pytest.raises(KafkaUnreachable, match="has no leader"):
+        await own.ask(lambda _: pytest.fail("nobody leads"), lambda _: None, until)
 
 
 async def test_the_search_for_a_leader_that_is_missing_for_long_is_slowed_down() -> None:
