@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -199,6 +200,13 @@ def test_an_agent_that_cannot_be_loaded_is_told(
         Jvm(process, 20.0).load(str(tmp_path / "agent.jar"), "")
 
 
+# What a script runs in the background has SIGQUIT ignored, and so have these tests; bash cannot trap it.
+INTERRUPTIBLE = (
+    "import os, signal, sys; signal.signal(signal.SIGQUIT, signal.SIG_DFL);"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 @pytest.fixture
 def java(tmp_path: Path) -> Iterator[Callable[..., tuple[Process, Callable[[], int]]]]:
     """Starts what is taken for a JVM, and notes each SIGQUIT instead of listening, as one that was paused
@@ -211,8 +219,8 @@ def java(tmp_path: Path) -> Iterator[Callable[..., tuple[Process, Callable[[], i
 
     def start(*options: str) -> tuple[Process, Callable[[], int]]:
         script = f"trap 'echo >> {noted}' QUIT; echo > {noted}; while :; do sleep 0.01; done"
-        begun.append(subprocess.Popen([java, "-c", script, *options]))
-        while not noted.exists():
+        begun.append(subprocess.Popen([sys.executable, "-c", INTERRUPTIBLE, java, "-c", script, *options]))
+        while not (noted.exists() and noted.read_text()):  # the file is there before its first line
             assert begun[-1].poll() is None
         process = process_of(begun[-1].pid)
         assert process

@@ -6,9 +6,11 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from log_memory import Memory, value
 
 from agent.model import LogPattern, Place
+from agent.sources import log_lanes, logs
 from agent.sources.log_faces import Faces
 from agent.sources.log_marks import Mark
 from agent.sources.logs import LogTail
@@ -49,8 +51,12 @@ class Hourly:
         return value(samples, "log_any_total"), value(samples, "ottla_log_skipped_bytes_total")
 
 
-async def test_a_year_of_rotated_files_costs_a_second_at_the_start_and_nothing_later(tmp_path: Path) -> None:
+async def test_a_year_of_rotated_files_costs_a_second_at_the_start_and_nothing_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither what is saved grows with them."""
+    for module in (log_lanes, logs):
+        monkeypatch.setattr(module, "DEADLINE", 60.0)  # of wall time; asserted is the processor's
     year = Hourly(tmp_path, A_YEAR)
     for _ in range(2):
         began = time.process_time()
