@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 from remote_write import Floats, Times, request
 
+from agent.lab.ports import free_ports
 from agent.model import Labels
 
 _STARTS_S = 30
@@ -31,7 +31,7 @@ class Server:
     def __init__(self, program: str, folder: Path, config: str = "{}") -> None:
         (folder / "prometheus.yml").write_text(config)
         self.folder = folder
-        self._port = _free_port()
+        self._port = free_ports(1)[0]
         flags = {
             "config.file": folder / "prometheus.yml",
             "storage.tsdb.path": folder / "data",
@@ -129,10 +129,3 @@ class Server:
                 self.close()
                 raise AssertionError(f"Prometheus is not ready: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

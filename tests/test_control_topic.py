@@ -135,14 +135,15 @@ async def test_the_first_agent_writes_genesis_and_joins(cluster: Cluster) -> Non
 async def test_agents_that_start_together_come_to_one_log(cluster: Cluster) -> None:
     agents = [cluster.agent(number) for number in range(3)]
     await asyncio.gather(*(agent.start() for agent in agents))
-    await eventually(lambda: all(len(agent.peers()) == 2 for agent in agents), "peers")
-    assert [agent.degraded for agent in agents] == [None, None, None]
+    await eventually(lambda: all(len(agent.peers()) == 2 for agent in agents), "peers", 20)
+    await eventually(lambda: [agent.degraded for agent in agents] == [None, None, None], "all joins", 20)
 
 
 async def test_without_a_genesis_and_the_leave_to_write_one_it_says_what_to_do(cluster: Cluster) -> None:
     agent = cluster.agent(1, create=False)
     await agent.start()
-    assert agent.degraded == "ottla-control holds no genesis: start one agent with control.create: true"
+    words = "ottla-control holds no genesis: start one agent with control.create: true"
+    await eventually(lambda: agent.degraded == words, words, 20)
     await cluster.start(2)
     await eventually(lambda: agent.degraded is None, "the join after another's genesis")
 
@@ -398,6 +399,7 @@ async def test_an_earlier_attempt_to_join_that_lands_late_is_no_other_process(cl
     agent = cluster.agent(1)
     cluster.log.doubt = ["late"]
     await agent.start()
+    await eventually(lambda: agent.degraded is None, "the join", 20)
     for value in cluster.log.late:
         await cluster.log.land(value)
     await agent.barrier()
@@ -428,7 +430,8 @@ async def test_a_log_whose_genesis_names_another_topic_is_left_alone(cluster: Cl
         await copy.land(record.value)
     agent = cluster.agent(2, copy)
     await agent.start()
-    assert agent.degraded == "its genesis names the log topic-1, but the topic is topic-2"
+    words = "its genesis names the log topic-1, but the topic is topic-2"
+    await eventually(lambda: agent.degraded == words, words, 20)
     assert len(copy.records) == copy.records[-1].offset + 1
     assert not any(b'"a":"broker-2"' in record.value for record in copy.records)
 
@@ -637,9 +640,8 @@ async def test_rule_1_an_agent_that_belongs_to_another_log_does_nothing(cluster:
     other = FakeLog(now, topic_id="topic-2")
     agent = cluster.agent(1, other, shelf=shelf)
     await agent.start()
-    assert str(agent.degraded).startswith(
-        "this agent belongs to the log topic-1, and the topic's is not born"
-    )
+    words = "this agent belongs to the log topic-1, and the topic's is not born"
+    await eventually(lambda: str(agent.degraded).startswith(words), words, 20)
     assert other.records == []
 
 
@@ -664,9 +666,8 @@ async def test_a_log_whose_fold_is_too_new_is_left_alone(cluster: Cluster) -> No
     await cluster.start(1)
     old = cluster.agent(2, fold_max=FOLD - 1)
     await old.start()
-    assert str(old.degraded).startswith(
-        f"the log's fold version is {FOLD}, but this release knows {FOLD - 1}"
-    )
+    words = f"the log's fold version is {FOLD}, but this release knows {FOLD - 1}"
+    await eventually(lambda: str(old.degraded).startswith(words), words, 20)
     assert not any(b'"a":"broker-2"' in record.value for record in cluster.log.records)
 
 
@@ -677,6 +678,7 @@ async def test_rule_8_what_belongs_to_another_host_is_left_to_a_person(cluster: 
     await cluster.kill(one)
     moved = cluster.agent(1, host="elsewhere")
     await moved.start()
+    await eventually(lambda: moved.degraded is None, "the join", 20)
     await moved.barrier()
     assert moved.state.claims[held].state is ClaimState.ORPHAN
     assert not moved.own_claims()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -162,8 +163,10 @@ def libraries_of(version: str) -> Path:
     if had.returncode != 0:
         shutil.rmtree(work)
         pytest.skip(f"no msgspec for CPython {version} can be had: {had.stderr.strip().splitlines()[-1]}")
-    (work / "libraries").replace(folder)
+    with suppress(OSError):  # another run has made it meanwhile
+        (work / "libraries").rename(folder)
     shutil.rmtree(work)
+    assert folder.is_dir()
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -90,21 +91,20 @@ async def test_a_hung_server_is_passed_over_within_the_deadline() -> None:
     """It costs its share of one call; later calls ask the other first."""
     async with _cluster(True, False, deadline=2.0) as (cluster, brokers):
         await cluster.ask(_READ)
-        began = time.monotonic()
         await cluster.ask(_READ)
 
-        assert time.monotonic() - began < 1.0  # a server's share
-        assert len(brokers[2].asked) == 2
+        assert (brokers[1].asked, brokers[2].asked) == ([_LOG_DIRS], [_LOG_DIRS] * 2)
 
 
 async def test_every_server_that_failed_is_named() -> None:
     """The deadline holds for all of them together."""
-    async with _cluster(True, True, deadline=1.0) as (cluster, brokers):
-        began = time.monotonic()
+    async with _cluster(True, True, deadline=2.0) as (cluster, brokers):
         with pytest.raises(KafkaUnreachable) as caught:
             await cluster.ask(_READ)
 
-        assert time.monotonic() - began < 2.0
+        given = [float(seconds) for seconds in re.findall(r"within (\S+) s", str(caught.value))]
+        assert len(given) == 2
+        assert sum(given) <= 2.0
         assert all(broker.address in str(caught.value) for broker in brokers.values())
 
 
@@ -128,9 +128,13 @@ async def test_reads_do_not_wait_behind_a_write() -> None:
     """Each purpose has a connection of its own, so a write that hangs does not delay a read."""
     async with _cluster(False) as (cluster, brokers):
         brokers[1].answers[_CREATE] = lambda _: HANG
-        write = asyncio.create_task(cluster.ask(_WRITE, deadline=0.5))
-        await asyncio.sleep(0)
-        await cluster.ask(_READ, deadline=0.4)
+        write = asyncio.create_task(cluster.ask(_WRITE, deadline=20.0))
+        async with asyncio.timeout(10):
+            while _CREATE not in brokers[1].asked:
+                await asyncio.sleep(0.01)
+        await cluster.ask(_READ)
+        assert not write.done()
+        brokers[1].hang_up()
         with pytest.raises(KafkaInDoubt):
             await write
 

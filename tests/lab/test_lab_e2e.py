@@ -217,10 +217,18 @@ async def test_a_load_survives_a_killed_broker(lab: Lab, admin: Admin) -> None:
     """Another leads after the session; nothing that was acknowledged is lost."""
     load = Load(lab.bootstrap, rate=200)
     await load.start()
-    await asyncio.sleep(2)  # a time of load, not a wait
+
+    async def carries(many: int) -> bool:
+        return load.progress().acked > many
+
+    async def is_led_by_others() -> bool:
+        return all(p.leader not in {3, -1} for p in await admin.partitions())
+
+    await until(lambda: carries(200), "200 records are acknowledged")
     kill = faults.load()["kill-broker"]
     assert await kill.break_(lab, 3, silent) == "broker 3 is killed"
-    await asyncio.sleep(6)
+    await until(is_led_by_others, "the others lead all partitions", 60)
+    await until(lambda: carries(800), "800 records are acknowledged", 60)
     assert await kill.heal(lab, 3, silent) == "broker 3 is running"
     report = await load.stop()
     assert report.ok, report

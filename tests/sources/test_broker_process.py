@@ -25,6 +25,7 @@ from played_brokers import (
     until,
 )
 
+from agent.lab.ports import free_ports
 from agent.promql.vectors import STALE
 from agent.sources import broker_port, kafka_processes, listening_sockets
 from agent.sources.broker_pid import BrokerAt, find
@@ -38,9 +39,7 @@ ALL = frozenset(metric.name for metric in METRICS)
 @pytest.fixture
 def port() -> int:
     """A free one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_ports(1)[0]
 
 
 @pytest.fixture(autouse=True)
