@@ -30,6 +30,7 @@ from agent.daemon.service import Notes, Service, restored
 from agent.daemon.sight import judged_by
 from agent.daemon.snapshots import Snapshots
 from agent.deadman import boot
+from agent.families import Collector
 from agent.journal import Journal
 from agent.model import Entry, Kind
 from agent.rulebook import Rulebook
@@ -44,8 +45,9 @@ from agent.version import VERSION
 from agent.web.server import Server
 
 
-async def make_service(config: Config) -> Service:
-    """All parts of an agent, wired; nothing runs yet, but the journal is open and locked.
+async def make_service(config: Config, *more: Collector) -> Service:
+    """All parts of an agent, wired; nothing runs yet, but the journal is open and locked. `more`: what has
+    series of its own besides.
 
     Raises BadRules, JournalFailed, ImpossibleTransition, NoDeadman.
     """
@@ -101,7 +103,7 @@ async def make_service(config: Config) -> Service:
 
     polled = [polling(source) for source in eyes.sources]
     lines = eyes.log_lines
-    desk = Desk(client_name(config), VERSION, means, daemon, polled, reload, started, lines)
+    desk = Desk(client_name(config), VERSION, means, daemon, polled, reload, started, lines, more)
     server = Server(desk, listen=config.listen, path=config.socket, state=config.state)
     watch = RuleWatch(reload, files=config.rules_watch)
     return Service(journal, ledger, daemon, judging, desk, server, polled, control, notes, watch, snapshots)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
@@ -15,12 +14,16 @@ from agent.assembly.service import make_service
 from agent.commands.reach import CONFIG
 from agent.config import Config, load
 from agent.daemon.interpreter import MOMENTS_S, give_back, settle, share_heap
+from agent.daemon.own_log import OwnLog
 from agent.deadman import NoDeadman
 from agent.history import ImpossibleTransition
 from agent.journal import JournalFailed
 from agent.name_lookups import run as run_to_end
 from agent.web.listeners import CannotListen
 from agent.yaml_marks import BadFiles
+
+STDERR = 2
+LAST_S = 2.0  # for the last lines of the log
 
 
 @click.command()
@@ -37,28 +40,32 @@ def run(file: Path, verbose: bool) -> None:
             " (docker run --init, or tini)"
         )
     share_heap()
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _hold_closed()
+    told = OwnLog(sys.stderr)
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[told])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every failure is told by the call that met it
     try:
-        run_to_end(_serve(load(file)))
+        run_to_end(_serve(load(file), told))
     except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen, NoDeadman) as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        told.end(LAST_S)
 
 
-async def _serve(config: Config) -> None:
-    service = await make_service(config)
+async def _serve(config: Config, told: OwnLog) -> None:
+    service = await make_service(config, told)
     settle()
     later = asyncio.create_task(_give_back())
-    await service.run(lambda address: _say(f"ottla: http://{address}, socket {config.socket}"))
+    await service.run(lambda address: told.say(f"ottla: http://{address}, socket {config.socket}"))
     later.cancel()
 
 
-def _say(words: str) -> None:
-    with contextlib.suppress(OSError):  # nor does a full disk beneath its log end an agent later on
-        click.echo(words, err=True)
+def _hold_closed() -> None:
+    """Let the closed ones of stdin, stdout and stderr lead nowhere: else the next file that is opened, as the
+    journal, has the number, and gets what a library or a child prints."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(opened, True)
+    os.close(opened)
 
 
 async def _give_back() -> None:

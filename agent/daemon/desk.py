@@ -18,6 +18,7 @@ from agent.daemon.own_standing import OfControl
 from agent.daemon.proposals import answer
 from agent.daemon.reload import Reload
 from agent.daemon.sight import IDLE_MS
+from agent.families import Collector
 from agent.gate import still_looks
 from agent.series import Series
 from agent.sources.schedule import Polling
@@ -39,6 +40,7 @@ class Desk:
     rules: Reload
     started_at: int
     lines: Lines = no_lines
+    more: tuple[Collector, ...] = ()  # what has series of its own besides
     end: asyncio.Event = field(default_factory=asyncio.Event)
     handover: bool = False
 
@@ -124,7 +126,7 @@ class Desk:
         found = OfHindrances(await hindered(self.means, self.daemon.carriers))
         ledger, control = self.means.ledger, self.means.control
         standing = () if control is None else (OfControl(control),)
-        more = (OfSources(self.pollings, self.now()), self.rules, ledger, found, *standing)
+        more = (OfSources(self.pollings, self.now()), self.rules, ledger, found, *standing, *self.more)
         return exposition(ledger.history, self.daemon.sight, more)
 
     async def pause(self, reason: str, by: str, for_ms: int | None) -> None:

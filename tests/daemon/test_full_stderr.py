@@ -1,10 +1,17 @@
-"""An agent beneath whose log the disk is full from its first line on."""
+"""An agent whose standard error takes nothing: its disk is full, nobody reads it, or it is closed."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
-from hung_agent import WAIT_S, asked, firing, running, until
+from hung_agent import WAIT_S, answered, asked, firing, running, until
+
+from agent.daemon.own_log import DROPPED
 
 CONFIG = """
 bootstrap_servers: ["127.0.0.1:1"]
@@ -34,3 +41,47 @@ def test_it_serves_and_ends_as_any_other(tmp_path: Path) -> None:
         assert asked(tmp_path, "status")["live"]
         agent.terminate()
         assert agent.wait(WAIT_S) == 0
+
+
+def test_who_does_not_read_it_stops_nothing(tmp_path: Path) -> None:
+    """One line was enough to stop the loop for good: no answer, and no end by SIGTERM."""
+    said = tmp_path / "said"
+    os.mkfifo(said)
+    reader = os.open(said, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    with running(tmp_path, CONFIG, ALERTS) as agent:
+        until("a rule to fire", lambda: agent.poll() is not None or "Probed" in firing(tmp_path))
+        _fill(said)
+        host, _, port = (tmp_path / "state" / "http.address").read_text().strip().rpartition(":")
+        with socket.create_connection((host, int(port)), WAIT_S) as stranger:
+            stranger.sendall(b"\x16\x03\x01\x02\x00\x01" + bytes(50))  # a line of the log
+            assert stranger.recv(100).startswith(b"HTTP/1.0 400")
+        assert asked(tmp_path, "status")["live"]
+        assert f"\n{DROPPED} 0" in answered(tmp_path, "/metrics")  # it waits
+        agent.terminate()
+        assert agent.wait(WAIT_S) == 0
+    os.close(reader)
+
+
+def _fill(pipe: Path) -> None:
+    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while os.write(writer, b"x"):
+            pass
+    except BlockingIOError:
+        os.close(writer)
+
+
+def test_what_is_closed_is_no_number_for_a_file_of_its_own(tmp_path: Path) -> None:
+    """The journal would have it, and what a library prints would be written into the journal."""
+    with running(tmp_path, CONFIG, ALERTS) as agent:
+        until("a rule to fire", lambda: "Probed" in firing(tmp_path))
+        agent.terminate()
+        assert agent.wait(WAIT_S) == 0
+    line = f"exec {sys.executable} -m agent run --config {tmp_path / 'ottla.yml'} <&- >&- 2>&-"
+    (tmp_path / "state" / "http.address").unlink()
+    with subprocess.Popen(line, shell=True) as bare:
+        until("a rule to fire", lambda: bare.poll() is not None or "Probed" in firing(tmp_path))
+        held = [str(Path(f"/proc/{bare.pid}/fd/{number}").readlink()) for number in range(3)]
+        bare.terminate()
+        assert (held, bare.wait(WAIT_S)) == (["/dev/null"] * 3, 0)
