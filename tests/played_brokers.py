@@ -27,6 +27,13 @@ def listening(
     """A process that listens on the port; ended with the block, if it is not before. `before`: who starts it
     and is replaced by it."""
     command = [*before, sys.executable, "-c", LISTENING.format(host=host, port=port), *more]
+    with running(*command, cwd=cwd) as process:
+        yield process
+
+
+@contextmanager
+def running(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """What says that it is on; ended with the block, if it is not before."""
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agent.sources import broker_port, kafka_processes
+from agent.sources.control_groups import of_group
 
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
 _MOST_DIGITS = 100  # of a pid; int() takes no more than some thousands
@@ -41,6 +42,15 @@ def find(at: BrokerAt) -> int | None:
     return broker_port.of_port(at.port, at.hosts) if at.port else None
 
 
+def is_sure(at: BrokerAt, pid: int) -> bool:
+    """Whether `find` names it as long as it lives: not where it may have only started the broker, as sudo
+    just before java, nor where it was the only one that may be it while no name led anywhere. Blocks as
+    `find` does."""
+    if not kafka_processes.is_likeliest(pid):
+        return False
+    return at.port is None or not broker_port.is_guess(pid, at.port, at.hosts)
+
+
 def _of_unit(unit: str) -> int | None:
     """Its main process, or another one where that has only started the broker, as sudo or a script."""
     told = _shown(unit)
@@ -49,7 +59,7 @@ def _of_unit(unit: str) -> int | None:
         raise OSError(f"systemd knows no unit {unit}")
     if not main:
         return None
-    found = kafka_processes.likeliest([main, *kafka_processes.of_group(told.get("ControlGroup", ""))])
+    found = kafka_processes.likeliest([main, *of_group(told.get("ControlGroup", ""))])
     if main in found:
         return main
     found = [pid for pid in found if kafka_processes.names_kafka(pid)]  # no kafka-storage of a script's
@@ -87,6 +97,8 @@ def _of_file(file: Path) -> int | None:
     if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise OSError(f"{file} holds no pid: {text[:40]!r}")
     pid = int(text)  # of a crash's file it may be another's
+    if kafka_processes.is_thread(pid):  # which a broker's file never names
+        return None
     if kafka_processes.names_kafka(pid):
         return pid
     if kafka_processes.is_jvm(pid):  # of a distribution's main class, or another one since a crash

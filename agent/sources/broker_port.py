@@ -44,7 +44,7 @@ def of_port(port: int, hosts: Sequence[str] = ()) -> int | None:
     if not sockets:
         return _not_yet_listening(port, hosts)
     held = _Held(sockets, *_holders({each.inode for each in sockets}))
-    return _of_hosts(port, hosts, held) if hosts else _of_sockets(port, held)
+    return (_of_hosts if hosts else _of_sockets)(port, hosts, held)
 
 
 def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> int | None:
@@ -56,7 +56,7 @@ def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> int | None:
     if len(ours) == 1:
         return ours[0]
     if there := list(dict.fromkeys(each for host in hosts for each in at_host(held.sockets, host))):
-        return _of_sockets(port, held.only(there))
+        return _of_sockets(port, hosts, held.only(there))
     unsure = [pid for pid, it_is in says.items() if it_is is None]
     is_alone = len(says) == len(unsure) == 1 and not (held.holders and held.unseen)
     if is_alone and not any(is_address(host) or is_here(host) for host in hosts):
@@ -70,15 +70,23 @@ def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> int | None:
     return _not_yet_listening(port, hosts)
 
 
+def is_guess(pid: int, port: int, hosts: Sequence[str]) -> bool:
+    """Whether it is taken for the broker only since it is alone, see _of_hosts."""
+    if not hosts or says_so(pid, port, hosts):
+        return False
+    sockets = list(listening(port))
+    return not any(at_host(sockets, host) for host in hosts)
+
+
 def _is_dead(hosts: Sequence[str], held: _Held) -> bool:
     """Where nobody listens there, and no broker is seen elsewhere: not where a name leads away or nowhere, or
     where somebody cannot be seen who may be it."""
     return all(is_address(host) or (not held.unseen and is_here(host)) for host in hosts)
 
 
-def _of_sockets(port: int, held: _Held) -> int:
+def _of_sockets(port: int, hosts: Sequence[str], held: _Held) -> int:
     if not held.holders:
-        return _by_owner(port, {each.owner for each in held.sockets}, held.forbidden)
+        return _by_owner(port, hosts, held)
     found = kafka_processes.likeliest(held.holders)
     if len(found) != 1 or held.unseen:  # a proxy of a container's, or brokers at several addresses
         shown = ", ".join(map(str, held.holders)) + (" and others that cannot be seen" if held.unseen else "")
@@ -175,15 +183,20 @@ def _owned_by(owners: Collection[int]) -> list[int]:
     return kafka_processes.likeliest(filter(kafka_processes.shares_network, its))
 
 
-def _by_owner(port: int, owners: Collection[int], forbidden: int) -> int:
-    found = _owned_by(owners)
+def _by_owner(port: int, hosts: Sequence[str], held: _Held) -> int:
+    """Whose properties say so, or else who is left of its owner's brokers: they may have another name for the
+    address, and no other port."""
+    its = _owned_by({each.owner for each in held.sockets})
+    maybe = [pid for pid in its if says_so(pid, port, ()) is not False]
+    found = [pid for pid in maybe if says_so(pid, port, hosts)] or maybe
     if len(found) == 1:
         return found[0]
+    others = f" besides {len(its) - len(maybe)} of another port" if len(its) > len(maybe) else ""
     shown = ", as far as /proc (hidepid, ProtectProc=) shows any" if kafka_processes.hides() else ""
     raise PermissionError(
-        f"who listens on port {port} cannot be seen: the descriptors of {forbidden} processes are another"
-        f" user's, and that user runs {len(found)} brokers{shown}; run the agent as the broker's user, or"
-        f" {_NAME_IT}"
+        f"who listens on port {port} cannot be seen: the descriptors of {held.forbidden} processes are"
+        f" another user's, and that user runs {len(found)} brokers{others}{shown}; run the agent as the"
+        f" broker's user, or {_NAME_IT}"
     )
 
 

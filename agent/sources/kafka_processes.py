@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -13,7 +11,8 @@ MAIN_CLASS = b"kafka.Kafka"
 _JAVA = b"java"
 _SETUP = b"setup"  # by which the native image formats the storage, before another one of it is the broker
 _CONFIG = (b"--config", b"-C")  # behind which the native image has its properties
-_CONTROL_GROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"))  # of cgroup v2, and of v1
+_SURE = 3  # of what is a broker by its words and its program
+_MOST_OF_A_NAME = 15  # bytes, as the kernel has it
 
 
 class Hidden(PermissionError):
@@ -83,21 +82,40 @@ def likeliest(pids: Iterable[int]) -> list[int]:
             continue
         else:
             ranked.setdefault(_rank(words), []).append(pid)
-    found = next((ranked[rank] for rank in (3, 2, 1) if rank in ranked), [])
+    found = next((ranked[rank] for rank in (_SURE, 2, 1) if rank in ranked), [])
     if not found and hidden is not None:
         raise hidden
     return found
 
 
 def likely_first() -> Iterator[list[int]]:
-    """All that are shown, in groups: each may sooner be a broker, as `likeliest` says it, than the next."""
-    ranked: dict[int, list[int]] = {3: [], 2: [], 1: [], 0: []}
+    """All that are shown, in groups: each may sooner be a broker, as `likeliest` says it, than the next; but
+    first what is named as a JVM. A command line is in the process' memory, whose lock may be held for ever
+    where its disk hangs: none is read before its group is asked for. The kernel itself has the names."""
+    names = (_JAVA, MAIN_CLASS[:_MOST_OF_A_NAME])
+    named: dict[bool, list[int]] = {True: [], False: []}
     for pid in pids():
+        named[_name(pid) in names].append(pid)
+    for alike in named.values():
+        yield from _by_rank(alike)
+
+
+def _by_rank(some: Iterable[int]) -> Iterable[list[int]]:
+    ranked: dict[int, list[int]] = {_SURE: [], 2: [], 1: [], 0: []}
+    for pid in some:
         try:
             ranked[_rank(command(pid))].append(pid)
         except (ProcessLookupError, Hidden):
             ranked[0].append(pid)
-    yield from ranked.values()
+    return ranked.values()
+
+
+def _name(pid: int) -> bytes:
+    """As the kernel shows it to everybody; nothing where it ended."""
+    try:
+        return (PROC / str(pid) / "comm").read_bytes().rstrip(b"\n")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
 
 
 def names_kafka(pid: int) -> bool:
@@ -117,13 +135,32 @@ def is_jvm(pid: int) -> bool:
         return False
 
 
+def is_likeliest(pid: int) -> bool:
+    """Whether no process can be a likelier broker by its words, see `likeliest`."""
+    try:
+        return _rank(command(pid)) == _SURE
+    except (ProcessLookupError, Hidden):
+        return False
+
+
+def is_thread(pid: int) -> bool:
+    """Whether the number is that of a thread beside the first: /proc answers for it, too, and shows it in no
+    list. Not where it is gone or may not be seen."""
+    try:
+        lines = (PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return f"Tgid:\t{pid}" not in lines
+
+
 def unnamed(pid: int) -> list[bytes]:
-    """The command line of what runs no Kafka by its words, as a distribution's own main class; else none."""
+    """The command line of what runs no Kafka by its words, as a distribution's own main class; else
+    none, and none of what has no words, as one that has just ended."""
     try:
         words = command(pid)
     except (ProcessLookupError, Hidden):
         return []
-    return [] if _is_kafka(words) else words
+    return [] if _is_kafka(words) or not any(words) else words
 
 
 def started_by(words: Sequence[bytes]) -> list[int]:
@@ -138,18 +175,25 @@ def arguments(pid: int) -> list[bytes]:
     if not _is_kafka(words):
         raise ProcessLookupError(f"process {pid} is no broker")
     if not _is_image(words):
-        return words[words.index(MAIN_CLASS, 1) + 1 :]
+        return _behind_class(words)
     at = next((number for number, word in enumerate(words) if word in _CONFIG), 0)
     return words[at + 1 :]
 
 
 def _rank(words: Sequence[bytes]) -> int:
     """See likeliest; 0: it is no broker."""
-    return 3 if _is_image(words) else 2 * _is_kafka(words) + (_program(words) == _JAVA)
+    return _SURE if _is_image(words) else 2 * _is_kafka(words) + (_program(words) == _JAVA)
 
 
 def _is_kafka(words: Sequence[bytes]) -> bool:
-    return _is_image(words) or MAIN_CLASS in words[1:]
+    return _is_image(words) or bool(_behind_class(words))
+
+
+def _behind_class(words: Sequence[bytes]) -> list[bytes]:
+    """What stands behind Kafka's main class. None where that is no file: without its properties Kafka ends
+    at once, and it is somebody who looks for the class, as grep."""
+    behind = list(words[words.index(MAIN_CLASS, 1) + 1 :]) if MAIN_CLASS in words[1:] else []
+    return behind if any(behind[:1]) and not behind[0].startswith(b"-") else []
 
 
 def _is_image(words: Sequence[bytes]) -> bool:
@@ -167,24 +211,6 @@ def shares_network(pid: int) -> bool:
         return (PROC / str(pid) / "net/tcp").stat().st_ino == (PROC / "self/net/tcp").stat().st_ino
     except OSError:  # it ended meanwhile
         return True
-
-
-def of_group(group: str) -> Iterator[int]:
-    """The processes of a control group, as systemd names it, and of those below it."""
-    for root in _CONTROL_GROUPS if group.strip("/") else ():
-        with suppress(FileNotFoundError):  # one below it ended meanwhile
-            for file in (root / group.strip("/")).rglob("cgroup.procs"):
-                yield from _members(file)
-
-
-def _members(file: Path) -> list[int]:
-    """None of a group that ended meanwhile, or is of threads."""
-    try:
-        return [int(word) for word in file.read_text().split()]
-    except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
-            raise
-        return []
 
 
 def pids() -> Iterator[int]:

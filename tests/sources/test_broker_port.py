@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from played_brokers import AS_AGENT, LISTENING, found_by_another_user, listening, needs_root, until
+from played_brokers import AS_AGENT, LISTENING, found_by_another_user, listening, needs_root, running, until
 
 from agent.sources import broker_port, kafka_processes
 from agent.sources.broker_pid import BrokerAt, find
@@ -198,7 +198,7 @@ def test_a_file_whose_path_is_too_long_to_be_told_keeps_no_broker_from_being_fou
         "file = open('x', 'w'); print('on', flush=True); time.sleep(99)\n"
     )
     deep.mkdir()
-    proxied = listening(port, main_class)
+    proxied = listening(port, main_class, "server.properties")
     with (
         proxied as broker,
         listening(port, host="127.0.0.2"),  # so that everybody is looked at
@@ -261,7 +261,7 @@ def test_a_backslash_at_the_end_of_the_properties_takes_no_override_in(
 
 
 def test_nobody_is_looked_at_who_is_less_likely_a_broker_than_who_has_the_port(
-    port: int, main_class: str, monkeypatch: pytest.MonkeyPatch
+    port: int, main_class: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look at hundreds of thousands of descriptors takes seconds. Nor is anybody looked at twice."""
     looked_at, own = list[int](), broker_port._own
@@ -271,7 +271,8 @@ def test_nobody_is_looked_at_who_is_less_likely_a_broker_than_who_has_the_port(
         return own(pid, sockets)
 
     monkeypatch.setattr(broker_port, "_own", counted)
-    with listening(port, main_class, "gone.properties") as broker:
+    java, listens = str(program(tmp_path, "java")), LISTENING.format(host="127.0.0.1", port=port)
+    with running(java, "-c", listens, main_class, "gone.properties") as broker:
         for hosts in ((), ("127.0.0.1",)):
             looked_at.clear()
             assert find(BrokerAt(port=port, hosts=hosts)) == broker.pid
@@ -281,3 +282,52 @@ def test_nobody_is_looked_at_who_is_less_likely_a_broker_than_who_has_the_port(
             assert find(BrokerAt(port=port, hosts=("127.0.0.1",))) == broker.pid
             assert os.getpid() in looked_at
             assert len(looked_at) == len(set(looked_at))
+
+
+def test_no_command_line_is_read_of_what_is_not_named_as_a_jvm_where_one_has_the_port(
+    port: int, main_class: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the process' memory, whose lock is held for ever where its disk hangs."""
+    read, command = list[int](), kafka_processes.command
+
+    def noted(pid: int) -> list[bytes]:
+        read.append(pid)
+        return command(pid)
+
+    java, listens = str(program(tmp_path, "java")), LISTENING.format(host="127.0.0.1", port=port)
+    with running(java, "-c", listens, main_class, "server.properties") as broker:
+        monkeypatch.setattr(kafka_processes, "command", noted)
+        assert find(BrokerAt(port=port)) == broker.pid
+        assert broker.pid in read
+        assert not {os.getpid(), os.getppid()} & {*read}
+
+
+@needs_root
+def test_an_owners_broker_of_another_port_does_not_hold_this_one(
+    port: int, main_class: str, shown: Path
+) -> None:
+    """Another program of that user may. Whose properties say so is found beside it."""
+    for name, its in (("a", port), ("b", 1)):
+        (shown / f"{name}.properties").write_text(f"listeners=A://127.0.0.1:{its}\n")
+    with listening(0, main_class, str(shown / "b.properties")):
+        with listening(port):
+            said = found_by_another_user(port, main=main_class)
+            assert "that user runs 0 brokers besides 1 of another port; run the agent" in said
+        with listening(port, main_class, str(shown / "a.properties")) as own:
+            assert found_by_another_user(port, main=main_class) == str(own.pid)
+        with listening(port, main_class, "/nowhere/a.properties") as own:
+            assert found_by_another_user(port, main=main_class) == str(own.pid)
+
+
+@needs_root
+def test_an_owners_broker_at_another_address_of_the_port_is_not_guessed(
+    port: int, main_class: str, shown: Path
+) -> None:
+    """Its properties name the port, and not the address; those of the other cannot be read."""
+    (shown / "b.properties").write_text(f"listeners=A://127.0.0.2:{port}\n")
+    with (
+        listening(port, main_class, "/nowhere/a.properties"),
+        listening(port, main_class, str(shown / "b.properties"), host="127.0.0.2") as other,
+    ):
+        assert "that user runs 2 brokers" in found_by_another_user(port, "127.0.0.1", main=main_class)
+        assert found_by_another_user(port, "127.0.0.2", main=main_class) == str(other.pid)

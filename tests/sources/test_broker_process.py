@@ -27,7 +27,7 @@ from played_brokers import (
 
 from agent.lab.ports import free_ports
 from agent.promql.vectors import STALE
-from agent.sources import broker_port, kafka_processes, listening_sockets
+from agent.sources import broker_port, control_groups, kafka_processes, listening_sockets
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -57,7 +57,7 @@ def values(part: BrokerProcess, wanted: frozenset[str] = ALL) -> dict[str, float
 
 def test_what_proc_says_of_it(port: int, main_class: str) -> None:
     """Held against what else says it."""
-    with listening(port, main_class) as process:
+    with listening(port, main_class, "server.properties") as process:
         seen = values(BrokerProcess(BrokerAt(port=port)))
         pid = process.pid
         assert seen["pid"] == pid
@@ -78,7 +78,7 @@ def test_what_proc_says_of_it(port: int, main_class: str) -> None:
 def test_a_stopped_process_is_seen(port: int, main_class: str) -> None:
     """SIGSTOP, until SIGCONT."""
     part = BrokerProcess(BrokerAt(port=port))
-    with listening(port, main_class) as process:
+    with listening(port, main_class, "server.properties") as process:
         for number, stopped in ((signal.SIGSTOP, 1), (signal.SIGCONT, 0)):
             process.send_signal(number)
             until(f"stopped to be {stopped}", lambda stopped=stopped: values(part)["stopped"] == stopped)  # type: ignore[misc]
@@ -95,21 +95,21 @@ async def test_its_end_ends_its_series_and_another_one_is_a_change(port: int, ma
         samples = [s for s in await source.read(1) if s.name != "host_unread_total"]
         return {s.name.removeprefix("host_broker_"): s.value for s in samples}
 
-    with listening(port, main_class):
+    with listening(port, main_class, "server.properties"):
         first = await read()
     gone = await read()
     assert (gone.pop("up"), gone.pop("pid_changes_total")) == (0, 0)
     assert gone.keys() == first.keys() - {"up", "pid_changes_total"}
     assert {repr(value) for value in gone.values()} == {repr(STALE)}
     assert (await read()).keys() == {"up", "pid_changes_total"}, "once"
-    with listening(port, main_class) as process:
+    with listening(port, main_class, "server.properties") as process:
         again = await read()
         assert (again["pid"], again["pid_changes_total"]) == (process.pid, 1)
 
 
 def test_only_what_is_wanted_is_read(port: int, main_class: str) -> None:
     """Maps and threads are dear."""
-    with listening(port, main_class):
+    with listening(port, main_class, "server.properties"):
         seen = values(BrokerProcess(BrokerAt(port=port)), frozenset({"host_broker_up"}))
     assert not {"maps", "open_fds", "max_threads", "threads_uninterruptible"} & seen.keys()
 
@@ -131,7 +131,7 @@ def test_a_broker_that_does_not_listen_yet_is_found(tmp_path: Path, port: int, m
                         find(BrokerAt(port=port))
                 finally:
                     other.kill()
-            with listening(port, main_class) as listener:
+            with listening(port, main_class, "server.properties") as listener:
                 assert find(BrokerAt(port=port)) == listener.pid, "who listens comes first"
         finally:
             one.kill()
@@ -252,7 +252,7 @@ def test_by_a_pid_file(tmp_path: Path, port: int, main_class: str) -> None:
 @pytest.fixture
 def control_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """That of kafka.service, as cgroup v2 has it."""
-    monkeypatch.setattr(kafka_processes, "_CONTROL_GROUPS", (tmp_path / "cgroup", tmp_path / "none"))
+    monkeypatch.setattr(control_groups, "_ROOTS", (tmp_path / "cgroup", tmp_path / "none"))
     folder = tmp_path / "cgroup/system.slice/kafka.service"
     folder.mkdir(parents=True)
     return folder
@@ -305,7 +305,7 @@ def test_the_main_process_of_a_unit(
 ) -> None:
     """A broker, or a JVM of another main class, beside whatever else the unit runs."""
     for load in ("loaded", "not-found"):  # its file is gone and it runs on
-        with listening(0, main_class) as process, listening(0) as other:
+        with listening(0, main_class, "server.properties") as process, listening(0) as other:
             (control_group / "cgroup.procs").write_text(f"{process.pid}\n{other.pid}\n")
             systemctl(SHOWN.format(process.pid, load))
             assert find(UNIT) == process.pid
@@ -326,7 +326,7 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
     """A script, or sudo, which has the broker's words in its own command line: it holds next to nothing."""
     java = tmp_path / "java"
     java.symlink_to(sys.executable)
-    program = [str(java), "-c", LISTENING.format(host="127.0.0.1", port=0), main_class]
+    program = [str(java), "-c", LISTENING.format(host="127.0.0.1", port=0), main_class, "x"]
     below = control_group / "container"
     below.mkdir()
     with listening(0) as script, listening(0, *program) as sudo:
@@ -336,7 +336,7 @@ def test_a_unit_whose_main_process_has_only_started_the_broker(
             try:
                 until(
                     "its command line",
-                    lambda: kafka_processes.command(broker.pid)[-2:-1] == [main_class.encode()],
+                    lambda: kafka_processes.command(broker.pid)[-3:-1] == [main_class.encode(), b"x"],
                 )
                 (below / "cgroup.procs").write_text(f"{broker.pid}\n")
                 assert find(UNIT) == broker.pid
@@ -398,14 +398,14 @@ def test_two_brokers_on_one_port_are_told_apart_by_their_addresses(
     with listening(port, main_class, "second.properties", cwd=tmp_path, host="127.0.0.2") as second:
         assert [find(each) for each in at] == [None, second.pid]
         assert find(BrokerAt(port=port, hosts=("localhost",))) is None
-        with listening(port, main_class) as first:
+        with listening(port, main_class, "server.properties") as first:
             assert [find(each) for each in at] == [first.pid, second.pid]
             assert find(BrokerAt(port=port, hosts=("localhost",))) == first.pid
             with pytest.raises(OSError, match=rf"port {port} is held by .*, of which 2 may be the broker"):
                 find(BrokerAt(port=port))
     with listening(0, main_class, "second.properties", cwd=tmp_path) as starting:
         assert [find(each) for each in at] == [None, starting.pid]
-    with listening(port, main_class, host="0.0.0.0") as anywhere:
+    with listening(port, main_class, "server.properties", host="0.0.0.0") as anywhere:
         assert [find(each) for each in at] == [anywhere.pid] * 2
 
 
@@ -620,7 +620,7 @@ def test_which_of_several_it_is_is_not_guessed(port: int, main_class: str) -> No
 
 READ = """
 import sys, time
-from agent.sources import broker_port, kafka_processes, listening_sockets
+from agent.sources import broker_port, control_groups, kafka_processes, listening_sockets
 from agent.sources.broker_process import *
 kafka_processes.MAIN_CLASS = b"kafka.Kafka.of-another-user"
 where, file = sys.argv[1].split("=")
@@ -647,7 +647,7 @@ def test_a_broker_that_proc_hides_is_not_taken_for_a_dead_one(tmp_path: Path, po
     said = said_to_another_user(READ + UP, f"port={port}", before=UNSEEN)
     assert f"Hidden: nobody listens on port {port}, and whether a Kafka process will cannot be seen" in said
     assert said_to_another_user(READ + UP, f"port={port}") == "0.0"
-    with listening(port, "kafka.Kafka.of-another-user"):
+    with listening(port, "kafka.Kafka.of-another-user", "server.properties"):
         said = said_to_another_user(READ + UP, f"port={port}", before=UNSEEN)
     assert said.startswith(f"PermissionError: who listens on port {port} cannot be seen")
     assert "that user runs 0 brokers, as far as /proc (hidepid" in said
@@ -655,7 +655,8 @@ def test_a_broker_that_proc_hides_is_not_taken_for_a_dead_one(tmp_path: Path, po
 
 OWN = """
 import subprocess
-command = [sys.executable, "-c", LISTENING.format(host="127.0.0.1", port=file), "kafka.Kafka.of-another-user"]
+command = [sys.executable, "-c", LISTENING.format(host="127.0.0.1", port=file)]
+command += ["kafka.Kafka.of-another-user", "x"]
 for _ in range(2):
     own = subprocess.Popen(command, stdout=subprocess.PIPE)
     own.stdout.readline()
