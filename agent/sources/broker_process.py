@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from agent.sources import MetricInfo, kafka_processes, kernel_file
-from agent.sources.broker_pid import BrokerAt, find
+from agent.sources.broker_pid import BrokerAt, find, is_sure
 from agent.sources.kafka_processes import Hidden
 from agent.sources.kernel import Reading
 from agent.sources.process_limits import max_threads, open_file_limit
+from agent.sources.process_stat import TICK, Stat, boot_time, stat_of, ticks, uninterruptible
 
-_TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 # /proc/PID/maps takes 12 ms of processor time beside 4,000 partitions, and the broker maps no file meanwhile:
 # at most a 10,000th of the time goes there. The count grows with the segments, over hours.
 _MAPS_SHARE = 10_000
+# A look for another process while one lives takes some 0.05 s beside 1,000 processes, or as long as no
+# resolver answers: once in so many seconds, or where it took more than one, a 60th of the time.
+_AGAIN_S = 60.0
 
 
 def _gauge(name: str, meaning: str, unit: str = "") -> MetricInfo:
@@ -47,18 +48,9 @@ METRICS = (
 )
 
 
-class Stat(Struct, frozen=True):
-    """/proc/PID/stat: seconds of CPU; `started` in ticks since the boot; bytes."""
-
-    state: str
-    cpu: float
-    threads: int
-    started: int
-    resident: int
-
-
 class BrokerProcess:
-    """Finds the process again when it is gone or another one has its pid."""
+    """Finds the process again when it is gone or another one has its pid, and now and then where another one
+    may turn out to be it."""
 
     name = "broker_process"
     metrics = METRICS
@@ -67,6 +59,8 @@ class BrokerProcess:
         self._at = at
         self._pid: int | None = None
         self._started = -1
+        self._seen = 0  # before it was last seen to live, in ticks since the boot
+        self._again = math.inf  # when it is looked for again while it lives (monotonic seconds)
         self._unnamed = list[bytes]()  # its command line, where that does not name Kafka
         self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
         self._changes = 0
@@ -81,19 +75,27 @@ class BrokerProcess:
             yield from ((name, (), value) for name, value in self._of(self._pid, stat, wanted))
 
     def _stat(self) -> Stat | None:
-        stat = self._alive(self._pid)
+        now, stat = ticks(), stat_of(self._pid)
         if stat is None or stat.started != self._started:
-            pid = self._find()
-            stat = self._alive(pid)
-            if stat is not None:
-                self._changes += self._started not in (-1, stat.started)
-                self._started, self._maps, self._booted = stat.started, None, boot_time()
-                self._unnamed = [] if pid is None else kafka_processes.unnamed(pid)
-            self._pid = pid
+            stat = self._take(self._find())
+        elif time.monotonic() >= self._again and (pid := self._find_again()) != self._pid:
+            stat = self._take(pid)
+        if stat is not None:
+            self._seen = now
+        return stat
+
+    def _take(self, pid: int | None) -> Stat | None:
+        stat = stat_of(pid)
+        if stat is not None:
+            self._changes += self._started not in (-1, stat.started)
+            self._started, self._maps, self._booted = stat.started, None, boot_time()
+            self._unnamed = [] if pid is None else kafka_processes.unnamed(pid)
+        self._pid = pid
         return stat
 
     def _find(self) -> int | None:
         """One that was seen by its port and is not is gone, whatever /proc hides: the next will be seen."""
+        began = time.monotonic()
         try:
             found = find(self._at)
         except Hidden:
@@ -102,28 +104,38 @@ class BrokerProcess:
             return None
         if found is None and self._at.port is not None and self._unnamed:
             self._check_is_gone()
+        if found is not None and is_sure(self._at, found):
+            self._again = math.inf
+        else:
+            now = time.monotonic()
+            self._again = now + _AGAIN_S * max(1.0, now - began)
         return found
 
-    def _check_is_gone(self) -> None:
-        """OSError where one that no word of Kafka's tells may have been started again and not listen yet."""
-        if again := kafka_processes.started_by(self._unnamed):
-            raise OSError(
-                f"nobody listens on port {self._at.port}, and whether process {again[0]}, which was started"
-                " like the broker before it, will cannot be seen: name host.process.unit"
-            )
-
-    def _alive(self, pid: int | None) -> Stat | None:
-        if pid is None:
-            return None
+    def _find_again(self) -> int | None:
+        """Who is found now, while who was lives: it may have started the broker, or be another one. A
+        JVM of another main class is by its port alone, which it may have closed, as it does when it stops."""
         try:
-            return parse_stat(kernel_file.read(f"/proc/{pid}/stat"))
-        except (FileNotFoundError, ProcessLookupError):
-            return None
+            found = self._find()
+        except TimeoutError:  # systemd says nothing new
+            self._again = time.monotonic() + _AGAIN_S
+            return self._pid
+        return self._pid if found is None and self._unnamed else found
+
+    def _check_is_gone(self) -> None:
+        """OSError where one that no word of Kafka's tells may have been started again and not listen yet:
+        since the one before it was last seen."""
+        for pid in kafka_processes.started_by(self._unnamed):
+            stat = stat_of(pid)
+            if stat is not None and stat.started >= self._seen:
+                raise OSError(
+                    f"nobody listens on port {self._at.port}, and whether process {pid}, which was started"
+                    " like the broker before it, will cannot be seen: name host.process.unit"
+                )
 
     def _of(self, pid: int, stat: Stat, wanted: frozenset[str]) -> Iterator[tuple[str, float]]:
         folder = f"/proc/{pid}"
         yield "host_broker_pid", float(pid)
-        yield "host_broker_start_time_seconds", self._booted + stat.started / _TICK
+        yield "host_broker_start_time_seconds", self._booted + stat.started / TICK
         yield "host_broker_cpu_seconds_total", stat.cpu
         yield "host_broker_resident_memory_bytes", float(stat.resident)
         yield "host_broker_threads", float(stat.threads)
@@ -148,48 +160,17 @@ class BrokerProcess:
         return self._maps[1]
 
 
-def parse_stat(text: str) -> Stat | None:
-    """/proc/PID/stat, None of a process that has ended. The command's name may hold anything, `) ` too."""
-    fields = text[text.rindex(")") + 1 :].split()
-    if len(fields) < 22:
-        raise ValueError(f"/proc/PID/stat is not as documented: {text[:200]!r}")
-    if fields[0] in ("Z", "X"):
-        return None
-    cpu = (int(fields[11]) + int(fields[12])) / _TICK
-    return Stat(fields[0], cpu, int(fields[17]), int(fields[19]), int(fields[21]) * _PAGE)
-
-
-def boot_time() -> float:
-    """When the kernel was started, in seconds since the epoch."""
-    for line in kernel_file.read("/proc/stat").splitlines():
-        if line.startswith("btime "):
-            return float(line.split()[1])
-    raise ValueError("/proc/stat has no btime")
-
-
 def open_files(folder: str) -> int:
     """How many descriptors are open. Since Linux 6.2 the folder's size says it, to everybody."""
     known = os.stat(f"{folder}/fd").st_size  # noqa: PTH116 one call
     return known or len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 names only
 
 
-def uninterruptible(folder: str) -> int:
-    """Threads in state D."""
-    found = 0
-    for thread in os.listdir(f"{folder}/task"):  # noqa: PTH208 names only
-        try:
-            stat = parse_stat(kernel_file.read(f"{folder}/task/{thread}/stat"))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found += stat is not None and stat.state == "D"
-    return found
-
-
 def which_process(at: BrokerAt) -> str | None:
     """What tells one process of the broker from its next; None where none runs, or nobody can tell."""
     try:
         pid = find(at)
-        stat = None if pid is None else parse_stat(kernel_file.read(f"/proc/{pid}/stat"))
+        stat = stat_of(pid)
     except (OSError, ValueError):
         return None
     return None if stat is None else f"pid {pid} started at {stat.started}"

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from loop_disks import mounted
 
 from agent.sources import clock_offset, disk_stats, kernel_file, memory_pressure, network_counters
-from agent.sources.broker_process import parse_stat
 from agent.sources.clock_offset import ClockOffset
 from agent.sources.disk_stats import DiskStats
 from agent.sources.kernel import Kernel, Part
 from agent.sources.memory_pressure import MemoryPressure
 from agent.sources.network_counters import NetworkCounters
 from agent.sources.process_limits import rlimit
+from agent.sources.process_stat import parse_stat
 
 
 def readings(part: Part, *wanted: str) -> dict[str, float]:

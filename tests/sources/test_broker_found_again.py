@@ -1,0 +1,205 @@
+"""A broker's process that is looked for again, while the one that was found lives and after its end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from played_brokers import LISTENING, listening, running, until
+
+from agent.sources import broker_pid, broker_process, control_groups, kafka_processes, listening_sockets
+from agent.sources.broker_pid import BrokerAt, find
+from agent.sources.broker_process import BrokerProcess
+
+NOBODY = -1.0  # no pid
+FROM_A_FILE = (
+    "import socket, time; s = socket.create_server(('127.0.0.1', int(open('port').read())));"
+    " print('on', flush=True); time.sleep(99)"
+)
+
+
+@pytest.fixture
+def port() -> int:
+    """A free one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The brokers of other tests, which may run beside this one, are none here."""
+    own = f"kafka.Kafka.{port}"
+    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
+    return own
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> str:
+    """Python by this name."""
+    (tmp_path / "java").symlink_to(sys.executable)
+    return str(tmp_path / "java")
+
+
+@pytest.fixture
+def at_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for again, and not once a minute."""
+    monkeypatch.setattr(broker_process, "_AGAIN_S", 0.0)
+
+
+def pid_of(part: BrokerProcess) -> float:
+    """That of one reading, NOBODY where none runs."""
+    return {name: value for name, _, value in part.read(frozenset())}.get("host_broker_pid", NOBODY)
+
+
+@pytest.mark.usefixtures("at_each_reading")
+def test_what_started_the_broker_is_it_until_the_broker_runs(
+    port: int, main_class: str, java: str, tmp_path: Path
+) -> None:
+    """sudo has the broker's words in its own, and is alone while it asks who may."""
+    (tmp_path / "server.properties").write_text(f"listeners=A://127.0.0.1:{port}\n")
+    words = [java, "-c", LISTENING.format(host="127.0.0.1", port=port), main_class, "server.properties"]
+    part = BrokerProcess(BrokerAt(port=port))
+    with listening(0, *words, cwd=tmp_path) as sudo:
+        assert pid_of(part) == sudo.pid
+        with running(*words, cwd=tmp_path) as broker:
+            assert pid_of(part) == broker.pid
+            broker.send_signal(signal.SIGSTOP)
+            until("it to be stopped", lambda: ("host_broker_stopped", (), 1.0) in part.read(frozenset()))
+
+
+@pytest.mark.usefixtures("at_each_reading")
+def test_what_started_the_broker_of_a_unit_is_it_until_the_broker_runs(
+    main_class: str, java: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where systemd does not answer, nothing is known that is new."""
+    shown = {"MainPID": "0", "LoadState": "loaded", "ControlGroup": "/kafka"}
+    monkeypatch.setattr(broker_pid, "_shown", lambda _: shown)
+    monkeypatch.setattr(control_groups, "_ROOTS", (tmp_path,))
+    (tmp_path / "kafka").mkdir()
+    words = [java, "-c", LISTENING.format(host="127.0.0.1", port=0), main_class, "server.properties"]
+    part = BrokerProcess(BrokerAt(unit="kafka.service"))
+
+    def silent(_: str) -> dict[str, str]:
+        raise TimeoutError
+
+    with listening(0, *words) as sudo:
+        shown["MainPID"] = str(sudo.pid)
+        assert pid_of(part) == sudo.pid
+        with running(*words) as broker, monkeypatch.context() as hung:
+            (tmp_path / "kafka/cgroup.procs").write_text(f"{sudo.pid}\n{broker.pid}\n")
+            hung.setattr(broker_pid, "_shown", silent)
+            assert pid_of(part) == sudo.pid
+            hung.undo()
+            assert pid_of(part) == broker.pid
+
+
+@pytest.mark.usefixtures("at_each_reading")
+def test_one_that_was_alone_while_no_name_led_anywhere_is_not_the_broker_for_life(
+    port: int, main_class: str, java: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent starts before the resolver answers, and the own broker after it."""
+    part, leads_to = BrokerProcess(BrokerAt(port=port, hosts=("b.example",))), list[str]()
+
+    def lookup(*_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if not leads_to:
+            raise socket.gaierror(-3, "Temporary failure in name resolution")
+        return [(2, 1, 6, "", (each, 0)) for each in leads_to]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    words = [main_class, "/nowhere/server.properties"]
+    with running(java, "-c", LISTENING.format(host="127.0.0.1", port=port), *words) as other:
+        assert [pid_of(part), pid_of(part)] == [other.pid] * 2
+        leads_to.append("127.0.0.2")
+        with running(java, "-c", LISTENING.format(host="127.0.0.2", port=port), *words) as own:
+            assert pid_of(part) == own.pid
+            leads_to.clear()
+            assert pid_of(part) == own.pid, "it was no guess, and lives"
+            leads_to.append("127.0.0.2")
+        for _ in range(2):
+            with pytest.raises(OSError, match=rf"{other.pid} at another address, and whether that is the"):
+                pid_of(part)
+
+
+@pytest.mark.usefixtures("at_each_reading")
+def test_a_jvm_of_another_main_class_is_not_gone_where_it_has_closed_its_port(
+    port: int, main_class: str, java: str
+) -> None:
+    """As a broker does while it stops."""
+    closes = LISTENING.format(host="127.0.0.1", port=port).replace("time.s", "input(); s.close(); time.s")
+    part = BrokerProcess(BrokerAt(port=port))
+    with subprocess.Popen(
+        [java, "-c", closes, "com.acme.KafkaServer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as broker:
+        assert broker.stdin is not None
+        assert broker.stdout is not None
+        assert broker.stdout.readline() == b"on\n"
+        try:
+            assert pid_of(part) == broker.pid
+            broker.stdin.write(b"\n")
+            broker.stdin.flush()
+            until("the port to be closed", lambda: not list(listening_sockets.listening(port)))
+            assert pid_of(part) == broker.pid
+            with listening(port, main_class, "server.properties") as other:
+                assert pid_of(part) == other.pid, "it is looked for on"
+        finally:
+            broker.kill()
+    assert pid_of(part) == NOBODY
+
+
+def test_what_is_a_broker_by_all_its_words_is_not_looked_for_again(
+    port: int, main_class: str, java: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is dear. What may be none is, once a minute."""
+    looks = list[BrokerAt]()
+
+    def noted(at: BrokerAt) -> int | None:
+        looks.append(at)
+        return find(at)
+
+    monkeypatch.setattr(broker_process, "find", noted)
+    now = time.monotonic()
+    for program, expected in ((java, 1), (sys.executable, 2)):
+        with running(program, "-c", LISTENING.format(host="127.0.0.1", port=port), main_class, "x") as broker:
+            part = BrokerProcess(BrokerAt(port=port))
+            looks.clear()
+            for later in (0, 1, 70, 71):
+                monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
+                assert pid_of(part) == broker.pid
+            assert len(looks) == expected
+
+
+def test_another_broker_that_was_started_alike_and_before_is_not_one_that_died(
+    port: int, java: str, tmp_path: Path
+) -> None:
+    """Both run a distribution's own main class, each in a folder of its own."""
+    for name, its in (("a", port), ("b", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "port").write_text(str(its))
+    words = [java, "-c", FROM_A_FILE, "com.acme.KafkaServer", "server.properties"]
+    part = BrokerProcess(BrokerAt(port=port))
+    with running(*words, cwd=tmp_path / "b"):
+        with running(*words, cwd=tmp_path / "a") as own:
+            assert pid_of(part) == own.pid
+        assert pid_of(part) == NOBODY
+        (tmp_path / "a/port").write_text("0")
+        with (
+            running(*words, cwd=tmp_path / "a") as again,
+            pytest.raises(OSError, match=rf"whether process {again.pid}, which was started like the broker"),
+        ):
+            pid_of(part)
+        assert pid_of(part) == NOBODY
+
+
+def test_what_has_no_words_was_started_by_none() -> None:
+    """As a process that has just ended, or one of the kernel: all of them would be alike."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert kafka_processes.command(process.pid) == [b""]
+        assert kafka_processes.unnamed(process.pid) == []
