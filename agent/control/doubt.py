@@ -91,7 +91,9 @@ class Doubt:
 
 
 def _is_next(process: str, before: str) -> bool:
-    """One that began sooner is not: it was taken for the other, or that for it."""
+    """One that began sooner is not: it was taken for the other, or that for it. Where an older one was named
+    as the request was sent and the right, younger one is since, that counts as the next: nothing tells them
+    apart, and what names an older one is most often that the right one was not there to take a request."""
     began, former = (words.rpartition(" ")[2] for words in (process, before))
     is_older = began.isdecimal() and former.isdecimal() and int(began) < int(former)
     return process != before and not is_older
