@@ -22,6 +22,9 @@ from agent.yaml_marks.compose import MAX_BYTES
 ALERTS, REMEDIES, LOGS = "alerts.yml", "remedies.yml", "logs.yml"
 MAX_FILES = 500
 MAX_DEPTH = 3  # folders below the one named
+# What a folder of rules is hardly called: a link of this name that leads to nothing takes no rules along.
+_NO_FOLDER: tuple[str, ...] = ("README", "LICENSE", "~", ".bak", ".new", ".old", ".orig", ".tmp")
+_NO_FOLDER += (".json", ".md", ".py", ".rst", ".sh", ".toml", ".txt", ".yaml", ".yml")
 
 
 class BadRules(BadFiles):
@@ -150,14 +153,21 @@ def _below(folder: str, depth: int, seen: set[tuple[int, int]]) -> Iterator[str]
     with os.scandir(folder) as entries:
         children = sorted(entries, key=lambda entry: entry.name)
     for child in children:
-        if child.name in (
-            ALERTS,
-            REMEDIES,
-            LOGS,
-        ):  # whatever it is: nothing that is looked for is passed over
-            yield child.path
-        elif not child.name.startswith(".") and child.is_dir():
+        if child.name in (ALERTS, REMEDIES, LOGS):
+            yield child.path  # whatever it is: nothing that is looked for is passed over
+        elif child.name.startswith("."):
+            continue
+        elif child.is_dir():
             yield from _below(child.path, depth + 1, seen)
+        elif depth < MAX_DEPTH and _lost_folder(child):
+            yield child.path
+
+
+def _lost_folder(child: os.DirEntry[str]) -> bool:
+    """Whether it is a link that leads to nothing, and may have led to a folder of rules."""
+    return (
+        child.is_symlink() and not child.name.endswith(_NO_FOLDER) and not os.path.exists(child.path)  # noqa: PTH110
+    )
 
 
 def _bytes(path: Path, complaints: Complaints) -> bytes:

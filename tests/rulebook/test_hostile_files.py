@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.rulebook import read
+from agent.rulebook.load import rule_files
+from agent.rulebook.stamps import stamp
 
 HEAD = "groups:\n  - name: g\n    rules:\n"
 RULE = "      - alert: A\n        expr: up == 0\n"
@@ -117,3 +119,30 @@ def test_links_to_what_is_there_are_followed(tmp_path: Path) -> None:
             reading = read([path], {})
             assert not reading.complaints, path
             assert len(reading.book.alerts) == 1
+
+
+def test_a_link_to_a_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    """As of one that is not mounted: its rules would be missing without a word. It is seen to come back."""
+    rules, there, away = tmp_path / "rules", tmp_path / "there", tmp_path / "away"
+    for folder in (rules, there):
+        folder.mkdir()
+        (folder / "alerts.yml").write_text(HEAD + RULE)
+    (rules / "team").symlink_to(there)
+    whole = stamp(rule_files([rules]))
+    there.rename(away)
+    gone = stamp(rule_files([rules]))
+    assert [str(c) for c in read([rules], {}).complaints.sorted()] == [
+        f"{rules / 'team'}:1:1: this link leads to nothing"
+    ]
+    away.rename(there)
+    assert len(read([rules], {}).book.alerts) == 2
+    assert stamp(rule_files([rules])) == whole != gone
+
+
+@pytest.mark.parametrize("name", [".#alerts.yml", "README", "notes.md", "alerts.yml.orig", "1/2/3/beyond"])
+def test_other_links_that_lead_to_nothing_are_passed_over(tmp_path: Path, name: str) -> None:
+    """Locks and copies of editors, what is there to be read by people, what would be too deep to be read."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "alerts.yml").write_text(HEAD + RULE)
+    (tmp_path / name).symlink_to("nowhere")
+    assert not read([tmp_path], {}).complaints
