@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from agent.history import History, Incident, Phase
 from agent.model import Alert, AlertState, Argument, Decision, Entry, Kind, Labels, Remedy, Step, Verify
 from agent.rulebook.filling import LABEL, filled
+from agent.rulebook.needed_labels import lacking
 
 ESCALATE = "escalate"  # the one step that is no action: a person is called
 
@@ -16,7 +17,11 @@ ESCALATE = "escalate"  # the one step that is no action: a person is called
 def decide(
     alerts: Sequence[Alert], remedies: Mapping[str, Remedy], history: History, now: int
 ) -> tuple[Decision, ...]:
-    """What each firing alert with a remedy wants next; nothing while its incident is under way."""
+    """What each firing alert with a remedy wants next; nothing while its incident is under way.
+
+    Those whose alert lacks a label, which are refused, come last: there is one try a patient, and another
+    alert of it may have them all.
+    """
     decisions = []
     for alert in alerts:
         remedy = remedies.get(alert.rule)
@@ -27,7 +32,7 @@ def decide(
         if step is not None:
             name = incident.id if incident else f"{alert.rule}/{alert.label(remedy.target)}@{now}"
             decisions.append(_decision(alert, remedy, step, name))
-    return tuple(decisions)
+    return tuple(sorted(decisions, key=lambda each: lacking(each, remedies[each.alert]) is not None))
 
 
 def is_given(decision: Decision, remedy: Remedy) -> bool:
@@ -70,6 +75,12 @@ def endings(
 def selects(remedy: Remedy, labels: Labels) -> bool:
     """Whether a remedy is for its alert with these labels: of several rules with the name it may choose."""
     return set(remedy.match) <= set(labels)
+
+
+def patients(remedy: Remedy, alerts: Iterable[Alert]) -> int:
+    """How many targets of this remedy's alert fire; without the label that names it each alert is one."""
+    firing = (a for a in alerts if a.rule == remedy.alert and a.state is AlertState.FIRING)
+    return len({a.label(remedy.target) or a.labels for a in firing if selects(remedy, a.labels)})
 
 
 def _next_step(incident: Incident | None, remedy: Remedy) -> int | None:

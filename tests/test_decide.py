@@ -36,6 +36,17 @@ def test_a_firing_alert_wants_the_first_step() -> None:
     assert one.verify == Verify('used{path="/d1"} < 0.8', 60_000, 10_000)
 
 
+def test_of_several_alerts_of_a_patient_those_with_all_labels_come_first() -> None:
+    """What is refused for a label would take the one try that the patient has; else the order stays."""
+    has = [replace(ALERT, labels=(*ALERT.labels, ("topic", name))) for name in "ba"]
+    other = replace(ALERT, labels=labels_of({"alertname": "Full", "path": "/d2", "topic": "c"}))
+    remedies = {"Full": replace(REMEDIES["Full"], unless=('moving{topic="$topic"} > 0',))}
+
+    found = decide([ALERT, *has, other], remedies, History(), 5)
+
+    assert [dict(one.labels).get("topic") for one in found] == ["b", "a", "c", None]
+
+
 @pytest.mark.parametrize("value", [0.9, float("nan")])
 def test_a_remedy_gives_what_it_decided_whatever_the_alert_s_value_is(value: float) -> None:
     (one,) = decide([replace(ALERT, value=value)], REMEDIES, History(), 5)

@@ -14,7 +14,7 @@ from agent import gate, verify
 from agent.backtest.facts import SOMEBODY, Facts
 from agent.backtest.grid import Grid
 from agent.backtest.lives import Lives
-from agent.decide import ESCALATE, decide, endings
+from agent.decide import ESCALATE, decide, endings, patients
 from agent.history import History, Incident, Phase, fold
 from agent.model import (
     ActionSpec,
@@ -185,7 +185,6 @@ class Play:
 
     def _scene(self, decision: Decision, alerts: Sequence[Alert], step: int, now: int) -> gate.Scene:
         remedy = self.rules.remedies[decision.alert]
-        firing = [a for a in alerts if a.rule == decision.alert and a.state is AlertState.FIRING]
         health, why = self._health(decision.alert, step)
         objections = [filled(text, decision.labels) for text in remedy.unless]
         return gate.Scene(
@@ -200,7 +199,7 @@ class Play:
             health=health,
             health_reason=why,
             signals=self._signals(decision.alert),
-            patients=len({a.label(remedy.target) for a in firing}),
+            patients=patients(remedy, alerts),
             unless=tuple(text for text in objections if self.facts.holds(text, step)),
             world=self.facts.world(step),
             plan=Effect(decision.do, "assumed", ()),

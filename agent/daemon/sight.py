@@ -17,7 +17,7 @@ from agent.daemon.origins import Down, Giving, Origins, from_jmx
 from agent.daemon.own_return import OwnReturn
 from agent.daemon.proof import Proof
 from agent.daemon.unless import Unless
-from agent.decide import selects
+from agent.decide import patients
 from agent.gate import World
 from agent.history import Incident
 from agent.model import Alert, AlertState, Decision, Labels, Remedy, Sample
@@ -233,6 +233,5 @@ class Sight:
         return self._origins.of(self.alerts.expression(alert, labels))
 
     def patients(self, remedy: Remedy) -> int:
-        """How many targets of this remedy's alert fire; without the label that names it each alert is one."""
-        mine = (a for a in self.firing() if a.rule == remedy.alert and selects(remedy, a.labels))
-        return len({a.label(remedy.target) or a.labels for a in mine})
+        """How many patients of this remedy fire now."""
+        return patients(remedy, self.alerts.active())

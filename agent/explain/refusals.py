@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from agent.gate import named
 from agent.lints.case import Case, Written
 from agent.model import Blast, Mode, Policy, Remedy
 from agent.quantities import show_duration
+from agent.rulebook.needed_labels import needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def refusals(case: Case, each: Written, remedy: Remedy, policy: Policy) -> list[
 
 
 def _labels(asked: Asked) -> str:
-    names = dict.fromkeys(name for _, name in named(asked.remedy, asked.remedy.steps) if name != "alertname")
+    every = (each.name for each in needed(asked.remedy, asked.remedy.steps))
+    names = dict.fromkeys(name for name in every if name != "alertname")
     return f"the alert has no label {' or '.join(names)}" if names else ""
 
 

@@ -2,7 +2,6 @@
 
 from agent.gate.approval import APPROVAL, APPROVED_MS, ASKED_MS
 from agent.gate.judge import AGAIN, QUESTIONS, judge, judge_on
-from agent.gate.labels import named
 from agent.gate.questions import NOT_KNOWN, mode, open_breaker, still_looks, stop_file
 from agent.gate.scene import Around, Scene, World
 
@@ -19,7 +18,6 @@ __all__ = [
     "judge",
     "judge_on",
     "mode",
-    "named",
     "open_breaker",
     "still_looks",
     "stop_file",

@@ -75,6 +75,38 @@ def test_the_gate_refuses_by_what_is_recorded(tmp_path: Path, series: dict[str, 
     assert words in found.entries[0].reason
 
 
+def test_each_alert_without_the_target_s_label_is_a_patient_of_its_own(tmp_path: Path) -> None:
+    """As live: it may be any."""
+    rules = ALERTS.replace("host_log_dir_used_ratio > 0.85", "host_log_dir_used_ratio > 0.85 or x > 0.85")
+    remedies = REMEDIES + "    limits: {max_targets: 2}\n"
+    found = run(
+        book(tmp_path, alerts=rules, remedies=remedies), {D1: HIGH, 'x{a="1"}': HIGH, 'x{a="2"}': HIGH}
+    )
+    assert found.entries[0].reason == "3 patients are more than max_targets 2"
+
+
+def test_alerts_that_the_remedy_is_not_for_are_no_patients(tmp_path: Path) -> None:
+    """Of two rules with the name it is for one, and so it is live."""
+    rules = """\
+groups:
+  - name: g
+    rules:
+      - {alert: LogDirFillingUp, expr: host_log_dir_used_ratio > 0.85, for: 1m, labels: {severity: page}}
+      - {alert: LogDirFillingUp, expr: host_log_dir_used_ratio > 0.45, for: 1m, labels: {severity: info}}
+"""
+    remedies = REMEDIES.replace("target: path", "target: path\n    match: {severity: page}")
+    half: Values = [0.5] * len(HIGH)
+    found = run(book(tmp_path, alerts=rules, remedies=remedies), {D1: HIGH, D2: half})
+    assert story(found)[0] == (2.0, "started", "drain_disk")
+
+
+def test_of_a_patient_s_alerts_one_that_lacks_a_label_hides_no_other(tmp_path: Path) -> None:
+    remedies = REMEDIES.replace("    steps:", "    unless: ['moving{topic=\"$topic\"} > 0']\n    steps:")
+    topic = D1.replace("}", ', topic="a"}')
+    found = run(book(tmp_path, alerts=ALERTS, remedies=remedies), {D1: HIGH, topic: HIGH})
+    assert story(found)[0] == (2.0, "started", "drain_disk")
+
+
 def test_an_unless_blocks_until_it_is_over(tmp_path: Path) -> None:
     """With the label filled in; then the action begins."""
     remedies = REMEDIES.replace("    steps:", "    unless: ['moving{path=\"$path\"} > 0']\n    steps:")

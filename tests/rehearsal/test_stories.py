@@ -262,3 +262,18 @@ def test_a_target_that_no_alert_has_starts_nothing(tmp_path: Path) -> None:
 """
     verdict = play(tmp_path, lines, remedies=REMEDIES.replace("target: path", "target: pth"))
     assert verdict.failures == ()
+
+
+def test_an_alert_without_a_label_hides_no_other_of_its_patient(tmp_path: Path) -> None:
+    """Of two of one dir only the other has the label that `unless` names, and is acted on."""
+    rules = ALERTS.replace("host_log_dir_used_ratio > 0.85", "host_log_dir_used_ratio > 0.85 or extra > 0.85")
+    remedies = REMEDIES.replace("    steps:", "    unless: ['moving{device=\"$device\"} > 0']\n    steps:")
+    lines = """\
+    input_series:
+      - {series: 'moving{device="sda"}', values: 0x60}
+      - {series: 'extra{device="sda", path="/data1"}', values: 0.9x60}
+    lasts: 1m30s
+    journal: |
+      1m started drain_disk on /data1
+"""
+    assert play(tmp_path, lines, alerts=rules, remedies=remedies).failures == ()
