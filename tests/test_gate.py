@@ -72,6 +72,10 @@ UNLABELLED = (  # and what is said of each
     (replace(REMEDY, steps=(replace(STEP, args=(), verify=CHECK),)), "$pth: the alert has no label pth"),
     (replace(REMEDY, unless=('up{path="$dir"} > 0',)), "$dir: the alert has no label dir"),
     (replace(REMEDY, worse_if='up{path="$dir"} > 0'), "$dir: the alert has no label dir"),
+    (
+        replace(REMEDY, worse_if='up{path="/a$dir"} > 0'),
+        r"no label dir; a $ that is meant as such is written \x24",
+    ),
 )
 ELSEWHERE = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other", target="/d2"))])
 SAME_PATIENT = replay([entry(1, Kind.STARTED, of=replace(decision("x@0"), alert="Other"))])
@@ -181,6 +185,11 @@ def test_each_question_objects_in_words(changed: dict[str, Any], question: str, 
     assert refusal is not None
     assert refusal.question == question
     assert words in refusal.reason
+
+
+def test_a_dollar_in_the_name_of_a_class_needs_no_label() -> None:
+    remedy = replace(REMEDY, unless=('up{logger="kafka.log.LogCleaner$CleanerThread"} > 0',))
+    assert judge(replace(FINE, remedy=remedy)) is None
 
 
 def test_a_step_needs_no_label_that_another_step_names() -> None:

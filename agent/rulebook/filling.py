@@ -7,7 +7,8 @@ import re
 from agent.model import Labels
 from agent.promql.nodes import quote
 
-LABEL = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+# Neither `$$name`, nor `Outer$Inner`: in names of Java classes a $ is one.
+LABEL = re.compile(r"(?<!\$)\$(?!(?<=[A-Za-z0-9_]\$)[A-Z])([A-Za-z_][A-Za-z0-9_]*)")
 _PART = re.compile(
     r"""\#[^\n]*                                                       # a comment
       | (?:(?P<operator>=~|!~|!?=)(?:\s|\#[^\n]*\n)*)?                 # of a matcher

@@ -102,3 +102,28 @@ def test_elsewhere_it_is_a_mistake(text: str) -> None:
 def test_a_label_that_the_alert_lacks_stays_as_it_is_written() -> None:
     """`rules check` has said so."""
     assert filled('up{path="$path"}', ()) == 'up{path="$path"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'up{logger="kafka.log.LogCleaner$CleanerThread"}',
+        "up{logger=~'.*KafkaApis$$anonfun.*'}",
+        'up{logger="a\\x24path"}',
+        'up{logger=~"a[$]path"}',
+    ],
+)
+def test_a_dollar_may_be_one(text: str) -> None:
+    """As in the names of Java classes, whatever labels there are; and as the page says it is written."""
+    labels = labels_of({"path": "p", "CleanerThread": "c", "anonfun": "a"})
+
+    assert placed(text) == []
+    assert filled(text, labels) == text
+
+
+@pytest.mark.parametrize("text", ["a$path", "/$path", "$path", "_$path", "/$Path", "a$_path", "$path$path"])
+def test_elsewhere_in_a_text_it_begins_a_label(text: str) -> None:
+    labels = labels_of({"path": "p", "Path": "p", "_path": "p"})
+
+    assert "$" not in filled(f'up{{x="{text}"}}', labels)
+    assert len(placed(f'up{{x="{text}"}}')) == text.count("$")
