@@ -41,4 +41,5 @@ def _metrics(book: Rulebook, names: Names) -> Iterator[Metric]:
         yield Metric(name, info.type, info.unit, info.help, source, single, LABELS.get(name))
     for pattern in book.logs:
         for info in metrics_of(pattern):
-            yield Metric(info.name, info.type, info.unit, info.help, "logs", labels=groups_of(pattern.regex))
+            labels = groups_of(pattern.regex) - {pattern.counts, pattern.sets}
+            yield Metric(info.name, info.type, info.unit, info.help, "logs", labels=labels)

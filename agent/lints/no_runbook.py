@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agent.lints.case import Case, Finding
 from agent.model import Mode
-from agent.yaml_marks import Fields, Node, Severity
+from agent.yaml_marks import Fields, Node, Scalar, Severity
 
 _PAGES = frozenset({"page", "critical"})
 
@@ -33,6 +33,7 @@ def no_runbook(case: Case) -> Iterator[Finding]:
 
 
 def _has_one(rule: Node | None) -> bool:
-    """Also under another key than `annotations`, whose slip is told of as such."""
-    parts = rule.fields.values() if isinstance(rule, Fields) else ()
-    return any(isinstance(part, Fields) and _ANNOTATION in part.fields for part in parts)
+    """Also under another key than `annotations`, whose slip is told of as such. A label is none."""
+    parts = [part for key, part in rule.fields.items() if key != "labels"] if isinstance(rule, Fields) else []
+    given = (part.fields.get(_ANNOTATION) for part in parts if isinstance(part, Fields))
+    return any(isinstance(each, Scalar) and each.text.strip() for each in given)

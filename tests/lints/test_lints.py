@@ -261,3 +261,14 @@ def test_a_runbook_beneath_a_misspelt_key_is_one(tmp_path: Path) -> None:
     reading = read([tmp_path], SPECS)
     assert [c.message for c in reading.complaints.sorted()] == ["unknown key 'anotations' in a rule"]
     assert [c.lint for c in judge(reading.book, reading.marks, facts(reading.book))] == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "        labels: {severity: page, runbook_url: x}\n",
+        "        labels: {severity: page}\n        annotations: {runbook_url: ''}\n",
+    ],
+)
+def test_a_label_or_an_empty_text_is_no_runbook(tmp_path: Path, rest: str) -> None:
+    assert ids(tmp_path, alerts=alert("up == 0", rest=rest)) == ["no-runbook?"]

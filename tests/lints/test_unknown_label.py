@@ -12,7 +12,12 @@ from agent.rulebook import read
 from agent.sources.label_names import LABELS
 
 USED = "host_log_dir_used_ratio"
-LOGS = "patterns: [{name: x, file: f, regex: 'dir (?P<path>.)'}]"
+LOGS = """\
+patterns:
+  - {name: x, file: f, regex: 'dir (?P<path>.)'}
+  - {name: ms, file: f, regex: '(?P<ms>1+) dir (?P<path>.)', counts: ms}
+  - {name: last, file: f, regex: '(?P<ms>1+) last dir (?P<path>.)', sets: ms}
+"""
 
 
 def found(folder: Path, expr: str, target: str, rest: str = "", alerts: str = "") -> list[str]:
@@ -76,11 +81,25 @@ def test_a_recorded_series_has_the_labels_that_its_rule_leaves_and_adds(tmp_path
     assert found(tmp_path, "a:c > 1", "pth", alerts=record) == [], "it reads itself"
 
 
+def test_the_number_of_a_log_pattern_is_no_label(tmp_path: Path) -> None:
+    assert found(tmp_path, "log_ms_total > 5", "path") == []
+    assert found(tmp_path, "log_ms_total > 5", "ms") == ["warning 4:13"]
+    assert found(tmp_path, "log_ms_ms_total > 5", "ms") == ["warning 4:13"]
+    assert found(tmp_path, "log_last > 5", "ms") == ["warning 4:13"]
+
+
 def test_a_label_in_texts_is_a_warning_where_it_is_near_another(tmp_path: Path) -> None:
     """Else a note: a constant of the host's may be meant, for which `rules check` has no file."""
     for name, severity in (("pth", "warning"), ("rack", "note")):
         rest = f'    unless: [\'up{{x="${name}"}} > 0\']\n    worse_if: up{{x="a${name}"}} > 0\n'
         assert found(tmp_path, f"{USED} > 0.8", "path", rest) == [f"{severity} 5:21", f"{severity} 6:22"]
+
+
+def test_a_dollar_in_the_name_of_a_class_is_no_label(tmp_path: Path) -> None:
+    """Nor an error where the expression leaves few labels."""
+    rest = "    unless: ['up{x=\"LogCleaner$CleanerThread\"} > 0']\n"
+    for expr in (f"{USED} > 0.8", f"max by (path) ({USED}) > 0.8"):
+        assert found(tmp_path, expr, "path", rest) == []
 
 
 @pytest.mark.parametrize(
