@@ -147,7 +147,8 @@ class _Composer:
         merges = False
         for event in self._until(yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
-            value = self._node(next(self._events), depth + 1)
+            given = next(self._events)
+            value = self._node(given, depth + 1)
             if not isinstance(key, Scalar):
                 self._complaints.add(key.place, "a key must be a word, not a list or a mapping")
             elif key.text in fields:
@@ -156,9 +157,17 @@ class _Composer:
                 self._complaints.add(key.place, message, width=len(key.text))
             else:
                 fields[key.text], keys[key.text] = value, key.place
-                merges |= key.source == MERGE  # in quotes it is a name like any other
+                if key.source == MERGE:  # in quotes it is a name like any other
+                    merges = True
+                    self._check_merge(given, value, key.place)
         own = Fields(place, fields, keys)
         return merged(own, self._complaints) if merges else own
+
+    def _check_merge(self, given: Any, value: Node, place: Place) -> None:
+        """The list of what is merged stands there itself: another's is refused by Prometheus's reader."""
+        if isinstance(given, yaml.AliasEvent) and isinstance(value, Items):
+            message = f"{MERGE}: *{given.anchor} is a list"
+            self._complaints.add(place, message, "list the mappings here", len(MERGE))
 
     def _until(self, end: type) -> Iterator[Any]:
         while not isinstance(event := next(self._events), end):

@@ -185,6 +185,7 @@ def test_what_was_merged_has_its_place_where_it_was_written() -> None:
             "m: {<<: [{a: 1}, [b]]}",
             "f.yml:1:5: <<: expected a mapping, or a list of mappings, but here stands a",
         ),
+        ("l: &l [{a: 1}]\nm: {<<: *l}", "f.yml:2:5: <<: *l is a list; list the mappings here"),
         ("m: {<<: {a: 1}, <<: {b: 1}}", "f.yml:1:17: duplicate key '<<': the first is on line 1"),
         ("m: &m {<<: *m}", "f.yml:1:12: no anchor &m stands before this alias"),
     ],
