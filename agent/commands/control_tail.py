@@ -15,6 +15,7 @@ from agent.commands.control_verify import counted
 from agent.commands.options import config, echo, output
 from agent.commands.progress import Progress
 from agent.commands.show import cleaned
+from agent.commands.streams import remark
 from agent.control.fold import Verdict
 from agent.control.state import State
 from agent.control.words import claim_name
@@ -51,7 +52,7 @@ async def _tail(reached: Reached, start: int | None, from_start: bool, follow: b
     progress = Progress()
     seen = counted(progress, lambda *_: None)
     begin = await beginning(log, snapshot=not from_start, before=first)
-    click.echo(f"folded from {begin.words}", err=True)
+    remark(f"folded from {begin.words}")
     try:
         async for state, verdict in walk(log, begin, follow=follow):
             if state.offset >= first:

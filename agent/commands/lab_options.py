@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from agent.commands.streams import remark
 from agent.lab.errors import LabError
 
 STATE = click.Option(
@@ -31,7 +32,7 @@ def state(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def say(text: str) -> None:
     """Progress, for people only: on stderr, so that a pipe gets nothing but the result."""
-    click.secho(f"lab: {text}", err=True, dim=True)
+    remark(click.style(f"lab: {text}", dim=True))
 
 
 def running(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., None]:
@@ -42,12 +43,12 @@ def running(function: Callable[..., Coroutine[Any, Any, int]]) -> Callable[..., 
         try:
             code = asyncio.run(function(**options))
         except LabError as error:
-            click.secho(f"error: {error}", err=True, fg="red")
+            remark(click.style(f"error: {error}", fg="red"))
             if error.hint:
-                click.echo(f"  try: {error.hint}", err=True)
+                remark(f"  try: {error.hint}")
             sys.exit(1)
         except KeyboardInterrupt:
-            click.echo("interrupted; `ottla lab down` removes what was started", err=True)
+            remark("interrupted; `ottla lab down` removes what was started")
             sys.exit(130)
         sys.exit(code)
 

@@ -12,11 +12,14 @@ _TERMINAL_S, _FILE_S = 0.2, 10.0  # between two changes
 
 
 class Progress:
-    """Tells people, never programs: a terminal sees one line, a file a line each ten seconds."""
+    """Tells people, never programs: a terminal sees one line, a file a line each ten seconds.
+
+    Silent where there is no stream, and once it cannot be written: that is no reason to end what it tells of.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._stream = stream or sys.stderr  # None where it was closed at the start
+        self._terminal = self._stream is not None and self._stream.isatty()
         self._next = time.monotonic() + PATIENCE_S
         self._shown = False
 
@@ -29,8 +32,7 @@ class Progress:
     def clear(self) -> None:
         """Before something else is printed."""
         if self._shown and self._terminal:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._write("\r\x1b[K")
 
     def tell(self, doing: str) -> None:
         """What is being done now; shown where it is time to."""
@@ -39,5 +41,13 @@ class Progress:
             return
         self._next = now + (_TERMINAL_S if self._terminal else _FILE_S)
         self._shown = True
-        self._stream.write(f"\r\x1b[K{doing}" if self._terminal else f"{doing}\n")
-        self._stream.flush()
+        self._write(f"\r\x1b[K{doing}" if self._terminal else f"{doing}\n")
+
+    def _write(self, text: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._stream = None

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from msgspec import Struct
 
+from agent.commands.streams import remark
 from agent.journal import JournalFailed, read
 from agent.model import Entry
 from agent.web.client import Agent, Rejected, Stranger, Unreachable
@@ -91,7 +92,7 @@ def ask(reach: Reach, name: str, offline: Callable[[tuple[Entry, ...], int], Any
     entries = journal(reach.state, why)
     as_of = datetime.fromtimestamp(entries[-1].at / 1000, UTC).astimezone() if entries else None
     when = f"as of {as_of:%Y-%m-%d %H:%M:%S %Z}" if as_of else "and it is empty"
-    click.echo(f"{why}; this is the journal in {reach.state}, {when}", err=True)
+    remark(f"{why}; this is the journal in {reach.state}, {when}")
     return offline(entries, round(time.time() * 1000))
 
 

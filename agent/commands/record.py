@@ -53,16 +53,18 @@ def record(file: Path, **options: Any) -> None:
         raise click.ClickException(f"{file} is there: choose another name, or go on with it by --append")
     with Progress() as progress:
         try:
-            asyncio.run(_record(reach.address, file, options, progress.tell))
+            summary = asyncio.run(_record(reach.address, file, options, progress.tell))
         except NoAnswer as error:
             raise NobodyAnswers(str(error)) from error
         except BadHistory as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             raise click.ClickException(f"{file} cannot be written: {error.strerror or error}") from error
+    click.echo(summary)
 
 
-async def _record(address: Path | str, file: Path, options: dict[str, Any], tell: Tell) -> None:
+async def _record(address: Path | str, file: Path, options: dict[str, Any], tell: Tell) -> str:
+    """What was recorded, in words."""
     wanted = Wanted(options["match"], options["back"], options["interval"])
     size = options["max_size"] << 20
     async with Prometheus(address) as server:
@@ -79,7 +81,7 @@ async def _record(address: Path | str, file: Path, options: dict[str, Any], tell
                 tape.finish()
             else:
                 tape.discard()
-    click.echo(_summary(file, tape, recorder))
+    return _summary(file, tape, recorder)
 
 
 def _summary(file: Path, tape: Tape, recorder: Recorder) -> str:

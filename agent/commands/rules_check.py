@@ -12,6 +12,7 @@ import click
 from agent.commands import options
 from agent.commands.rule_facts import facts, specs
 from agent.commands.rules_live import missing
+from agent.commands.streams import remark
 from agent.config.rule_files import names_of
 from agent.lints import judge
 from agent.rulebook import Complaint, Reading, Rulebook, read
@@ -68,7 +69,7 @@ def _tell(reading: Reading, form: str) -> None:
     if form != "text":
         return
     if complaints:
-        click.echo(_counted(reading.complaints), err=True)
+        remark(_counted(reading.complaints))
     if not reading.complaints:
         click.echo(_summary(reading.book))
 

@@ -10,6 +10,7 @@ import click
 
 from agent.commands import options
 from agent.commands.rule_facts import facts, specs
+from agent.commands.streams import remark
 from agent.config import BadConfig, load
 from agent.explain import as_words
 from agent.explain import explain as explained
@@ -49,7 +50,7 @@ def explain(rule: str, paths: tuple[Path, ...], config: Path | None, output: str
 def _read(paths: tuple[Path, ...]) -> Reading:
     reading = read(paths, specs())
     if reading.complaints:
-        click.echo(as_text(reading.complaints.sorted()), err=True)
+        remark(as_text(reading.complaints.sorted()))
         sys.exit(1)
     return reading
 

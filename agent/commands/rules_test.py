@@ -13,6 +13,7 @@ from agent.commands import options, verdicts
 from agent.commands.progress import Progress
 from agent.commands.rule_facts import specs
 from agent.commands.rules_check import RULES
+from agent.commands.streams import remark
 from agent.commands.unlogged import unlogged
 from agent.rehearsal.rehearse import Rehearsal
 from agent.rehearsal.verdicts import Verdict
@@ -68,7 +69,7 @@ def _read(paths: tuple[Path, ...], output: str) -> Rehearsal:
     if wrong and output == "json":
         click.echo(as_json(complaints))
     elif complaints:
-        click.echo(as_text(complaints), err=True)
+        remark(as_text(complaints))
     if wrong:
         sys.exit(2)
     return rehearsal

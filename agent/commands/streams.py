@@ -7,9 +7,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import TextIO
 
 import click
+
+STDERR = 2
 
 
 def refuse_bytes(arguments: Sequence[str]) -> None:
@@ -21,12 +24,19 @@ def refuse_bytes(arguments: Sequence[str]) -> None:
             raise click.UsageError(f"the argument {each[:80]!a} is not UTF-8") from error
 
 
+def remark(words: str) -> None:
+    """Something besides the answer, on stderr: whether it can be written changes nothing of what is done."""
+    with contextlib.suppress(OSError):
+        click.echo(words, err=True)
+
+
 def is_told(error: OSError) -> bool:
     """Whether `error` says that stdout or stderr cannot be written, which is told then, if it can be."""
-    if not _is_echo_s(error):
+    frame = _echo_s(error)
+    if frame is None:
         return False
-    with contextlib.suppress(OSError):  # it may be stderr that cannot be written
-        click.echo(f"Error: cannot write to stdout: {error.strerror or error}", err=True)
+    name = "stderr" if frame.f_locals["file"].fileno() == STDERR else "stdout"
+    remark(f"Error: cannot write to {name}: {error.strerror or error}")
     return True
 
 
@@ -42,10 +52,10 @@ def let_go() -> None:
             os.close(nowhere)
 
 
-def _is_echo_s(error: OSError) -> bool:
-    """Whether it was raised where all words of commands are printed, and not by a file of another use."""
+def _echo_s(error: OSError) -> FrameType | None:
+    """Where all words of commands are printed, if it was raised there, and not by a file of another use."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return frames[-1].f_code is click.echo.__code__
+    return frames[-1] if frames[-1].f_code is click.echo.__code__ else None
 
 
 def _is_flushed(stream: TextIO) -> bool:

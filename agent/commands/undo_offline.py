@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from agent.commands.streams import remark
 from agent.config import load
 from agent.daemon.settling import once
 from agent.deadman import NoDeadman
@@ -19,7 +20,7 @@ from agent.yaml_marks import BadFiles
 
 def undo(config: Path) -> list[Entry]:
     """The entries of what was undone, or could not be. Click's exception where nothing can be begun."""
-    told = once(lambda words: click.echo(f"waiting: {words}", err=True))
+    told = once(lambda words: remark(f"waiting: {words}"))
     try:
         return undo_all(load(config), round(time.time() * 1000), told)
     except (BadFiles, JournalFailed, ImpossibleTransition, NoDeadman) as error:
