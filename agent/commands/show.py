@@ -59,6 +59,8 @@ def unwell(status: Plain) -> list[str]:
     ]
     calls = [i for i in status["incidents"] if i["phase"] == "escalated"]
     told += [f"{i['alert']} for {i['target']} needs a person: {i['reason']}" for i in calls]
+    mistaken = [i for i in status["incidents"] if (i["phase"], i["question"]) == ("refused", "labels")]
+    told += dict.fromkeys(f"the remedy of {i['alert']} cannot act: {i['reason']}" for i in mistaken)
     return told + [i["reason"] for i in status["incidents"] if i["phase"] == "proposed"]
 
 

@@ -135,3 +135,14 @@ async def test_an_alert_without_labels_is_named_alone(surface: FakeSurface) -> N
         "  firing Few, 0",
         "  firing Few path=/d1, 0",
     ]
+
+
+async def test_a_remedy_that_names_a_label_in_vain_is_named_once() -> None:
+    """It never acts: no time mends it, as it does what else was refused."""
+    why = "$pth: the alert has no label pth"
+    entries = [
+        replace(entry(NOW, Kind.REFUSED, of=decision(name), reason=why), question=question)
+        for name, question in (("a@0", "labels"), ("b@0", "labels"), ("c@0", "cooldown"))
+    ]
+    told = show.unwell(await FakeSurface(entries).status())
+    assert [each for each in told if why in each] == [f"the remedy of Full cannot act: {why}"]
