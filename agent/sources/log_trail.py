@@ -280,14 +280,18 @@ class Trail:
             return self._known.new_mark(file, live=live, file_of=lambda mark: self._file_of(mark, opened))
 
     def _file_of(self, mark: Mark, opened: ExitStack) -> Plain | None:
-        file: Plain | None = None
+        """Not by the inode alone, which may be another file's by now: of a packed one nothing tells later."""
+        if mark.gone:
+            return None
         if mark.inode in self._files:
-            file = self._files[mark.inode].file
-        elif not mark.gone:
-            there = (path for stat, path in siblings(self._places) if stat.st_ino == mark.inode)
-            with suppress(OSError):
-                file = opened.enter_context(closing_log(next(there, self._path)))
-        return None if file and file.inode != mark.inode else file
+            return self._files[mark.inode].file
+        file: Plain | None = None
+        there = (path for stat, path in siblings(self._places) if stat.st_ino == mark.inode)
+        with suppress(OSError):
+            file = opened.enter_context(closing_log(next(there, self._path)))
+        if file is None or file.inode != mark.inode:
+            return None
+        return None if isinstance(file, Packed) and not mark.is_of(file.head(mark.start)) else file
 
     def _size_of(self, mark: Mark) -> int | None:
         with ExitStack() as opened:

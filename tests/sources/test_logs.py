@@ -849,6 +849,26 @@ async def test_the_rest_of_what_was_packed_while_the_agent_was_down_is_read(
     assert await tailed.kill().count() == 10
 
 
+async def test_a_packed_file_with_the_inode_of_the_log_hides_no_copy_of_that(tailed: Tailed) -> None:
+    """The log was moved while the agent was down, as from disk to disk, and another has its inode now."""
+    await tailed.read()
+    tailed.write(lines(0, 50))
+    await tailed.read()
+    old = tailed.path.rename(f"{tailed.path}.1")
+    tailed.write(lines(50, 100))
+    await tailed.read()
+    tailed.kill()
+    moved = shutil.copy2(tailed.path, tailed.path.with_name("moved"))
+    tailed.path.write_bytes(gzip.compress(old.read_bytes()))
+    tailed.path.rename(f"{old}.gz")
+    old.unlink()
+    shutil.move(moved, tailed.path)
+
+    assert await tailed.count() == 100
+    tailed.write(lines(100, 101))
+    assert await tailed.count() == 101
+
+
 async def test_a_packed_file_that_is_not_whole_yet_waits(tailed: Tailed) -> None:
     """And is read when it is."""
     await tailed.read()

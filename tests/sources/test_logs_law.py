@@ -28,6 +28,7 @@ AGENT = ("read", "read", "kill", "kill unsaved", "wait")
 RENAMED = st.sampled_from(
     ("write", "write", "begin", "half", "rename", "create", "reopen", "delete", "truncate", "pack", *AGENT)
 )
+PACKED = st.just("pack all down")
 COPIED = st.sampled_from(
     ("write", "write", "half", "copy", "copy", "copy half", "copy rest", "truncate", "pack", *AGENT)
 )
@@ -79,6 +80,7 @@ class World:
             "truncate": self.truncate,
             "delete": self.delete,
             "pack": self.pack,
+            "pack all down": self.pack_all_down,
             "kill": self.kill,
         }
 
@@ -153,17 +155,33 @@ class World:
             self.copied = None
             self.writer.truncate(0)
 
-    def pack(self) -> None:
-        """The newest rotated file that nobody writes to, with its time."""
+    def packable(self) -> list[Path]:
+        """The rotated files that nobody writes to, oldest first."""
         plain = [path for path in self.rotated if path.suffix != ".gz" and not self.writes_to(path)]
-        if not plain or self.copied:
-            return
-        path = plain[-1]
+        return [] if self.copied else plain
+
+    def pack(self) -> None:
+        """The newest one."""
+        for path in self.packable()[-1:]:
+            self.pack_to(path.with_name("new"), path)
+            path.unlink()
+
+    def pack_all_down(self) -> None:
+        """All of them, the newest first, while the agent is down. Each gets the inode of the one before, as a
+        file system may give it."""
+        self.kill()
+        free = self.path.with_name("new")
+        for path in reversed(self.packable()):
+            self.pack_to(free, path)
+            free = path.rename(free)
+        free.unlink(missing_ok=True)
+
+    def pack_to(self, there: Path, path: Path) -> None:
+        """With its time, into a file that is or is not there yet."""
         stat, packed = path.stat(), path.with_name(f"{path.name}.gz")
-        packed.write_bytes(gzip.compress(path.read_bytes()))
-        os.utime(packed, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        path.unlink()
-        self.rotated[self.rotated.index(path)] = packed
+        there.write_bytes(gzip.compress(path.read_bytes()))
+        os.utime(there, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        self.rotated[self.rotated.index(path)] = there.rename(packed)
 
     def truncate(self) -> None:
         """By somebody else, when all is read."""
@@ -222,7 +240,7 @@ async def play(
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(RENAMED, max_size=40), st.booleans())
+@given(st.lists(RENAMED | PACKED, max_size=40), st.booleans())
 @example(["rename", "read", "read", "reopen", "write", "rename"], False)
 @example(["write", "rename", "reopen", "write", "rename", "reopen", "write", "kill unsaved"], True)
 @example(["write", "read", "rename", "reopen", "read", "delete", "write", "rename", "reopen", "write"], False)
@@ -230,6 +248,7 @@ async def play(
     ["write", "rename", "create", "write", "read", "read", "write", "half", "read", "write", "reopen"], False
 )
 @example(["write", "read", "write", "rename", "reopen", "pack", "kill"], False)
+@example([*["write", "rename", "reopen"] * 3, "write", "read", "pack all down"], False)
 def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> None:
     """Appends in pieces, renames, late writes, truncation, deletion, restarts and kills, in any order."""
     with tempfile.TemporaryDirectory() as folder:
