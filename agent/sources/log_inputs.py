@@ -63,7 +63,8 @@ class Inputs:
 
     def places(self) -> Places:
         """Up to where all is read now; it does not change when more is."""
-        self._trails = {p: trail for p, trail in self._trails.items() if trail.alive or p in self._files}
+        kept = [path for path, trail in self._trails.items() if trail.may_return or self._is_watched(path)]
+        self._trails = {path: self._trails[path] for path in kept}
         marks: dict[str, Marks] = {path: trail.kept for path, trail in self._trails.items()}
         marks |= self._left.saved
         watched = [file for file in self._files if file not in self._unlisted]
@@ -98,7 +99,10 @@ class Inputs:
     @property
     def count(self) -> int:
         """How many files and feeds there are."""
-        return len(self._trails) + len(self._feeds)
+        return sum(map(self._is_watched, self._trails)) + len(self._feeds)
+
+    def _is_watched(self, path: str) -> bool:
+        return path in self._files or self._trails[path].alive
 
     def behind(self) -> int:
         """Bytes of files not yet read."""

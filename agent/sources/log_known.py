@@ -7,34 +7,48 @@ from collections.abc import Callable, Iterable
 
 from agent.sources.log_ends import goes_on, learn_ends, repeats
 from agent.sources.log_faces import Faces
+from agent.sources.log_gone import Gone
 from agent.sources.log_marks import LINE_LIMIT, Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
 
 COPY = 64  # so many equal first bytes make one file the copy of another
 _PACKED_COPY = 16  # of a packed one, which cannot be the next file that happens to begin alike
-_REMEMBERED = 4  # looks
 _NOBODY = 0  # in place of an inode: the file that a copy repeats is gone, and read
 
 
 class Known:
-    """Marks by inode, and those of files that are gone: what they were packed to may show up later.
+    """Marks by inode, and those of files that are gone: what they were packed to may show up later, or they
+    themselves return within `away_ms`.
 
     A copy is read only where its original was lost before it was read to its end. `size_of` tells how much
     the file of a mark holds now; None where it is not there.
     """
 
-    def __init__(self, marks: Iterable[Mark], size_of: Callable[[Mark], int | None]) -> None:
+    def __init__(self, marks: Iterable[Mark], size_of: Callable[[Mark], int | None], away_ms: int) -> None:
         every = list(marks)
         self._size_of = size_of
         self.marks = {mark.inode: mark for mark in every if not mark.gone}
-        self._gone = [mark for mark in every if mark.gone]
         self._absent: set[int] = set()
-        self._faces = Faces(every)
+        self._faces = Faces(self.marks.values())
+        self._gone = Gone([mark for mark in every if mark.gone], self._faces, away_ms)
 
     def all(self) -> list[Mark]:
         """What is to be kept."""
-        return [*self.marks.values(), *self._gone]
+        return [*self.marks.values(), *self._gone.all]
+
+    @property
+    def too_many(self) -> bool:
+        """Whether some are forgotten that are gone, and might have returned."""
+        return self._gone.too_many
+
+    def may_return(self, now: int) -> bool:
+        """Whether any file that is gone may."""
+        return self._gone.may_return(now)
+
+    def may_be(self, inode: int) -> bool:
+        """Whether a file with this inode may be known."""
+        return inode in self.marks or self._gone.away(inode) is not None
 
     def put(self, mark: Mark) -> None:
         """The mark of a file that is there."""
@@ -54,7 +68,7 @@ class Known:
     def mark_of(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file that is known by its inode; a mark that is another file's is lost. `file_of`
         opens the file of another mark, where that is there."""
-        mark = self.marks.get(file.inode)
+        mark = self.marks.get(file.inode) or self._returned(file)
         if mark is None:
             return None
         if not mark.digests and mark.offset == mark.start:
@@ -86,13 +100,12 @@ class Known:
                 break
         if twin is None:
             return mark
-        if live or (twin.gone and twin.closed is None):
+        if live or (twin.gone and _has_unread(file, twin)):
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
                 _limit(mark, file.stat.st_size)
             if twin.gone:
-                self._gone.remove(twin)
-                self._faces.drop(twin)
+                self._gone.drop(twin)
             else:  # its copy was seen before the live file, which was truncated and copied meanwhile
                 twin.copy_of, twin.closed = mark.inode, (0, 0)
         else:
@@ -107,13 +120,26 @@ class Known:
 
     def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
         """Those of other files that begin as one with this head, the originals before the copies. What was in
-        the file itself is no longer there."""
+        the file itself is no longer there: had it only been away, it would have its mark again."""
         alike = self._faces.alike(mark.start, head, least)
         others = (each for each in alike if each.inode != mark.inode)
         return sorted(others, key=lambda each: each.copy_of is not None)
 
-    def lose(self, mark: Mark) -> bool:
-        """Its file is no more there, or is another: what was not read of it is read of its copy.
+    def _returned(self, file: Plain) -> Mark | None:
+        """The mark of a file that was away; another one has its inode for good."""
+        mark = self._gone.away(file.inode)
+        if mark is None:
+            return None
+        known = mark.closed == stamp(file.stat) or (bool(mark.digests) and file.behind(0) >= mark.offset)
+        if not known or not _is_of(file, mark):
+            self._gone.replace(mark)
+            return None
+        self._gone.take(mark)
+        self.put(mark)
+        return mark
+
+    def lose(self, mark: Mark, left_ms: int = 0) -> bool:
+        """Its file left then, or is another (0): what was not read of it is read of its copy.
         Whether there is one already."""
         if self.marks.get(mark.inode) is mark:
             del self.marks[mark.inode]
@@ -132,8 +158,7 @@ class Known:
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)
             return True
-        mark.gone = 1
-        self._gone.append(mark)
+        self._gone.add(mark, left_ms)
         return False
 
     def _has_more(self, copy: Mark, mark: Mark) -> bool:
@@ -141,19 +166,16 @@ class Known:
         size = self._size_of(copy) if mark.closed is None and copy.repeats(mark) else None
         return size is not None and size >= mark.offset
 
-    def forget(self, there: set[int], *, complete: bool) -> bool:
-        """Lose what is not there; whether that left a copy to be read. `complete`: all there have marks."""
+    def forget(self, there: set[int], now: int, *, complete: bool) -> bool:
+        """Lose what is not there; whether that left a copy to be read. `complete`: any copy that there is
+        was seen."""
         # Twice absent: a name may be missed while the files are being renamed.
         absent = self.marks.keys() - there
         gone = [self.marks[inode] for inode in absent & self._absent]
-        left = [self.lose(mark) for mark in gone if mark.inode in self.marks]
+        left = [self.lose(mark, now) for mark in gone if mark.inode in self.marks]
         self._absent = absent
         if complete:
-            for mark in self._gone:
-                mark.gone += 1
-            for mark in [each for each in self._gone if each.gone > _REMEMBERED]:
-                self._gone.remove(mark)
-                self._faces.drop(mark)
+            self._gone.age(now)
         return any(left)
 
 
@@ -184,6 +206,11 @@ def _read_on(file: Plain, mark: Mark) -> None:
         line = os.pread(file.fd, mark.offset - begin, begin).rfind(b"\n") + 1
         mark.offset, mark.cut = begin + line, False
         mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}
+
+
+def _has_unread(file: Plain, gone: Mark) -> bool:
+    """Whether the copy of a file that is gone holds what was not read of that: it was written to since."""
+    return gone.closed is None or file.behind(0) > max(gone.offset, gone.closed[0])
 
 
 def _is_of(file: Plain, mark: Mark) -> bool:

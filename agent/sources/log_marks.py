@@ -41,6 +41,7 @@ class Mark(msgspec.Struct, omit_defaults=True):
     copy_of: int | None = None  # the inode of the file that it repeats: it is read only where that is lost
     place: str = ""  # where a symbolic link led
     gone: int = 0  # for so many looks it is not there any more; a copy of it may still show up
+    left_ms: int = 0  # since when, where it may itself return
 
     @property
     def head(self) -> int:

@@ -13,6 +13,7 @@ from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
 
 _DAY_NS = 86_400_000_000_000
+_AWAY = 10_000  # that are gone: so many are known again when they return
 
 
 class Passed:
@@ -21,6 +22,7 @@ class Passed:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._files: dict[int, tuple[str, tuple[int, int]]] = {}  # by inode: the name, and the stamp
+        self._away: dict[int, tuple[str, tuple[int, int]]] = {}
         self._known_ns = self._newest_ns  # a former life knew all that are older
 
     @property
@@ -45,7 +47,9 @@ class Passed:
             mark, at = marks.get(stat.st_ino), stat.st_mtime_ns
             if stat.st_ino in opened:
                 continue
-            if mark is None and at < oldest_ns[0] and at <= self._known_ns and stat.st_ino not in self._files:
+            _, away = self._away.pop(stat.st_ino, ("", None))
+            history = at < oldest_ns[0] and at <= self._known_ns and stat.st_ino not in self._files
+            if mark is None and (history or away == stamp(stat)):
                 self.put(stat, path)
             elif mark is not None and mark.closed == stamp(stat) and at < long_ago_ns:
                 self.put(stat, path)
@@ -74,6 +78,8 @@ class Passed:
         return mark
 
     def forget(self, there: Set[int]) -> None:
-        """Those that are gone."""
+        """Those that are gone, unless they return as they were."""
         for inode in self._files.keys() - there:
-            del self._files[inode]
+            self._away[inode] = self._files.pop(inode)
+        for inode in list(self._away)[:-_AWAY]:
+            del self._away[inode]

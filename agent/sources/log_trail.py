@@ -7,6 +7,7 @@ read from its start. A file that begins and goes on as another one is its copy, 
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import ExitStack, suppress
@@ -16,6 +17,7 @@ from stat import S_IFREG, S_ISDIR, S_ISREG
 
 from agent.sources.log_ends import learn_ends, may_go_on
 from agent.sources.log_globs import is_text
+from agent.sources.log_gone import MOST
 from agent.sources.log_known import COPY, Known, pass_all
 from agent.sources.log_marks import HEAD, LINE_LIMIT, Mark, Tally
 from agent.sources.log_open import Packed, Plain, closing_log
@@ -24,10 +26,13 @@ from agent.sources.log_reading import OpenLog
 from agent.sources.log_rotated import moved_links, places, siblings, stamp
 from agent.sources.log_times import since
 
+_log = logging.getLogger(__name__)
+
 # A writer that was not told of a rotation goes on in the old file; then its last line is given up.
 _LINGER_MS = 60_000
 _TICK_NS = 20_000_000
 _MOST = 64  # files of one trail that are open at once
+_AWAY_MS = 86_400_000  # so much longer than the window files may be away, and are known when they return
 
 
 class Trail:
@@ -41,7 +46,7 @@ class Trail:
     def __init__(
         self, path: str, marks: list[Mark] | None, tally: Tally, window_ms: int | None = None
     ) -> None:
-        self._known = Known(marks or (), self._size_of)
+        self._known = Known(marks or (), self._size_of, _AWAY_MS + (window_ms or 0))
         self._path = Path(path)
         self._from_end = marks is None
         self._tally = tally
@@ -55,9 +60,12 @@ class Trail:
         self._seen: tuple[int, ...] | None = None  # the live inode, and when the folders changed
         self._settled = False  # the last scan found all
         self._undecided = False  # a file may be a copy that has just begun
+        self._now = 0  # at the last look
+        self._told = False  # that too many are gone
 
     def look(self, now: int) -> None:
         """Notice what happened to the file. OSError where it cannot be read, or is a folder or the like."""
+        self._now = now
         limit_ns = 0 if self._window_ms is None else (now - self._window_ms) * 1_000_000
         self._limit_ns = limit_ns
         # Less where the clock was set back: what is written then is no older than the start.
@@ -93,6 +101,11 @@ class Trail:
     def alive(self) -> bool:
         """Whether there is, or may still be, anything of it."""
         return self.is_there or not self._settled
+
+    @property
+    def may_return(self) -> bool:
+        """Whether there was anything of it not long ago, as where a disk is unmounted for a while."""
+        return self._known.may_return(self._now)
 
     @property
     def is_there(self) -> bool:
@@ -174,15 +187,23 @@ class Trail:
             self._check_truncated(live)
         there = self._open_rotated()
         self._passed.forget(there)
-        if self._known.forget(there | self._files.keys(), complete=not self._undecided):
+        complete = not self._undecided and self._path.parent.exists()  # no copy shows up without the folder
+        if self._known.forget(there | self._files.keys(), now, complete=complete):
             self._look_again()
             self._open_rotated()  # what was a copy is to be read
+        self._tell()
         if live:
             self._files[live.mark.inode] = self._files.pop(live.mark.inode)  # read last, as it is the newest
         for inode, each in self._files.items():
             each.until = None if inode == self._live else each.until or now + _LINGER_MS
         self._from_end = False
         self._settled = was_settled and not self._undecided and self._seen is not None
+
+    def _tell(self) -> None:
+        if self._known.too_many and not self._told:
+            words = "%s: more than %d files of it are gone: one that is forgotten would be read again"
+            _log.warning(words, self._path, MOST)
+            self._told = True
 
     def _open_rotated(self) -> set[int]:
         """Open the rotated files that hold anything unread. Returns the inodes of all that are there."""
@@ -192,8 +213,8 @@ class Trail:
         self._passed.look(found, self._files, oldest_ns, all_is_history=self._from_end)
         for each in list(self._files.values()):
             self._check_truncated(each)  # so that what is listed finds its original as it was then, or newer
-        marks = self._known.marks
-        for _, path in [one for one in found if one[0].st_ino in marks and self._is_changed(one[0])]:
+        marks, known = self._known.marks, (one for one in found if self._known.may_be(one[0].st_ino))
+        for _, path in [one for one in known if self._is_changed(one[0])]:
             # First of all: an inode that was used again must not hide what its former file tells of others.
             with suppress(PermissionError), closing_log(path) as file:
                 if file is not None:

@@ -25,6 +25,13 @@ PATTERN = LogPattern("any", "*", r"^line \d+ of the log, .*no end yet$", "Lines"
 BEGIN = b"Picked up JAVA_TOOL_OPTIONS:%b\n" % b"".join(b" -Dn%d=x" % n for n in range(150))
 REST = b"of the log, long enough that two files cannot begin alike, and no end yet\n"
 AGENT = ("read", "read", "kill", "kill unsaved", "wait")
+AWAY = st.sampled_from(
+    [
+        f"{what} away {how}"
+        for what in ("folder", "live", "rotated")
+        for how in ("for long", "briefly", "and down")
+    ]
+)
 RENAMED = st.sampled_from(
     ("write", "write", "begin", "half", "rename", "create", "reopen", "delete", "truncate", "pack", *AGENT)
 )
@@ -53,7 +60,8 @@ class World:
     """A writer with its open file, the files that it left behind, and an agent which may be killed."""
 
     def __init__(self, folder: Path, *, shift: bool, append: bool, begin: bytes) -> None:
-        self.path = folder / "server.log"
+        self.path = folder / "logs" / "server.log"
+        self.path.parent.mkdir()
         self.begin = begin  # of each file
         self.append = append  # else it leaves a hole behind a truncation
         self.shift = shift  # numbered rotation renames the older files too
@@ -203,8 +211,28 @@ class World:
         self.tail.close()
         self.tail = LogTail([str(self.path)], [PATTERN], self.kept, 1000)
 
+    async def be_away(self, what: str, how: str) -> None:
+        """As where a disk is unmounted and mounted again while the writer goes on; for two looks or more."""
+        path = {"folder": self.path.parent, "live": self.path, "rotated": (*self.rotated, self.path)[0]}[what]
+        if not path.exists() or self.copied:
+            return
+        if what == "rotated":
+            await self.read()  # what was never seen would be a new file
+        away = path.rename(self.path.parents[1] / "away")
+        if how == "and down":
+            self.kill()
+        for after_ms in (1000, 1000, *[61_000] * 8 * (how == "for long")):
+            await self.read(after_ms)
+        self.write()
+        away.rename(path)
+        if how == "for long" or what != "folder":
+            await self.read()  # a copy of what was away so long, and is gone already, would be a new file
+
     async def step(self, step: str) -> None:
-        if step == "read":
+        what, is_away, how = step.partition(" away ")
+        if is_away:
+            await self.be_away(what, how)
+        elif step == "read":
             await self.read()
         elif step == "kill unsaved":
             saved = self.kept.value
@@ -240,7 +268,7 @@ async def play(
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(RENAMED | PACKED, max_size=40), st.booleans())
+@given(st.lists(RENAMED | PACKED | AWAY, max_size=40), st.booleans())
 @example(["rename", "read", "read", "reopen", "write", "rename"], False)
 @example(["write", "rename", "reopen", "write", "rename", "reopen", "write", "kill unsaved"], True)
 @example(["write", "read", "rename", "reopen", "read", "delete", "write", "rename", "reopen", "write"], False)
@@ -256,7 +284,7 @@ def test_each_whole_line_counts_exactly_once(steps: list[str], shift: bool) -> N
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(COPIED, max_size=40), st.booleans(), st.booleans())
+@given(st.lists(COPIED | AWAY, max_size=40), st.booleans(), st.booleans())
 @example(["write", "read", "write", "copy", "write", "copy", "write", "kill"], True, True)
 @example(["write", "write", "write", "write", "read", "copy half", "read", "copy rest", "read"], False, True)
 def test_copytruncate_counts_each_whole_line_exactly_once(
@@ -268,7 +296,7 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(RENAMED, max_size=40), st.booleans(), st.sampled_from((BEGIN[:70] + b"\n", BEGIN)))
+@given(st.lists(RENAMED | AWAY, max_size=40), st.booleans(), st.sampled_from((BEGIN[:70] + b"\n", BEGIN)))
 @example(["write", "write", "write", "read", "truncate", "write", "read"], False, BEGIN)
 @example(["write", "read", "rename", "reopen", "write", "write", "rename", "reopen", "write"], True, BEGIN)
 @example(
