@@ -82,9 +82,18 @@ class Known:
             self.learn(mark, file.head(mark.start))
             original = self.marks.get(mark.copy_of)
             if original and repeats(file, original, file_of(original), whole=False) is False:
-                _read_on(file, mark)
-            else:
-                pass_all(file, mark)
+                return self._unlike_original(file, mark, file_of)
+            pass_all(file, mark)
+        return mark
+
+    def _unlike_original(self, file: Plain, mark: Mark, file_of: Callable[[Mark], Plain | None]) -> Mark:
+        """The mark of what was taken for the copy of one file, and may be another's."""
+        anew = self.new_mark(file, live=False, file_of=file_of)
+        if anew is not None and (anew.copy_of is not None or anew.offset > anew.start):
+            self._faces.drop(mark)
+            self.put(anew)
+            return anew
+        _read_on(file, mark)
         return mark
 
     def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:

@@ -314,11 +314,12 @@ def test_files_that_begin_alike_are_not_taken_for_each_other(
 
 
 @settings(max_examples=EXAMPLES)
-@given(st.lists(COPIED, max_size=40), st.booleans())
+@given(st.lists(COPIED | AWAY, max_size=40), st.booleans())
 @example(["write", "copy", "write", "pack"], False)
 @example(["write", "write", "read", "copy", "write", "pack", "copy"], False)
 @example([*HALF_SEEN, "write", "pack"], False)
 @example([*HALF_SEEN, "pack", "read", "write", "copy", "write", "copy", "read"], False)
+@example(["write", "copy", "write", "read", "copy half", "read"], False)
 def test_copies_of_files_that_begin_alike_are_told_from_each_other(steps: list[str], shift: bool) -> None:
     """The same with rotation by copies, while the agent is down, too."""
     with tempfile.TemporaryDirectory() as folder:
