@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is fo
 _HELP = """Self-healing for Apache Kafka: an agent beside every broker.
 
 Exit codes: 0 well, or done; 1 not well, or refused; 2 the command was written wrongly;
-3 the agent does not answer (and no journal does).
+3 the agent does not answer (and no journal does); 4 an order was sent, and no answer came.
 """
 
 

@@ -13,7 +13,7 @@ from agent.commands.reach import Reach, find, order
 from agent.commands.rule_changes import shown
 from agent.commands.show import cleaned
 from agent.quantities import parse_duration
-from agent.web.client import Agent, Rejected, Unreachable
+from agent.web.client import Agent, Gone, Rejected, Unreachable
 
 STOP_S = 45.0  # undo takes at most 30
 
@@ -84,15 +84,15 @@ def reload(dry_run: bool, output: str, **where: Any) -> None:
 
 
 def _ended(reach: Reach) -> bool:
-    """Whether the agent fell silent in time."""
+    """Whether nobody listens there any more, in time."""
     assert reach.address is not None, "it has just answered"
     deadline = time.monotonic() + STOP_S
     while time.monotonic() < deadline:
         try:
             Agent(reach.address).get("incidents")
-        except Unreachable:
+        except Gone:
             return True
-        except Rejected:
-            pass  # too busy to answer is not ended
+        except (Rejected, Unreachable):
+            pass  # too busy to answer is not ended, nor is one who answers half
         time.sleep(0.1)
     return False

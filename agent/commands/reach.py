@@ -15,19 +15,26 @@ from msgspec import Struct
 from agent.commands.streams import remark
 from agent.journal import JournalFailed, read
 from agent.model import Entry
-from agent.web.client import Agent, Rejected, Stranger, Unreachable
+from agent.web.client import Agent, Rejected, Stranger, Unanswered, Unreachable
 from agent.yaml_marks import Complaints, Fields, Scalar, compose
 
 CONFIG = Path("/etc/ottla/ottla.yml")
 SOCKET = Path("/run/ottla/ottla.sock")
 STATE = Path("/var/lib/ottla")
 UNREACHABLE = 3
+UNANSWERED = 4
 
 
 class NobodyAnswers(click.ClickException):
     """Neither an agent nor a journal: exit code 3."""
 
     exit_code = UNREACHABLE
+
+
+class NobodyTells(click.ClickException):
+    """An order was sent, and whether it was carried out is not known: exit code 4."""
+
+    exit_code = UNANSWERED
 
 
 class Reach(Struct, frozen=True):
@@ -119,12 +126,15 @@ def journal(state: Path, why: str) -> tuple[Entry, ...]:
 
 
 def order(reach: Reach, name: str, **words: Any) -> Any:
-    """Carry out a POST; a refusal is exit code 1, silence 3."""
+    """Carry out a POST; a refusal is exit code 1, silence 3, and 4 once the order was sent."""
     assert reach.address is not None, "an order has an agent to go to"
     try:
         return _agent(reach.address).post(name, **words)
     except Rejected as error:
         raise click.ClickException(str(error)) from error
+    except Unanswered as error:
+        sent = f"the order was sent, and no answer came ({error.why})"
+        raise NobodyTells(f"{sent}: it may have been carried out; see `ottla status`") from error
     except Unreachable as error:
         raise NobodyAnswers(str(error)) from error
 

@@ -19,6 +19,18 @@ class Unreachable(Exception):
     """Nobody answered, or not in our language; the text says where and why."""
 
 
+class Gone(Unreachable):
+    """Nobody is there: no socket, or one that nobody listens on."""
+
+
+class Unanswered(Unreachable):
+    """It was sent, and no whole answer came, `why`: an order may have been carried out."""
+
+    def __init__(self, words: str, why: str) -> None:
+        super().__init__(words)
+        self.why = why
+
+
 class Stranger(Unreachable):
     """Somebody answered, and not as an agent does: whether an agent lives is not known by that."""
 
@@ -45,31 +57,40 @@ class Agent:
                 raise ValueError(f"bad address {address!r}: write it like http://127.0.0.1:9901")
 
     def get(self, name: str, **query: str | int) -> Any:
-        """GET /api/v1/<name>. Raises Unreachable, Rejected."""
+        """GET /api/v1/<name>. Raises Unreachable and its kinds, Rejected."""
         return self._ask("GET", f"/api/v1/{name}?{urlencode(query)}".removesuffix("?"), None, READ_S)
 
     def post(self, name: str, **order: Any) -> Any:
-        """POST /api/v1/<name> with the order as JSON. Raises Unreachable, Rejected."""
+        """POST /api/v1/<name> with the order as JSON. Raises Unreachable and its kinds, Rejected."""
         return self._ask("POST", f"/api/v1/{name}", json.dumps(order), ORDER_S)
 
     def _ask(self, method: str, path: str, body: str | None, seconds: float) -> Any:
-        connection = self._connection(seconds)
+        connection, sent = self._connection(seconds), False
         try:
-            connection.request(method, path, body, {"Connection": "close"})
-            response = connection.getresponse()
-            text = response.read(MAX_ANSWER)
+            connection.connect()
+            sent = _send(connection, method, path, body)
+            status, text = _answer(connection)
         except PermissionError as error:
             raise Unreachable(
                 f"may not connect to {self._address}: be root, or in its file's group"
             ) from error
         except (OSError, http.client.RemoteDisconnected, http.client.IncompleteRead) as error:
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Unreachable(f"no agent answers at {self._address}: {why}") from error
+            raise self._silence(error, sent) from error
         except http.client.HTTPException as error:
             raise Stranger(f"{self._address} answers, and not in HTTP: is it an agent?") from error
         finally:
             connection.close()
-        return self._answer(response.status, text)
+        return self._read(status, text)
+
+    def _silence(self, error: Exception, sent: bool) -> Unreachable:
+        broke_off = isinstance(error, http.client.IncompleteRead)
+        why = "its answer broke off" if broke_off else getattr(error, "strerror", None) or str(error)
+        words = f"no agent answers at {self._address}: {why or type(error).__name__}"
+        if sent:
+            return Unanswered(words, why or type(error).__name__)
+        if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+            return Gone(words)
+        return Unreachable(words)
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
         if isinstance(self._address, Path):
@@ -77,7 +98,7 @@ class Agent:
         parts = urlsplit(self._address)
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
 
-    def _answer(self, status: int, text: bytes) -> Any:
+    def _read(self, status: int, text: bytes) -> Any:
         try:
             data = json.loads(text)
         except ValueError as error:
@@ -85,6 +106,24 @@ class Agent:
         if status >= 400:
             raise Rejected(data.get("error", str(data)) if isinstance(data, dict) else str(data))
         return data
+
+
+def _send(connection: http.client.HTTPConnection, method: str, path: str, body: str | None) -> bool:
+    """Whether all of it was sent. Who hung up before may have said why, as an agent does that is too busy."""
+    try:
+        connection.request(method, path, body, {"Connection": "close"})
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
+
+
+def _answer(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+    """Status and body, which is cut where it is too large for an agent's. Raises IncompleteRead."""
+    response = connection.getresponse()
+    text = response.read(MAX_ANSWER)
+    if response.length and len(text) < MAX_ANSWER:  # what is to come yet; read itself does not complain
+        raise http.client.IncompleteRead(text, response.length)
+    return response.status, text
 
 
 class _Unix(http.client.HTTPConnection):

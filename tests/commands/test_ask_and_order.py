@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from fake_surface import CHANGES, FakeSurface
 from short_stories import HELD, WAITS
 
 from agent.journal import Journal
+from agent.web.client import Agent, Rejected
+from agent.web.door import MAX_CONNECTIONS
 from agent.web.server import Server
 
 
@@ -399,3 +402,82 @@ async def test_who_hangs_up_is_taken_for_nobody(dead: Path) -> None:
     server.close()
     assert ran.code == 1
     assert "Remote end closed connection without response; this is the journal in" in ran.err
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+
+
+async def answering(path: Path, said: bytes) -> asyncio.Server:
+    """One who reads a whole request, says this, and hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        (length,) = [int(x.partition(":")[2]) for x in head.splitlines() if "content-length" in x] or [0]
+        await reader.readexactly(length)
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(talk, path)
+
+
+@pytest.mark.parametrize("said", [b"", HEAD + b'[{"incident"'], ids=["nothing", "half"])
+@pytest.mark.parametrize(
+    "words",
+    [("undo", "--all"), ("approve", "3fa9c1"), ("fleet", "resolve", "12", "--reason", "x"), ("stop",)],
+)
+async def test_an_order_that_was_sent_may_have_been_carried_out(
+    folder: Path, words: tuple[str, ...], said: bytes
+) -> None:
+    """It was told as if there were no agent."""
+    server = await answering(folder / "s", said)
+    ran = await ottla(*words, "--socket", folder / "s")
+    server.close()
+    why = "its answer broke off" if said else "Remote end closed connection without response"
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == (
+        f"Error: the order was sent, and no answer came ({why}):"
+        " it may have been carried out; see `ottla status`\n"
+    )
+
+
+async def test_half_an_answer_is_an_agent_that_died(dead: Path) -> None:
+    """It was taken for a stranger, and no journal was read."""
+    server = await answering(dead / "s", HEAD + b'{"version": "1"')
+    ran = await ottla("status", "--socket", dead / "s", "--state", dead)
+    server.close()
+    assert ran.code == 1
+    assert f"no agent answers at {dead / 's'}: its answer broke off; this is the journal in {dead}" in ran.err
+
+
+async def test_who_answers_half_has_not_ended(folder: Path) -> None:
+    """`stop` waits until nobody listens there any more."""
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"ok":true}'
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(whole if asked[-1].startswith(b"POST") else HEAD + b"[")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_unix_server(talk, folder / "s")
+    stopping = asyncio.create_task(ottla("stop", "--socket", folder / "s"))
+    async with asyncio.timeout(20):
+        while len(asked) < 4:
+            await asyncio.sleep(0.01)
+    assert not stopping.done()
+    server.close()
+    (folder / "s").unlink()
+    assert (await stopping).out == "stopped\n"
+
+
+async def test_an_agent_that_is_too_busy_is_no_dead_one(agent: Server, folder: Path) -> None:
+    """It says so and hangs up before the request is there, which cannot be sent then."""
+    held = [await asyncio.open_unix_connection(folder / "s") for _ in range(MAX_CONNECTIONS)]
+    for _ in range(200):
+        for ask in (partial(Agent(folder / "s").get, "status"), partial(Agent(folder / "s").post, "resume")):
+            with pytest.raises(Rejected, match="too many connections"):
+                await asyncio.to_thread(ask)
+    for _, writer in held:
+        writer.close()
