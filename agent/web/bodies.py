@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from agent.web.malformed import CONNECTIONS
+
 _Order = TypeVar("_Order", bound="Order")
 
 
@@ -14,9 +16,20 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a POST."""
 
 
+async def read_body(request: web.Request) -> bytes:
+    """All of it. Raises RequestPayloadError, which aiohttp tells the log of connections; where the peer has
+    hung up it does not."""
+    try:
+        return await request.read()
+    except ConnectionError as error:
+        broken = web.RequestPayloadError(f"the body broke off: {error}")
+        request.app[CONNECTIONS].malformed(broken)
+        raise broken from error
+
+
 async def read_order(request: web.Request, shape: type[_Order]) -> _Order:
-    """The body; raises msgspec's errors."""
-    body = await request.read() or b"{}"
+    """The body; raises msgspec's errors, RequestPayloadError."""
+    body = await read_body(request) or b"{}"
     try:
         return msgspec.json.decode(body, type=shape)
     except UnicodeDecodeError as error:

@@ -32,24 +32,25 @@ class ConnectionLog(logging.LoggerAdapter[logging.Logger]):
 
     def metrics(self) -> bytes:
         """Its own series, in Prometheus's text format."""
-        about = "Requests that were no HTTP, answered 400 or hung up on"
+        about = "Requests that were no HTTP, or broke off in their body"
         return written((counter("ottla_http_malformed_requests_total", about, self._count),))
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
         """As aiohttp tells of whatever went wrong."""
         if isinstance(exc_info, _THE_PEERS):
-            self._malformed(exc_info)
+            self.malformed(exc_info)
         else:
             super().exception(msg, *args, exc_info=exc_info, **more)
 
     def debug(self, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:
         """As aiohttp tells of what begins a connection and has no method, which TLS has not."""
         if isinstance(exc_info, _THE_PEERS):
-            self._malformed(exc_info)
+            self.malformed(exc_info)
         else:
             super().debug(msg, *args, exc_info=exc_info, **more)
 
-    def _malformed(self, error: Exception) -> None:
+    def malformed(self, error: Exception) -> None:
+        """One more such request."""
         self._count += 1
         now = self._clock()
         if now < self._due:
@@ -60,6 +61,9 @@ class ConnectionLog(logging.LoggerAdapter[logging.Logger]):
             " ottla_http_malformed_requests_total counts them)",
             count, "s" if count > 1 else "", _words(error), SAID_EVERY_S,
         )  # fmt: skip
+
+
+CONNECTIONS = web.AppKey("connections", ConnectionLog)
 
 
 def _words(error: Exception) -> str:

@@ -11,6 +11,7 @@ from aiohttp import web
 from agent.promql import BadExpression, selector
 from agent.promql.nodes import Selector
 from agent.quantities import parse_duration
+from agent.web.bodies import read_body
 
 MAX_FIELDS = 1_000
 _FORM = "application/x-www-form-urlencoded"
@@ -99,7 +100,7 @@ async def read_form(request: web.Request) -> Form:
     if request.method != "POST" or request.content_type != _FORM:
         return Form(pairs)
     try:
-        body = await request.read()
+        body = await read_body(request)
         inside = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except (ValueError, web.RequestPayloadError) as error:
         raise BadParameter("body", f"error parsing form values: {error}") from error

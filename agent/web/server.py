@@ -16,7 +16,7 @@ from agent.surface import Surface
 from agent.web import prometheus
 from agent.web.door import NAMES, POSTED_READS, Door, loopback_names, operators_order
 from agent.web.listeners import CannotListen, tcp_listener, unix_listener
-from agent.web.malformed import ConnectionLog
+from agent.web.malformed import CONNECTIONS, ConnectionLog
 from agent.web.query_threads import QueryThreads
 from agent.web.routes import MAX_BODY, Ordering, Reading, errors_in_words, no_orders
 
@@ -79,6 +79,7 @@ class Server:
 
     def _reading(self) -> web.Application:
         app = web.Application(middlewares=[errors_in_words, loopback_names], client_max_size=MAX_BODY)
+        app[CONNECTIONS] = self._connections
         app.add_routes(self._reads())
         app.add_routes([web.post(order.path, no_orders) for order in Ordering(self._surface).routes()])
         return app
@@ -86,6 +87,7 @@ class Server:
     def _ordering(self) -> web.Application:
         app = web.Application(middlewares=[errors_in_words, operators_order], client_max_size=MAX_BODY)
         app[POSTED_READS], app[NAMES] = prometheus.POSTED_READS, LoneThread("look-up of a user's name")
+        app[CONNECTIONS] = self._connections
         app.add_routes([*self._reads(), *Ordering(self._surface).routes()])
         return app
 

@@ -69,6 +69,47 @@ async def test_a_body_that_nobody_reads_and_nobody_could_is_no_fault_of_ours(
     assert await counted(address) == 1
 
 
+@pytest.mark.parametrize("path", ["/api/v1/query", "/api/v1/series"])
+async def test_a_body_whose_sender_hangs_up_is_one_line_and_a_count(
+    address: tuple[str, int], path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each was a stack, and a fault of ours."""
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 900\r\n"
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(*address)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{form}\r\nquery=1".encode())
+        await writer.drain()
+        writer.close()
+    async with asyncio.timeout(30):
+        while await counted(address) < 5:
+            await asyncio.sleep(0.01)
+    assert [(r.levelname, r.exc_info) for r in caplog.records] == [("WARNING", None)]
+    assert caplog.messages[0].startswith("1 request that could not be read as HTTP, the last one: the body")
+
+
+async def test_an_order_whose_sender_hangs_up_is_none_and_no_fault_of_ours(
+    address: tuple[str, int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_unix_connection(tmp_path / "s")
+    writer.write(b'POST /api/v1/undo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 13\r\n\r\n{"all": true')
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(30):
+        while await counted(address) < 1:
+            await asyncio.sleep(0.01)
+    assert [r for r in caplog.records if r.exc_info] == []
+
+
+async def test_a_body_that_cannot_be_unpacked_counts_once(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 4\r\n"
+    head = f"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n{form}\r\n"
+    assert b" 400 " in await sent(address, head.encode() + b"none")
+    assert await counted(address) == 1
+    assert [r for r in caplog.records if r.exc_info] == []
+
+
 def test_it_is_told_once_a_minute_with_how_many_there_were(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
     log = ConnectionLog(logging.getLogger("tried"), lambda: now)
