@@ -1,10 +1,15 @@
-"""How long a line may be that Python's `re` is given: it backtracks, and no rule file may stop the agent."""
+"""A pattern for Python's `re`, which does many lines in one call, and how long a line it may be given.
+
+It finds in a line of ASCII exactly what the pattern finds, with the same groups. But it backtracks, and no
+rule file may stop the agent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agent.regex_parts import Atom
+from agent.sources.log_atoms import BREAK, ENDS, Unlike, characters, class_of, once, plain_bracket, times
 
 _STEPS = 1 << 21  # for one line, some ten milliseconds; RE2 takes what may need more
 _LONGEST = 16 << 10
@@ -12,6 +17,29 @@ _SHORTEST = 64
 _FEW = 8  # repetitions more or less, which are tried one by one and forgotten
 
 Members = Callable[[Atom], frozenset[int]]
+
+
+def twin_of(branches: Iterable[Sequence[Atom]], caseless: bool) -> bytes:
+    """Unlike where there is none."""
+    return b"|".join(b"".join(_twin(atom, caseless) for atom in branch) for branch in branches)
+
+
+def _twin(atom: Atom, caseless: bool) -> bytes:
+    """The atom as Python's `re` has it, exactly the same on ASCII."""
+    if atom.text in ENDS:
+        once(atom)
+        if atom.text == r"\B":  # Python's does not match an empty line
+            raise Unlike
+        return ENDS[atom.text]
+    often = times(atom.least, atom.most) + (b"?" if atom.lazy else b"")
+    if atom.branches:
+        plain_bracket(atom)
+        if (atom.least, atom.most) not in {(1, 1), (0, 1)}:  # what repeats a group may backtrack without end
+            raise Unlike
+        return (b"(" if atom.name else b"(?:") + twin_of(atom.branches, caseless) + b")" + often
+    if not atom.text.isascii():
+        raise Unlike
+    return class_of(characters(atom.text, caseless).ascii - {BREAK}) + often
 
 
 def longest_line(branches: Sequence[Sequence[Atom]], members: Members) -> int:
