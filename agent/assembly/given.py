@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from agent.sources.exposition import Exposition
-from agent.sources.logs import Positions
+from agent.sources.log_saved import Positions
 
 log = logging.getLogger(__name__)
 _NAMES = msgspec.json.Decoder(dict[str, frozenset[str]])  # by the exporter's name

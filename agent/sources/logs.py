@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
-from typing import Protocol
-
-import msgspec
 
 from agent.lone_thread import LoneThread
 from agent.model import LogPattern, Sample
@@ -19,86 +15,30 @@ from agent.sources.log_evidence import Evidence
 from agent.sources.log_feed import Feed
 from agent.sources.log_hits import Series
 from agent.sources.log_idle import Idle
-from agent.sources.log_inputs import Inputs, Places
+from agent.sources.log_inputs import Inputs
 from agent.sources.log_lanes import DEADLINE, Lanes, Piece
 from agent.sources.log_marks import Tally
+from agent.sources.log_own import OWN
 from agent.sources.log_patterns import Scanners
+from agent.sources.log_saved import Positions, Saved, Snapshot
 from agent.sources.log_told import Told
 from agent.sources.readable import readable
-
-_log = logging.getLogger(__name__)
 
 _BUDGET = 2.0  # seconds of a reading; what is left waits for the next
 _GLANCE = 0.05  # seconds of a glance
 _GAP = 0.02  # seconds between two glances at least
 _REST = 10  # times as long as a glance took is rested after it, so that a busy log costs a tenth of a core
 _LONGEST_REST = 0.25
-_SAVE = 2.0  # seconds for the journal, which may hang: what was counted is told all the same
 _POLL = 1.0
 _UNREST = 0.1
 _START = 1.0  # seconds in which others start, too: patterns are compiled after it, or when a line needs them
 
-_OWN = (
-    MetricInfo("ottla_log_read_bytes_total", "counter", "bytes", "Read from log files"),
-    MetricInfo(
-        "ottla_log_cut_lines_total", "counter", "", "Lines over 1 MiB: only their beginning was searched"
-    ),
-    MetricInfo(
-        "ottla_log_unfinished_lines_total", "counter", "", "Last lines of rotated files that had no end"
-    ),
-    MetricInfo("ottla_log_truncations_total", "counter", "", "Files that shrank, and were read anew"),
-    MetricInfo("ottla_log_skipped_bytes_total", "counter", "bytes", "Older than the window at the start"),
-    MetricInfo(
-        "ottla_log_lost_entries_total", "counter", "", "Overwritten by the kernel before they were read"
-    ),
-    MetricInfo("ottla_log_refused_entries_total", "counter", "", "Of the journal, that could not be read"),
-    MetricInfo("ottla_log_behind_bytes", "gauge", "bytes", "Not yet read"),
-    MetricInfo("ottla_log_files", "gauge", "", "Log files being watched"),
-    MetricInfo(
-        "ottla_log_unreadable_files",
-        "gauge",
-        "",
-        "Log files that could not be read or are not there, and globs whose folder could not be listed",
-    ),
-    MetricInfo("ottla_log_polled_files", "gauge", "", "Read each second, as nobody tells when they grow"),
-    MetricInfo(
-        "ottla_log_left_out_files",
-        "gauge",
-        "",
-        "Log files that are written to, and left out beyond the 200 that are watched at most",
-    ),
-    MetricInfo(
-        "ottla_log_unsaved",
-        "gauge",
-        "",
-        "1 while the journal does not take up to where lines were counted: a killed agent reads them again",
-    ),
-)
-METRICS = _OWN + log_patterns.METRICS + log_counters.METRICS
-
-
-class Positions(Protocol):
-    """One durable value, which is never half of one and half of another."""
-
-    async def load(self) -> bytes | None:
-        """What was saved last; None where nothing ever was."""
-
-    async def save(self, value: bytes) -> None:
-        """Replace it; durable when this returns."""
+METRICS = OWN + log_patterns.METRICS + log_counters.METRICS
 
 
 def no_feeds(tally: Tally) -> Sequence[Feed]:  # noqa: ARG001 it is what others count in
     """Files alone."""
     return ()
-
-
-class _Snapshot(Places):
-    """All that must survive, in one piece: with the places what was counted up to there."""
-
-    counts: list[tuple[str, tuple[tuple[str, str], ...], float]] = msgspec.field(default_factory=list)
-    since: list[int] = msgspec.field(default_factory=list)  # when each came to that (ms)
-    began: list[int] = msgspec.field(default_factory=list)  # and when it was first shown (ms)
-    tally: Tally = msgspec.field(default_factory=Tally)
 
 
 class LogTail:
@@ -127,11 +67,9 @@ class LogTail:
         self.patterns = tuple(patterns)  # may be replaced; the next reading goes by the new ones
         self._lanes = Lanes(files, feeds, window_ms)
         self._window_ms = window_ms
-        self._positions = positions
+        self._saved = Saved(positions)
         self._counting = LoneThread("counting of log lines")
-        self._state: _Snapshot | None = None
-        self._saved = b""
-        self._unsaved = ""  # why the last reading could not be saved
+        self._state: Snapshot | None = None
         self._counted: tuple[LogPattern, ...] | None = None  # the patterns that counters and scanners are of
         self._counters = Counters((), {})
         self._before: Mapping[Series, float] = {}  # what was counted in former lives and is not shown yet
@@ -168,7 +106,8 @@ class LogTail:
         self._make_room(now)
         self._told.begin(self._counters.values, now)
         await self._lanes.measure()
-        await self._try_to_save(state)
+        self._fill(state)
+        await self._saved.try_to_save(state)
         told = list(self._told.all(self._counters.values, self._before, now))
         self._before = {}
         return [*told, *self._own(now)]
@@ -188,7 +127,7 @@ class LogTail:
         async with self._one:
             return await self._read_quickly(self._state, now)
 
-    async def _read_quickly(self, state: _Snapshot, now: int) -> list[Sample]:
+    async def _read_quickly(self, state: Snapshot, now: int) -> list[Sample]:
         await self._settle(state)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -207,7 +146,8 @@ class LogTail:
         async with self._one:
             if self._state is not None:
                 await self._count()  # what a glance took that was given up
-                await self._save(self._state)
+                self._fill(self._state)
+                await self._saved.save(self._state)
 
     def close(self) -> None:
         """Close the files. What was read since the last reading is not lost: it is read again."""
@@ -226,22 +166,14 @@ class LogTail:
             waits.append(self._told.owed_ms / 1000)
         return min(waits, default=None)
 
-    async def _settle(self, state: _Snapshot) -> None:
+    async def _settle(self, state: Snapshot) -> None:
         """Count what came late: while it is counted nobody may look at the counters, or replace them."""
         await self._count()
         if self._counted is not self.patterns:
             self._adopt_patterns(state)
 
-    async def _load(self) -> _Snapshot:
-        self._saved = await self._positions.load() or b""
-        state = _Snapshot()
-        try:
-            if self._saved:
-                state = msgspec.json.decode(self._saved, type=_Snapshot)
-        except msgspec.DecodeError as error:
-            _log.warning(
-                "the saved places in the log files are unreadable (%s): reading from their ends", error
-            )
+    async def _load(self) -> Snapshot:
+        state = await self._saved.load()
         self._lanes.go_on(state, state.tally)
         unknown = [0] * len(state.counts)  # to a former release
         times = zip(state.counts, state.since or unknown, state.began or unknown, strict=False)
@@ -251,30 +183,15 @@ class LogTail:
         self._told.go_on({series: (began, since) for series, _, since, began in every})
         return state
 
-    async def _try_to_save(self, state: _Snapshot) -> None:
-        try:
-            async with asyncio.timeout(_SAVE):
-                await self._save(state)
-        except OSError as error:  # TimeoutError is one
-            why = str(error) or f"no answer within {_SAVE:g} s"
-            if not self._unsaved:
-                _log.warning("up to where log lines were counted cannot be saved: %s", why)
-            self._unsaved = why
-        else:
-            self._unsaved = ""
-
-    async def _save(self, state: _Snapshot) -> None:
+    def _fill(self, state: Snapshot) -> None:
+        """With all that must be saved together."""
         places, state.tally = self._lanes.places, self._lanes.tally
         state.watched, state.marks, state.feeds = places.watched, places.marks, places.feeds
         state.counts = [(*series, count) for series, count in self._counters.values.items()]
         state.since = [self._idle.since(series, count) for series, count in self._counters.values.items()]
         state.began = [self._told.began(series) for series in self._counters.values]
-        value = msgspec.json.encode(state)
-        if value != self._saved:
-            await self._positions.save(value)
-            self._saved = value
 
-    def _adopt_patterns(self, state: _Snapshot) -> None:
+    def _adopt_patterns(self, state: Snapshot) -> None:
         values = self._counters.values or {(name, labels): count for name, labels, count in state.counts}
         self._counted, self._scanners = self.patterns, Scanners(self.patterns)
         self._counters = Counters(self.patterns, values)
@@ -327,8 +244,8 @@ class LogTail:
                     scanner.count(lines, self._counters, self.evidence, name)
 
     def _own(self, now: int) -> Iterator[Sample]:
-        """The tailer's own series, those of _OWN in their order."""
-        values = (*astuple(self._lanes.tally), *self._lanes.gauges, bool(self._unsaved))
-        for metric, value in zip(_OWN, values, strict=True):
+        """The tailer's own series, those of OWN in their order."""
+        values = (*astuple(self._lanes.tally), *self._lanes.gauges, bool(self._saved.failed))
+        for metric, value in zip(OWN, values, strict=True):
             yield Sample(metric.name, (), now, float(value))
         yield from self._scanners.samples(now)

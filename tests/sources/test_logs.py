@@ -20,7 +20,7 @@ from log_memory import Memory, value
 from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_trail, logs
+from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_saved, log_trail
 from agent.sources.log_globs import would_name
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
@@ -461,7 +461,7 @@ async def test_a_journal_that_hangs_holds_up_no_reading(
 ) -> None:
     """As one that is full."""
     await tailed.read()
-    monkeypatch.setattr(logs, "_SAVE", 0.1)
+    monkeypatch.setattr(log_saved, "_SAVE", 0.1)
     monkeypatch.setattr(tailed.memory, "save", lambda _: asyncio.Event().wait())
     tailed.write("a\n")
     samples = await tailed.read()
