@@ -1,7 +1,7 @@
 # Everything sets itself up: the virtual environment here, Java, Maven and Kafka's jars by the lab.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: test lint unit e2e demo bench fuzz sim lock clean help
+.PHONY: test lint unit laws e2e demo bench fuzz sim lock clean help
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -13,6 +13,10 @@ lint: ## ruff and mypy
 
 unit: ## The tests that need no cluster
 	@V=$$(tools/venv); tools/chromium; P=$$(tools/prometheus) && PATH=$$P:$$PATH; $$V/bin/python -m pytest -n 2 -m 'not e2e'
+
+laws: ## The laws over examples that no run has tried before; EXAMPLES=2000 of each law that takes the number
+	@V=$$(tools/venv); OTTLA_EXAMPLES=$(or $(EXAMPLES),100) OTTLA_LOG_EXAMPLES=$(or $(EXAMPLES),500) \
+	    $$V/bin/python -m pytest -n 2 -m 'not e2e' --hypothesis-profile=patient -k law
 
 e2e: ## The stories on a real Kafka cluster (fetches Kafka's jars the first time)
 	@V=$$(tools/venv); $$V/bin/python -m pytest -m e2e
