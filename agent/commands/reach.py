@@ -62,7 +62,10 @@ def find(
 
 
 def settings(file: Path | None) -> dict[str, Path]:
-    """`socket` and `state` of a configuration file, whatever mistakes are elsewhere in it."""
+    """`socket` and `state` of a configuration file, whatever mistakes are elsewhere in it.
+
+    Relative ones start at its folder, as they do for the agent.
+    """
     path = file or CONFIG
     try:
         data = path.read_bytes()
@@ -75,7 +78,9 @@ def settings(file: Path | None) -> dict[str, Path]:
     if not isinstance(root, Fields):
         raise click.ClickException("\n".join(map(str, complaints.sorted())) or f"{path} has no settings")
     found = {name: root.fields.get(name) for name in ("socket", "state")}
-    return {name: Path(node.text) for name, node in found.items() if isinstance(node, Scalar)}
+    return {
+        name: path.absolute().parent / node.text for name, node in found.items() if isinstance(node, Scalar)
+    }
 
 
 def ask(reach: Reach, name: str, offline: Callable[[tuple[Entry, ...], int], Any], **query: Any) -> Any:

@@ -104,6 +104,18 @@ async def test_every_way_to_name_the_agent(agent: Server, folder: Path) -> None:
     assert [json.loads(way.out)["agent"] for way in ways] == ["broker-2"] * 4
 
 
+async def test_relative_paths_of_a_configuration_start_at_its_folder(agent: Server, dead: Path) -> None:
+    """As they do for the agent, wherever the command is called."""
+    config = dead / "ottla.yml"
+    config.write_text("{socket: s, state: .}")
+    ran = await ottla("status", "-o", "json", "--config", config)
+    assert json.loads(ran.out)["agent"] == "broker-2"
+    await agent.close()
+    ran = await ottla("status", "--config", config)
+    assert f"no agent answers at {dead / 's'}" in ran.err
+    assert f"this is the journal in {dead}, as of" in ran.err
+
+
 async def test_the_option_beats_the_environment(agent: Server, folder: Path) -> None:
     ran = await ottla("actions", "--socket", folder / "s", OTTLA_SOCKET="/nowhere")
     assert (ran.code, ran.err) == (0, "")
