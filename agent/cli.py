@@ -33,8 +33,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is fo
 }
 _HELP = """Self-healing for Apache Kafka: an agent beside every broker.
 
-Exit codes: 0 well, or done; 1 not well, or refused; 2 the command was written wrongly;
-3 the agent does not answer (and no journal does); 4 an order was sent, and no answer came.
+Exit codes: 0 well, or done; 1 not well, or refused, or the answer cannot be written;
+2 the command was written wrongly; 3 the agent does not answer (and no journal does);
+4 an order was sent, and no answer came.
 """
 
 
@@ -56,12 +57,15 @@ def _run() -> int:
     # Before numpy is loaded: its linear algebra, which nobody uses, would keep a thread for each core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        streams.take_any_character()
         streams.refuse_bytes(sys.argv[1:])
         code = cli.main(prog_name="ottla", standalone_mode=False)
     except click.ClickException as error:
         streams.show(error)
         return error.exit_code
     except OSError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # click ends the line of the ^C
+            return 130
         if not streams.is_told(error):
             raise
         return 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.commands.options import ordering, tell
+from agent.commands.options import ordering, tell_taken
 from agent.commands.reach import find, order
 
 
@@ -22,7 +22,7 @@ def approve(proposal: str, reason: str, output: str, **where: Any) -> None:
     again on fresh data before anything begins, and a plan that would change more is proposed anew.
     """
     answer = order(find(**where), "approve", proposal=proposal, reason=reason)
-    tell(output, answer, "approved; ottla why says what came of it")
+    tell_taken(output, answer, "approved; ottla why says what came of it")
 
 
 @click.command()
@@ -35,4 +35,4 @@ def deny(proposal: str, reason: str, output: str, **where: Any) -> None:
     PROPOSAL is its name or its incident's. What was approved may be denied until it begins.
     """
     answer = order(find(**where), "deny", proposal=proposal, reason=reason)
-    tell(output, answer, "denied, as long as the alert lasts")
+    tell_taken(output, answer, "denied, as long as the alert lasts")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from agent.commands.control_reach import Reached, Topic, reaching
-from agent.commands.options import config, output, tell
+from agent.commands.options import config, output, tell_taken
 from agent.config.participant import participant
 from agent.control.fold import LogGap
 from agent.control.overview import overview
@@ -66,7 +66,7 @@ async def _init(reached: Reached, after: str, recreate: bool, yes: bool, output:
         *(f"! {words}" for words in wrong),
     ]
     answer = {"made": made is not None, "born": born, "log": state.log, "after": state.after}
-    tell(output, {**answer, "cluster": state.cluster, "topic": topic.plain()}, "\n".join(said))
+    tell_taken(output, {**answer, "cluster": state.cluster, "topic": topic.plain()}, "\n".join(said))
     return 1 if wrong else 0
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from agent.commands.options import ordering, tell
+from agent.commands.options import ordering, tell_taken
 from agent.commands.reach import find, order
 from agent.quantities import parse_duration, show_duration
 
@@ -116,7 +116,7 @@ def _send(name: str, words: str, *, output: str, reason: str, expect: int | None
     where = {key: rest.pop(key) for key in ("socket", "config")}
     answer = order(find(**where), f"fleet/{name}", reason=reason, expect=expect, **rest)
     remark = f"\n! {answer['remark']}" if answer["remark"] else ""
-    tell(output, answer, f"{words} (offset {answer['offset']}){remark}")
+    tell_taken(output, answer, f"{words} (offset {answer['offset']}){remark}")
 
 
 def _duration(text: str, option: str) -> int:

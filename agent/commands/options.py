@@ -48,6 +48,17 @@ def tell(output: str, data: Any, text: str) -> None:
         echo(text)
 
 
+def tell_taken(output: str, data: Any, text: str) -> None:
+    """The same of an order that was taken, which it remains where that cannot be printed."""
+    try:
+        tell(output, data, text)
+    except OSError as error:
+        why = error.strerror or error
+        raise click.ClickException(
+            f"the order was taken, and its answer cannot be written to stdout: {why}"
+        ) from error
+
+
 def echo(text: str) -> None:
     """Print; colours only on a terminal whose user did not decline them (NO_COLOR)."""
     click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from agent.commands.options import ordering, tell
+from agent.commands.options import ordering, tell_taken
 from agent.commands.reach import Reach, find, order
 from agent.commands.rule_changes import shown
 from agent.commands.show import cleaned
@@ -35,14 +35,14 @@ def pause(reason: str, for_: str | None, output: str, **where: Any) -> None:
     if for_ms == 0:
         raise click.BadParameter("a pause lasts longer than that", param_hint="--for")
     answer = order(find(**where), "pause", reason=reason, for_ms=for_ms)
-    tell(output, answer, f"paused{f' for {for_}' if for_ else ' until `ottla resume`'}: {reason}")
+    tell_taken(output, answer, f"paused{f' for {for_}' if for_ else ' until `ottla resume`'}: {reason}")
 
 
 @click.command()
 @ordering
 def resume(output: str, **where: Any) -> None:
     """End the pause; the breaker that opened after actions which did not help closes too."""
-    tell(output, order(find(**where), "resume"), "resumed")
+    tell_taken(output, order(find(**where), "resume"), "resumed")
 
 
 @click.command()
@@ -54,9 +54,9 @@ def stop(handover: bool, no_wait: bool, output: str, **where: Any) -> None:
     reach = find(**where)
     answer = order(reach, "stop", handover=handover)
     if no_wait:
-        tell(output, answer, "the agent is stopping")
+        tell_taken(output, answer, "the agent is stopping")
     elif _ended(reach):
-        tell(output, answer, "stopped")
+        tell_taken(output, answer, "stopped")
     else:
         raise click.ClickException(
             f"the agent has not ended within {STOP_S:g} s; ottla status says what stands"
@@ -79,7 +79,7 @@ def reload(dry_run: bool, output: str, **where: Any) -> None:
     else:
         words = [*cleaned(answer["complaints"]), "the old rules stay"]
     words += [f"! {answer['remark']}"] if answer["remark"] else []
-    tell(output, answer, "\n".join(words))
+    tell_taken(output, answer, "\n".join(words))
     sys.exit(0 if answer["ok"] else 1)
 
 

@@ -7,12 +7,19 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from types import FrameType
 from typing import TextIO
 
 import click
 
 STDERR = 2
+
+
+def take_any_character() -> None:
+    """Let what the encoding of stdout does not have be printed as its escape, as on stderr."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def refuse_bytes(arguments: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.commands.loading import loaded
-from agent.commands.options import ordering, tell
+from agent.commands.options import ordering, tell_taken
 from agent.commands.reach import CONFIG, find, order
 from agent.commands.show import cleaned
 from agent.wire import plain
@@ -42,7 +42,7 @@ def undo(incident: str | None, all_: bool, offline: bool, output: str, **where: 
         written: Any = [plain(entry) for entry in entries]
     else:
         written = order(find(**where), "undo", **({"all": True} if all_ else {"incident": incident}))
-    tell(output, written, _text(cleaned(written)))
+    tell_taken(output, written, _text(cleaned(written)))
     sys.exit(1 if any(entry["kind"] == "failed" for entry in written) else 0)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,8 @@ from typing import TextIO
 
 import click
 import pytest
-from test_ask_and_order import agent, dead, folder, ottla, surface  # noqa: F401  fixtures
+from fake_surface import FakeSurface
+from test_ask_and_order import INTERRUPTIBLE, agent, dead, folder, ottla, surface  # noqa: F401  fixtures
 from test_progress import later
 
 from agent.commands import streams, undo_offline
@@ -87,3 +90,48 @@ def test_which_stream_cannot_be_written_is_said(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(streams, "remark", said.append)
         assert streams.is_told(raised.value)
     assert said == ["Error: cannot write to stderr: No space left on device"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("pause", "x"), ("resume",), ("undo", "--all"), ("reload",), ("approve", "3fa9c1"), ("deny", "3fa9c1")],
+)
+@pytest.mark.parametrize(("output", "why"), [("full", "No space left on device"), ("gone", "Broken pipe")])
+async def test_an_order_that_was_taken_does_not_look_refused(
+    agent: Server,  # noqa: F811
+    folder: Path,  # noqa: F811
+    words: tuple[str, ...],
+    output: str,
+    why: str,
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with FULL.open("wb") as full:
+        ran = await ottla(
+            *words, "--socket", folder / "s", stdout=full.fileno() if output == "full" else writer
+        )
+    os.close(writer)
+    told = f"Error: the order was taken, and its answer cannot be written to stdout: {why}\n"
+    assert (ran.code, ran.err) == (1, told)
+
+
+async def test_what_stdout_has_no_character_for_is_escaped() -> None:
+    """It was a traceback."""
+    ran = await ottla("fleet", "pause", "--help", PYTHONIOENCODING="latin-1")
+    assert (ran.code, ran.err) == (0, "")
+    assert "2h, \\u2026 [default" in " ".join(ran.out.split())
+
+
+async def test_an_interrupt_is_130_although_stderr_is_full(
+    agent: Server,  # noqa: F811
+    folder: Path,  # noqa: F811
+    surface: FakeSurface,  # noqa: F811
+) -> None:
+    words = (sys.executable, "-c", INTERRUPTIBLE, "stop", "--socket", str(folder / "s"))
+    with FULL.open("wb") as full:
+        child = await asyncio.create_subprocess_exec(*words, stderr=full.fileno())
+    async with asyncio.timeout(30):
+        while not surface.orders:
+            await asyncio.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        assert await child.wait() == 130
