@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from agent.web.malformed import CONNECTIONS
 
+BODY_S = 10.0  # for 64 KiB
 _Order = TypeVar("_Order", bound="Order")
 
 
@@ -18,11 +20,13 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
 
 async def read_body(request: web.Request) -> bytes:
     """All of it. Raises RequestPayloadError, which aiohttp tells the log of connections; where the peer has
-    hung up it does not."""
+    hung up, or sends nothing any more that could be read, it does not."""
     try:
-        return await request.read()
-    except ConnectionError as error:
-        broken = web.RequestPayloadError(f"the body broke off: {error}")
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except (ConnectionError, TimeoutError) as error:
+        why = str(error) or f"not all of it came within {BODY_S:g} s"
+        broken = web.RequestPayloadError(f"the body broke off: {why}")
         request.app[CONNECTIONS].malformed(broken)
         raise broken from error
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from fake_surface import FakeSurface
 
-from agent.web import malformed
+from agent.web import bodies, malformed
 from agent.web.malformed import ConnectionLog
 from agent.web.server import Server
 
@@ -85,6 +85,24 @@ async def test_a_body_whose_sender_hangs_up_is_one_line_and_a_count(
             await asyncio.sleep(0.01)
     assert [(r.levelname, r.exc_info) for r in caplog.records] == [("WARNING", None)]
     assert caplog.messages[0].startswith("1 request that could not be read as HTTP, the last one: the body")
+
+
+async def test_a_chunk_that_breaks_later_is_answered(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp tells it only to who asks for the next request."""
+    monkeypatch.setattr(bodies, "BODY_S", 0.5)
+    reader, writer = await asyncio.open_connection(*address)
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
+    writer.write(b"POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\n" + form + b"3\r\nabc\r\n")
+    await writer.drain()
+    assert await counted(address) == 0  # it was read
+    writer.write(b"zz\r\nxx\r\n\r\n")
+    async with asyncio.timeout(30):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+    writer.close()
+    assert await counted(address) >= 1
+    assert [r for r in caplog.records if r.exc_info] == []
 
 
 async def test_an_order_whose_sender_hangs_up_is_none_and_no_fault_of_ours(
