@@ -109,7 +109,7 @@ class Known:
                 break
         if twin is None:
             return mark
-        if live or (twin.gone and _has_unread(file, twin)):
+        if live or _has_unread(file, twin, file_of(twin)):
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
                 _limit(mark, file.stat.st_size)
@@ -217,9 +217,12 @@ def _read_on(file: Plain, mark: Mark) -> None:
         mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}
 
 
-def _has_unread(file: Plain, gone: Mark) -> bool:
-    """Whether the copy of a file that is gone holds what was not read of that: it was written to since."""
-    return gone.closed is None or file.behind(0) > max(gone.offset, gone.closed[0])
+def _has_unread(file: Plain, mark: Mark, original: Plain | None) -> bool:
+    """Whether the copy of a file that is not there holds what was not read of that: it was written to since,
+    or both but begin alike."""
+    if mark.closed is None:
+        return mark.gone > 0  # else it is read when its original is seen to be gone
+    return original is None and file.behind(0) > max(mark.offset, mark.closed[0])
 
 
 def _is_of(file: Plain, mark: Mark) -> bool:

@@ -41,6 +41,7 @@ COPIED = st.sampled_from(
 )
 
 HALF_SEEN = ("write", "copy half", "read", "copy rest")  # little more of it than what each file begins with
+READ_AND_ABSENT = ("begin", "rename", "reopen", "delete", "wait")  # at the next look for the first time
 
 
 class Kept:
@@ -305,6 +306,9 @@ def test_copytruncate_counts_each_whole_line_exactly_once(
 @example(["write", "write", "rename", "read", "truncate", "write", "kill"], False, BEGIN)
 @example(["half", "rename", "read", "kill", "write", "reopen", "write"], False, BEGIN)
 @example(["begin", "rename", "read", "reopen", "write"], False, BEGIN[:70] + b"\n")
+@example([*READ_AND_ABSENT, "write", "rename", "kill"], False, BEGIN)
+@example([*READ_AND_ABSENT, "write", "rename", "kill"], False, BEGIN[:70] + b"\n")
+@example([*READ_AND_ABSENT, "write", "rename", "create", "kill"], False, BEGIN)
 def test_files_that_begin_alike_are_not_taken_for_each_other(
     steps: list[str], shift: bool, begin: bytes
 ) -> None:
