@@ -18,6 +18,7 @@ LISTENING = (
     "import socket, time; s = socket.create_server(('{host}', {port}));"
     " print('on', flush=True); time.sleep(99)"
 )
+CLOSING = LISTENING.replace("time.s", "input(); s.close(); print('closed', flush=True); time.s")
 
 
 @contextmanager
@@ -41,6 +42,30 @@ def running(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Popen
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def closing(port: int, *words: str, program: str) -> Iterator[subprocess.Popen[str]]:
+    """What listens until `close`. Ended with the block."""
+    code = CLOSING.format(host="127.0.0.1", port=port)
+    with subprocess.Popen(
+        [program, "-c", code, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def close(process: subprocess.Popen[str]) -> None:
+    """As a broker does that stops, or is stopped."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "closed\n"
 
 
 def until(what: str, holds: Callable[[], bool]) -> None:

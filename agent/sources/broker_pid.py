@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from agent.sources import broker_port, kafka_processes
+from agent.sources.broker_port import Found
 from agent.sources.control_groups import of_group
 
 _SYSTEMCTL_DEADLINE = 1.5  # seconds
@@ -35,20 +36,16 @@ class BrokerAt(Struct, frozen=True):
 
 def find(at: BrokerAt) -> int | None:
     """The broker's pid, None where it does not run. OSError says why it cannot be known; Hidden is one."""
+    return look(at).pid
+
+
+def look(at: BrokerAt) -> Found:
+    """As `find`, and whether it is a guess."""
     if at.unit:
-        return _of_unit(at.unit)
+        return Found(_of_unit(at.unit))
     if at.pid_file:
-        return _of_file(Path(at.pid_file))
-    return broker_port.of_port(at.port, at.hosts) if at.port else None
-
-
-def is_sure(at: BrokerAt, pid: int) -> bool:
-    """Whether `find` names it as long as it lives: not where it may have only started the broker, as sudo
-    just before java, nor where it was the only one that may be it while no name led anywhere. Blocks as
-    `find` does."""
-    if not kafka_processes.is_likeliest(pid):
-        return False
-    return at.port is None or not broker_port.is_guess(pid, at.port, at.hosts)
+        return Found(_of_file(Path(at.pid_file)))
+    return broker_port.of_port(at.port, at.hosts) if at.port else Found(None)
 
 
 def _of_unit(unit: str) -> int | None:

@@ -16,6 +16,13 @@ from agent.sources.listening_sockets import Listening, at_host, is_address, is_h
 _NAME_IT = "name host.process.unit or pid_file"
 
 
+class Found(Struct, frozen=True):
+    """A process, None: none runs. `is_guess`: it is taken for the broker only since it is alone."""
+
+    pid: int | None
+    is_guess: bool = False
+
+
 class _Held(Struct, frozen=True):
     """Sockets, which processes have which of them (inodes by pid), and how many cannot be looked at."""
 
@@ -36,46 +43,38 @@ class _Held(Struct, frozen=True):
         return _Held(sockets, holders, self.forbidden)
 
 
-def of_port(port: int, hosts: Sequence[str] = ()) -> int | None:
+def of_port(port: int, hosts: Sequence[str] = ()) -> Found:
     """Whose socket it is; where descriptors may not be read, the one broker that its owner runs. Where nobody
     listens, the one that will: Kafka binds its listeners only when its logs are recovered. `hosts`: see
     BrokerAt; another broker may have the same port at another address."""
     sockets = list(listening(port))
     if not sockets:
-        return _not_yet_listening(port, hosts)
+        return Found(_not_yet_listening(port, hosts))
     held = _Held(sockets, *_holders({each.inode for each in sockets}))
-    return (_of_hosts if hosts else _of_sockets)(port, hosts, held)
+    return _of_hosts(port, hosts, held) if hosts else Found(_of_sockets(port, hosts, held))
 
 
-def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> int | None:
+def _of_hosts(port: int, hosts: Sequence[str], held: _Held) -> Found:
     """What the holders' own properties say goes first: a name leads where it will, or nowhere, while the
     broker that was started by it lives. One that is alone and says nothing is it only where the name leads to
     no address of this host: at one, nobody listens."""
     says = {pid: says_so(pid, port, hosts) for pid in _holding(held)}
     ours = [pid for pid, it_is in says.items() if it_is]
     if len(ours) == 1:
-        return ours[0]
+        return Found(ours[0])
     if there := list(dict.fromkeys(each for host in hosts for each in at_host(held.sockets, host))):
-        return _of_sockets(port, hosts, held.only(there))
+        return Found(_of_sockets(port, hosts, held.only(there)))
     unsure = [pid for pid, it_is in says.items() if it_is is None]
     is_alone = len(says) == len(unsure) == 1 and not (held.holders and held.unseen)
     if is_alone and not any(is_address(host) or is_here(host) for host in hosts):
-        return unsure[0]
+        return Found(unsure[0], is_guess=True)
     if ours or unsure or not (says or _is_dead(hosts, held)):
         shown = ", ".join(map(str, ours or unsure)) or "what is no broker"
         raise OSError(
             f"nobody listens on port {port} at {' or '.join(hosts)}, but {shown} at another address, and"
             f" whether that is the broker cannot be seen: {_NAME_IT}"
         )
-    return _not_yet_listening(port, hosts)
-
-
-def is_guess(pid: int, port: int, hosts: Sequence[str]) -> bool:
-    """Whether it is taken for the broker only since it is alone, see _of_hosts."""
-    if not hosts or says_so(pid, port, hosts):
-        return False
-    sockets = list(listening(port))
-    return not any(at_host(sockets, host) for host in hosts)
+    return Found(_not_yet_listening(port, hosts))
 
 
 def _is_dead(hosts: Sequence[str], held: _Held) -> bool:

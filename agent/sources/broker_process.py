@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 
 from agent.sources import MetricInfo, kafka_processes, kernel_file
-from agent.sources.broker_pid import BrokerAt, find, is_sure
+from agent.sources.broker_pid import BrokerAt, find, look
+from agent.sources.broker_port import Found
 from agent.sources.kafka_processes import Hidden
 from agent.sources.kernel import Reading
 from agent.sources.process_limits import max_threads, open_file_limit
@@ -61,6 +62,7 @@ class BrokerProcess:
         self._started = -1
         self._seen = 0  # before it was last seen to live, in ticks since the boot
         self._again = math.inf  # when it is looked for again while it lives (monotonic seconds)
+        self._guess = False  # whether it was only the likeliest
         self._unnamed = list[bytes]()  # its command line, where that does not name Kafka
         self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
         self._changes = 0
@@ -78,48 +80,57 @@ class BrokerProcess:
         now, stat = ticks(), stat_of(self._pid)
         if stat is None or stat.started != self._started:
             stat = self._take(self._find())
-        elif time.monotonic() >= self._again and (pid := self._find_again()) != self._pid:
-            stat = self._take(pid)
+        elif time.monotonic() >= self._again:
+            stat = self._take(self._find_again())
         if stat is not None:
             self._seen = now
         return stat
 
-    def _take(self, pid: int | None) -> Stat | None:
-        stat = stat_of(pid)
-        if stat is not None:
+    def _take(self, found: Found) -> Stat | None:
+        stat = stat_of(found.pid)
+        if stat is not None and (found.pid, stat.started) != (self._pid, self._started):
             self._changes += self._started not in (-1, stat.started)
             self._started, self._maps, self._booted = stat.started, None, boot_time()
-            self._unnamed = [] if pid is None else kafka_processes.unnamed(pid)
-        self._pid = pid
+            self._unnamed = [] if found.pid is None else kafka_processes.unnamed(found.pid)
+        self._pid, self._guess = found.pid, found.is_guess
+        if found.pid is not None and not found.is_guess and kafka_processes.is_likeliest(found.pid):
+            self._again = math.inf
         return stat
 
-    def _find(self) -> int | None:
-        """One that was seen by its port and is not is gone, whatever /proc hides: the next will be seen."""
+    def _find(self) -> Found:
+        """Raises as `look` does."""
         began = time.monotonic()
         try:
-            found = find(self._at)
+            return self._look()
+        finally:
+            now = time.monotonic()
+            self._again = now + _AGAIN_S * max(1.0, now - began)
+
+    def _look(self) -> Found:
+        """One that was seen by its port and is not is gone, whatever /proc hides: the next will be seen."""
+        try:
+            found = look(self._at)
         except Hidden:
             if self._at.port is None or self._started == -1:
                 raise
-            return None
-        if found is None and self._at.port is not None and self._unnamed:
+            return Found(None)
+        if found.pid is None and self._at.port is not None and self._unnamed:
             self._check_is_gone()
-        if found is not None and is_sure(self._at, found):
-            self._again = math.inf
-        else:
-            now = time.monotonic()
-            self._again = now + _AGAIN_S * max(1.0, now - began)
         return found
 
-    def _find_again(self) -> int | None:
-        """Who is found now, while who was lives: it may have started the broker, or be another one. A
-        JVM of another main class is by its port alone, which it may have closed, as it does when it stops."""
+    def _find_again(self) -> Found:
+        """Who is found now, while who was lives: it may have started the broker, or be another one. That
+        nobody is seen, or guessed, ends only a guess: a broker that stops closes its port long before that,
+        its pid file may be gone by then, and systemd may not answer."""
         try:
             found = self._find()
-        except TimeoutError:  # systemd says nothing new
-            self._again = time.monotonic() + _AGAIN_S
-            return self._pid
-        return self._pid if found is None and self._unnamed else found
+        except OSError:
+            if self._guess:
+                self._again = -math.inf  # unread until it is known, and not once a minute
+                raise
+            found = Found(None)
+        is_known = found.pid is not None and not found.is_guess
+        return found if is_known or self._guess else Found(self._pid)
 
     def _check_is_gone(self) -> None:
         """OSError where one that no word of Kafka's tells may have been started again and not listen yet:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from played_brokers import LISTENING, listening, running, until
 
-from agent.sources import broker_pid, broker_process, control_groups, kafka_processes, listening_sockets
-from agent.sources.broker_pid import BrokerAt, find
+from agent.sources import broker_pid, broker_process, control_groups, kafka_processes
+from agent.sources.broker_pid import BrokerAt, look
+from agent.sources.broker_port import Found
 from agent.sources.broker_process import BrokerProcess
 
 NOBODY = -1.0  # no pid
@@ -127,43 +128,17 @@ def test_one_that_was_alone_while_no_name_led_anywhere_is_not_the_broker_for_lif
                 pid_of(part)
 
 
-@pytest.mark.usefixtures("at_each_reading")
-def test_a_jvm_of_another_main_class_is_not_gone_where_it_has_closed_its_port(
-    port: int, main_class: str, java: str
-) -> None:
-    """As a broker does while it stops."""
-    closes = LISTENING.format(host="127.0.0.1", port=port).replace("time.s", "input(); s.close(); time.s")
-    part = BrokerProcess(BrokerAt(port=port))
-    with subprocess.Popen(
-        [java, "-c", closes, "com.acme.KafkaServer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as broker:
-        assert broker.stdin is not None
-        assert broker.stdout is not None
-        assert broker.stdout.readline() == b"on\n"
-        try:
-            assert pid_of(part) == broker.pid
-            broker.stdin.write(b"\n")
-            broker.stdin.flush()
-            until("the port to be closed", lambda: not list(listening_sockets.listening(port)))
-            assert pid_of(part) == broker.pid
-            with listening(port, main_class, "server.properties") as other:
-                assert pid_of(part) == other.pid, "it is looked for on"
-        finally:
-            broker.kill()
-    assert pid_of(part) == NOBODY
-
-
 def test_what_is_a_broker_by_all_its_words_is_not_looked_for_again(
     port: int, main_class: str, java: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is dear. What may be none is, once a minute."""
     looks = list[BrokerAt]()
 
-    def noted(at: BrokerAt) -> int | None:
+    def noted(at: BrokerAt) -> Found:
         looks.append(at)
-        return find(at)
+        return look(at)
 
-    monkeypatch.setattr(broker_process, "find", noted)
+    monkeypatch.setattr(broker_process, "look", noted)
     now = time.monotonic()
     for program, expected in ((java, 1), (sys.executable, 2)):
         with running(program, "-c", LISTENING.format(host="127.0.0.1", port=port), main_class, "x") as broker:

@@ -27,7 +27,7 @@ from played_brokers import (
 
 from agent.lab.ports import free_ports
 from agent.promql.vectors import STALE
-from agent.sources import broker_port, control_groups, kafka_processes, listening_sockets
+from agent.sources import control_groups, kafka_processes, listening_sockets
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
@@ -195,7 +195,7 @@ def test_another_broker_on_the_host_is_not_taken_for_one_that_died(
     more = ("--override", override.format(port=port)) if override else ()
     with listening(0, main_class, "some.properties", *more, cwd=tmp_path) as one:
         assert find(BrokerAt(port=port)) == (one.pid if is_ours else None)
-        assert broker_port.of_port(9092) == (None if listeners else one.pid)
+        assert find(BrokerAt(port=9092)) == (None if listeners else one.pid)
 
 
 def test_a_port_that_the_properties_do_not_spell_out_is_not_guessed(
