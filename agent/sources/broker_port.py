@@ -97,7 +97,7 @@ def _of_sockets(port: int, hosts: Sequence[str], held: _Held) -> int:
 
 def _holding(held: _Held) -> list[int]:
     """Which brokers may hold any of the sockets: who is seen to, and whoever the others' owners run."""
-    unseen = _owned_by({each.owner for each in held.unseen})
+    unseen = _owned_by({each.owner for each in held.unseen}) if held.unseen else []  # reads all command lines
     return list(dict.fromkeys((*kafka_processes.likeliest(held.holders), *unseen)))
 
 

@@ -297,9 +297,11 @@ def test_no_command_line_is_read_of_what_is_not_named_as_a_jvm_where_one_has_the
     java, listens = str(program(tmp_path, "java")), LISTENING.format(host="127.0.0.1", port=port)
     with running(java, "-c", listens, main_class, "server.properties") as broker:
         monkeypatch.setattr(kafka_processes, "command", noted)
-        assert find(BrokerAt(port=port)) == broker.pid
-        assert broker.pid in read
-        assert not {os.getpid(), os.getppid()} & {*read}
+        for hosts in ((), ("127.0.0.1",)):
+            read.clear()
+            assert find(BrokerAt(port=port, hosts=hosts)) == broker.pid
+            assert broker.pid in read
+            assert not {os.getpid(), os.getppid()} & {*read}
 
 
 @needs_root
