@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from stat import S_ISREG
 
-from agent.server_properties import parse
+from agent.server_properties import ServerProperties, parse
 from agent.sources import kafka_processes
 from agent.sources.kafka_processes import PROC
 from agent.sources.listening_sockets import EVERYWHERE
 
 _LISTENERS = ("PLAINTEXT://:9092",)  # Kafka's default
 _MOST_BYTES = 1 << 20  # of a properties file
+_MOST_DIGITS = 5  # of a port; int() takes no more than some thousands
 _OF_EACH = ("/dev/stdin", "/dev/fd/", "/proc/")  # where each process finds what is its own
 _APART = "\n\n"  # a file may end in a backslash, which takes in the next line
 
@@ -32,10 +33,7 @@ def says_so(pid: int, port: int, hosts: Sequence[str]) -> bool | None:
 def will_listen(pid: int, port: int, hosts: Sequence[str], *, overridden: bool = True) -> bool:
     """Whether it is a broker, and on this port, by its properties and the `--override`s of its command line.
     OSError where these cannot be read, or leave the port to a ConfigProvider."""
-    file, *overrides = (*map(os.fsdecode, kafka_processes.arguments(pid)), "")
-    text = _read_as_by(PROC / str(pid), file).decode("latin-1")
-    last = [each.removeprefix("--override=") for each in overrides if overridden]
-    said = parse(_APART.join((text, *last)))
+    file, said = _said(pid, overridden=overridden)
     if said.roles == ("controller",):
         return False
     listeners = said.listeners or _LISTENERS
@@ -43,6 +41,22 @@ def will_listen(pid: int, port: int, hosts: Sequence[str], *, overridden: bool =
     if not named and any("$" in each for each in listeners):
         raise OSError(f"{file} names no port: {', '.join(listeners)}")
     return named
+
+
+def named_ports(pid: int) -> set[int]:
+    """Those that the properties and `--override`s of a broker or controller name. OSError where they cannot
+    be read."""
+    _, said = _said(pid, overridden=True)
+    named = (each.rpartition(":")[2] for each in said.listeners or _LISTENERS)
+    return {int(number) for number in named if number.isdecimal() and len(number) <= _MOST_DIGITS}
+
+
+def _said(pid: int, *, overridden: bool) -> tuple[str, ServerProperties]:
+    """Its file, and what that says."""
+    file, *overrides = (*map(os.fsdecode, kafka_processes.arguments(pid)), "")
+    text = _read_as_by(PROC / str(pid), file).decode("latin-1")
+    last = [each.removeprefix("--override=") for each in overrides if overridden]
+    return file, parse(_APART.join((text, *last)))
 
 
 def _read_as_by(folder: Path, file: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct
 
 from agent.sources import kafka_processes
-from agent.sources.broker_listeners import says_so, will_listen
+from agent.sources.broker_listeners import named_ports, says_so, will_listen
 from agent.sources.kafka_processes import PROC, Hidden
 from agent.sources.listening_sockets import Listening, at_host, is_address, is_here, listening
 
@@ -98,7 +98,8 @@ def _of_sockets(port: int, hosts: Sequence[str], held: _Held) -> int:
 def _holding(held: _Held) -> list[int]:
     """Which brokers may hold any of the sockets: who is seen to, and whoever the others' owners run."""
     unseen = _owned_by({each.owner for each in held.unseen}) if held.unseen else []  # reads all command lines
-    return list(dict.fromkeys((*kafka_processes.likeliest(held.holders), *unseen)))
+    likely = kafka_processes.likeliest
+    return list(dict.fromkeys((*likely(held.holders), *likely(unseen))))
 
 
 def _holders(sockets: Collection[str]) -> tuple[dict[int, set[str]], int]:
@@ -179,24 +180,39 @@ def _owned_by(owners: Collection[int]) -> list[int]:
     """Command lines and owners are for everybody to see, descriptors are not. One in a network namespace of
     its own holds none of these sockets."""
     its = [pid for pid, owner in kafka_processes.brokers() if owner in owners]
-    return kafka_processes.likeliest(filter(kafka_processes.shares_network, its))
+    return list(filter(kafka_processes.shares_network, its))
 
 
 def _by_owner(port: int, hosts: Sequence[str], held: _Held) -> int:
     """Whose properties say so, or else who is left of its owner's brokers: they may have another name for the
     address, and no other port."""
-    its = _owned_by({each.owner for each in held.sockets})
-    maybe = [pid for pid in its if says_so(pid, port, ()) is not False]
-    found = [pid for pid in maybe if says_so(pid, port, hosts)] or maybe
+    owners = {each.owner for each in held.sockets}
+    elsewhere, maybe = list[int](), list[int]()
+    for pid in _owned_by(owners):
+        (elsewhere if _is_elsewhere(pid, port, owners) else maybe).append(pid)
+    likely = kafka_processes.likeliest
+    found = likely(pid for pid in maybe if says_so(pid, port, hosts)) or likely(maybe)
     if len(found) == 1:
         return found[0]
-    others = f" besides {len(its) - len(maybe)} of another port" if len(its) > len(maybe) else ""
+    others = f" besides {len(likely(elsewhere))} of another port" if elsewhere else ""
     shown = ", as far as /proc (hidepid, ProtectProc=) shows any" if kafka_processes.hides() else ""
     raise PermissionError(
         f"who listens on port {port} cannot be seen: the descriptors of {held.forbidden} processes are"
         f" another user's, and that user runs {len(found)} brokers{others}{shown}; run the agent as the"
         f" broker's user, or {_NAME_IT}"
     )
+
+
+def _is_elsewhere(pid: int, port: int, owners: Collection[int]) -> bool:
+    """Whether it has another port: its properties name others only, and one of its owner listens there. They
+    may be written for its next start."""
+    if says_so(pid, port, ()) is not False:
+        return False
+    try:
+        sockets = (each for named in named_ports(pid) for each in listening(named))
+        return any(each.owner in owners for each in sockets)
+    except OSError:
+        return False
 
 
 def _socket(descriptor: os.DirEntry[str]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from played_brokers import AS_AGENT, LISTENING, found_by_another_user, listening, needs_root, running, until
 
+from agent.lab.ports import free_ports
 from agent.sources import broker_port, kafka_processes
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import BrokerProcess
@@ -309,9 +310,10 @@ def test_an_owners_broker_of_another_port_does_not_hold_this_one(
     port: int, main_class: str, shown: Path
 ) -> None:
     """Another program of that user may. Whose properties say so is found beside it."""
-    for name, its in (("a", port), ("b", 1)):
+    (another,) = free_ports(1)
+    for name, its in (("a", port), ("b", another)):
         (shown / f"{name}.properties").write_text(f"listeners=A://127.0.0.1:{its}\n")
-    with listening(0, main_class, str(shown / "b.properties")):
+    with listening(another, main_class, str(shown / "b.properties")):
         with listening(port):
             said = found_by_another_user(port, main=main_class)
             assert "that user runs 0 brokers besides 1 of another port; run the agent" in said
@@ -319,6 +321,25 @@ def test_an_owners_broker_of_another_port_does_not_hold_this_one(
             assert found_by_another_user(port, main=main_class) == str(own.pid)
         with listening(port, main_class, "/nowhere/a.properties") as own:
             assert found_by_another_user(port, main=main_class) == str(own.pid)
+
+
+@needs_root
+def test_an_owners_broker_has_the_port_whatever_its_properties_say_of_its_next_start(
+    port: int, main_class: str, shown: Path
+) -> None:
+    """It is its owner's only one, or the others listen where they say. And nobody is left out for one who
+    looks more like a broker and is another port's."""
+    another, edited = free_ports(2)
+    java, listens = str(program(shown, "java")), LISTENING.format(host="127.0.0.1", port=another)
+    (shown / "b.properties").write_text(f"listeners=A://127.0.0.1:{another}\n")
+    own = shown / "a.properties"
+    own.write_text(f"listeners=A://127.0.0.1:{edited}\n")
+    with listening(port, main_class, str(own)) as broker:
+        assert found_by_another_user(port, main=main_class) == str(broker.pid)
+        with running(java, "-c", listens, main_class, str(shown / "b.properties")):
+            assert found_by_another_user(port, main=main_class) == str(broker.pid)
+            own.write_text(f"listeners=A://127.0.0.1:{port}\n")
+            assert found_by_another_user(port, main=main_class) == str(broker.pid)
 
 
 @needs_root
