@@ -14,6 +14,7 @@ from agent.sources.kafka_processes import Hidden
 from agent.sources.kernel import Reading
 from agent.sources.process_limits import max_threads, open_file_limit
 from agent.sources.process_stat import TICK, Stat, boot_time, stat_of, ticks, uninterruptible
+from agent.sources.started_alike import Start, start_of, started_by
 
 # /proc/PID/maps takes 12 ms of processor time beside 4,000 partitions, and the broker maps no file meanwhile:
 # at most a 10,000th of the time goes there. The count grows with the segments, over hours.
@@ -63,7 +64,7 @@ class BrokerProcess:
         self._seen = 0  # before it was last seen to live, in ticks since the boot
         self._again = math.inf  # when it is looked for again while it lives (monotonic seconds)
         self._guess = False  # whether it was only the likeliest
-        self._unnamed = list[bytes]()  # its command line, where that does not name Kafka
+        self._start = Start()  # how it was, where no word of Kafka's tells it
         self._booted = 0.0  # read once a process: /proc/stat is dear on many CPUs
         self._changes = 0
         self._maps: tuple[float, int] | None = None  # due again (monotonic seconds), count
@@ -91,7 +92,7 @@ class BrokerProcess:
         if stat is not None and (found.pid, stat.started) != (self._pid, self._started):
             self._changes += self._started not in (-1, stat.started)
             self._started, self._maps, self._booted = stat.started, None, boot_time()
-            self._unnamed = [] if found.pid is None else kafka_processes.unnamed(found.pid)
+            self._start = Start() if found.pid is None else start_of(found.pid)
         self._pid, self._guess = found.pid, found.is_guess
         if found.pid is not None and not found.is_guess and kafka_processes.is_likeliest(found.pid):
             self._again = math.inf
@@ -114,7 +115,7 @@ class BrokerProcess:
             if self._at.port is None or self._started == -1:
                 raise
             return Found(None)
-        if found.pid is None and self._at.port is not None and self._unnamed:
+        if found.pid is None and self._at.port is not None and self._start.words:
             self._check_is_gone()
         return found
 
@@ -135,7 +136,7 @@ class BrokerProcess:
     def _check_is_gone(self) -> None:
         """OSError where one that no word of Kafka's tells may have been started again and not listen yet:
         since the one before it was last seen."""
-        for pid in kafka_processes.started_by(self._unnamed):
+        for pid in started_by(self._start):
             stat = stat_of(pid)
             if stat is not None and stat.started >= self._seen:
                 raise OSError(

@@ -163,11 +163,6 @@ def unnamed(pid: int) -> list[bytes]:
     return [] if _is_kafka(words) or not any(words) else words
 
 
-def started_by(words: Sequence[bytes]) -> list[int]:
-    """Who has this command line, in this network."""
-    return [pid for pid in pids() if unnamed(pid) == words and shares_network(pid)]
-
-
 def arguments(pid: int) -> list[bytes]:
     """What it was started with as a broker: the file of its properties, and what stands behind that.
     ProcessLookupError where it is no broker, or gone, Hidden where it may not be seen."""

@@ -172,6 +172,22 @@ def test_another_broker_that_was_started_alike_and_before_is_not_one_that_died(
         assert pid_of(part) == NOBODY
 
 
+def test_the_death_of_a_broker_is_told_beside_another_one_that_is_started_alike_after_it(
+    port: int, java: str, tmp_path: Path
+) -> None:
+    """In a folder of its own, where the same words name other properties."""
+    for name, its in (("a", port), ("b", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "port").write_text(str(its))
+    words = [java, "-c", FROM_A_FILE, "com.acme.KafkaServer", "config/server.properties"]
+    part = BrokerProcess(BrokerAt(port=port))
+    with running(*words, cwd=tmp_path / "a") as own:
+        assert pid_of(part) == own.pid
+    assert pid_of(part) == NOBODY
+    with running(*words, cwd=tmp_path / "b"):
+        assert pid_of(part) == NOBODY
+
+
 def test_what_has_no_words_was_started_by_none() -> None:
     """As a process that has just ended, or one of the kernel: all of them would be alike."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
