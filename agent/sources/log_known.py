@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
-from agent.sources.log_ends import goes_on, learn_ends, repeats
+from agent.sources.log_ends import goes_on, repeats
 from agent.sources.log_faces import Faces
 from agent.sources.log_gone import Gone
-from agent.sources.log_marks import LINE_LIMIT, Mark
+from agent.sources.log_mark_moves import begun, limit, pass_all, read_on
+from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
 
@@ -93,13 +93,13 @@ class Known:
             self._faces.drop(mark)
             self.put(anew)
             return anew
-        _read_on(file, mark)
+        read_on(file, mark)
         return mark
 
     def new_mark(self, file: Plain, *, live: bool, file_of: Callable[[Mark], Plain | None]) -> Mark | None:
         """The mark of a file not seen before: read from its start, unless it is a copy; None where that
         cannot be told yet. `file_of` as of mark_of."""
-        (mark, head), twin = _begun(file), None
+        (mark, head), twin = begun(file), None
         for each in self._alike(mark, head, _PACKED_COPY if isinstance(file, Packed) else COPY):
             same = repeats(file, each, file_of(each), whole=live)
             if same is None:
@@ -112,7 +112,7 @@ class Known:
         if live or _has_unread(file, twin, file_of(twin)):
             mark.offset, mark.cut, mark.ends = twin.offset, twin.cut, twin.ends
             if not isinstance(file, Packed):
-                _limit(mark, file.stat.st_size)
+                limit(mark, file.stat.st_size)
             if twin.gone:
                 self._gone.drop(twin)
             else:  # its copy was seen before the live file, which was truncated and copied meanwhile
@@ -124,7 +124,7 @@ class Known:
 
     def unlike(self, file: Plain) -> Mark:
         """The mark of a file that is read from its start, whatever it is like."""
-        mark, _ = _begun(file)
+        mark, _ = begun(file)
         return mark
 
     def _alike(self, mark: Mark, head: bytes, least: int) -> list[Mark]:
@@ -163,7 +163,7 @@ class Known:
             copy.offset, copy.cut, copy.ends = mark.offset, mark.cut, mark.ends
             size = self._size_of(copy)
             if size is not None:  # when it was looked at last it was perhaps half made
-                _limit(copy, size)
+                limit(copy, size)
             copy.closed = copy.copy_of = None
             self._faces.drop(mark)
             return True
@@ -188,35 +188,6 @@ class Known:
         return any(left)
 
 
-def _begun(file: Plain) -> tuple[Mark, bytes]:
-    """A mark at the start of its content, and the first bytes there, which it knows."""
-    start = file.start()
-    mark, head = Mark(file.inode, start, start), file.head(start)
-    mark.learn(head)
-    return mark, head
-
-
-def pass_all(file: Plain, mark: Mark) -> None:
-    """Take it as read to its end."""
-    stat = file.stat
-    mark.offset += file.behind(mark.offset)
-    if not isinstance(file, Packed):
-        learn_ends(mark, file.before)
-    mark.closed = stamp(stat)
-    last = b"" if isinstance(file, Packed) or not mark.offset else os.pread(file.fd, 1, mark.offset - 1)
-    mark.cut = bool(last) and last != b"\n"
-
-
-def _read_on(file: Plain, mark: Mark) -> None:
-    """It was taken for a copy while it held no more than what both begin with; the line is its own."""
-    mark.copy_of = mark.closed = None
-    if mark.cut and not isinstance(file, Packed):
-        begin = max(mark.start, mark.offset - LINE_LIMIT)
-        line = os.pread(file.fd, mark.offset - begin, begin).rfind(b"\n") + 1
-        mark.offset, mark.cut = begin + line, False
-        mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}
-
-
 def _has_unread(file: Plain, mark: Mark, original: Plain | None) -> bool:
     """Whether the copy of a file that is not there holds what was not read of that: it was written to since,
     or both but begin alike."""
@@ -232,9 +203,3 @@ def _is_of(file: Plain, mark: Mark) -> bool:
         return mark.closed is None or file.behind(0) == mark.offset
     whole = mark.copy_of is None and not isinstance(file, Packed)
     return goes_on(file, mark, whole=whole) is not False
-
-
-def _limit(mark: Mark, size: int) -> None:
-    """It may be shorter than what was read of its original."""
-    mark.offset = min(mark.offset, size)
-    mark.ends = {at: end for at, end in mark.ends.items() if at <= mark.offset}

@@ -7,7 +7,8 @@ from collections.abc import Container, Sequence, Set
 from pathlib import Path
 
 from agent.sources.log_ends import learn_ends
-from agent.sources.log_known import Known, pass_all
+from agent.sources.log_known import Known
+from agent.sources.log_mark_moves import pass_all
 from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp

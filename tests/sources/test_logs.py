@@ -20,7 +20,7 @@ from log_memory import Memory, value
 from msgspec.structs import replace
 
 from agent.model import LogPattern, Place, Sample
-from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_saved, log_trail
+from agent.sources import log_inputs, log_lanes, log_left_out, log_marks, log_open, log_opened, log_saved
 from agent.sources.log_globs import would_name
 from agent.sources.log_marks import LINE_LIMIT, Tally
 from agent.sources.log_trail import Trail
@@ -734,7 +734,7 @@ async def test_a_path_that_names_no_file_is_told_and_unreadable_after_five_minut
 
 async def test_an_endless_line_is_cut_and_counted(tailed: Tailed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its beginning is searched, the rest skipped, and what follows is read as ever."""
-    for module in (log_marks, log_open, log_trail):
+    for module in (log_marks, log_open, log_opened):
         monkeypatch.setattr(module, "LINE_LIMIT", 1000)
     await tailed.read()
     tailed.write("a\n" + "x" * 5500)

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.model import LogPattern, Place
-from agent.sources import log_marks, log_open, log_trail
+from agent.sources import log_marks, log_open, log_opened
 from agent.sources.log_marks import Tally
 from agent.sources.log_trail import Trail
 from agent.sources.logs import LogTail
@@ -337,7 +337,7 @@ def test_copies_of_files_that_begin_alike_are_told_from_each_other(steps: list[s
 def test_a_file_is_read_line_by_line_however_long_they_are(lengths: list[int], ended: bool) -> None:
     """Each once and in order, those over the limit cut there; a last one without an end is left."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        for module in (log_marks, log_open, log_trail):
+        for module in (log_marks, log_open, log_opened):
             patch.setattr(module, "LINE_LIMIT", 512)
         patch.setattr(log_open, "_NEAR", 4)
         patch.setattr(log_open, "_AT_ONCE", 4 * 512)
