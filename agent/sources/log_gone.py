@@ -61,6 +61,8 @@ class Gone:
         old = [mark for mark in self.all if mark.gone > _LOOKS]
         for mark in old:
             self._faces.drop(mark)
+            if len(mark.digests) > 1:
+                mark.shorten()  # a hundred of each log are saved each time that a line was read
         away = [mark for mark in old if self._is_away(mark, now)]
         self.too_many |= len(away) > MOST
         kept = {id(mark) for mark in sorted(away, key=lambda mark: mark.left_ms)[-MOST:]}

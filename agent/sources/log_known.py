@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from agent.sources.log_ends import goes_on, repeats
 from agent.sources.log_faces import Faces
 from agent.sources.log_gone import Gone
-from agent.sources.log_mark_moves import begun, limit, pass_all, read_on
+from agent.sources.log_mark_moves import begun, learn_anew, limit, pass_all, read_on
 from agent.sources.log_marks import Mark
 from agent.sources.log_open import Packed, Plain
 from agent.sources.log_rotated import stamp
@@ -144,6 +144,7 @@ class Known:
             self._gone.replace(mark)
             return None
         self._gone.take(mark)
+        learn_anew(file, mark)
         self.put(mark)
         return mark
 

@@ -18,6 +18,15 @@ def begun(file: Plain) -> tuple[Mark, bytes]:
     return mark, head
 
 
+def learn_anew(file: Plain, mark: Mark) -> None:
+    """Know all of its beginning and of what was read, where but the last of each was kept."""
+    if mark.digests:
+        mark.digests = {}
+        mark.learn(file.head(mark.start))
+    if mark.ends and not isinstance(file, Packed):
+        learn_ends(mark, file.before)
+
+
 def pass_all(file: Plain, mark: Mark) -> None:
     """Take it as read to its end."""
     stat = file.stat

@@ -72,6 +72,12 @@ class Mark(msgspec.Struct, omit_defaults=True):
             lengths = {*(n for n in HEADS if n <= len(head)), len(head)}
             self.digests = {n: digest(head[:n]) for n in sorted(lengths)}
 
+    def shorten(self) -> None:
+        """Know no more than tells whether a file is this one, but not what a copy of it began with."""
+        self.digests = {n: text for n, text in self.digests.items() if n == self.head}
+        if self.closed and self.closed[0] >= self.offset:  # what a packed one holds is not soon learnt again
+            self.ends = {at: text for at, text in self.ends.items() if at == max(self.ends)}
+
     def pass_lines(self, data: bytes, tally: Tally) -> bytes:
         """The whole lines at the start of `data`, read at `offset`, which then moves behind them.
 

@@ -163,6 +163,38 @@ async def test_of_those_that_are_gone_a_hundred_may_return(
     assert caplog.text.count("more than 100 files of it are gone") == 1
 
 
+async def test_little_is_kept_of_what_is_long_gone_and_all_is_learnt_when_it_returns(
+    tailed: Tailed, folder: Path
+) -> None:
+    """Since it is saved each time that a line was read."""
+    await tailed.read()
+    tailed.write(lines(0, 1000))
+    for count in (1000, 2000):
+        assert await tailed.count() == count
+        tailed.path.rename(f"{tailed.path}.1")
+        tailed.write(lines(count, count + 1000))
+        if count == 1000:
+            for _ in range(3):
+                await tailed.read(after_ms=61_000)
+            known = kept_of(tailed, f"{tailed.path}.1")
+            gone = Path(f"{tailed.path}.1").rename(folder.parent / "away")
+    for _ in range(8):
+        await tailed.read(after_ms=61_000)
+    mark = kept_of(tailed, str(gone))
+    assert len(known["digests"]) > 1 == len(mark["digests"])
+    assert len(known["ends"]) > 1 == len(mark["ends"])
+
+    gone.rename(f"{tailed.path}.2")
+    assert await tailed.kill().count() == 3000
+    assert kept_of(tailed, f"{tailed.path}.2") == known
+
+
+def kept_of(tailed: Tailed, path: str) -> dict[str, Any]:
+    """The mark of this file."""
+    marks = saved(tailed)[str(tailed.path)]
+    return next(mark for mark in marks if mark["inode"] == Path(path).stat().st_ino)
+
+
 async def test_another_file_with_the_inode_of_one_that_is_gone_is_read(tailed: Tailed, folder: Path) -> None:
     """Though it begins alike; and then the one that was gone is not waited for any more."""
     await rotated(tailed)
