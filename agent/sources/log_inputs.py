@@ -139,10 +139,12 @@ class Inputs:
         there = (path for path in new.keys() - soon if at[path])
         left = {path: new[path] for path in sorted(there, key=lambda path: (at[path], path))}
         fresh = {path: self._marks(path, left[path]) for path in left if path not in self._left}
-        self._left.add(fresh, now)
+        missed = (path for path in new.keys() - soon - left.keys() if path not in self._left)
+        away = {path: marks for path in missed if (marks := self._places.marks.get(path))}
+        self._left.add(fresh | away, now)
         for path in quiet:
             self._left.retire(self._trails.pop(path), path)
-        self._left.shorten(lambda path: bool(at.get(path, self.failed)), soon, left)
+        self._left.shorten(lambda path: bool(at.get(path, self.failed)), soon, left, now)
         self._left.tell(sorted(path for path in left if at[path] > now - QUIET_MS))
         return watched
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import closing, suppress
 
 from agent.sources.log_marks import Mark, Tally
-from agent.sources.log_trail import Trail
+from agent.sources.log_trail import AWAY_MS, Trail
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class LeftOut:
         self._tally = tally
         self._window_ms = window_ms
         self._marks: dict[str, Marks] = {}
+        self._away: dict[str, int] = {}  # since when those are not there that may return (ms)
 
     def __contains__(self, path: str) -> bool:
         """Whether this is known to be left out."""
@@ -54,11 +55,18 @@ class LeftOut:
         trail.close()
         self._marks[path] = trail.kept
 
-    def shorten(self, there: Callable[[str], bool], soon: Set[str], left: Mapping[str, str]) -> None:
-        """Know nothing of what is not `there`, and little of too many that are not watched `soon`. `left`: by
-        path, which file names each that is left out."""
-        self._marks = {path: marks for path, marks in self._marks.items() if there(path)}
+    def shorten(
+        self, there: Callable[[str], bool], soon: Set[str], left: Mapping[str, str], now: int
+    ) -> None:
+        """Know nothing of what is not `there` for long, and little of too many that are not watched `soon`.
+        `left`: by path, which file names each that is left out."""
+        since = {path: min(self._away.get(path, now), now) for path in self._marks if not there(path)}
+        long_ms = AWAY_MS + (self._window_ms or 0)
+        self._away = {path: at for path, at in since.items() if self._marks[path] and now - at < long_ms}
+        for path in since.keys() - self._away.keys():
+            del self._marks[path]
         known = [path for path, marks in self._marks.items() if marks is not None and path not in soon]
+        known.sort(key=lambda path: path not in self._away)  # these are the first to be forgotten
         self._marks |= dict.fromkeys(known[: -self._most])
         forgot = [path for path in left if self._marks.get(path, []) is None]
         self.unsaved = frozenset(left[path] for path in forgot) if len(forgot) > _NAMES else frozenset()

@@ -25,7 +25,7 @@ from agent.sources.log_rotated import places
 _log = logging.getLogger(__name__)
 
 _TICK_NS = 20_000_000
-_AWAY_MS = 86_400_000  # so much longer than the window files may be away, and are known when they return
+AWAY_MS = 86_400_000  # so much longer than the window files may be away, and are known when they return
 
 
 class Trail:
@@ -40,7 +40,7 @@ class Trail:
         self, path: str, marks: list[Mark] | None, tally: Tally, window_ms: int | None = None
     ) -> None:
         self._path = Path(path)
-        self._identities = Identities(self._path, marks or (), _AWAY_MS + (window_ms or 0))
+        self._identities = Identities(self._path, marks or (), AWAY_MS + (window_ms or 0))
         self._known = self._identities.known
         self._opened = OpenLogs(self._identities, tally, self._look_again)
         self._discovery = Discovery(self._identities, self._opened, tally, window_ms, from_end=marks is None)

@@ -616,6 +616,25 @@ async def test_a_left_out_file_that_is_rotated_is_known_when_it_is_made_later(
     assert await of_many.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("after_ms", "killed", "count"), [(1000, False, 1), (1000, True, 1), (8 * 10**7, False, 11)]
+)
+async def test_a_left_out_file_that_is_away_for_a_while_is_no_new_one(
+    of_many: Tailed, tmp_path: Path, after_ms: int, killed: bool, count: int
+) -> None:
+    """As where a disk is unmounted; after a day it is."""
+    await of_many.read()
+    away = (tmp_path / "5.log").rename(tmp_path / "away")
+    for _ in range(3):
+        assert await of_many.count(after_ms) == 0
+    if killed:
+        for _ in range(2):
+            assert await of_many.kill().count() == 0
+    away.rename(tmp_path / "5.log")
+    written_to(tmp_path / "5.log", "new\n", -4_000)
+    assert await of_many.count() == count
+
+
 async def test_a_file_that_came_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
     """By a glob that was watched before; by one that is new it would be history."""
     tailed = Tailed(tmp_path, str(tmp_path / "*.log"))
