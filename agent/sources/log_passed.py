@@ -48,10 +48,12 @@ class Passed:
             mark, at = marks.get(stat.st_ino), stat.st_mtime_ns
             if stat.st_ino in opened:
                 continue
-            _, away = self._away.pop(stat.st_ino, ("", None))
+            away = self._away.pop(stat.st_ino, None)
             history = at < oldest_ns[0] and at <= self._known_ns and stat.st_ino not in self._files
-            if mark is None and (history or away == stamp(stat)):
+            if mark is None and (history or (away and away[1] == stamp(stat))):
                 self.put(stat, path)
+            elif mark is None and away:
+                self._files[stat.st_ino] = away  # it was written to meanwhile: its new lines count
             elif mark is not None and mark.closed == stamp(stat) and at < long_ago_ns:
                 self.put(stat, path)
                 self._known.drop(mark)

@@ -128,6 +128,13 @@ async def test_old_files_that_are_known_by_name_only_are_not_read_again(tailed: 
     assert await tailed.count() == 32
     assert await tailed.count() == 32
 
+    folder.rename(folder.parent / "away")
+    await tailed.read()
+    with (folder.parent / "away" / "server.log.1").open("a") as old:
+        old.write("one more\n")
+    (folder.parent / "away").rename(folder)
+    assert await tailed.count() == 33, "what was written to it meanwhile"
+
 
 async def test_what_a_log_is_filled_with_again_counts_again(tailed: Tailed) -> None:
     """It was there when it held the same before, and something else in between: nothing returned."""
