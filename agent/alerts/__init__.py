@@ -1,5 +1,6 @@
 """The life of alerts: which rules are due, what they give, and what follows for their alerts."""
 
+from agent.alerts.firings import Firings
 from agent.alerts.judgement import Finding, Ground, Task, hindered, judge
 from agent.alerts.keeping import Kept, lost
 from agent.alerts.life import Alerts
@@ -11,6 +12,7 @@ from agent.alerts.results import identified, recorded
 __all__ = [
     "Alerts",
     "Finding",
+    "Firings",
     "Ground",
     "Kept",
     "Result",

@@ -111,6 +111,8 @@ def why(answer: Plain, now: int) -> str:
         lines += [f"             {change}" for change in fact["changes"]]
         if fact["until"]:
             lines.append(f"             until {when(fact['until'], now)}")
+    over = [_fired(one, now) for one in answer.get("fired", ())]
+    lines += _section("fired, as far as this life of the agent saw it", over) if over else []
     lines += [style("now", bold=True), *(f"  {words}" for words in answer["stands"])]
     for line in answer.get("lines", ()):
         lines.append(style(f"log line of {line['file']}, counted in {line['metric']}", bold=True))
@@ -189,6 +191,11 @@ def _parts(source: Plain) -> list[str]:
 def _alert(alert: Plain, now: int) -> str:
     said = f"{alert['rule']}{_labels(alert, ' ')}, {alert['value']:g} since {when(alert['active_at'], now)}"
     return f"{_coloured(alert['state'], alert['state'])} {said}"
+
+
+def _fired(one: Plain, now: int) -> str:
+    from_to = f"{when(one['began_at'], now)} until {when(one['ended_at'], now)}"
+    return f"{one['rule']} from {from_to}{_labels(one, ' for ')}"
 
 
 def _labels(alert: Plain, before: str) -> str:

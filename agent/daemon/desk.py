@@ -167,4 +167,4 @@ class Desk:
 
     def _live(self) -> report.Live:
         complaints = (self.rules.last or {}).get("complaints", ())
-        return own_status.live(self.means, self.daemon.sight, complaints)
+        return own_status.live(self.means, self.daemon.sight, self.daemon.alert_log, complaints)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from agent.daemon.alert_log import AlertLog
 from agent.daemon.carry import Carrier
 from agent.daemon.crew import Crew
 from agent.daemon.down_now import DownNow
@@ -39,6 +40,7 @@ class Daemon:
         self._means = means
         self._judge = judge
         self.sight = sight
+        self.alert_log = AlertLog()
         self.crew = Crew(means, self._ended)
         self.beat_at = means.clock()  # of the newest round: whether the loop turns
         self._down = DownNow(unread)
@@ -115,6 +117,7 @@ class Daemon:
             self._judge(self.sight, now, Touched(), self._down.all())
         alerts, remedies = self.sight.alerts.active(), self.sight.book.remedies
         self.crew.carry_on(now)  # first: it needs no entry, and what follows may fail with the journal
+        self.alert_log.look(alerts, now)
         await self._stop_waiting("the wait for the claim was cut short")
         known = self._means.ledger.history
         for entry in endings(alerts, remedies, known, now, self.sight.end_of):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from agent import report
 from agent.control_topic import ControlTopic
+from agent.daemon.alert_log import AlertLog
 from agent.daemon.means import Means
 from agent.daemon.own_hindrances import Hindered
 from agent.daemon.sight import Sight
+from agent.model import AlertRule, AlertState, Labels
 from agent.sources import schedule
 from agent.sources.schedule import Polling
 from agent.surface import Plain
@@ -77,7 +79,7 @@ def control_topic(control: ControlTopic) -> Plain:
     }
 
 
-def live(means: Means, sight: Sight, complaints: Sequence[str]) -> report.Live:
+def live(means: Means, sight: Sight, alert_log: AlertLog, complaints: Sequence[str]) -> report.Live:
     """What no journal knows; `complaints` about the rules on disk, where others are in force."""
     control = means.control
     waiting = [i.claim for i in means.ledger.history.incidents.values() if i.claim is not None]
@@ -87,5 +89,15 @@ def live(means: Means, sight: Sight, complaints: Sequence[str]) -> report.Live:
         remedies={name: remedy.mode for name, remedy in sight.book.remedies.items()},
         blockers={c: control.blockers(c) for c in waiting} if control is not None else {},
         said={n: (p.at, p.status) for n, p in control.peers().items()} if control is not None else {},
+        fires_at=dict(_fires_at(sight)),
+        fired=alert_log.over(),
         refused=next(iter(complaints), ""),
     )
+
+
+def _fires_at(sight: Sight) -> Iterator[tuple[Labels, int]]:
+    """Of each pending alert: when its `for` is over (ms)."""
+    for told in sight.alerts.each():
+        if isinstance(told.rule, AlertRule):
+            pending = (a for a in told.alerts if a.state is AlertState.PENDING)
+            yield from ((a.labels, a.active_at + told.rule.for_ms) for a in pending)

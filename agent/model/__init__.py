@@ -1,7 +1,7 @@
 """The nouns of Ottla. Frozen, without behaviour beyond reading themselves; everything else imports these."""
 
 from agent.model.actions import ActionSpec, Blast, Parameter, Sign
-from agent.model.alerts import AND_MORE, Alert, AlertState, RuleHealth, RuleNow
+from agent.model.alerts import AND_MORE, Alert, AlertState, Firing, RuleHealth, RuleNow
 from agent.model.decisions import Decision, Refusal
 from agent.model.effects import Change, Effect, Operation, Seen, Settle
 from agent.model.entries import Boot, Called, Entry, Kind
@@ -26,6 +26,7 @@ __all__ = [
     "Decision",
     "Effect",
     "Entry",
+    "Firing",
     "Kind",
     "Labels",
     "Limits",

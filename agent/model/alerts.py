@@ -49,6 +49,22 @@ class Alert(msgspec.Struct, frozen=True):
         return dict(self.labels).get(name, "")
 
 
+class Firing(msgspec.Struct, frozen=True):
+    """One time that an alert fired, as the agent saw it in this life: from `began` until `ended` (ms), None
+    while it fires. The value is the last one seen."""
+
+    rule: str
+    labels: Labels
+    value: float
+    began: int
+    ended: int | None
+
+    @property
+    def lasted_ms(self) -> int:
+        """How long; 0 where the clock was set back, or it fires."""
+        return max(0, (self.ended or 0) - self.began)
+
+
 class RuleNow(msgspec.Struct, frozen=True):
     """One rule and what came of it: `why` it cannot be judged, when it last was (ms), in how many seconds."""
 

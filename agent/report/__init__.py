@@ -3,6 +3,18 @@
 from agent.report.deeds import actions
 from agent.report.overview import Live, Plain, alert, incident, incidents, status
 from agent.report.story import doing, why
-from agent.report.words import changes
+from agent.report.words import changes, patient
 
-__all__ = ["Live", "Plain", "actions", "alert", "changes", "doing", "incident", "incidents", "status", "why"]
+__all__ = [
+    "Live",
+    "Plain",
+    "actions",
+    "alert",
+    "changes",
+    "doing",
+    "incident",
+    "incidents",
+    "patient",
+    "status",
+    "why",
+]

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from agent.history import History, Incident, Phase
-from agent.model import Alert, Entry, Kind, Mode, RuleHealth
+from agent.model import Alert, Entry, Firing, Kind, Labels, Mode, RuleHealth
 from agent.report.words import changes
 
 Plain = dict[str, Any]  # ready for JSON
@@ -22,6 +22,10 @@ class Live(Struct, frozen=True):
     remedies: Mapping[str, Mode] = field(default_factory=dict)  # by the alert's name
     blockers: Mapping[int, Sequence[str]] = field(default_factory=dict)  # by claim: who holds what, in words
     said: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by live agent: when, and what it does
+    fires_at: Mapping[Labels, int] = field(
+        default_factory=dict
+    )  # of pending alerts: when their `for` is over
+    fired: tuple[Firing, ...] = ()  # what is over, as far as it is kept
     refused: str = ""  # the first complaint about the rules on disk, where they are not those in force
 
 

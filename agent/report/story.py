@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from agent.history import History, Incident, Phase
-from agent.model import Alert, AlertState, Decision, Entry, Kind, RuleHealth
+from agent.model import Decision, Entry, Kind
 from agent.report.alike import alike
+from agent.report.firing import alerts_now, fired, pending, targets
 from agent.report.overview import Live, Plain, incident
 from agent.report.words import changes, fact, wanted
 
@@ -37,6 +38,8 @@ def why(
     """The facts, oldest first, and `stands`: what is true now, a sentence each.
 
     `known` is False where nobody has heard of the subject; `suggestions` then has the names that look alike.
+    Of its alerts: `pending`, [{rule, labels, value, since, fires_at}], and `fired`, what fires no more,
+    [{rule, labels, value, began_at, ended_at}], as far as this life of the agent saw it; instants are ms.
     """
     stories = _stories(entries)
     mine = {i: s for i, s in stories.items() if subject in _names(i, s)}
@@ -50,6 +53,8 @@ def why(
         "facts": [fact for i in kept for fact in _facts(mine[i])],
         "omitted_incidents": len(mine) - len(kept),
         "incidents": [incident(history.incidents[i]) for i in kept if i in history.incidents],
+        "pending": pending(subject, live) if live else [],
+        "fired": fired(subject, live) if live else [],
         "stands": _stands(history, {i: mine[i] for i in kept}, subject, now, live),
     }
 
@@ -83,11 +88,9 @@ def _decision(entry: Entry) -> Decision:
 def _live_names(live: Live | None) -> set[str]:
     if live is None:
         return set()
-    return {*live.rules, *live.remedies} | {v for a in live.alerts for v in _targets(a)}
-
-
-def _targets(alert: Alert) -> set[str]:
-    return {value for name, value in alert.labels if name not in ("alertname", "severity")}
+    labels = [*(a.labels for a in live.alerts), *(one.labels for one in live.fired)]
+    patients = {value for each in labels for value in targets(each)}
+    return {*live.rules, *live.remedies, *(one.rule for one in live.fired)} | patients
 
 
 def _facts(story: Sequence[Entry]) -> Iterator[Plain]:
@@ -120,7 +123,7 @@ def _stands(
     known = [history.incidents[i] for i in stories if i in history.incidents]
     still = [i for i in known if i.phase is not Phase.CLOSED] or known[-1:]
     told = [_incident(i, stories[i.id], live) for i in still]
-    told += _alerts(subject, live) if live else []
+    told += alerts_now(subject, now, live) if live else []
     told += _said({subject, *(i.decision.target for i in still)}, " ".join(told), live) if live else []
     pause = history.paused(now)
     paused = [f"the agent is paused, it begins nothing new: {pause.reason}"] if pause else []
@@ -153,29 +156,3 @@ def _said(targets: set[str], told: str, live: Live) -> list[str]:
 
 def _clock(at: int) -> str:
     return datetime.fromtimestamp(at // 1_000, UTC).strftime("%H:%M:%S")
-
-
-def _alerts(subject: str, live: Live) -> list[str]:
-    told = [
-        f"alert {a.rule} is {a.state} for {_patient(a)} (value {a.value:g}){_without_remedy(a, live)}"
-        for a in live.alerts
-        if subject == a.rule or subject in _targets(a)
-    ]
-    health, words = live.rules.get(subject, (None, ""))
-    if health is not None and health is not RuleHealth.OK:
-        told.append(f"rule {subject} is {health}, so it neither acts nor clears: {words}")
-    elif health is RuleHealth.OK and not told:
-        told.append(f"rule {subject} is ok and its expression has no result: there is nothing to heal")
-    if live.refused and subject in {*live.rules, *live.remedies}:
-        told.append(f"the rules on disk were refused, so older ones are in force: {live.refused}")
-    return told
-
-
-def _patient(alert: Alert) -> str:
-    return ", ".join(f"{n}={v}" for n, v in alert.labels if n not in ("alertname", "severity")) or "no label"
-
-
-def _without_remedy(alert: Alert, live: Live) -> str:
-    if alert.state is AlertState.FIRING and alert.rule not in live.remedies:
-        return "; no remedy is written for it, so nothing is done"
-    return ""

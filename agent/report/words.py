@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.model import Argument, Change, Decision, Effect, Entry, Kind, Operation
+from agent.model import Argument, Change, Decision, Effect, Entry, Kind, Labels, Operation
 
 _OPERATIONS = {
     Operation.SET: "{resource}: {key} from {prior} to {new}",
@@ -44,6 +44,11 @@ def fact(entry: Entry) -> str:
     if entry.kind is Kind.OPERATOR:
         said = f"operator: {entry.question}"
     return f"{said}{asked}: {entry.reason}" if entry.reason else f"{said}{asked}"
+
+
+def patient(labels: Labels) -> str:
+    """Which alert of a rule it is."""
+    return ", ".join(f"{n}={v}" for n, v in labels if n not in ("alertname", "severity")) or "no label"
 
 
 def _argument(value: Argument) -> str:
