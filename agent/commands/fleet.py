@@ -36,7 +36,8 @@ def fleet(context: click.Context, /, output: str, fresh: bool, url: str | None, 
     """Show all agents as the control topic has them: who lives, claims and what they wait for, budgets.
 
     Exit code 1 where a person should look: the agent asked cannot use the log, a claim is an orphan or stuck,
-    a pause stands. --fresh is an order, since it writes: root or the agent's own user, on the unix socket.
+    a pause stands, of the fleet or of one agent by itself. --fresh is an order, since it writes: root or the
+    agent's own user, on the unix socket.
     """
     if context.invoked_subcommand is not None:
         if fresh or url or output != "text" or any(where.values()):

@@ -15,6 +15,7 @@ from agent.control.pauses import in_force
 from agent.control.state import Claim, Session, State
 from agent.control.times import Budget
 from agent.control.words import blockers, claim_name, pause_words
+from agent.model import PAUSED
 
 Plain = dict[
     str, Any
@@ -77,7 +78,13 @@ def _agent(state: State, session: Session, gossip: Gossip | None) -> Plain:
         "probation_ms": max(0, probation),
         "firing": list(firing),
         "status": status,
+        "paused": _own_pause(status),
     }
+
+
+def _own_pause(status: str) -> str | None:
+    """Why it is paused by itself, as its last beat told."""
+    return status.removeprefix(PAUSED).partition(";")[0] if status.startswith(PAUSED) else None
 
 
 def _claim(state: State, claim: Claim) -> Plain:
@@ -163,4 +170,6 @@ def unwell(told: Mapping[str, Any]) -> list[str]:
             said.append(f"{name} is an orphan: it keeps its room until an agent has closed it")
         if claim["state"] == "stuck":
             said.append(f"{name} is stuck: look at it, then ottla fleet resolve {claim['claim']}")
+    paused = [a for a in told["agents"] if a.get("paused") is not None]  # older agents do not tell
+    said += [f"{a['agent']} is paused by itself: {a['paused']}" for a in paused]
     return said + [pause_words(p["selector"], p["by"], p["reason"]) for p in told["pauses"]]

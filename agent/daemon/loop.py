@@ -127,13 +127,13 @@ class Daemon:
         for decision in decide(alerts, remedies, known, now):
             if self._is_as(known, decision.incident):
                 await self._propose(known, decision, now)
-        self._tell_peers()
+        self._tell_peers(now)
 
-    def _tell_peers(self) -> None:
+    def _tell_peers(self, now: int) -> None:
         """What fires and what is done: only what is new, since each word wakes the control topic's writer."""
         acted_on = self.sight.book.remedies  # of these a peer asks whether others show the same
         names = sorted({a.rule for a in self.sight.firing()}, key=lambda name: (name not in acted_on, name))
-        told = tuple(names), doing(self._means.ledger.history)
+        told = tuple(names), doing(self._means.ledger.history, now)
         if self._means.control is not None and told != self._told:
             self._means.control.set_firing(*told)
             self._told = told

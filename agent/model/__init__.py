@@ -1,7 +1,7 @@
 """The nouns of Ottla. Frozen, without behaviour beyond reading themselves; everything else imports these."""
 
 from agent.model.actions import ActionSpec, Blast, Parameter, Sign
-from agent.model.alerts import AND_MORE, Alert, AlertState, Firing, RuleHealth, RuleNow
+from agent.model.alerts import AND_MORE, PAUSED, Alert, AlertState, Firing, RuleHealth, RuleNow
 from agent.model.decisions import Decision, Refusal
 from agent.model.effects import Change, Effect, Operation, Seen, Settle
 from agent.model.entries import Boot, Called, Entry, Kind
@@ -14,6 +14,7 @@ from agent.model.series import Labels, Point, Sample, labels_of
 
 __all__ = [
     "AND_MORE",
+    "PAUSED",
     "ActionSpec",
     "Alert",
     "AlertRule",

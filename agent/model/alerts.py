@@ -9,6 +9,9 @@ import msgspec
 from agent.model.rules import Rule
 from agent.model.series import Labels
 
+# How the status of a peer begins whose own agent is paused; the reason follows, up to the first "; ".
+PAUSED = "paused: "
+
 # The last name of what fires at a peer that cannot tell all; no count, which would change.
 AND_MORE = "and more"
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from agent.history import History, Incident, Phase
-from agent.model import Decision, Entry, Kind
+from agent.model import PAUSED, Decision, Entry, Kind
 from agent.report.alike import alike
 from agent.report.firing import alerts_now, fired, pending, targets
 from agent.report.overview import Live, Plain, incident
 from agent.report.words import changes, fact, wanted
 
 KEPT_SAYINGS = 5  # of other agents about one target
+LONGEST_REASON = 150  # of a pause, in the 512 characters that a beat has for all
 KEPT_STORIES = 20  # the newest; a screen for a person, and how many more there are is told
 
 _PHASES = {
@@ -59,11 +60,14 @@ def why(
     }
 
 
-def doing(history: History) -> str:
-    """What this agent does and wants to do, for the other agents to read; in ASCII."""
+def doing(history: History, now: int) -> str:
+    """What this agent does and wants to do, for the other agents to read; in ASCII. First that it is paused:
+    beats cut what is too long, and no semicolon is in the reason, which ends there."""
     open_ = (i for i in history.incidents.values() if i.stands or i.phase in _WANTS)
-    told = "; ".join(f"{i.decision.do} for {i.decision.target} {_PHASES[i.phase]}" for i in open_)
-    return told.encode("ascii", "backslashreplace").decode()
+    pause = history.paused(now)
+    told = [f"{PAUSED}{pause.reason.replace(';', ',')[:LONGEST_REASON]}"] if pause else []
+    told += [f"{i.decision.do} for {i.decision.target} {_PHASES[i.phase]}" for i in open_]
+    return "; ".join(told).encode("ascii", "backslashreplace").decode()
 
 
 def _stories(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

@@ -43,6 +43,23 @@ def test_agents_with_what_they_last_said() -> None:
     assert overview(log.state)["gone"] == ["broker-2"]
 
 
+def test_an_agent_that_is_paused_by_itself_is_told() -> None:
+    """By the words of its beat: to an older release they are words like any others."""
+    log, gossip = Scribe.born(), Gossip()
+    one, two = log.join("broker-1"), log.join("broker-2")
+    log.put("beat", "broker-1", one, {"status": "paused: new disks (ann); drain_disk for /d", "firing": []})
+    gossip.saw(log.state, log.last)
+    log.put("beat", "broker-2", two, {"status": "drain_disk for paused: ", "firing": []})
+    gossip.saw(log.state, log.last)
+
+    told = overview(log.state, gossip)
+    assert [agent["paused"] for agent in told["agents"]] == ["new disks (ann)", None]
+    assert unwell(told) == ["broker-1 is paused by itself: new disks (ann)"]
+    for agent in told["agents"]:
+        del agent["paused"]
+    assert unwell(told) == [], "an older agent's answer"
+
+
 def test_claims_and_what_they_wait_for() -> None:
     log = Scribe.born()
     one, two = log.join("broker-1"), log.join("broker-2")

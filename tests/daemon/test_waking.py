@@ -107,7 +107,7 @@ def test_peers_are_told_first_what_has_a_remedy_and_that_not_all_is_told() -> No
         cast(Means, means), Sight(Rulebook(rules, {"Zoo": zoo}, (), ""), Series(3_600_000), lambda: None, 1)
     )
     daemon.take([Sample("used", DISK, 5_000, 0.5)], 0)
-    daemon._tell_peers()
+    daemon._tell_peers(5_000)
     assert box.beat()["firing"] == ["Zoo", *names[:30], "and more"]
 
     box.say(tuple(names[:32]), "")

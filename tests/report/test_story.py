@@ -94,9 +94,20 @@ def test_what_live_agents_last_said_of_it_is_told() -> None:
 
 
 def test_what_is_said_to_others_is_what_is_done_and_wanted() -> None:
-    assert doing(replay(HELD)) == "drain_disk for /d1 healed it, and what it set still stands"
-    assert doing(replay((WAITS,))) == "throttle_replication for orders waits"
-    assert doing(replay(CLOSED)) == ""
+    assert doing(replay(HELD), NOW) == "drain_disk for /d1 healed it, and what it set still stands"
+    assert doing(replay((WAITS,)), NOW) == "throttle_replication for orders waits"
+    assert doing(replay(CLOSED), NOW) == ""
+
+
+def test_others_are_told_first_that_it_is_paused_and_until_it_is_over() -> None:
+    """Whatever the reason: a beat has little room, and it is read up to the first semicolon."""
+    pause = Entry(T0, Kind.OPERATOR, "new disks; rack 3 (ann)", question="pause", until=NOW + 1)
+    history = replay((*HELD, pause))
+    assert doing(history, NOW) == (
+        "paused: new disks, rack 3 (ann); drain_disk for /d1 healed it, and what it set still stands"
+    )
+    assert doing(history, NOW + 1) == doing(replay(HELD), NOW)
+    assert len(doing(replay((replace(pause, reason="x" * 2_000),)), NOW)) < 200
 
 
 def test_the_next_step_is_told_as_what_is_wanted_next() -> None:
