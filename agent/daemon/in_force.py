@@ -23,8 +23,10 @@ class InForce(Struct, frozen=True):
         remedy = self.book.remedies.get(name)
         if name not in self.alerts:
             return "its rule was removed"
-        if remedy is None or not selects(remedy, incident.decision.labels):
+        if remedy is None:
             return "its remedy was removed"
+        if not selects(remedy, incident.decision.labels):
+            return "its remedy is not for an alert with these labels now"
         if name in self.changed and incident.opened_at < self.since:
             return "its rule was changed, and as it is now it does not fire"
         return ""
