@@ -86,7 +86,7 @@ def live(means: Means, sight: Sight, alert_log: AlertLog, complaints: Sequence[s
     return report.Live(
         alerts=sight.alerts.active(),
         rules={r.name: (sight.alerts.health(r.name), sight.alerts.why(r.name)) for r in sight.book.alerts},
-        remedies={name: remedy.mode for name, remedy in sight.book.remedies.items()},
+        remedies={name: remedy.match for name, remedy in sight.book.remedies.items()},
         blockers={c: control.blockers(c) for c in waiting} if control is not None else {},
         said={n: (p.at, p.status) for n, p in control.peers().items()} if control is not None else {},
         fires_at=dict(_fires_at(sight)),

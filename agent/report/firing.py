@@ -88,9 +88,15 @@ def _to_go(alert: Alert, now: int, live: Live) -> str:
 
 
 def _without_remedy(alert: Alert, live: Live) -> str:
-    if alert.state is AlertState.FIRING and alert.rule not in live.remedies:
+    if alert.state is not AlertState.FIRING:
+        return ""
+    match = live.remedies.get(alert.rule)
+    if match is None:
         return "; no remedy is written for it, so nothing is done"
-    return ""
+    if set(match) <= set(alert.labels):
+        return ""
+    chosen = ", ".join(f"{name}={value}" for name, value in match)
+    return f"; its remedy is for {chosen} only, so nothing is done"
 
 
 def _seconds(ms: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from agent.history import History, Incident, Phase
-from agent.model import Alert, Entry, Firing, Kind, Labels, Mode, RuleHealth
+from agent.model import Alert, Entry, Firing, Kind, Labels, RuleHealth
 from agent.report.words import changes
 
 Plain = dict[str, Any]  # ready for JSON
@@ -19,7 +19,7 @@ class Live(Struct, frozen=True):
 
     alerts: tuple[Alert, ...] = ()
     rules: Mapping[str, tuple[RuleHealth, str]] = field(default_factory=dict)  # health, and it in words
-    remedies: Mapping[str, Mode] = field(default_factory=dict)  # by the alert's name
+    remedies: Mapping[str, Labels] = field(default_factory=dict)  # by the alert's name: its remedy's `match`
     blockers: Mapping[int, Sequence[str]] = field(default_factory=dict)  # by claim: who holds what, in words
     said: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by live agent: when, and what it does
     fires_at: Mapping[Labels, int] = field(

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import stage
+from msgspec.structs import replace
 from rule_files import ALERTS, SPECS, write
 
 from agent import report
@@ -88,6 +90,17 @@ async def test_an_alert_without_a_remedy_leaves_a_trace(
     assert f"  LogDirFillingUp from {begin} until {end} for path=/d1" in show.why(answer, told.now)
     assert told.why("/d1")["known"], "though nothing has this label any more"
     assert told.why("/d2")["fired"] == []
+
+
+async def test_an_alert_that_its_remedy_does_not_choose_is_told_as_such(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    remedy = replace(stage.book().remedies["Full"], match=(("starved", "yes"),))
+    await told.see(0.9, 0)
+    await told.see(0.9, 60_000)
+    sight = told.daemon.sight
+    sight.book = replace(sight.book, remedies={"LogDirFillingUp": remedy})
+    (stands,) = told.why()["stands"]
+    assert stands.endswith("; its remedy is for starved=yes only, so nothing is done")
 
 
 def firing(path: str) -> Alert:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from short_stories import CLOSED, DRAIN, EFFECT, HELD, REFUSED, T0, THROTTLE, WAITS, fact
 
 from agent.history import History, replay
-from agent.model import Alert, AlertState, Entry, Kind, Mode, RuleHealth
+from agent.model import Alert, AlertState, Entry, Kind, RuleHealth
 from agent.report import Live, doing, why
 from agent.report.story import KEPT_STORIES
 
@@ -156,8 +156,19 @@ def test_a_firing_alert_without_a_remedy_is_told_as_such() -> None:
 
 
 def test_a_firing_alert_with_a_remedy_is_only_told() -> None:
-    live = Live(alerts=(firing(path="/d1"),), remedies={"LogDirFillingUp": Mode.ACT})
+    live = Live(alerts=(firing(path="/d1"),), remedies={"LogDirFillingUp": (("path", "/d1"),)})
     assert told((), "/d1", live)[1] == ["alert LogDirFillingUp is firing for path=/d1 (value 0.87)"]
+
+
+def test_a_firing_alert_that_its_remedy_is_not_for_is_told_as_such() -> None:
+    """Of several rules with one name a remedy may choose: the name alone does not tell."""
+    choosy = {"LogDirFillingUp": (("path", "/d1"), ("starved", "yes"))}
+    live = Live(alerts=(firing(path="/d1", starved="no"),), remedies=choosy)
+    (words,) = told((), "/d1", live)[1]
+    assert words == (
+        "alert LogDirFillingUp is firing for path=/d1, starved=no (value 0.87); "
+        "its remedy is for path=/d1, starved=yes only, so nothing is done"
+    )
 
 
 def test_a_rule_whose_files_were_refused_says_that_it_is_an_older_one() -> None:
