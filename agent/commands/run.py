@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -44,12 +45,17 @@ def run(file: Path, verbose: bool) -> None:
     told = OwnLog(sys.stderr)
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[told])
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # every failure is told by the call that met it
+    last = ""
     try:
         run_to_end(_serve(load(file), told))
     except (BadFiles, JournalFailed, ImpossibleTransition, CannotListen, NoDeadman) as error:
-        raise click.ClickException(str(error)) from error
+        last = f"Error: {error}"
+    except Exception:  # noqa: BLE001  its traceback is told
+        last = traceback.format_exc().rstrip()
     finally:
-        told.end(LAST_S)
+        told.end(LAST_S, last)
+    if last:
+        sys.exit(1)
 
 
 async def _serve(config: Config, told: OwnLog) -> None:

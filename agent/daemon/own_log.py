@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import threading
+import time
 import traceback
 from collections.abc import Iterable
 from logging.handlers import QueueHandler
@@ -56,21 +57,27 @@ class OwnLog(QueueHandler):
         """See agent.families.Collector."""
         yield counter(DROPPED, "Lines of the agent's own log that stderr did not take", self._dropped)
 
-    def end(self, seconds: float) -> None:
-        """Wait until all is written, so long at most. Where stderr takes no more, it goes nowhere from then
-        on: nor must the last words of a process, which others write, keep it from ending."""
-        if not (self._written(seconds) and _has_room(self._to)):
+    def end(self, seconds: float, last: str = "") -> None:
+        """Wait until all is written, so long at most, and `last` after it: why the process ends.
+
+        Where stderr takes no more, it goes nowhere from then on: nor must what others write keep the process
+        from ending. They cannot write `last`: a socket that has room for it says so only when three quarters
+        of it are read, and only the thread may try, and hang.
+        """
+        if not (self._written(seconds, last) and _has_room(self._to)):
             nowhere = _nowhere()
             os.dup2(nowhere, self._to)
             os.close(nowhere)
 
-    def _written(self, seconds: float) -> bool:
+    def _written(self, seconds: float, last: str) -> bool:
+        until = time.monotonic() + seconds
         written = threading.Event()
         try:
-            self._lines.put(written, timeout=seconds)
+            for each in (last, written) if last else (written,):
+                self._lines.put(each, timeout=max(0.0, until - time.monotonic()))
         except Full:
             return False
-        return written.wait(seconds)
+        return written.wait(until - time.monotonic())
 
     def _write_on(self) -> None:
         """The thread."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hung_agent import WAIT_S, answered, asked, firing, running, until
 
 from agent.daemon.own_log import DROPPED
@@ -85,3 +87,34 @@ def test_what_is_closed_is_no_number_for_a_file_of_its_own(tmp_path: Path) -> No
         held = [str(Path(f"/proc/{bare.pid}/fd/{number}").readlink()) for number in range(3)]
         bare.terminate()
         assert (held, bare.wait(WAIT_S)) == (["/dev/null"] * 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [("BadFiles(['why'])", "Error: why\n"), ("KeyError('why')", "\nKeyError: 'why'\n")],
+    ids=["in a sentence", "by a traceback"],
+)
+def test_why_it_died_is_told_where_a_socket_has_room_and_does_not_say_so(raised: str, told: str) -> None:
+    """journald's says so only when three quarters are read: after a burst of lines no reason was told."""
+    lines = [
+        "from agent.cli import main",
+        "from agent.commands import run",
+        "from agent.yaml_marks import BadFiles",
+        f"def load(_): raise {raised}",
+        "run.load = load",
+        "main()",
+    ]
+    reader, writer = socket.socketpair()
+    with reader:
+        with writer:
+            poll = select.poll()
+            poll.register(writer, select.POLLOUT)
+            while poll.poll(0):
+                writer.sendall(b"a line of a burst\n")
+            command = [sys.executable, "-c", "\n".join(lines), "run"]
+            assert (
+                subprocess.run(command, stderr=writer.fileno(), timeout=WAIT_S, check=False).returncode == 1
+            )
+        said = "".join(iter(lambda: reader.recv(65_536).decode(), ""))
+    assert said.count(told) == 1
+    assert said.endswith(told)
