@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ import click
 
 from agent.commands import streams
 from agent.commands.table import Table
+from agent.early_hang_up import EarlyHangUp
 from agent.version import VERSION
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (where it is, what it is for)
@@ -56,6 +58,8 @@ def main() -> None:
 def _run() -> int:
     # Before numpy is loaded: its linear algebra, which nobody uses, would keep a thread for each core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.argv[1:2] == ["run"]:  # before its modules are loaded, which takes most of a second
+        signal.signal(signal.SIGHUP, EarlyHangUp())
     try:
         streams.take_any_character()
         streams.refuse_bytes(sys.argv[1:])

@@ -19,6 +19,7 @@ LAYERS = {
     "model": 1,
     "version": 1,
     "lone_thread": 1,
+    "early_hang_up": 1,
     "server_properties": 1,
     "families": 2,
     "quantities": 1,

@@ -21,6 +21,7 @@ from agent.daemon.ledger import Ledger
 from agent.daemon.loop import Daemon
 from agent.daemon.rule_watch import RuleWatch
 from agent.daemon.snapshots import Snapshots
+from agent.early_hang_up import EarlyHangUp
 from agent.journal import Journal, JournalFailed
 from agent.model import Entry, Kind
 from agent.sources.schedule import Polling
@@ -136,7 +137,10 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, number)
+        early = signal.getsignal(signal.SIGHUP)
         loop.add_signal_handler(signal.SIGHUP, self.watch.hang_up)
+        if isinstance(early, EarlyHangUp) and early.came:  # perhaps after the rules were read
+            self.watch.hang_up()
 
     def _end(self, number: signal.Signals) -> None:
         log.info("%s: what is reversible is undone, then it ends", number.name)
