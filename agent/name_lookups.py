@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ LOOKUP_S = 30.0  # who asks has a deadline of its own; a resolver may try severa
 _IDLE_S = 1.0  # there may be a hundred names
 _Answer = TypeVar("_Answer")
 _Asked = tuple[Any, ...]  # as socket.getaddrinfo is
+_KNOWN: ContextVar[tuple[_Asked, list[Any]] | None] = ContextVar("known", default=None)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -38,6 +41,9 @@ class Loop(asyncio.SelectorEventLoop):
     ) -> list[Any]:
         """As asyncio's; gaierror also where it hangs."""
         asked = (host, port, family, type, proto, flags)
+        known = _KNOWN.get()
+        if known is not None and known[0] == asked:
+            return known[1]
         lookup = self._lookups.get(asked)
         if lookup is None:
             lookup = self._lookups[asked] = self.create_task(self._look_up(asked))
@@ -50,6 +56,22 @@ class Loop(asyncio.SelectorEventLoop):
             return await thread.run(partial(socket.getaddrinfo, *asked), LOOKUP_S)
         except TimeoutError as error:
             raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
+
+
+@asynccontextmanager
+async def looked_up(host: str, port: int, seconds: float) -> AsyncIterator[None]:
+    """Look a name up first, so that connections within find it at once. What is not found in so many seconds
+    is looked up by them, and fails there."""
+    lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    known = None
+    with suppress(OSError):
+        async with asyncio.timeout(seconds):
+            known = (host, port, 0, socket.SOCK_STREAM, 0, 0), await lookup
+    token = _KNOWN.set(known)
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
 
 
 def run(main: Coroutine[Any, Any, _Answer]) -> _Answer:

@@ -9,10 +9,12 @@ import struct
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_broker import FakeBroker
 
+from agent import name_lookups
 from agent.kafka.connection import Broker, Security
 from agent.kafka.errors import KafkaUnreachable
 from agent.sources import SourceFailed
@@ -66,6 +68,26 @@ async def test_a_closed_port_is_unreachable_and_no_timeout() -> None:
         seen = await values(probe(f"127.0.0.1:{taken.getsockname()[1]}"))
 
     assert (seen["up"], seen["timeout"], seen["unreachable"]) == (0, 0, 1)
+
+
+def test_a_look_up_that_takes_long_makes_no_broker_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules tell one that refuses from one that hangs by the seconds; a name is looked up once a reading."""
+    asked = []
+
+    def slow(*args: Any, **more: Any) -> Any:
+        asked.append(args[0])
+        time.sleep(0.6)
+        return look_up(*args, **more)
+
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        seen = name_lookups.run(values(probe(f"localhost:{taken.getsockname()[1]}", 5.0)))
+
+    assert asked == ["localhost"]
+    assert (seen["up"], seen["timeout"], seen["unreachable"]) == (0, 0, 1)
+    assert seen["seconds"] < 0.6
 
 
 async def test_a_connection_that_does_not_come_about_is_no_broker_that_accepts() -> None:
