@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
-from logging.handlers import QueueHandler
 from queue import Full, Queue
 from typing import TextIO
 
@@ -20,7 +19,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 DROPPED = "ottla_stderr_dropped_lines_total"
 
 
-class OwnLog(QueueHandler):
+class OwnLog(logging.Handler):
     """Writes lines to `stream` (None: nowhere) in their order. At most MAX_LINES wait for it.
 
     What it does not take is counted, and told of in a line once it does again. It writes to the descriptor:
@@ -28,8 +27,8 @@ class OwnLog(QueueHandler):
     """
 
     def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
         self._lines: Queue[str | threading.Event] = Queue(MAX_LINES)
-        super().__init__(self._lines)
         self.setFormatter(logging.Formatter(FORMAT))
         self._to = _nowhere() if stream is None else stream.fileno()
         self._encoding = "utf-8" if stream is None else stream.encoding
@@ -45,9 +44,14 @@ class OwnLog(QueueHandler):
         except Full:
             self._drop()
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """As QueueHandler.emit has it: the message is the whole line."""
-        self.say(record.msg)
+    def emit(self, record: logging.LogRecord) -> None:
+        """The whole line, its stack included. By itself: logging.handlers takes a third of a MiB."""
+        try:
+            line = self.format(record)
+        except (TypeError, ValueError, LookupError, AttributeError):  # what arguments raise that do not fit
+            self.handleError(record)
+        else:
+            self.say(line)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  its name there
         """What cannot be formatted is told as well, and in the same way."""
