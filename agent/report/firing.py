@@ -16,13 +16,7 @@ def targets(labels: Labels) -> set[str]:
 def pending(subject: str, live: Live) -> list[Plain]:
     """Each pending alert: since when, and when its `for` is over (ms)."""
     return [
-        {
-            "rule": a.rule,
-            "labels": dict(a.labels),
-            "value": a.value,
-            "since": a.active_at,
-            "fires_at": live.fires_at.get(a.labels),
-        }
+        _named(a) | {"since": a.active_at, "fires_at": live.fires_at.get(a.labels)}
         for a in live.alerts
         if a.state is AlertState.PENDING and _is_of(subject, a)
     ]
@@ -30,16 +24,7 @@ def pending(subject: str, live: Live) -> list[Plain]:
 
 def fired(subject: str, live: Live) -> list[Plain]:
     """What fires no more, each from when until when (ms), the oldest first."""
-    return [
-        {
-            "rule": one.rule,
-            "labels": dict(one.labels),
-            "value": one.value,
-            "began_at": one.began,
-            "ended_at": one.ended,
-        }
-        for one in _fired(subject, live)
-    ]
+    return [_named(one) | {"began_at": one.began, "ended_at": one.ended} for one in _fired(subject, live)]
 
 
 def alerts_now(subject: str, now: int, live: Live) -> list[str]:
@@ -59,6 +44,10 @@ def alerts_now(subject: str, now: int, live: Live) -> list[str]:
     if live.refused and subject in {*live.rules, *live.remedies}:
         told.append(f"the rules on disk were refused, so older ones are in force: {live.refused}")
     return told
+
+
+def _named(one: Alert | Firing) -> Plain:
+    return {"rule": one.rule, "labels": dict(one.labels), "value": one.value}
 
 
 def _is_of(subject: str, one: Alert | Firing) -> bool:
