@@ -31,6 +31,7 @@ settings.register_profile(  # the same examples each time: a failure is the chan
     "same", settings.get_profile("patient"), derandomize=True
 )
 settings.load_profile("same")
+pytest_plugins = ("played_brokers",)
 LAB = pytest.StashKey[Lab]()
 
 

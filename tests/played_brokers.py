@@ -1,4 +1,4 @@
-"""Processes that are brokers by their command lines, and an agent of another user that looks for them."""
+"""Played brokers, by their command lines, and an agent of another user that looks for them: a plugin."""
 
 from __future__ import annotations
 
@@ -13,12 +13,49 @@ from pathlib import Path
 
 import pytest
 
+from agent.lab.ports import free_ports
+from agent.sources import broker_process, kafka_processes
+from agent.sources.broker_process import BrokerProcess
+
+NOBODY = -1.0  # no pid
 ROOT = Path(__file__).parents[1]
 LISTENING = (
     "import socket, time; s = socket.create_server(('{host}', {port}));"
     " print('on', flush=True); time.sleep(99)"
 )
 CLOSING = LISTENING.replace("time.s", "input(); s.close(); print('closed', flush=True); time.s")
+
+
+@pytest.fixture
+def port() -> int:
+    """A free one."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The brokers of other tests, which may run beside this one, are none here."""
+    own = f"kafka.Kafka.{port}"
+    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
+    return own
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> str:
+    """Python by this name."""
+    (tmp_path / "java").symlink_to(sys.executable)
+    return str(tmp_path / "java")
+
+
+@pytest.fixture
+def at_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for again, and not once a minute."""
+    monkeypatch.setattr(broker_process, "_AGAIN_S", 0.0)
+
+
+def pid_of(part: BrokerProcess) -> float:
+    """That of one reading, NOBODY where none runs."""
+    return {name: value for name, _, value in part.read(frozenset())}.get("host_broker_pid", NOBODY)
 
 
 @contextmanager
@@ -33,9 +70,11 @@ def listening(
 
 
 @contextmanager
-def running(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *command: str, cwd: Path | None = None, stdin: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """What says that it is on; ended with the block, if it is not before."""
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=cwd, stdin=stdin, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
         try:
@@ -48,15 +87,8 @@ def running(*command: str, cwd: Path | None = None) -> Iterator[subprocess.Popen
 def closing(port: int, *words: str, program: str) -> Iterator[subprocess.Popen[str]]:
     """What listens until `close`. Ended with the block."""
     code = CLOSING.format(host="127.0.0.1", port=port)
-    with subprocess.Popen(
-        [program, "-c", code, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "on\n"
-        try:
-            yield process
-        finally:
-            process.kill()
+    with running(program, "-c", code, *words, stdin=subprocess.PIPE) as process:
+        yield process
 
 
 def close(process: subprocess.Popen[str]) -> None:

@@ -11,52 +11,19 @@ import time
 from pathlib import Path
 
 import pytest
-from played_brokers import LISTENING, listening, running, until
+from played_brokers import LISTENING, NOBODY, listening, pid_of, running, until
 
 from agent.sources import broker_pid, broker_process, control_groups, kafka_processes
 from agent.sources.broker_pid import BrokerAt, look
 from agent.sources.broker_port import Found
 from agent.sources.broker_process import BrokerProcess
 
-NOBODY = -1.0  # no pid
+pytestmark = pytest.mark.usefixtures("main_class")
+
 FROM_A_FILE = (
     "import socket, time; s = socket.create_server(('127.0.0.1', int(open('port').read())));"
     " print('on', flush=True); time.sleep(99)"
 )
-
-
-@pytest.fixture
-def port() -> int:
-    """A free one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture(autouse=True)
-def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The brokers of other tests, which may run beside this one, are none here."""
-    own = f"kafka.Kafka.{port}"
-    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
-    return own
-
-
-@pytest.fixture
-def java(tmp_path: Path) -> str:
-    """Python by this name."""
-    (tmp_path / "java").symlink_to(sys.executable)
-    return str(tmp_path / "java")
-
-
-@pytest.fixture
-def at_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked for again, and not once a minute."""
-    monkeypatch.setattr(broker_process, "_AGAIN_S", 0.0)
-
-
-def pid_of(part: BrokerProcess) -> float:
-    """That of one reading, NOBODY where none runs."""
-    return {name: value for name, _, value in part.read(frozenset())}.get("host_broker_pid", NOBODY)
 
 
 @pytest.mark.usefixtures("at_each_reading")

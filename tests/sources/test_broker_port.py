@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,24 +19,10 @@ from agent.sources import broker_port, kafka_processes
 from agent.sources.broker_pid import BrokerAt, find
 from agent.sources.broker_process import BrokerProcess
 
+pytestmark = pytest.mark.usefixtures("main_class")
+
 WAITING = "import time; time.sleep(99)"
 AS_KAFKA = AS_AGENT  # the agent may look at what that runs
-
-
-@pytest.fixture
-def port() -> int:
-    """A free one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture(autouse=True)
-def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The brokers of other tests, which may run beside this one, are none here."""
-    own = f"kafka.Kafka.{port}"
-    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
-    return own
 
 
 @pytest.fixture

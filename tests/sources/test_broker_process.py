@@ -25,7 +25,6 @@ from played_brokers import (
     until,
 )
 
-from agent.lab.ports import free_ports
 from agent.promql.vectors import STALE
 from agent.sources import control_groups, kafka_processes, listening_sockets
 from agent.sources.broker_pid import BrokerAt, find
@@ -33,21 +32,8 @@ from agent.sources.broker_process import METRICS, BrokerProcess
 from agent.sources.kernel import Kernel
 from agent.sources.process_limits import rlimit
 
+pytestmark = pytest.mark.usefixtures("main_class")
 ALL = frozenset(metric.name for metric in METRICS)
-
-
-@pytest.fixture
-def port() -> int:
-    """A free one."""
-    return free_ports(1)[0]
-
-
-@pytest.fixture(autouse=True)
-def main_class(port: int, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The brokers of other tests, which may run beside this one, are none here."""
-    own = f"kafka.Kafka.{port}"
-    monkeypatch.setattr(kafka_processes, "MAIN_CLASS", own.encode())
-    return own
 
 
 def values(part: BrokerProcess, wanted: frozenset[str] = ALL) -> dict[str, float]:
